@@ -1,0 +1,1 @@
+"""The judge: protocol, metrics, confidence intervals, runs, reports and figures."""
