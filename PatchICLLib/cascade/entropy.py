@@ -1,0 +1,37 @@
+"""Where the model is unsure: entropy of a prediction and its mean over candidate patches (paper, section 3.2, eq. 1)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def binary_entropy(logits: Tensor) -> Tensor:
+    """Entropy of a Bernoulli prediction, eq. 1: ``-p log2 p - (1 - p) log2 (1 - p)`` with ``p = sigmoid(logits)``.
+
+    Args:
+        logits: any shape.
+
+    Returns:
+        Same shape, in bits, 0 (certain) to 1 (undecided). Exact also where ``p`` rounds to 0 or 1.
+    """
+    log_p = F.logsigmoid(logits)
+    log_q = F.logsigmoid(-logits)
+    return -(log_p.exp() * log_p + log_q.exp() * log_q) / math.log(2)
+
+
+def patch_means(weight_map: Tensor, patch_size: int, stride: int) -> Tensor:
+    """Mean of a weight map over every candidate patch.
+
+    Args:
+        weight_map: (N, 1, S, S).
+        patch_size: side of a patch in pixels.
+        stride: distance of neighbouring candidates in pixels.
+
+    Returns:
+        (N, G*G) with G = (S - patch_size) / stride + 1 candidates a side, row by row.
+    """
+    return F.avg_pool2d(weight_map, patch_size, stride).flatten(1)

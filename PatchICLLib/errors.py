@@ -1,0 +1,36 @@
+"""Errors that reach a user, each with a sentence that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PatchICLLib.propagation.result import PropagationResult
+
+
+class PatchICLError(Exception):
+    """Base of all errors raised on purpose by this package."""
+
+
+class InputError(PatchICLError):
+    """Something the user can mend: a file, an option, a painting. Exit code 2 on the command line."""
+
+
+class WeightsError(InputError):
+    """A weights file is missing, damaged, or made for another configuration."""
+
+
+class WorkerError(PatchICLError):
+    """The worker process died, ran out of memory, or answered something it should not."""
+
+
+class Cancelled(PatchICLError):
+    """The user cancelled. Exit code 130 on the command line.
+
+    Attributes:
+        partial: what was finished until then, or None if nothing was.
+    """
+
+    def __init__(self, message: str = "Cancelled.", partial: PropagationResult | None = None) -> None:
+        super().__init__(message)
+        self.partial = partial
