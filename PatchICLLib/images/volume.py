@@ -1,0 +1,35 @@
+"""An image in memory together with its place in the patient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from PatchICLLib.images.grid import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A scalar image read from a file.
+
+    Attributes:
+        array: (K, J, I) voxels; (J, I) for a 2D image.
+        spacing: millimetres per voxel in the array's order, (sk, sj, si) or (sj, si).
+        origin, direction: as ITK has them, in LPS (see `Grid`).
+        path: the file or DICOM folder that it was read from.
+        pixel_type: how the file stores a voxel, in words ("16-bit signed integer").
+    """
+
+    array: np.ndarray[Any, np.dtype[Any]]
+    spacing: tuple[float, ...]
+    origin: tuple[float, ...]
+    direction: tuple[float, ...]
+    path: Path
+    pixel_type: str
+
+    @property
+    def grid(self) -> Grid:
+        return Grid(tuple(self.array.shape), self.spacing, self.origin, self.direction)
