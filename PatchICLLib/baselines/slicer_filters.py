@@ -1,0 +1,143 @@
+"""Slicer's own *Fill between slices* and *Grow from seeds*, run by the very filters of its Segment Editor.
+
+The filters come with the package `slicer-core` (or with Slicer itself), which is imported when first needed.
+"""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+
+import numpy as np
+
+from PatchICLLib.baselines.per_label import PaintedSlices, Spacing, fill_per_label, nearness
+from PatchICLLib.errors import InputError
+
+GROWTH_SHARE = 0.35
+MINIMUM_MARGIN = 3  # voxels, as in Slicer's effects that complete a segmentation
+
+_INSIDE, _OUTSIDE = 1, 2
+
+
+def fill_between_slices(
+    painted: np.ndarray,
+    axis: int,
+    painted_slices: PaintedSlices = None,
+    *,
+    image: np.ndarray | None = None,
+    spacing: Spacing = (1.0, 1.0, 1.0),
+) -> np.ndarray:
+    """Slicer's *Fill between slices*: `vtkITKMorphologicalContourInterpolator` with the effect's settings.
+
+    Arguments as in `Baseline`, each label on its own. The filter finds the painted slices by itself and fills nothing
+    beyond the outermost ones; slices declared empty mean nothing to it. `image` is ignored.
+    """
+    _slicer()
+    return fill_per_label(_interpolate_contours, painted, axis, painted_slices, None, spacing)
+
+
+def grow_from_seeds(
+    painted: np.ndarray,
+    axis: int,
+    painted_slices: PaintedSlices = None,
+    *,
+    image: np.ndarray | None = None,
+    spacing: Spacing = (1.0, 1.0, 1.0),
+) -> np.ndarray:
+    """Slicer's *Grow from seeds*: `vtkImageGrowCutSegment`, every voxel of the painted slices being a seed.
+
+    Arguments as in `Baseline`, each label on its own: a voxel of a painted slice is a seed of the label or of its
+    outside. Growth is confined to the painted extent plus 35 % on every side (at least 3 voxels): along the slices'
+    axis 35 % of the extent along it, in the plane 35 % of the larger side.
+
+    Raises:
+        InputError: `image` is missing, besides the cases of `Baseline`.
+    """
+    if image is None:
+        raise InputError("Grow from seeds needs the image beside the painted labels: give image=.")
+    _slicer()
+    return fill_per_label(_grow, painted, axis, painted_slices, image, spacing)
+
+
+def _interpolate_contours(
+    mask: np.ndarray, slices: tuple[int, ...], _image: np.ndarray | None, spacing: Spacing
+) -> tuple[np.ndarray, np.ndarray]:
+    window = growth_window(mask, spacing)
+    interpolator = _slicer().vtkITKMorphologicalContourInterpolator()
+    interpolator.SetInputData(_to_vtk(mask[window].astype(np.int16), spacing))
+    interpolator.Update()
+    filled = np.zeros_like(mask)
+    filled[window] = _from_vtk(interpolator.GetOutput()) != 0
+    return filled, nearness(slices, len(mask))
+
+
+def _grow(
+    mask: np.ndarray, slices: tuple[int, ...], image: np.ndarray | None, spacing: Spacing
+) -> tuple[np.ndarray, np.ndarray]:
+    assert image is not None  # grow_from_seeds has checked
+    window = growth_window(mask, spacing)
+    seeds = np.zeros(mask.shape, np.int16)
+    for index in slices:
+        seeds[index] = np.where(mask[index], _INSIDE, _OUTSIDE)
+    intensities = image[window]
+    if intensities.dtype not in (np.uint8, np.int16):
+        intensities = intensities.astype(np.float32)
+    grow = _slicer().vtkImageGrowCutSegment()
+    # The filter never grows from voxels on its image's border: one more voxel all around lets painted slices there count.
+    grow.SetIntensityVolume(_to_vtk(np.pad(intensities, 1, mode="edge"), spacing))
+    grow.SetSeedLabelVolume(_to_vtk(np.pad(seeds[window], 1), spacing))
+    grow.Update()
+    filled = np.zeros_like(mask)
+    filled[window] = (_from_vtk(grow.GetOutput()) == _INSIDE)[1:-1, 1:-1, 1:-1]
+    return filled, nearness(slices, len(mask))
+
+
+def growth_window(mask: np.ndarray, spacing: Spacing) -> tuple[slice, slice, slice]:
+    """Box of a painted mask (S, R, C) plus 35 %, cut at the volume's border.
+
+    `spacing` is in mm along the same axes; the margin in the plane is the same in mm along rows and columns.
+    """
+    ranges = []
+    for axis in range(3):
+        occupied = np.flatnonzero(np.any(mask, axis=tuple(other for other in range(3) if other != axis)))
+        ranges.append((int(occupied[0]), int(occupied[-1]) + 1))
+    sides = [(stop - start) * step for (start, stop), step in zip(ranges, spacing, strict=True)]
+    in_plane = GROWTH_SHARE * max(sides[1:])
+    margins_mm = (GROWTH_SHARE * sides[0], in_plane, in_plane)
+    window = []
+    for (start, stop), margin_mm, step, count in zip(ranges, margins_mm, spacing, mask.shape, strict=True):
+        margin = max(MINIMUM_MARGIN, int(np.ceil(margin_mm / step)))
+        window.append(slice(max(0, start - margin), min(count, stop + margin)))
+    return window[0], window[1], window[2]
+
+
+def _slicer() -> ModuleType:
+    # ITK's default thread pool, inside slicer-core, crashes the interpreter when it exits after a filter has run.
+    os.environ.setdefault("ITK_GLOBAL_DEFAULT_THREADER", "Platform")
+    try:
+        import slicer
+    except ImportError as error:
+        raise InputError(
+            "Slicer's filters are not installed: run `pip install slicer-core`, or leave out "
+            "fill-between-slices and grow-from-seeds."
+        ) from error
+    return slicer
+
+
+def _to_vtk(array: np.ndarray, spacing: Spacing) -> object:
+    """vtkImageData with the array's values; its x axis is the array's last."""
+    import vtk
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    image = vtk.vtkImageData()
+    image.SetDimensions(*array.shape[::-1])
+    image.SetSpacing(*spacing[::-1])
+    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(array).ravel(), deep=True))
+    return image
+
+
+def _from_vtk(image: object) -> np.ndarray:
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    scalars = vtk_to_numpy(image.GetPointData().GetScalars())  # type: ignore[attr-defined]
+    return scalars.reshape(image.GetDimensions()[::-1])  # type: ignore[attr-defined]
