@@ -83,7 +83,7 @@ def _grow(
     if intensities.dtype not in (np.uint8, np.int16):
         intensities = intensities.astype(np.float32)
     grow = _slicer().vtkImageGrowCutSegment()
-    # The filter never grows from voxels on its image's border: one more voxel all around lets painted slices there count.
+    # The filter never grows from voxels on the border of its image, so painted slices there get one more voxel around.
     grow.SetIntensityVolume(_to_vtk(np.pad(intensities, 1, mode="edge"), spacing))
     grow.SetSeedLabelVolume(_to_vtk(np.pad(seeds[window], 1), spacing))
     grow.Update()
