@@ -74,6 +74,8 @@ class Hints:
 
 
 def pool(x: Tensor, size: int) -> Tensor:
-    """Average (N, C, S, S) down to (N, C, size, size); S is a multiple of size."""
-    factor = x.shape[-1] // size
+    """Average (N, C, S, S) down to (N, C, size, size)."""
+    factor, rest = divmod(x.shape[-1], size)
+    if rest:
+        return F.adaptive_avg_pool2d(x, size)
     return F.avg_pool2d(x, factor) if factor > 1 else x

@@ -1,0 +1,8 @@
+"""Preset `paper`: the published PatchICL model."""
+
+from __future__ import annotations
+
+from PatchICLLib.cascade.paper.configuration import PaperConfiguration
+from PatchICLLib.cascade.paper.model import PaperCascade, PaperContext
+
+__all__ = ["PaperCascade", "PaperConfiguration", "PaperContext"]

@@ -1,0 +1,84 @@
+"""Configuration of the `paper` preset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from PatchICLLib.errors import InputError
+from PatchICLLib.universeg.network import UniverSegConfiguration
+
+
+@dataclass(frozen=True)
+class PaperConfiguration:
+    """The published model. The defaults are the published values.
+
+    Attributes:
+        resolutions: sides of the levels before the last one in pixels, coarse to fine; the last level is the input.
+        target_patches: patches of the target at each of these levels, and at the last.
+        context_patches: the same for each context image.
+        patch_size: side of a patch in pixels, at every level.
+        patch_stride: distance of candidate patches in pixels; below ``patch_size`` patches overlap.
+        features: length of a token, and channels of the patch encoder and decoder.
+        heads: attention heads.
+        context_layers: attention layers in which context patches see each other only.
+        joint_layers: attention layers of target and context patches together.
+        registers: learned tokens that every level starts with and hands on to the next level.
+        attention: "bidirectional", all patches see all others (paper, section 3.4), or "context_blind", context patches
+            do not see target patches (published code; register tokens see everything in both).
+        skip_connections: whether the decoder reads the patch encoder's maps (paper, section 3.3; the published code
+            also runs without).
+        dropout: in attention and its MLPs, in training.
+        resolution_features: length of the resolution's code.
+        temperature: of the Gumbel noise in training (eq. 2).
+        encoder: channels of the frozen UniverSeg encoder.
+    """
+
+    resolutions: tuple[int, ...] = (24, 64, 128)
+    target_patches: tuple[int, ...] = (9, 20, 20, 30)
+    context_patches: tuple[int, ...] = (9, 20, 20, 30)
+    patch_size: int = 8
+    patch_stride: int = 8
+    features: int = 256
+    heads: int = 4
+    context_layers: int = 1
+    joint_layers: int = 2
+    registers: int = 1
+    attention: Literal["bidirectional", "context_blind"] = "bidirectional"
+    skip_connections: bool = True
+    dropout: float = 0.1
+    resolution_features: int = 32
+    temperature: float = 0.1
+    encoder: UniverSegConfiguration = UniverSegConfiguration()
+
+    def __post_init__(self) -> None:
+        levels = len(self.resolutions) + 1
+        if len(self.target_patches) != levels or len(self.context_patches) != levels:
+            raise InputError(
+                f"The paper preset needs patch budgets for {levels} levels ({len(self.resolutions)} resolutions and the "
+                f"input), but has {len(self.target_patches)} for the target and {len(self.context_patches)} for context."
+            )
+        if self.attention not in ("bidirectional", "context_blind"):
+            raise InputError(f'attention must be "bidirectional" or "context_blind", but is "{self.attention}".')
+        if self.patch_size != 8:
+            raise InputError(f"The paper's patch encoder reads patches of 8 pixels, but patch_size is {self.patch_size}.")
+
+    def levels(self, size: int) -> tuple[tuple[int, int, int], ...]:
+        """Resolution, target patches and context patches per image of each level for an input of ``size`` pixels a side.
+
+        Levels that are not coarser than the input are left out: at 128 there are 24, 64 and the input itself.
+
+        Raises:
+            InputError: if no patch grid or no encoder fits ``size``.
+        """
+        stride = self.encoder.stride
+        if size < self.patch_size or size % stride or (size - self.patch_size) % self.patch_stride:
+            raise InputError(
+                f"Images must be a multiple of {max(stride, self.patch_stride)} pixels a side, but are {size}; "
+                "resize or pad them."
+            )
+        sides = (*(side for side in self.resolutions if side < size), size)
+        coarse = len(sides) - 1
+        target = (*self.target_patches[:coarse], self.target_patches[-1])
+        context = (*self.context_patches[:coarse], self.context_patches[-1])
+        return tuple(zip(sides, target, context, strict=True))

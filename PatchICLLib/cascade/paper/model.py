@@ -1,0 +1,228 @@
+"""The published cascade, composed (paper, section 3): dense frozen features, chosen patches, joint attention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from PatchICLLib.cascade.aggregation import aggregate
+from PatchICLLib.cascade.context_weights import context_patch_weights
+from PatchICLLib.cascade.entropy import binary_entropy, patch_means
+from PatchICLLib.cascade.fusion import fuse, upsample
+from PatchICLLib.cascade.hints import Hints, pool
+from PatchICLLib.cascade.paper.attention import CONTEXT, TARGET, PaperAttentionLayer, context_blind
+from PatchICLLib.cascade.paper.configuration import PaperConfiguration
+from PatchICLLib.cascade.paper.features import FeatureMaps, FrozenFeatures, crop_features
+from PatchICLLib.cascade.paper.patch_decoder import PaperPatchDecoder
+from PatchICLLib.cascade.paper.patch_encoder import MaskEmbedding, PaperPatchEncoder
+from PatchICLLib.cascade.patches import PatchGrid, crop_patches
+from PatchICLLib.cascade.positions import RotaryEmbedding, token_positions
+from PatchICLLib.cascade.resolution import ResolutionEncoding
+from PatchICLLib.cascade.selection import gumbel_top_k
+from PatchICLLib.cascade.trace import CascadeOutput, LevelTrace
+from PatchICLLib.errors import InputError
+
+
+@dataclass(frozen=True)
+class PaperContextLevel:
+    """What a level keeps of B sets of k context images: nothing in it depends on a target.
+
+    Attributes:
+        indices: (B, k, Kc) patches read of each image.
+        tokens: (B, k*Kc, d) after the context-only layers.
+        registers: (B, R, d) after the context-only layers.
+        positions: (B, k*Kc, 3) of the patches' centres.
+    """
+
+    indices: Tensor
+    tokens: Tensor
+    registers: Tensor
+    positions: Tensor
+
+
+@dataclass(frozen=True)
+class PaperContext:
+    """Encoded context for targets of ``size`` pixels a side; ``sets`` is B."""
+
+    size: int
+    sets: int
+    levels: tuple[PaperContextLevel, ...]
+
+
+class PaperCascade(nn.Module):
+    """In-context segmentation of 2D images as published; same calls as the `sparse` cascade.
+
+    In training mode patches are drawn with Gumbel noise and dropout is on, in evaluation mode the best patches are
+    taken. The encoder is frozen in both.
+    """
+
+    def __init__(self, configuration: PaperConfiguration | None = None) -> None:
+        super().__init__()
+        c = self.configuration = configuration or PaperConfiguration()
+        self.features = FrozenFeatures(c.encoder)
+        self.resolution = ResolutionEncoding(c.resolution_features)
+        self.embed_resolution = nn.Linear(c.resolution_features, c.features)
+        self.encoder = PaperPatchEncoder(self.features.channels, c.features, c.resolution_features)
+        self.embed_mask = MaskEmbedding(c.features)
+        self.registers = nn.Parameter(torch.randn(1, c.registers, c.features) * 0.02)
+        self.rotary = RotaryEmbedding(c.features // c.heads)
+        self.context_layers = self._layers(c.context_layers)
+        self.joint_layers = self._layers(c.joint_layers)
+        self.norm = nn.LayerNorm(c.features)
+        self.decoder = PaperPatchDecoder(c.features, c.resolution_features, c.skip_connections)
+
+    def _layers(self, count: int) -> nn.ModuleList:
+        c = self.configuration
+        return nn.ModuleList(PaperAttentionLayer(c.features, c.heads, c.dropout) for _ in range(count))
+
+    # ---- context -------------------------------------------------------------------------------------------------
+
+    def encode_context(
+        self,
+        images: Tensor,
+        masks: Tensor,
+        positions: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> PaperContext:
+        """Read context images up to the joint layers, which are the first to meet a target.
+
+        Args:
+            images: (B, k, H, H), values 0-1.
+            masks: (B, k, H, H), 0 to 1.
+            positions: not used: the published model knows no third axis.
+            generator: noise of the patch selection in training.
+
+        Raises:
+            InputError: for shapes that differ, images that are not square, or sizes that do not fit.
+        """
+        if images.shape != masks.shape or images.ndim != 4 or images.shape[-1] != images.shape[-2] or not images.numel():
+            raise InputError(
+                "Context images and masks must both have the shape (sets, images, side, side), but have "
+                f"{tuple(images.shape)} and {tuple(masks.shape)}."
+            )
+        b, k, size, _ = images.shape
+        flat_masks = masks.reshape(b * k, 1, size, size).to(images)
+        maps = self.features.of_context(images.reshape(b * k, 1, size, size), flat_masks)
+        levels = tuple(
+            self._encode_context_level(maps, pool(flat_masks, side), count, b, generator)
+            for side, _, count in self.configuration.levels(size)
+        )
+        return PaperContext(size, b, levels)
+
+    def _encode_context_level(
+        self, maps: FeatureMaps, masks: Tensor, count: int, b: int, generator: torch.Generator | None
+    ) -> PaperContextLevel:
+        c = self.configuration
+        grid = PatchGrid(masks.shape[-1], c.patch_size, c.patch_stride)
+        weights = context_patch_weights(masks, c.patch_size, c.patch_stride)
+        indices = gumbel_top_k(weights, count, self._temperature, generator).indices
+        code = self.resolution(grid.size)
+        tokens, _ = self.encoder(crop_features(maps, indices, grid), code)
+        tokens = self.embed_mask(tokens + self.embed_resolution(code), crop_patches(masks, indices, grid))
+        positions = self._positions(indices, grid).reshape(b, -1, 3)
+        together = torch.cat((self.registers.expand(b, -1, -1), tokens.reshape(b, -1, c.features)), dim=1)
+        rotation = self._rotation(positions, c.registers)
+        types = torch.full((together.shape[1],), CONTEXT, device=together.device)
+        for layer in self.context_layers:
+            together = layer(together, types, rotation)
+        return PaperContextLevel(
+            indices.reshape(b, -1, indices.shape[1]), together[:, c.registers :], together[:, : c.registers], positions
+        )
+
+    # ---- target --------------------------------------------------------------------------------------------------
+
+    def forward(
+        self,
+        target: Tensor,
+        context: PaperContext,
+        hints: Hints | None = None,
+        positions: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> CascadeOutput:
+        """Segment targets.
+
+        Args:
+            target: (B*T, 1, H, H), values 0-1: T targets for each of the context's B sets, set by set.
+            context: from ``encode_context`` with images of the same size.
+            hints: not used: the published model knows no prior.
+            positions: not used.
+            generator: noise of the patch selection in training.
+
+        Raises:
+            InputError: for a target that does not fit the context.
+        """
+        n, _, size, _ = target.shape
+        if size != context.size or n % context.sets:
+            raise InputError(
+                f"{n} targets of {size} pixels do not fit a context of {context.sets} sets of {context.size} pixels."
+            )
+        maps = self.features.of_target(target)
+        before: Tensor | None = None
+        registers: Tensor | None = None
+        levels: list[LevelTrace] = []
+        for (side, count, _), known in zip(self.configuration.levels(size), context.levels, strict=True):
+            # before the first level nothing is known: one bit of entropy everywhere
+            before = target.new_zeros(n, 1, side, side) if before is None else upsample(before, side)
+            level, registers = self._segment_level(maps, before, registers, known, count, generator)
+            levels.append(level)
+            before = level.after
+        return CascadeOutput(levels[-1].after, tuple(levels))
+
+    def _segment_level(
+        self,
+        maps: FeatureMaps,
+        before: Tensor,
+        handed_on: Tensor | None,
+        context: PaperContextLevel,
+        count: int,
+        generator: torch.Generator | None,
+    ) -> tuple[LevelTrace, Tensor]:
+        c = self.configuration
+        grid = PatchGrid(before.shape[-1], c.patch_size, c.patch_stride)
+        weights = patch_means(binary_entropy(before.detach()), c.patch_size, c.patch_stride)
+        selection = gumbel_top_k(weights, count, self._temperature, generator)
+        code = self.resolution(grid.size)
+        tokens, skips = self.encoder(crop_features(maps, selection.indices, grid), code)
+        tokens = (tokens + self.embed_resolution(code)).reshape(len(before), -1, c.features)
+        attended, registers = self._attend(tokens, self._positions(selection.indices, grid), handed_on, context)
+        residual, coverage = aggregate(self.decoder(attended.flatten(0, 1), skips, code), selection.indices, grid)
+        after = fuse(before, residual, coverage)
+        return LevelTrace(grid.size, grid, weights, selection, coverage, before, after, context.indices), registers
+
+    def _attend(
+        self, tokens: Tensor, positions: Tensor, handed_on: Tensor | None, context: PaperContextLevel
+    ) -> tuple[Tensor, Tensor]:
+        """Joint layers: target tokens (N, K, d) and their positions -> attended tokens and the level's registers."""
+        c = self.configuration
+        repeat = len(tokens) // len(context.tokens)
+        registers = context.registers.repeat_interleave(repeat, 0)
+        if handed_on is not None:
+            registers = torch.cat((registers, handed_on), dim=1)
+        count, first, last = tokens.shape[1], registers.shape[1], registers.shape[1] + tokens.shape[1]
+        together = torch.cat((registers, tokens, context.tokens.repeat_interleave(repeat, 0)), dim=1)
+        types = torch.full((together.shape[1],), CONTEXT, device=tokens.device)
+        types[first:last] = TARGET
+        everywhere = torch.cat((positions, context.positions.repeat_interleave(repeat, 0)), dim=1)
+        rotation = self._rotation(everywhere, first)
+        visible = context_blind(types, first) if c.attention == "context_blind" else None
+        for layer in self.joint_layers:
+            together = layer(together, types, rotation, visible)
+        together = self.norm(together)
+        return together[:, first : first + count], together[:, : c.registers]
+
+    # ---- shared --------------------------------------------------------------------------------------------------
+
+    @property
+    def _temperature(self) -> float:
+        return self.configuration.temperature if self.training else 0.0
+
+    @staticmethod
+    def _positions(indices: Tensor, grid: PatchGrid) -> Tensor:
+        return token_positions(indices, grid, 1, torch.zeros(len(indices), device=indices.device))
+
+    def _rotation(self, positions: Tensor, registers: int) -> tuple[Tensor, Tensor]:
+        """Rotation of ``registers`` tokens without a place, which are not turned, and of tokens at ``positions``."""
+        origin = positions.new_zeros(len(positions), registers, 3)
+        return self.rotary(torch.cat((origin, positions), dim=1))
