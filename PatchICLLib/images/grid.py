@@ -34,13 +34,16 @@ class Grid:
     def differences(self, other: Grid) -> list[str]:
         """What differs, each as "size 64 x 64 x 40 and 64 x 64 x 41"; empty when both are the same grid.
 
-        File formats round what they store (NIfTI to 32 bits, MetaImage to six digits), hence small tolerances.
+        File formats round what they store (NIfTI to 32 bits, MetaImage to six digits), hence small tolerances. Of
+        2D images only the size counts: what picture formats store as spacing is the resolution of a print.
         """
         if len(self.shape) != len(other.shape):
             return [f"dimension {len(self.shape)} and {len(other.shape)}"]
         found = []
         if self.shape != other.shape:
             found.append(f"size {self.size_text} and {other.size_text}")
+        if len(self.shape) == 2:
+            return found
         pairs = zip(self.spacing, other.spacing, strict=True)
         if any(abs(a - b) > _RELATIVE_SPACING_TOLERANCE * max(a, b) for a, b in pairs):
             mine, theirs = _tell_apart(self.spacing[::-1], other.spacing[::-1], " x ")

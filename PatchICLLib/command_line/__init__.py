@@ -1,0 +1,1 @@
+"""The command line `patchicl`: thin wrappers over the library, one file per command."""

@@ -1,0 +1,97 @@
+"""Composes the commands and turns errors into exit codes: 0 done, 1 a defect, 2 bad input or usage, 130 cancelled.
+
+Nothing heavy is imported here or at the top of a command's file, so that `patchicl --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from PatchICLLib.command_line.demo import demo
+from PatchICLLib.command_line.info import info
+from PatchICLLib.command_line.propagate import propagate
+from PatchICLLib.command_line.segment import segment
+from PatchICLLib.errors import Cancelled, InputError, WorkerError
+from PatchICLLib.resources import ResourceError
+from PatchICLLib.version import __version__
+
+EXIT_DEFECT, EXIT_BAD_INPUT, EXIT_CANCELLED = 1, 2, 130
+_CANCELLED = "Cancelled; nothing was written."
+
+# The base of typer's usage errors; typer has it from click or, since it no longer depends on click, from a copy.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="patchicl",
+    help="Segment a scan by painting a few slices: the rest fills in.\n\nResearch use only, not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(no_args_is_help=True)(propagate)
+app.command(no_args_is_help=True)(segment)
+app.command()(demo)
+app.command()(info)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"patchicl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; default those of this process.
+
+    Returns:
+        The exit code.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(arguments, prog_name="patchicl", standalone_mode=False)
+        if code == EXIT_CANCELLED:  # typer's answer to KeyboardInterrupt
+            _complain(_CANCELLED)
+        return code if isinstance(code, int) else 0
+    except _UsageError as error:
+        message = error.format_message()  # type: ignore[attr-defined]
+        if message:
+            _complain(f"{message.rstrip('.')}; see `patchicl --help`.")
+        return EXIT_BAD_INPUT
+    except InputError as error:
+        _complain(str(error))
+        return EXIT_BAD_INPUT
+    except (Cancelled, KeyboardInterrupt):
+        _complain(_CANCELLED)
+        return EXIT_CANCELLED
+    except (ResourceError, WorkerError) as error:
+        _complain(str(error))
+        return EXIT_DEFECT
+    except Exception as error:
+        if "--quiet" in arguments:
+            _complain(f"{type(error).__name__}: {error}")
+        else:
+            traceback.print_exc()
+        return EXIT_DEFECT
+
+
+def _complain(message: str) -> None:
+    print(f"patchicl: {message}", file=sys.stderr)

@@ -1,0 +1,114 @@
+"""Runs the demo from the command line, and prints how good and how fast it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from PatchICLLib.command_line.interrupt import interrupt_cancels
+from PatchICLLib.command_line.options import write_json
+from PatchICLLib.command_line.progress_display import ProgressDisplay
+from PatchICLLib.demo.job import run_demo, save_demo
+from PatchICLLib.demo.result import METHODS, OURS, DemoResult
+from PatchICLLib.demo.sample import load_sample
+from PatchICLLib.errors import InputError
+from PatchICLLib.images import StagedFiles, check_output_file
+from PatchICLLib.propagation import CancelToken, Propagator
+
+
+def run_and_report(folder: Path, model: dict[str, Any], json_file: Path | None, quiet: bool) -> DemoResult:
+    """Run, save, print.
+
+    Args:
+        folder: where to save; created if its parent exists.
+        model: arguments of `Propagator.from_pretrained`.
+        json_file: where to write the table, or None.
+        quiet: print nothing.
+
+    Raises:
+        InputError: the folder cannot be written to.
+        Cancelled: by Ctrl-C.
+    """
+    created = _ensure_folder(folder)
+    try:
+        if json_file is not None:
+            check_output_file(json_file, (".json",))
+        token = CancelToken()
+        with interrupt_cancels(token), ProgressDisplay(quiet) as display:
+            result = run_demo(load_sample(), Propagator.from_pretrained(**model), display, token)
+            display.show("Drawing", 1, 1)
+            paths = save_demo(result, folder)
+    except BaseException:
+        if created:
+            folder.rmdir()
+        raise
+    if json_file is not None:
+        with StagedFiles() as files:
+            write_json(_as_json(result), files.path_for(json_file))
+            files.commit()
+    if not quiet:
+        _print(result, paths)
+    return result
+
+
+def _ensure_folder(folder: Path) -> bool:
+    """Create the folder if it is missing; returns whether it was."""
+    if folder.is_dir():
+        check_output_file(folder / "propagation.png")
+        return False
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise InputError(f"The output folder {folder} cannot be created ({error.strerror}).") from error
+    return True
+
+
+def _print(result: DemoResult, paths: tuple[Path, ...]) -> None:
+    console = Console(highlight=False)
+    table = Table(
+        title="Dice on the slices nobody painted", title_justify="left", title_style="bold", header_style="bold"
+    )
+    table.add_column("Structure")
+    table.add_column("Painted slices")
+    for method in METHODS:
+        table.add_column(method, justify="right")
+    for label, scores in result.dice.items():
+        painted = ", ".join(str(index) for index in result.painted_slices[label])
+        best = max(scores.values())
+        cells = [_score(scores[method], scores[method] == best) for method in METHODS]
+        table.add_row(result.sample.names[label], painted, *cells)
+    means = [result.mean_dice(method) for method in METHODS]
+    table.add_section()
+    table.add_row("Mean", "", *(_score(mean, mean == max(means)) for mean in means), style="bold")
+    console.print(table)
+    console.print(f"Propagated in {result.seconds:.1f} s on {result.propagation.report['device']}.")
+    for path in paths:
+        console.print(f"[green]Wrote[/] {path}", soft_wrap=True)
+
+
+def _score(value: float, best: bool) -> str:
+    return f"[green]{value:.3f}[/]" if best else f"{value:.3f}"
+
+
+def _as_json(result: DemoResult) -> dict[str, Any]:
+    structures = [
+        {
+            "label": label,
+            "name": result.sample.names[label],
+            "painted_slices": list(result.painted_slices[label]),
+            "dice": scores,
+        }
+        for label, scores in result.dice.items()
+    ]
+    means = {method: result.mean_dice(method) for method in METHODS}
+    return {
+        "seconds": result.seconds,
+        "device": result.propagation.report["device"],
+        "weights": result.propagation.report["weights"],
+        "structures": structures,
+        "mean_dice": means,
+        "ours": OURS,
+    }

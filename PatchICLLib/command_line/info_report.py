@@ -1,0 +1,140 @@
+"""Collects what `patchicl info` shows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from PatchICLLib.command_line.options import write_json
+from PatchICLLib.images import StagedFiles
+from PatchICLLib.resources import resource_path
+from PatchICLLib.version import __version__
+
+_PACKAGES = ("torch", "numpy", "scipy", "SimpleITK", "safetensors", "typer", "rich", "matplotlib")
+
+
+def collect() -> dict[str, Any]:
+    """Versions, devices, memory (bytes) and weights, as plain JSON."""
+    return {
+        "patchicl": __version__,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "platform": platform.platform(),
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "devices": _devices(),
+        "memory_bytes": total_memory(),
+        "weights": bundled_weights(),
+    }
+
+
+def bundled_weights(folder: Path | None = None) -> list[dict[str, Any]]:
+    """Name, preset, sha256 (of the file as it is), whether that is what the model card says, and measured figures.
+
+    Args:
+        folder: of the weights and their model cards; default those that ship with the product.
+    """
+    found = []
+    for card_path in sorted((folder or resource_path("Weights")).glob("*.json")):
+        card = json.loads(card_path.read_text(encoding="utf-8"))
+        weights = card_path.with_suffix(".safetensors")
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.exists() else None
+        found.append(
+            {
+                "name": card_path.stem,
+                "preset": card.get("preset"),
+                "sha256": digest,
+                "intact": digest is not None and digest == card.get("sha256"),
+                "bytes": weights.stat().st_size if weights.exists() else None,
+                "figures": card.get("figures", {}),
+            }
+        )
+    return found
+
+
+def total_memory() -> int:
+    """Bytes of physical memory of this machine."""
+    if sys.platform == "win32":
+        import ctypes
+
+        class Status(ctypes.Structure):  # MEMORYSTATUSEX of sysinfoapi.h
+            _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
+                (name, ctypes.c_ulonglong) for name in ("total", *"abcdef")
+            ]
+
+        status = Status(length=ctypes.sizeof(Status))
+        if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+            raise ctypes.WinError()
+        return status.total
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def print_facts(facts: dict[str, Any]) -> None:
+    """Print the facts as two tables."""
+    console = Console(highlight=False)
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("PatchICL", f"[bold]{facts['patchicl']}[/]")
+    table.add_row("Python", f"{facts['python']}  {facts['executable']}")
+    table.add_row("Platform", facts["platform"])
+    table.add_row("Packages", ", ".join(f"{name} {version}" for name, version in facts["packages"].items()))
+    for position, device in enumerate(facts["devices"]):
+        memory = f", {device['memory_bytes'] / 2**30:.1f} GiB" if device["memory_bytes"] else ""
+        table.add_row("Devices" if position == 0 else "", f"{device['name']}: {device['description']}{memory}")
+    table.add_row("Memory", f"{facts['memory_bytes'] / 2**30:.1f} GiB")
+    console.print(table)
+    for weights in facts["weights"]:
+        _print_weights(console, weights)
+    if not facts["weights"]:
+        console.print("\nNo weights are bundled with this installation.")
+
+
+def save_facts(facts: dict[str, Any], path: Path) -> None:
+    """Write the facts as JSON, completely or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    with StagedFiles() as files:
+        write_json(facts, files.path_for(path))
+        files.commit()
+
+
+def _print_weights(console: Console, weights: dict[str, Any]) -> None:
+    state = "" if weights["intact"] else "  [red]damaged or missing: install the package again[/]"
+    size = f"{weights['bytes'] / 2**20:.1f} MiB" if weights["bytes"] else "no file"
+    console.print(f"\nWeights [bold]{weights['name']}[/]  preset {weights['preset']}, {size}{state}")
+    console.print(f"  sha256 {weights['sha256']}", soft_wrap=True)
+    for name, value in weights["figures"].items():
+        console.print(f"  {name.replace('_', ' ')}: {_plain(value)}", soft_wrap=True)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _devices() -> list[dict[str, Any]]:
+    """What torch can compute on, the preferred one first."""
+    import torch
+
+    found = []
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        properties = torch.cuda.get_device_properties(index)
+        found.append(
+            {"name": f"cuda:{index}", "description": properties.name, "memory_bytes": int(properties.total_memory)}
+        )
+    if torch.backends.mps.is_available():
+        found.append({"name": "mps", "description": "Apple GPU", "memory_bytes": None})
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    description = f"{cores} cores, {torch.get_num_threads()} threads"
+    found.append({"name": "cpu", "description": description, "memory_bytes": None})
+    return found

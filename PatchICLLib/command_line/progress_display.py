@@ -1,0 +1,59 @@
+"""A progress bar on stderr, driven by the engine's progress reports."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+if TYPE_CHECKING:
+    from PatchICLLib.propagation import Progress as EngineProgress
+
+
+class ProgressDisplay:
+    """Shows how many slices are done and the time left; shows nothing when quiet.
+
+    Args:
+        quiet: show nothing.
+        unit: what is counted.
+    """
+
+    def __init__(self, quiet: bool, unit: str = "slices") -> None:
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=36),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
+            TextColumn("[cyan]{task.fields[left]}"),
+            console=Console(stderr=True),
+            disable=quiet,
+            transient=True,
+        )
+        self._task = self._bar.add_task("Starting", total=1, unit=unit, left="")
+
+    def __enter__(self) -> ProgressDisplay:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, progress: EngineProgress) -> None:
+        """Show one progress report."""
+        left = "" if progress.remaining is None else f"{time_text(progress.remaining)} left"
+        self.show(progress.stage.capitalize(), progress.done, progress.total, left)
+
+    def show(self, stage: str, done: int, total: int, left: str = "") -> None:
+        """Show a stage and its counts."""
+        self._bar.update(self._task, description=stage, completed=done, total=max(1, total), left=left)
+
+
+def time_text(seconds: float) -> str:
+    """Seconds as "0:07" or "1:02:03"."""
+    whole = max(0, round(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,93 @@
+"""`patchicl propagate`: from a few painted slices to a full segmentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ImageArgument = Annotated[
+    Path, typer.Argument(metavar="IMAGE", show_default=False, help="3D scalar image, or a DICOM folder.")
+]
+PaintedArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PAINTED", show_default=False, help="Integer label map on the image's grid, 0 where nothing is painted."
+    ),
+]
+OutputArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUTPUT", show_default=False, help="Label map to write: .nii.gz, .nii, .nrrd, .nhdr, .mha, or .mhd."
+    ),
+]
+
+
+def propagate(
+    image: ImageArgument,
+    painted: PaintedArgument,
+    output: OutputArgument,
+    axis: Annotated[str, typer.Option(help="Axis across the painted slices: auto, i, j, or k.")] = "auto",
+    painted_slices: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="Slices that count as painted though they are empty, such as 3,17,40."),
+    ] = None,
+    labels: Annotated[str, typer.Option(metavar="LIST", help="Labels to propagate: all, or such as 1,2.")] = "all",
+    extent: Annotated[
+        str,
+        typer.Option(
+            help="Slices to fill: auto (the model finds the ends), painted (between the painted slices), or FIRST:LAST."
+        ),
+    ] = "auto",
+    context_size: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="How many painted slices each slice looks at.")
+    ] = None,
+    prior: Annotated[
+        bool, typer.Option("--prior/--no-prior", help="Start from an interpolation between the painted slices.")
+    ] = True,
+    preset: Annotated[str | None, typer.Option(help="Model preset; default that of the weights.")] = None,
+    weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Same seed, input, and device: same output.")] = 0,
+    probability: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the probability of any label, 0 to 1.")
+    ] = None,
+    entropy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write where the model is unsure, in bits, 0 to 1.")
+    ] = None,
+    selections: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Also write the patches chosen at each level.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Also write settings, timings, and uncertainty per slice.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Fill the slices between and beyond a few painted ones.
+
+    Paint a structure on 2 to 5 slices of any axis, save the painting as a label map, and the model segments the
+    other slices, nearest first. Painted slices come back unchanged. Several labels are done at once.
+
+    All outputs lie on the image's grid, and appear together when everything is done.
+
+    Exit codes: 0 done, 2 bad input, 130 cancelled with Ctrl-C; in the latter two nothing is written.
+
+    Example: `patchicl propagate scan.nii.gz painted.nii.gz liver.nii.gz --entropy unsure.nii.gz`
+    """
+    from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_from_text, numbers_from_text
+    from PatchICLLib.command_line.propagate_files import PropagationFiles, propagate_files
+
+    options = {
+        "axis": axis_from_text(axis),
+        "painted_slices": None if painted_slices is None else numbers_from_text(painted_slices, "--painted-slices"),
+        "labels": labels_from_text(labels),
+        "extent": extent_from_text(extent),
+        "context_size": context_size,
+        "prior": prior,
+        "seed": seed,
+    }
+    model = {"weights": weights, "device": device, "preset": preset}
+    propagate_files(
+        PropagationFiles(image, painted, output, probability, entropy, selections, report), model, options, quiet
+    )

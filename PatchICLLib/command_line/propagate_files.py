@@ -1,0 +1,128 @@
+"""Runs the propagation engine on files: everything checked first, outputs moved into place together at the end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from PatchICLLib.command_line.interrupt import interrupt_cancels
+from PatchICLLib.command_line.options import check_distinct, write_json
+from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
+from PatchICLLib.images import (
+    StagedFiles,
+    Volume,
+    check_image_output,
+    check_output_file,
+    read_label_map,
+    read_scalar_image,
+)
+from PatchICLLib.images.writing import stage_image
+from PatchICLLib.propagation import CancelToken, PropagationResult, Propagator
+
+_AXIS_NAMES = "kji"
+
+
+@dataclass(frozen=True)
+class PropagationFiles:
+    """What is read and what is written; None for an output that is not wanted."""
+
+    image: Path
+    painted: Path
+    output: Path
+    probability: Path | None = None
+    entropy: Path | None = None
+    selections: Path | None = None
+    report: Path | None = None
+
+    def check_outputs(self) -> None:
+        """Raises InputError unless every output can be written without replacing an input or another output."""
+        outputs = {
+            "OUTPUT": self.output,
+            "--probability": self.probability,
+            "--entropy": self.entropy,
+            "--selections": self.selections,
+            "--report": self.report,
+        }
+        check_distinct(outputs, {"IMAGE": self.image, "PAINTED": self.painted})
+        check_image_output(self.output)
+        for path in (self.probability, self.entropy):
+            if path is not None:
+                check_image_output(path, real_numbers=True)
+        for path in (self.selections, self.report):
+            if path is not None:
+                check_output_file(path, (".json",))
+
+
+def propagate_files(
+    files: PropagationFiles, model: dict[str, Any], options: dict[str, Any], quiet: bool = False
+) -> PropagationResult:
+    """Read, propagate, write.
+
+    Args:
+        files: inputs and outputs.
+        model: arguments of `Propagator.from_pretrained`.
+        options: options of `Propagator.propagate`, without `outputs`, which follow from `files`.
+        quiet: print neither progress nor summary.
+
+    Raises:
+        InputError: bad input; nothing was written.
+        Cancelled: by Ctrl-C; nothing was written.
+    """
+    started = time.monotonic()
+    files.check_outputs()
+    image = read_scalar_image(files.image)
+    painted = read_label_map(files.painted, like=image)
+    wanted = frozenset(
+        name
+        for name, path in (
+            ("probability", files.probability),
+            ("entropy", files.entropy),
+            ("selections", files.selections),
+        )
+        if path is not None
+    )
+    token = CancelToken()
+    with interrupt_cancels(token), ProgressDisplay(quiet) as display:
+        propagator = Propagator.from_pretrained(**model)
+        token.raise_if_cancelled()
+        result = propagator.propagate(
+            image.array, painted.array, image.spacing, progress=display, cancel=token, outputs=wanted, **options
+        )
+        token.raise_if_cancelled()
+    _write(files, result, painted)
+    if not quiet:
+        _summarise(files, result, time.monotonic() - started)
+    return result
+
+
+def _write(files: PropagationFiles, result: PropagationResult, grid: Volume) -> None:
+    with StagedFiles() as staged:
+        stage_image(staged, result.labels, grid, files.output)
+        for array, path in ((result.probability, files.probability), (result.entropy, files.entropy)):
+            if path is not None:
+                assert array is not None  # it was asked for
+                stage_image(staged, array, grid, path)
+        if files.selections is not None:
+            assert result.selections is not None
+            content = {"axis": result.report["axis"], "selections": [one.to_json() for one in result.selections]}
+            write_json(content, staged.path_for(files.selections))
+        if files.report is not None:
+            names = {"image": str(files.image), "painted": str(files.painted), "output": str(files.output)}
+            write_json({**names, **result.report}, staged.path_for(files.report))
+        staged.commit()
+
+
+def _summarise(files: PropagationFiles, result: PropagationResult, seconds: float) -> None:
+    report = result.report
+    console = Console(highlight=False)
+    axis = _AXIS_NAMES[report["axis"]]
+    console.print(f"[green]Wrote[/] {files.output}  ({time_text(seconds)}, {report['device']})", soft_wrap=True)
+    for label, slices in report["painted_slices"].items():
+        painted = ", ".join(str(index) for index in slices)
+        console.print(f"  label {label}: painted on slices {painted} along {axis}", soft_wrap=True)
+    if report.get("suggested_next_slice") is not None:
+        console.print(f"  to improve it most, paint slice {report['suggested_next_slice']} next")

@@ -1,0 +1,125 @@
+"""Runs the in-context segmenter on files, one label after the other, slice by slice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from PatchICLLib.command_line.context_pairs import read_context, split_pair
+from PatchICLLib.command_line.options import check_distinct
+from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
+from PatchICLLib.errors import InputError
+from PatchICLLib.images import StagedFiles, check_image_output
+from PatchICLLib.images.reading import read_slices
+from PatchICLLib.images.writing import stage_image
+from PatchICLLib.segmenter import InContextSegmenter
+
+
+@dataclass(frozen=True)
+class SegmentationFiles:
+    """What is read and what is written; None for an output that is not wanted."""
+
+    target: Path
+    context: tuple[str, ...]
+    output: Path
+    probability: Path | None = None
+    entropy: Path | None = None
+
+
+@dataclass(frozen=True)
+class SlicesSegmented:
+    """Results of all slices: labels, and probability and entropy (bits) of the likeliest label, each (S, H, W)."""
+
+    labels: np.ndarray
+    probability: np.ndarray
+    entropy: np.ndarray
+
+
+def segment_files(
+    files: SegmentationFiles, model: dict[str, Any], labels: Sequence[int] | None = None, quiet: bool = False
+) -> None:
+    """Read, segment, write.
+
+    Args:
+        files: inputs and outputs.
+        model: arguments of `InContextSegmenter.from_pretrained`.
+        labels: labels of the context masks to segment; None for all.
+        quiet: print neither progress nor summary.
+
+    Raises:
+        InputError: bad input; nothing was written.
+    """
+    started = time.monotonic()
+    pairs = [split_pair(text) for text in files.context]
+    inputs = {"TARGET": files.target}
+    for number, pair in enumerate(pairs, 1):
+        inputs[f"the image of context {number}"] = pair.image
+        inputs[f"the mask of context {number}"] = pair.mask
+    check_distinct({"OUTPUT": files.output, "--probability": files.probability, "--entropy": files.entropy}, inputs)
+    target = read_slices(files.target)
+    check_image_output(files.output, target.array.ndim)
+    for path in (files.probability, files.entropy):
+        if path is not None:
+            check_image_output(path, target.array.ndim, real_numbers=True)
+    slices = target.array if target.array.ndim == 3 else target.array[None]
+    images, masks = read_context(pairs, (slices.shape[1], slices.shape[2]))
+    with ProgressDisplay(quiet) as display:
+        segmenter = InContextSegmenter.from_pretrained(**model)
+        result = segment_slices(segmenter, slices, images, masks, chosen_labels(masks, labels), display)
+    with StagedFiles() as staged:
+        stage_image(staged, result.labels.reshape(target.array.shape), target, files.output)
+        for array, extra in ((result.probability, files.probability), (result.entropy, files.entropy)):
+            if extra is not None:
+                stage_image(staged, array.reshape(target.array.shape), target, extra)
+        staged.commit()
+    if not quiet:
+        seconds = time_text(time.monotonic() - started)
+        Console(highlight=False).print(f"[green]Wrote[/] {files.output}  ({seconds})", soft_wrap=True)
+
+
+def chosen_labels(masks: np.ndarray, labels: Sequence[int] | None) -> list[int]:
+    """The labels to segment.
+
+    Raises:
+        InputError: nothing is labelled, or one that was asked for is in no context mask.
+    """
+    present = [int(label) for label in np.unique(masks) if label != 0]
+    if not present:
+        raise InputError("The context masks are empty, but at least one must show what to segment.")
+    missing = [label for label in labels or () if label not in present]
+    if missing:
+        known = ", ".join(str(label) for label in present)
+        raise InputError(f"The context masks have no label {missing[0]}; they have {known}.")
+    return present if labels is None else list(dict.fromkeys(labels))
+
+
+def segment_slices(
+    segmenter: InContextSegmenter,
+    slices: np.ndarray,
+    images: np.ndarray,
+    masks: np.ndarray,
+    labels: Sequence[int],
+    display: ProgressDisplay,
+) -> SlicesSegmented:
+    """Segment each slice (S, H, W) for each label from the context (k, H, W); the likeliest label above 0.5 wins."""
+    found = np.zeros(slices.shape, np.min_scalar_type(max(labels)))
+    probability = np.zeros(slices.shape, np.float32)
+    entropy = np.zeros(slices.shape, np.float32)
+    total, done = len(labels) * len(slices), 0
+    for label in labels:
+        segmenter.set_context(images, masks == label)
+        for index, image in enumerate(slices):
+            prediction = segmenter.segment(image)
+            better = prediction.probability > probability[index]
+            probability[index][better] = prediction.probability[better]
+            entropy[index][better] = prediction.entropy[better]
+            found[index][better & prediction.mask] = label
+            done += 1
+            display.show("Segmenting", done, total)
+    return SlicesSegmented(found, probability, entropy)
