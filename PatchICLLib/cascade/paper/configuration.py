@@ -55,16 +55,19 @@ class PaperConfiguration:
         levels = len(self.resolutions) + 1
         if len(self.target_patches) != levels or len(self.context_patches) != levels:
             raise InputError(
-                f"The paper preset needs patch budgets for {levels} levels ({len(self.resolutions)} resolutions and the "
-                f"input), but has {len(self.target_patches)} for the target and {len(self.context_patches)} for context."
+                f"The paper preset needs patch budgets for {levels} levels ({len(self.resolutions)} resolutions and "
+                f"the input), but has {len(self.target_patches)} for the target and {len(self.context_patches)} for "
+                "context."
             )
         if self.attention not in ("bidirectional", "context_blind"):
             raise InputError(f'attention must be "bidirectional" or "context_blind", but is "{self.attention}".')
         if self.patch_size != 8:
-            raise InputError(f"The paper's patch encoder reads patches of 8 pixels, but patch_size is {self.patch_size}.")
+            raise InputError(
+                f"The paper's patch encoder reads patches of 8 pixels, but patch_size is {self.patch_size}."
+            )
 
     def levels(self, size: int) -> tuple[tuple[int, int, int], ...]:
-        """Resolution, target patches and context patches per image of each level for an input of ``size`` pixels a side.
+        """Resolution, target patches and context patches per image of each level, for an input of ``size`` x ``size``.
 
         Levels that are not coarser than the input are left out: at 128 there are 24, 64 and the input itself.
 

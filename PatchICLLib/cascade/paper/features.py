@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from PatchICLLib.cascade.patches import PatchGrid
+from PatchICLLib.universeg.intensities import unit_range
 from PatchICLLib.universeg.network import UniverSegConfiguration, UniverSegEncoder
 
 FeatureMaps = tuple[Tensor, ...]
@@ -16,7 +17,8 @@ class FrozenFeatures(nn.Module):
     """Maps of all encoder blocks, as if resized to one grid and concatenated: 4 x 64 = 256 channels.
 
     Nothing here is ever trained. The maps stay at their own resolutions and are resampled where patches lie; resizing
-    whole maps to the input's grid first gives the same values at pixel centres and needs 1 GB for four 512 x 512 images.
+    whole maps to the input's grid first gives the same values at its pixel centres and needs 1 GB for four images of
+    512 x 512.
     """
 
     def __init__(self, configuration: UniverSegConfiguration) -> None:
@@ -25,21 +27,27 @@ class FrozenFeatures(nn.Module):
         self.encoder.requires_grad_(False)
         self.channels = sum(configuration.encoder_channels)
 
+    def load(self, network: UniverSegEncoder) -> None:
+        """Copies the encoder of a trained UniverSeg, for instance one with the official weights."""
+        own = self.encoder.state_dict()
+        self.encoder.load_state_dict({name: tensor for name, tensor in network.state_dict().items() if name in own})
+
     @torch.no_grad()
     def of_target(self, images: Tensor) -> FeatureMaps:
         """Features of images without masks: the support is all zero.
 
         Args:
-            images: (N, 1, H, H), values 0-1.
+            images: (N, 1, H, H), any scale; each is stretched to 0-1, as UniverSeg expects.
 
         Returns:
             One map (N, C, H / 2^i, H / 2^i) per encoder block i.
         """
-        return self._encode(images, images.new_zeros(len(images), 1, 2, *images.shape[-2:]))
+        return self._encode(unit_range(images), images.new_zeros(len(images), 1, 2, *images.shape[-2:]))
 
     @torch.no_grad()
     def of_context(self, images: Tensor, masks: Tensor) -> FeatureMaps:
         """Features of images with masks, both (N, 1, H, H): each image is its own support (self-support trick)."""
+        images = unit_range(images)
         return self._encode(images, torch.stack((images, masks), dim=2))
 
     def _encode(self, images: Tensor, support: Tensor) -> FeatureMaps:

@@ -89,7 +89,7 @@ class PaperCascade(nn.Module):
         """Read context images up to the joint layers, which are the first to meet a target.
 
         Args:
-            images: (B, k, H, H), values 0-1.
+            images: (B, k, H, H), any scale.
             masks: (B, k, H, H), 0 to 1.
             positions: not used: the published model knows no third axis.
             generator: noise of the patch selection in training.
@@ -97,7 +97,12 @@ class PaperCascade(nn.Module):
         Raises:
             InputError: for shapes that differ, images that are not square, or sizes that do not fit.
         """
-        if images.shape != masks.shape or images.ndim != 4 or images.shape[-1] != images.shape[-2] or not images.numel():
+        if (
+            images.shape != masks.shape
+            or images.ndim != 4
+            or images.shape[-1] != images.shape[-2]
+            or not images.numel()
+        ):
             raise InputError(
                 "Context images and masks must both have the shape (sets, images, side, side), but have "
                 f"{tuple(images.shape)} and {tuple(masks.shape)}."
@@ -144,7 +149,7 @@ class PaperCascade(nn.Module):
         """Segment targets.
 
         Args:
-            target: (B*T, 1, H, H), values 0-1: T targets for each of the context's B sets, set by set.
+            target: (B*T, 1, H, H), any scale: T targets for each of the context's B sets, set by set.
             context: from ``encode_context`` with images of the same size.
             hints: not used: the published model knows no prior.
             positions: not used.

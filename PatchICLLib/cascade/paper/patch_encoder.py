@@ -26,7 +26,7 @@ class ConditionedConvolution(nn.Module):
 
 
 class PaperPatchEncoder(nn.Module):
-    """Projection, convolutions 8 -> 8 -> 4 -> 2, mean: (N, in, 8, 8) -> token (N, features) and maps for the decoder."""
+    """Projection, convolutions 8 -> 8 -> 4 -> 2, mean: a patch of features becomes one token."""
 
     def __init__(self, in_channels: int, features: int, code: int) -> None:
         super().__init__()
@@ -36,7 +36,15 @@ class PaperPatchEncoder(nn.Module):
         )
 
     def forward(self, crops: Tensor, code: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Returns the token (N, features) and the maps at 8, 4 and 2 pixels a side, (N, features, s, s) each."""
+        """Read patches.
+
+        Args:
+            crops: (N, in_channels, 8, 8).
+            code: (code,) of the level's resolution.
+
+        Returns:
+            Tokens (N, features), and for the decoder the maps (N, features, s, s) at s = 8, 4 and 2.
+        """
         maps = []
         features = self.projection(crops)
         for level in self.levels:
@@ -51,7 +59,11 @@ class MaskEmbedding(nn.Module):
     def __init__(self, features: int) -> None:
         super().__init__()
         self.reader = nn.Sequential(
-            nn.Conv2d(1, 16, 2, stride=2), nn.GELU(), nn.Conv2d(16, 32, 2, stride=2), nn.GELU(), nn.Conv2d(32, features, 1)
+            nn.Conv2d(1, 16, 2, stride=2),
+            nn.GELU(),
+            nn.Conv2d(16, 32, 2, stride=2),
+            nn.GELU(),
+            nn.Conv2d(32, features, 1),
         )
         self.fusion = nn.Linear(2 * features, features)
 

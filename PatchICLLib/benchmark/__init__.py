@@ -1,0 +1,1 @@
+"""What the models cost: floating point operations, seconds, memory."""

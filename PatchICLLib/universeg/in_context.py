@@ -1,0 +1,126 @@
+"""UniverSeg behind the calls of the cascades, so that it can be trained, evaluated and timed in their place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from PatchICLLib.cascade.entropy import binary_entropy, patch_means
+from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.patches import PatchGrid
+from PatchICLLib.cascade.selection import Selection
+from PatchICLLib.cascade.trace import CascadeOutput, LevelTrace
+from PatchICLLib.errors import InputError
+from PatchICLLib.universeg.intensities import unit_range
+from PatchICLLib.universeg.network import UniverSeg, UniverSegConfiguration
+
+
+@dataclass(frozen=True)
+class UniverSegInContextConfiguration:
+    """Attributes: network; working_size, the side that images are resized to (published: 128), None for their own."""
+
+    network: UniverSegConfiguration = UniverSegConfiguration()
+    working_size: int | None = 128
+
+
+@dataclass(frozen=True)
+class UniverSegContext:
+    """Context at working size: images and masks (B, k, 1, h, h), made from images of ``size`` pixels a side."""
+
+    size: int
+    images: Tensor
+    masks: Tensor
+
+
+class UniverSegInContext(nn.Module):
+    """Same calls as the cascades.
+
+    Nothing of the context can be computed ahead of a target: from the first layer on the two are mixed.
+    """
+
+    def __init__(self, configuration: UniverSegInContextConfiguration | None = None) -> None:
+        super().__init__()
+        self.configuration = configuration or UniverSegInContextConfiguration()
+        self.network = UniverSeg(self.configuration.network)
+
+    def encode_context(
+        self,
+        images: Tensor,
+        masks: Tensor,
+        positions: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> UniverSegContext:
+        """Keeps context images (B, k, H, H), any scale, and masks (B, k, H, H), 0-1. The rest is not used.
+
+        Raises:
+            InputError: if their shapes differ or they are not square.
+        """
+        if (
+            images.shape != masks.shape
+            or images.ndim != 4
+            or images.shape[-1] != images.shape[-2]
+            or not images.numel()
+        ):
+            raise InputError(
+                "Context images and masks must both have the shape (sets, images, side, side), but have "
+                f"{tuple(images.shape)} and {tuple(masks.shape)}."
+            )
+        size = images.shape[-1]
+        resized = unit_range(self._resize(images, "bilinear"))
+        return UniverSegContext(size, resized[:, :, None], self._resize(masks.to(images), "nearest-exact")[:, :, None])
+
+    def forward(
+        self,
+        target: Tensor,
+        context: UniverSegContext,
+        hints: Hints | None = None,
+        positions: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> CascadeOutput:
+        """Segments targets (B*T, 1, H, H), T for each context set. Hints, positions and generator are not used.
+
+        Returns:
+            Logits (B*T, 1, H, H) and one level at working size whose only patch is the whole image.
+
+        Raises:
+            InputError: for a target that does not fit the context.
+        """
+        n, size = len(target), target.shape[-1]
+        sets, k = context.images.shape[:2]
+        if tuple(target.shape[1:]) != (1, context.size, context.size) or n % sets:
+            raise InputError(
+                f"Targets of shape {tuple(target.shape)} do not fit a context of {sets} sets of images of "
+                f"{context.size} pixels a side."
+            )
+        repeat = n // sets
+        logits = self.network(
+            unit_range(self._resize(target, "bilinear")),
+            context.images.repeat_interleave(repeat, 0),
+            context.masks.repeat_interleave(repeat, 0),
+        )
+        return CascadeOutput(_resized(logits, size, "bilinear"), (self._trace(logits, sets, k),))
+
+    def _resize(self, images: Tensor, mode: str) -> Tensor:
+        return _resized(images, self.configuration.working_size or images.shape[-1], mode)
+
+    @staticmethod
+    def _trace(logits: Tensor, sets: int, k: int) -> LevelTrace:
+        n, side = len(logits), logits.shape[-1]
+        grid = PatchGrid(side, side, side)
+        before = torch.zeros_like(logits)
+        weights = patch_means(binary_entropy(before), side, side)
+        whole = torch.zeros(n, 1, dtype=torch.long, device=logits.device)
+        selection = Selection(whole, weights, torch.ones_like(whole, dtype=torch.bool))
+        context = whole.new_zeros(sets, k, 1)
+        return LevelTrace(side, grid, weights, selection, torch.ones_like(logits), before, logits, context)
+
+
+def _resized(images: Tensor, side: int, mode: str) -> Tensor:
+    """(N, C, H, H) -> (N, C, side, side)."""
+    if images.shape[-1] == side:
+        return images
+    smooth = {"align_corners": False, "antialias": side < images.shape[-1]} if mode == "bilinear" else {}
+    return functional.interpolate(images, size=(side, side), mode=mode, **smooth)
