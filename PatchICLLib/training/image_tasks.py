@@ -1,0 +1,105 @@
+"""Pure in-context tasks: context and target are different images of one kind, as in the paper; no prior, no neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+
+from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.evaluation.split import is_development
+from PatchICLLib.propagation.normalisation import Normalisation
+from PatchICLLib.propagation.region import Region
+from PatchICLLib.training.augmentation import IntensityAugmentation
+from PatchICLLib.training.tasks import TaskBatch, TaskShape, Unsuitable
+
+INSTANCES = "nuclei"  # folders with this in their name hold instance numbers, joined to one label
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """2D images of one kind: (H, W) float32 images and integer label maps."""
+
+    name: str
+    images: tuple[np.ndarray, ...]
+    labels: tuple[np.ndarray, ...]
+
+
+def _grey(path: Path) -> np.ndarray:
+    array = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    return array.astype(np.float32) if array.ndim == 2 else array[..., :3].astype(np.float32).mean(-1)
+
+
+def image_sets(data: Path, development: bool = False, longest: int = 512) -> list[ImageSet]:
+    """Sets of 2D images (`*_image.png` beside `*_label.png`) below a data folder, the development split apart."""
+    sets = []
+    for folder in sorted(p for p in data.iterdir() if p.is_dir()):
+        images, labels = [], []
+        for path in sorted(folder.glob("*_image.png")):
+            if is_development(path.relative_to(data)) != development:
+                continue
+            image = _grey(path)
+            label = _grey(path.with_name(path.name.replace("_image", "_label"))).astype(np.int32)
+            step = -(-max(image.shape) // longest)
+            images.append(image[::step, ::step])
+            labels.append((label > 0).astype(np.int32)[::step, ::step] if INSTANCES in folder.name else label[::step, ::step])
+        if len(images) > 5:
+            sets.append(ImageSet(folder.name, tuple(images), tuple(labels)))
+    return sets
+
+
+class ImageTasks:
+    """Tasks across the images of a set; each image is normalised by itself and seen whole, or nearly so."""
+
+    def __init__(self, sets: list[ImageSet], augment: bool = True) -> None:
+        self.sets = sets
+        self.augmentation = IntensityAugmentation() if augment else None
+
+    def __call__(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
+        """One task (B = 1).
+
+        Raises:
+            Unsuitable: draw again.
+        """
+        chosen = self.sets[rng.integers(len(self.sets))]
+        present = np.unique(chosen.labels[rng.integers(len(chosen.labels))])
+        if present[-1] == 0:
+            raise Unsuitable
+        value = rng.choice(present[present > 0])
+        holders = [i for i, labels in enumerate(chosen.labels) if (labels == value).sum() >= 30]
+        count = shape.context + shape.targets
+        if len(holders) < count:
+            raise Unsuitable
+        numbers = rng.choice(holders, count, replace=False)
+        zoom, angle, mirror = 1.0, 0.0, False
+        if self.augmentation is not None:
+            zoom = float(rng.uniform(0.7, 1.1))
+            angle = float(rng.integers(4) * np.pi / 2 + rng.uniform(-0.2, 0.2)) if rng.random() < 0.5 else 0.0
+            mirror = bool(rng.random() < 0.5)
+        seed = int(rng.integers(2**31))
+        images, masks = [], []
+        for number in numbers:
+            image, mask = chosen.images[number], chosen.labels[number] == value
+            low, high = np.percentile(image, [0.3, 99.7])
+            unit = np.clip((image - low) / (high - low + 1e-6), 0, 1)[None]
+            if self.augmentation is not None:  # the same look for all images of a task
+                unit = self.augmentation(unit, np.random.default_rng(seed))
+            whole = Region(((image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2), float(max(image.shape)), (1.0, 1.0))
+            region = replace(whole.grown(zoom), angle=angle, mirror=mirror)
+            seen = region.sample(unit, shape.size)
+            images.append(Normalisation.fit(seen).standard(seen)[0])
+            masks.append(region.sample(mask[None], shape.size)[0])
+        k = shape.context
+        targets = torch.stack(images[k:])[:, None]
+        return TaskBatch(
+            torch.stack(images[:k])[None],
+            torch.stack(masks[:k])[None],
+            torch.zeros(1, k),
+            targets,
+            torch.stack(masks[k:])[:, None],
+            torch.zeros(shape.targets),
+            Hints.none(targets),
+        )

@@ -1,0 +1,135 @@
+"""Which tasks a training sees, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from PatchICLLib.training.image_tasks import ImageTasks, image_sets
+from PatchICLLib.training.pseudo_labels import SupervoxelVolume, prepare
+from PatchICLLib.training.synthetic import random_anatomy
+from PatchICLLib.training.tasks import HintDropout, TaskBatch, TaskShape, Unsuitable, VolumeTasks
+from PatchICLLib.training.volumes import LabelledVolume, label_map_sources, labelled_sources, unlabelled_files
+
+
+class Tasks(Protocol):
+    def __call__(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch: ...
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """Shapes of batches.
+
+    Attributes:
+        tasks: B, tasks of a batch.
+        targets: T, target slices of a task.
+        contexts: numbers of context slices to choose from, with repetition as weight.
+        sizes: input sizes and how often.
+    """
+
+    tasks: int = 4
+    targets: int = 4
+    contexts: tuple[int, ...] = (1, 2, 2, 3, 3, 3, 3, 4, 5, 5)
+    sizes: tuple[tuple[int, float], ...] = ((128, 0.85), (256, 0.15))
+
+
+@dataclass(frozen=True)
+class MixtureWeights:
+    """How often each kind of task comes; sources of real images share theirs by ``sources``, others equally."""
+
+    real: float = 0.42
+    label_maps: float = 0.14
+    supervoxels: float = 0.20
+    anatomy: float = 0.12
+    images: float = 0.12
+    sources: dict[str, float] = field(
+        default_factory=lambda: {
+            "mri_hippocampus_msd": 0.20,
+            "mri_fetal_brain_atlas": 0.22,
+            "mri_brain_atlases": 0.20,
+            "ct_body_totalsegmentator": 0.16,
+            "mri_ms_lesions": 0.08,
+            "mri_lesions_pyradiomics": 0.14,
+        }
+    )
+
+
+def training_mixture(data: Path, cache: Path, weights: MixtureWeights | None = None) -> list[tuple[Tasks, float]]:
+    """All kinds of training tasks that a data folder offers, with their weights."""
+    weights = weights or MixtureWeights()
+    dropout = HintDropout()
+    mixture: list[tuple[Tasks, float]] = [(VolumeTasks(random_anatomy, dropout=dropout), weights.anatomy)]
+    real = labelled_sources(data)
+    shares = {name: weights.sources.get(name, 0.1) for name in real}
+    for name, loaders in real.items():
+        mixture.append((VolumeTasks(_pick(loaders), dropout=dropout), weights.real * shares[name] / sum(shares.values())))
+    maps = [loader for loaders in label_map_sources(data).values() for loader in loaders]
+    if maps:
+        mixture.append((VolumeTasks(_pick(maps), dropout=dropout), weights.label_maps))
+    files = [made for path in unlabelled_files(data) for made in prepare(path, cache)]
+    if files:
+        mixture.append((VolumeTasks(_pick_supervoxels(files), dropout=dropout), weights.supervoxels))
+    sets = image_sets(data)
+    if sets:
+        mixture.append((ImageTasks(sets), weights.images))
+    return mixture
+
+
+def _pick(loaders: list[Callable[[], LabelledVolume]]) -> Callable[[np.random.Generator], LabelledVolume]:
+    return lambda rng: loaders[rng.integers(len(loaders))]()
+
+
+def _pick_supervoxels(files: list[Path]) -> Callable[[np.random.Generator], LabelledVolume]:
+    volumes: dict[Path, SupervoxelVolume] = {}
+
+    def draw(rng: np.random.Generator) -> LabelledVolume:
+        path = files[rng.integers(len(files))]
+        if path not in volumes:
+            volumes[path] = SupervoxelVolume(path)
+        return volumes[path].draw(rng)
+
+    return draw
+
+
+class BatchStream(Dataset[TaskBatch]):
+    """Batches by number: the same seed and number always give the same batch.
+
+    Args:
+        mixture: kinds of tasks and their weights.
+        plan: shapes of batches.
+        seed: of everything.
+        length: number of batches.
+    """
+
+    def __init__(self, mixture: list[tuple[Tasks, float]], plan: BatchPlan, seed: int, length: int) -> None:
+        self.kinds = [kind for kind, _ in mixture]
+        total = sum(weight for _, weight in mixture)
+        self.weights = np.array([weight / total for _, weight in mixture])
+        self.plan, self.seed, self.length = plan, seed, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, number: int) -> TaskBatch:
+        rng = np.random.default_rng([self.seed, number])
+        sizes, shares = zip(*self.plan.sizes, strict=True)
+        size = int(rng.choice(sizes, p=np.array(shares) / sum(shares)))
+        context = int(rng.choice(self.plan.contexts))
+        # larger inputs cost more: fewer targets keep a step's time about the same
+        targets = self.plan.targets if size <= 128 else max(1, self.plan.targets // 2)
+        shape = TaskShape(context, targets, size)
+        return TaskBatch.collate([self._task(rng, shape) for _ in range(self.plan.tasks)])
+
+    def _task(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
+        for _ in range(1000):
+            kind = self.kinds[rng.choice(len(self.kinds), p=self.weights)]
+            try:
+                return kind(rng, shape)
+            except Unsuitable:
+                continue
+        raise RuntimeError("1000 draws in a row gave no task: the data folder holds nothing large enough to learn from")

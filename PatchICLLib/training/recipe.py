@@ -1,0 +1,52 @@
+"""How the bundled weights are trained, in one frozen value."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from PatchICLLib.cascade.configuration import SparseConfiguration
+from PatchICLLib.training.mixture import BatchPlan
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run.
+
+    Attributes:
+        model: of the cascade.
+        plan: shapes of batches.
+        steps: length of the run; the learning rate falls over the last ``decay`` of them.
+        learning_rate: peak.
+        warm_up: steps of linear rise.
+        decay: fraction of the run over which the learning rate falls as a half cosine to a hundredth.
+        weight_decay: of matrices; vectors have none.
+        clip: largest gradient norm.
+        ema: decay of the averaged weights, reached after a while.
+        seed: of weights, batches and selection noise.
+    """
+
+    model: SparseConfiguration = field(default_factory=SparseConfiguration)
+    plan: BatchPlan = field(default_factory=BatchPlan)
+    steps: int = 2600
+    learning_rate: float = 1.5e-3
+    warm_up: int = 60
+    decay: float = 0.35
+    weight_decay: float = 0.02
+    clip: float = 1.0
+    ema: float = 0.998
+    seed: int = 1
+
+    def rate(self, step: int) -> float:
+        """Learning rate at a step: warm-up, plateau, half cosine."""
+        rise = min(1.0, (step + 1) / self.warm_up)
+        start = self.steps * (1 - self.decay)
+        progress = min(1.0, max(0.0, (step - start) / max(1.0, self.steps - start)))
+        return self.learning_rate * rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+    def describe(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+RECIPES: dict[str, Recipe] = {"bundled": Recipe()}

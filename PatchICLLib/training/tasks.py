@@ -1,0 +1,267 @@
+"""In-context tasks cut from volumes: a few painted slices, a few slices to predict, everything the product computes.
+
+A task goes through the same region of interest, normalisation and hints as a propagation at inference. Batch i of a
+seed is always the same, so that an interrupted training resumes as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.propagation.normalisation import Normalisation
+from PatchICLLib.propagation.painted_stack import VOTE_SIZE, PaintedStack, vote_on_slices
+from PatchICLLib.propagation.region import Region
+from PatchICLLib.training.augmentation import IntensityAugmentation
+from PatchICLLib.training.synthetic import paint_labels
+from PatchICLLib.training.volumes import LabelledVolume
+
+Draw = Callable[[np.random.Generator], LabelledVolume]
+
+
+@dataclass(frozen=True)
+class TaskShape:
+    """How many slices, and how large; the same for all tasks of a batch."""
+
+    context: int
+    targets: int
+    size: int
+
+
+@dataclass(frozen=True)
+class TaskBatch:
+    """B tasks of k context and T target images of S pixels a side.
+
+    Attributes:
+        context_images, context_masks: (B, k, S, S).
+        context_positions: (B, k).
+        target_images, target_masks: (B*T, 1, S, S).
+        target_positions: (B*T,).
+        hints: of the B*T targets.
+    """
+
+    context_images: Tensor
+    context_masks: Tensor
+    context_positions: Tensor
+    target_images: Tensor
+    target_masks: Tensor
+    target_positions: Tensor
+    hints: Hints
+
+    @classmethod
+    def collate(cls, tasks: list[TaskBatch]) -> TaskBatch:
+        """Join batches of equal shapes."""
+        joined = {f.name: torch.cat([getattr(t, f.name) for t in tasks]) for f in fields(cls) if f.name != "hints"}
+        hints = Hints(*(torch.cat([getattr(t.hints, f.name) for t in tasks]) for f in fields(Hints)))
+        return cls(hints=hints, **joined)
+
+    def to(self, device: torch.device | str) -> TaskBatch:
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)}
+        return TaskBatch(**moved)
+
+
+@dataclass(frozen=True)
+class HintDropout:
+    """How often a task must do without: everything (pure in-context), or one of the hints."""
+
+    everything: float = 0.2
+    shape: float = 0.2
+    vote: float = 0.25
+    neighbours: float = 0.2
+
+    def __call__(self, hints: Hints, rng: np.random.Generator) -> Hints:
+        if rng.random() < self.everything:
+            keep = (0.0, 0.0, 0.0)
+        else:
+            keep = tuple(float(rng.random() >= p) for p in (self.shape, self.vote, self.neighbours))
+        return replace(
+            hints,
+            shape_given=hints.shape_given * keep[0],
+            vote_given=hints.vote_given * keep[1],
+            neighbours_given=hints.neighbours_given * keep[2],
+        ).masked()
+
+
+class Unsuitable(Exception):
+    """The draw gives no sensible task; draw again."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Slices around a structure along one axis, every ``stride``-th of the volume, cut to the structure's surroundings.
+
+    Attributes:
+        image: (Z, h, w) float32, about 0 to 1.
+        mask: (Z, h, w) bool.
+        painted: (k,) ascending places of the painted slices.
+        spacing: (sz, sy, sx) in mm, strides included.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    painted: np.ndarray
+    spacing: tuple[float, float, float]
+
+
+def draw_painted(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
+    """Places of k painted slices among ``count`` slices of a structure: spanning it, inset, or at random."""
+    kind = rng.random()
+    if kind < 0.4 and k > 1:
+        places = np.linspace(0, count - 1, k)
+    elif kind < 0.65:
+        places = (np.arange(k) + 0.5) / k * count - 0.5
+    else:
+        places = np.linspace(rng.uniform(0, 0.25), 1 - rng.uniform(0, 0.25), k) * (count - 1)
+        places = places + rng.normal(0, 0.06, k) * count
+    return np.unique(np.clip(np.floor(places + 0.5), 0, count - 1).astype(int))
+
+
+def cut_stack(volume: LabelledVolume, rng: np.random.Generator, k: int, minimum: int) -> Stack:
+    """A structure of the volume along a random axis, with slices chosen for painting.
+
+    Raises:
+        Unsuitable: the structure is too small for the task.
+    """
+    label = int(rng.choice(list(volume.objects)))
+    box, axis = volume.objects[label], int(rng.integers(3))
+    first, last = box[axis].start, box[axis].stop - 1
+    extent = last - first + 1
+    stride = max(int(rng.choice([1, 1, 1, 2, 3, 5, 7])), -(-extent // 48))
+    while stride > 1 and extent / stride < k + 4:
+        stride -= 1
+    first += int(rng.integers(stride))
+    slices = np.arange(first, last + 1, stride)
+    plane = [a for a in range(3) if a != axis]
+    if len(slices) < max(k + 2, 4) or min(box[a].stop - box[a].start for a in plane) < 4:
+        raise Unsuitable
+    painted = draw_painted(rng, len(slices), k)
+    if len(painted) < k:
+        raise Unsuitable
+    before = [z for z in first - stride * np.arange(4, 0, -1) if z >= 0]
+    after = [z for z in slices[-1] + stride * np.arange(1, 5) if z < volume.labels.shape[axis]]
+    painted = painted + len(before)
+    every = np.concatenate([before, slices, after]).astype(int)
+    if k > 2 and rng.random() < 0.1 and (before or after):  # a slice declared empty takes the place of a painted one
+        outside = rng.choice(np.r_[np.arange(len(before)), len(every) - 1 - np.arange(len(after))].astype(int))
+        painted = np.unique(np.r_[np.delete(painted, int(rng.integers(k))), outside])
+    if len(every) - len(painted) < minimum:
+        raise Unsuitable
+    spacing = (volume.spacing[axis] * stride, volume.spacing[plane[0]], volume.spacing[plane[1]])
+    window = []
+    for a in plane:
+        margin = int(0.9 * max((box[b].stop - box[b].start) * volume.spacing[b] for b in plane) / volume.spacing[a]) + 12
+        window.append(slice(max(0, box[a].start - margin), box[a].stop + margin))
+
+    def cut(array: np.ndarray) -> np.ndarray:
+        return np.moveaxis(np.take(array, every, axis), axis, 0)[:, window[0], window[1]]
+
+    labels = cut(volume.labels)
+    mask = labels == label
+    if volume.image is None:
+        image = paint_labels(rng, labels)
+    else:
+        image = cut(volume.image).astype(np.float32)
+        low, high = np.percentile(image[:: max(1, len(image) // 16)], [0.3, 99.7])
+        image = np.clip((image - low) / (high - low + 1e-6), 0, 1)
+    if not mask[painted].any():
+        raise Unsuitable
+    if volume.pseudo or volume.image is None:
+        _demand_contrast(image[painted], mask[painted], rng)
+    return Stack(image, mask, painted, spacing)
+
+
+def _demand_contrast(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> None:
+    """Reject objects that no eye could follow: without an edge there is nothing to learn."""
+    inside = image[mask]
+    ring = mask.copy()
+    for shift in (-3, 3):
+        ring |= np.roll(mask, shift, 1) | np.roll(mask, shift, 2)
+    outside = image[ring & ~mask]
+    if len(inside) < 20 or len(outside) < 5:
+        raise Unsuitable
+    if abs(inside.mean() - outside.mean()) < 0.3 * image.std() + 1e-4 and rng.random() < 0.9:
+        raise Unsuitable
+
+
+class VolumeTasks:
+    """Tasks within one volume: some slices painted, others predicted.
+
+    Args:
+        draw: gives a volume.
+        augment: change intensities and turn, mirror and stretch the region of interest.
+        dropout: how often hints are missing.
+    """
+
+    def __init__(self, draw: Draw, augment: bool = True, dropout: HintDropout | None = None) -> None:
+        self.draw = draw
+        self.augmentation = IntensityAugmentation() if augment else None
+        self.dropout = dropout
+
+    def __call__(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
+        """One task (B = 1).
+
+        Raises:
+            Unsuitable: draw again.
+        """
+        stack = cut_stack(self.draw(rng), rng, shape.context, shape.targets)
+        return self.render(stack, rng, shape)
+
+    def render(self, stack: Stack, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
+        """The stack as the network gets it."""
+        image = self.augmentation(stack.image, rng) if self.augmentation else stack.image
+        painted, depth = stack.painted, len(stack.image)
+        free = np.setdiff1d(np.arange(depth), painted)
+        targets = np.sort(rng.choice(free, shape.targets, replace=False))
+        region = self._region(stack, rng)
+        outside = "zeros" if rng.random() < 0.5 else "border"
+        step = stack.spacing[0] / region.side
+        masks = region.sample(stack.mask[painted], shape.size)
+        if masks.amax() < 0.5:
+            raise Unsuitable
+        chosen = region.sample(image[np.r_[painted, targets]], shape.size, outside)
+        normalisation = Normalisation.fit(chosen[: len(painted)])
+        chosen = normalisation.standard(chosen)
+        # the vote needs every slice of the stack, the network only the chosen ones
+        votes = vote_on_slices(
+            normalisation.unit(region.sample(image, VOTE_SIZE, outside)),
+            region.sample(stack.mask[painted], VOTE_SIZE),
+            painted,
+            step,
+            targets,
+        )
+        painted_stack = PaintedStack(chosen[: len(painted)], masks, painted * step)
+        hints = painted_stack.hints(targets * step, votes)
+        if self.dropout is not None:
+            hints = self.dropout(hints, rng)
+        centre = float(painted.mean()) * step
+        return TaskBatch(
+            painted_stack.images[None],
+            masks[None],
+            torch.from_numpy(painted * step - centre)[None].float(),
+            chosen[len(painted) :, None],
+            region.sample(stack.mask[targets], shape.size)[:, None],
+            torch.from_numpy(targets * step - centre).float(),
+            hints,
+        )
+
+    def _region(self, stack: Stack, rng: np.random.Generator) -> Region:
+        extent = stack.mask[stack.painted].any(0)
+        region = Region.around(extent, stack.spacing[1:])
+        if self.augmentation is None:
+            return region
+        region = region.grown(rng.uniform(0.85, 1.25))
+        shift = rng.uniform(-0.06, 0.06, 2) * region.side / np.asarray(stack.spacing[1:])
+        angle = rng.uniform(-0.35, 0.35) if rng.random() < 0.6 else 0.0
+        angle += np.pi / 2 * rng.integers(4) if rng.random() < 0.4 else 0.0
+        return replace(
+            region,
+            centre=(region.centre[0] + shift[0], region.centre[1] + shift[1]),
+            angle=float(angle),
+            mirror=bool(rng.random() < 0.5),
+            stretch=float(np.exp(rng.normal(0, 0.08))),
+        )

@@ -1,0 +1,110 @@
+"""How a training goes, on tasks of the development split that it never learns from: figures and a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.sparse import SparseCascade
+from PatchICLLib.training.tasks import TaskBatch, TaskShape, Unsuitable, VolumeTasks
+from PatchICLLib.training.volumes import labelled_sources
+
+
+def hard_dice(logits: Tensor, target: Tensor) -> Tensor:
+    """Dice per image of ``logits > 0`` against ``target >= 0.5``, (N, 1, S, S) -> (N,); 1 where both are empty."""
+    p, y = logits > 0, target >= 0.5
+    total = p.sum((1, 2, 3)) + y.sum((1, 2, 3))
+    return torch.where(total > 0, 2 * (p & y).sum((1, 2, 3)) / total.clamp_min(1), 1.0)
+
+
+@dataclass(frozen=True)
+class ValidationSet:
+    """A fixed batch of development tasks per source."""
+
+    batches: dict[str, TaskBatch]
+
+    @classmethod
+    def draw(cls, data: Path, tasks: int = 6, shape: TaskShape | None = None, seed: int = 0) -> ValidationSet:
+        """The same tasks for the same data folder, count and seed."""
+        shape = shape or TaskShape(3, 4, 128)
+        batches = {}
+        for source, loaders in labelled_sources(data, development=True).items():
+            rng = np.random.default_rng([seed, len(source)])
+            kind = VolumeTasks(lambda r, loaders=loaders: loaders[r.integers(len(loaders))](), augment=False)
+            drawn: list[TaskBatch] = []
+            for _ in range(200):
+                if len(drawn) == tasks:
+                    break
+                try:
+                    drawn.append(kind(rng, shape))
+                except Unsuitable:
+                    continue
+            if drawn:
+                batches[source] = TaskBatch.collate(drawn)
+        return cls(batches)
+
+    @torch.no_grad()
+    def measure(self, model: SparseCascade, device: torch.device | str = "cpu") -> dict[str, Any]:
+        """Mean Dice with all hints, without any, and of the hints by themselves; per source and overall."""
+        was_training = model.training
+        model.eval()
+        figures: dict[str, Any] = {}
+        for source, on_disk in self.batches.items():
+            batch = on_disk.to(device)
+            context = model.encode_context(batch.context_images, batch.context_masks, batch.context_positions)
+            scores = {}
+            for name, hints in (("hints", batch.hints), ("bare", None)):
+                output = model(batch.target_images, context, hints, batch.target_positions)
+                scores[name] = float(hard_dice(output.logits, batch.target_masks).mean())
+            scores["shape"] = float(hard_dice(batch.hints.shape, batch.target_masks).mean())
+            scores["vote"] = float(hard_dice(batch.hints.vote, batch.target_masks).mean())
+            figures[source] = scores
+        if figures:
+            names = next(iter(figures.values()))
+            figures["mean"] = {n: float(np.mean([f[n] for f in figures.values()])) for n in names}
+        model.train(was_training)
+        return figures
+
+    @torch.no_grad()
+    def picture(self, model: SparseCascade, path: Path, device: torch.device | str = "cpu") -> None:
+        """One row a source: two context images, then targets with reference, prediction, and prediction without hints."""
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot as plt
+
+        was_training = model.training
+        model.eval()
+        rows = list(self.batches.items())
+        figure, axes = plt.subplots(len(rows), 6, figsize=(15, 2.6 * len(rows)), squeeze=False)
+        for row, (source, on_disk) in zip(axes, rows, strict=True):
+            batch = on_disk.to(device)
+            context = model.encode_context(batch.context_images, batch.context_masks, batch.context_positions)
+            full = model(batch.target_images, context, batch.hints, batch.target_positions).logits.cpu()
+            bare = model(batch.target_images, context, Hints.none(batch.target_images), batch.target_positions).logits.cpu()
+            for panel in row:
+                panel.axis("off")
+            row[0].set_title(source, fontsize=8)
+            for i in (0, 1):
+                row[i].imshow(batch.context_images[0, i].cpu(), cmap="gray")
+                _outline(row[i], batch.context_masks[0, i].cpu() - 0.5, "orange")
+            for j, panel in enumerate(row[2:]):
+                panel.imshow(batch.target_images[j, 0].cpu(), cmap="gray")
+                _outline(panel, batch.target_masks[j, 0].cpu() - 0.5, "lime")
+                _outline(panel, full[j, 0], "red")
+                _outline(panel, bare[j, 0], "deepskyblue", "dotted")
+        figure.tight_layout()
+        figure.savefig(path, dpi=70)
+        plt.close(figure)
+        model.train(was_training)
+
+
+def _outline(panel: Any, field: Tensor, colour: str, style: str = "solid") -> None:
+    if field.min() < 0 < field.max():
+        panel.contour(field.numpy(), [0.0], colors=colour, linewidths=1, linestyles=style)

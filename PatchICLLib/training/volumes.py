@@ -1,0 +1,119 @@
+"""Volumes that training tasks are cut from, read from a folder of sources on demand."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from PatchICLLib.evaluation.split import is_development
+
+IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
+
+
+@dataclass(frozen=True)
+class LabelledVolume:
+    """A volume with something to segment.
+
+    Attributes:
+        image: (Z, Y, X) float32, or None for a label map whose images are made up.
+        labels: (Z, Y, X) integers, 0 is background.
+        spacing: (sz, sy, sx) in mm.
+        objects: bounding box of each label.
+        pseudo: labels were made by a machine without knowledge of anatomy.
+    """
+
+    image: np.ndarray | None
+    labels: np.ndarray
+    spacing: tuple[float, float, float]
+    objects: dict[int, tuple[slice, ...]]
+    pseudo: bool = False
+
+    @classmethod
+    def of(
+        cls, image: np.ndarray | None, labels: np.ndarray, spacing: tuple[float, ...], pseudo: bool = False
+    ) -> LabelledVolume:
+        found = ndimage.find_objects(labels.astype(np.int32))
+        objects = {number + 1: box for number, box in enumerate(found) if box is not None}
+        return cls(image, labels, (spacing[0], spacing[1], spacing[2]), objects, pseudo)
+
+
+def read_array(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Array (Z, Y, X) and spacing (sz, sy, sx) of an image file."""
+    image = sitk.ReadImage(str(path))
+    return sitk.GetArrayFromImage(image), tuple(image.GetSpacing()[::-1])
+
+
+def compact(labels: np.ndarray) -> np.ndarray:
+    """Labels renumbered 0..n in ascending order, uint16."""
+    values, numbers = np.unique(np.rint(labels).astype(np.int64), return_inverse=True)
+    offset = 0 if values[0] == 0 else 1
+    return (numbers.reshape(labels.shape) + offset).astype(np.uint16)
+
+
+def label_file_of(image: Path) -> Path | None:
+    """Label map that belongs to `CASE_image.*`: `CASE_label.*`, or that of the longest prefix of CASE."""
+    case, ending = image.name.split("_image", 1)
+    parts = case.split("_")
+    for length in range(len(parts), 0, -1):
+        candidate = image.with_name("_".join(parts[:length]) + "_label" + ending)
+        if candidate.exists():
+            return candidate
+    return None
+
+
+@functools.lru_cache(maxsize=256)
+def load_pair(image: Path, label: Path) -> LabelledVolume:
+    array, spacing = read_array(image)
+    return LabelledVolume.of(array.astype(np.float32), compact(read_array(label)[0]), spacing)
+
+
+@functools.lru_cache(maxsize=32)
+def load_label_map(label: Path) -> LabelledVolume:
+    array, spacing = read_array(label)
+    return LabelledVolume.of(None, compact(array), spacing)
+
+
+def _images(folder: Path, development: bool) -> list[Path]:
+    files = sorted(p for p in folder.glob("*_image.*") if p.name.endswith(IMAGE_ENDINGS))
+    return [f for f in files if is_development(f.relative_to(folder.parent)) == development]
+
+
+def labelled_sources(data: Path, development: bool = False) -> dict[str, list[Callable[[], LabelledVolume]]]:
+    """Loaders of all image/label pairs below a data folder, by source; the development split apart.
+
+    Args:
+        data: folder with one folder a source, cases named `CASE_image.*` and `CASE_label.*`.
+        development: the development cases instead of the training cases.
+    """
+    sources: dict[str, list[Callable[[], LabelledVolume]]] = {}
+    for folder in sorted(p for p in data.iterdir() if p.is_dir()):
+        for image in _images(folder, development):
+            label = label_file_of(image)
+            if label is not None:
+                sources.setdefault(folder.name, []).append(functools.partial(load_pair, image, label))
+    return sources
+
+
+def label_map_sources(data: Path) -> dict[str, list[Callable[[], LabelledVolume]]]:
+    """Loaders of label maps that have no image, by source."""
+    sources: dict[str, list[Callable[[], LabelledVolume]]] = {}
+    for folder in sorted(p for p in data.iterdir() if p.is_dir()):
+        labels = [p for p in sorted(folder.glob("*_label.*")) if p.name.endswith(IMAGE_ENDINGS)]
+        if labels and not any(folder.glob("*_image.*")):
+            sources[folder.name] = [functools.partial(load_label_map, p) for p in labels]
+    return sources
+
+
+def unlabelled_files(data: Path) -> list[Path]:
+    """Images in folders without any label map."""
+    files: list[Path] = []
+    for folder in sorted(p for p in data.iterdir() if p.is_dir()):
+        if not any(folder.glob("*_label.*")):
+            files += [p for p in sorted(folder.iterdir()) if p.name.endswith(IMAGE_ENDINGS)]
+    return files
