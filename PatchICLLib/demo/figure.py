@@ -53,7 +53,7 @@ class _Composer:
         self.image, self.reference = result.sample.image, result.sample.reference
         self.labels = list(result.painted_slices)
         self.color = result.sample.colors
-        self.limits = (float(np.percentile(self.image.array, 1)), 1.15 * float(np.percentile(self.image.array, 99.8)))
+        self.limits = (float(np.percentile(self.image.array, 2)), 1.08 * float(np.percentile(self.image.array, 99.8)))
         self.view = SliceView.around(self.image, self.reference > 0, result.axis, margin_mm=12)
         self.focus = self._most_instructive_selection()
         self.tile = (_WIDTH - 2 * _MARGIN - (_STRIP_SLICES - 1) * _GAP) / _STRIP_SLICES
@@ -92,13 +92,13 @@ class _Composer:
             int((np.moveaxis(result.propagation.labels, result.axis, 0) == label).any(axis=(1, 2)).sum())
             for label in self.labels
         )
-        self._text(_MARGIN, 0.62, "PatchICL", fontsize=26, fontweight="bold")
+        self._text(_MARGIN, 0.62, "Paint a few slices, the rest fills in", fontsize=25, fontweight="bold")
         per_structure = len(next(iter(result.painted_slices.values())))
         self._text(
             _MARGIN,
             0.98,
-            f"{len(self.labels)} structures, {per_structure} slices of each painted. "
-            f"{filled - painted} more outlines in {result.seconds:.1f} s.",
+            f"PatchICL on a T1 MRI: {len(self.labels)} structures, {per_structure} slices of each painted. "
+            f"The other {filled - painted} outlines took {result.seconds:.1f} s.",
             fontsize=13,
             color=MUTED,
         )
@@ -150,6 +150,7 @@ class _Composer:
             if index in self.result.painted_slices[label]:
                 fill_mask(axes, truth == label, self.color[label], 0.72)
             else:
+                fill_mask(axes, found == label, self.color[label], 0.16)
                 draw_contour(axes, found == label, self.color[label], 2.0)
                 draw_contour(axes, truth == label, REFERENCE, 0.9, REFERENCE_DASHES, zorder=4)
 
@@ -214,7 +215,8 @@ class _Composer:
         draw_scores(axes, rows, METHODS)
         lowest = min(value for *_, scores in rows for value in scores.values())
         axes.set_xlim(max(0, np.floor(lowest * 10 - 0.3) / 10), 1.0)
-        axes.set_xlabel(f"●  {OURS}     ◇  {METHODS[1].lower()}     □  {METHODS[2].lower()}", fontsize=9, labelpad=6)
+        key = f"●  {OURS}    ◇  {METHODS[1].lower()}    □  {METHODS[2].lower()}"
+        self._text(_WIDTH - _MARGIN, top + self.panel_height + 0.46, key, fontsize=9, color=MUTED, ha="right")
 
     def _most_instructive_selection(self) -> Any:
         """Of the slices that went through most levels, the one with the most entropy."""

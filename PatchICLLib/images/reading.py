@@ -9,10 +9,16 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.images.checks import as_label_array, check_intensities, check_same_grid, check_several_slices
+from PatchICLLib.images.checks import (
+    as_label_array,
+    check_all_finite,
+    check_intensities,
+    check_same_grid,
+    check_several_slices,
+)
 from PatchICLLib.images.dicom_series import read_dicom_folder
 from PatchICLLib.images.native_messages import native_messages_held
-from PatchICLLib.images.nifti_length import check_nifti_length
+from PatchICLLib.images.nifti_file import check_nifti_file
 from PatchICLLib.images.volume import Volume
 
 
@@ -44,7 +50,7 @@ def read_label_map(path: str | Path, like: Volume) -> Volume:
     """
     labels = _read(path, "label map")
     check_same_grid(like, labels)
-    return replace(labels, array=as_label_array(labels.array, path))
+    return replace(labels, array=as_label_array(labels.array, labels.path))
 
 
 def read_slices(path: str | Path) -> Volume:
@@ -85,7 +91,7 @@ def _read_file(path: Path, what: str) -> sitk.Image:
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
     _check_header(reader, path, what)
-    check_nifti_length(path)
+    check_all_finite(check_nifti_file(path), path, what)
     image = reader.Execute()
     return image[:, :, :, 0] if image.GetDimension() == 4 else image
 
@@ -112,6 +118,8 @@ def _check_header(reader: sitk.ImageFileReader, path: Path, what: str) -> None:
 def _reason(error: BaseException) -> str:
     """The telling end of a SimpleITK message, on one line."""
     text = " ".join(str(error).split())
+    if "Unable to determine ImageIO reader" in text:
+        return "unknown or damaged kind of file"
     for marker in ("ITK ERROR: ", "itk::ERROR: ", "sitk::ERROR: "):
         text = text.rpartition(marker)[2]
     return text.rstrip(".") or type(error).__name__

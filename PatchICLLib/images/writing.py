@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.images.native_messages import native_messages_held
-from PatchICLLib.images.nifti_length import check_nifti_length
+from PatchICLLib.images.nifti_file import check_nifti_file
 from PatchICLLib.images.output_paths import check_image_output
 from PatchICLLib.images.staged_files import StagedFiles
 from PatchICLLib.images.volume import Volume
@@ -49,7 +49,7 @@ def stage_image(files: StagedFiles, array: np.ndarray, volume: Volume, path: str
     try:
         with native_messages_held():
             sitk.WriteImage(image, str(temporary), useCompression=True)
-            check_nifti_length(temporary)
+            check_nifti_file(temporary)
     except (RuntimeError, OSError, EOFError, zlib.error) as error:
         raise InputError(
             f"The output {path} could not be written completely (is the disk full?); nothing was changed there."
