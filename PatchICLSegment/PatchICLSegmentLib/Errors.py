@@ -1,0 +1,9 @@
+"""Errors that the panel shows as they are: one sentence, what is wrong and what to do."""
+
+
+class SceneError(Exception):
+    """Something in the scene that the user can mend: a missing node, a volume that cannot be used, no painting."""
+
+
+class HardenTransformError(SceneError):
+    """The volume is warped by a non-linear transform, which has to be hardened before slices are regular again."""

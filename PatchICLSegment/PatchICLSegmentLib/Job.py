@@ -1,0 +1,153 @@
+"""What one propagation needs, taken from the scene before it starts. Nothing of it points into MRML or VTK memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .Errors import SceneError
+from .Parameters import Parameters
+from .SceneIO.PaintedSlices import PaintedSlice, SegmentMemory, detectAxis, paintedSlices
+from .SceneIO.Segments import SegmentBox, readSegment, segmentIds
+from .SceneIO.Volumes import VolumeGrid, arrayOfVolume, gridOfVolume
+from .Translation import _
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A segment as the user left it: its voxels, what is remembered of it, and its painted slices along `axis`."""
+
+    segmentId: str
+    name: str
+    box: SegmentBox
+    memory: SegmentMemory
+    axis: int | None
+    slices: tuple[PaintedSlice, ...]
+
+    @property
+    def context(self) -> list[PaintedSlice]:
+        return [row for row in self.slices if row.isContext]
+
+    @property
+    def paintedIndices(self) -> set[int]:
+        return {row.index for row in self.slices}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One propagation.
+
+    Attributes:
+        labels: label value in `painted` -> identifier of the segment.
+        image: (K, J, I), still the volume's own memory; the worker copies it before it returns.
+        painted: uint8 (K, J, I), labels on the slices that serve as context, 0 elsewhere.
+        options: keyword arguments for the worker.
+    """
+
+    labels: dict[int, str]
+    axis: int
+    grid: VolumeGrid
+    image: np.ndarray
+    painted: np.ndarray
+    options: dict[str, Any]
+
+
+def readPainting(segmentationNode, segmentId: str, volumeNode) -> Painting:
+    """The painted slices of a segment. The axis is the one of the last propagation, else found from the voxels."""
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+    box = readSegment(segmentationNode, segmentId, volumeNode)
+    memory = SegmentMemory.of(segment)
+    axis = memory.axis if memory.written else detectAxis([box])
+    if axis is None:
+        axis = memory.axis
+    rows = () if axis is None else tuple(paintedSlices(box, memory, axis))
+    return Painting(segmentId, segment.GetName(), box, memory, axis, rows)
+
+
+def prepareJob(volumeNode, segmentationNode, selectedSegmentId: str, parameters: Parameters) -> Job:
+    """Collects what is painted.
+
+    Raises:
+        SceneError: there is nothing to propagate, with what to do about it.
+    """
+    image = arrayOfVolume(volumeNode)
+    grid = gridOfVolume(volumeNode)
+    paintings = _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters.scope)
+    axis = _commonAxis(paintings)
+    if len(paintings) > 255:
+        raise SceneError(
+            _("{count} segments are visible and painted (at most 255 at once); hide some of them.").format(
+                count=len(paintings)
+            )
+        )
+    painted = np.zeros(grid.shape, np.uint8)
+    labels, declaredEmpty = {}, {}
+    for label, painting in enumerate(paintings, start=1):
+        labels[label] = painting.segmentId
+        declaredEmpty[label] = [row.index for row in painting.context if row.declaredEmpty]
+        for row in painting.context:
+            position = (slice(None),) * axis + (row.index,)
+            painted[position][painting.box.plane(axis, row.index)] = label
+    if all(len(painting.context) == grid.shape[axis] for painting in paintings):
+        raise SceneError(_("Every slice is painted already; there is nothing to propagate to."))
+    return Job(labels, axis, grid, image, painted, _options(axis, declaredEmpty, parameters, grid))
+
+
+def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, scope) -> list[Painting]:
+    if segmentationNode is None:
+        raise SceneError(_("Select a segmentation first."))
+    visible = segmentIds(segmentationNode, onlyVisible=True)
+    if scope == "visible":
+        if not visible:
+            raise SceneError(_("No segment is visible; show the segments that shall be propagated (eye icon)."))
+        chosen = visible
+    else:
+        segment = segmentationNode.GetSegmentation().GetSegment(selectedSegmentId) if selectedSegmentId else None
+        if segment is None:
+            raise SceneError(_("Add a segment and select it in the table of segments first."))
+        if selectedSegmentId not in visible:
+            raise SceneError(
+                _("The segment {name} is hidden; show it (eye icon) before propagating it.").format(
+                    name=segment.GetName()
+                )
+            )
+        chosen = [selectedSegmentId]
+    paintings = [readPainting(segmentationNode, name, volumeNode) for name in chosen]
+    paintings = [painting for painting in paintings if any(row.area for row in painting.context)]
+    if not paintings:
+        raise SceneError(_("Nothing is painted yet; paint the structure on two to five slices of the volume first."))
+    return paintings
+
+
+def _commonAxis(paintings: list[Painting]) -> int:
+    axes = {painting.axis for painting in paintings}
+    if len(axes) > 1:
+        raise SceneError(
+            _("The segments {names} were painted in different directions; propagate them one at a time.").format(
+                names=", ".join(painting.name for painting in paintings)
+            )
+        )
+    return axes.pop()
+
+
+def _options(axis: int, declaredEmpty, parameters: Parameters, grid: VolumeGrid) -> dict[str, Any]:
+    extent: Any = parameters.extent
+    if extent == "range":
+        last = min(parameters.lastSlice, grid.shape[axis] - 1)
+        if parameters.firstSlice > last:
+            raise SceneError(
+                _("The range of slices is empty (first {first}, last {last}); set it in Settings.").format(
+                    first=parameters.firstSlice, last=last
+                )
+            )
+        extent = (parameters.firstSlice, last)
+    return {
+        "axis": axis,
+        "painted_slices": {label: indices for label, indices in declaredEmpty.items() if indices},
+        "extent": extent,
+        "context_size": parameters.contextSize or None,
+        "prior": parameters.usePrior,
+        "seed": parameters.seed,
+    }

@@ -1,0 +1,370 @@
+"""The state of the module: from painted slices through a running propagation to a preview that is applied or discarded.
+
+Everything here runs on a MRML scene without Qt. Whoever uses it calls `poll()` from time to time while a run is on: the
+panel by a timer, a script in a loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import Enum
+
+from .Errors import SceneError
+from .Job import Job, Painting, prepareJob, readPainting
+from .PaintingActions import PaintingActions
+from .Parameters import ParameterNode, Parameters
+from .Preview import Preview
+from .Protocols import UndoKeeper, WorkerFactory
+from .Results import Results
+from .ResultViews import ResultViews
+from .SceneIO.Segments import segmentIds
+from .SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
+from .SceneIO.Volumes import frameOfVolume, gridOfVolume
+from .SceneWatch import SceneWatch
+from .Signal import Signal
+from .Translation import _
+from .WorkerSession import WorkerSession, defaultWorker
+from .Writing import writeProposal
+
+# A worker that does not confirm a cancellation by then is replaced.
+CANCEL_PATIENCE_SECONDS = 5.0
+
+
+class State(Enum):
+    IDLE = "idle"
+    PREPARING = "preparing"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    PREVIEW = "preview"
+
+    @property
+    def isBusy(self) -> bool:
+        return self in (State.PREPARING, State.RUNNING, State.CANCELLING)
+
+
+class PatchICLSegmentLogic:
+    """Propagates painted slices.
+
+    Example (a script without panel):
+        logic = PatchICLSegmentLogic(scene)
+        logic.select(volumeNode, segmentationNode, segmentId)
+        logic.propagate()        # waits; startPropagation() and poll() do not
+        logic.applyPreview()
+
+    Attributes:
+        stateChanged, progressChanged, paintingChanged, resultsChanged: signals without arguments.
+        failed: signal with one sentence for the user.
+        progress: the worker's latest Progress, or None.
+        painting: declarations and clearings of single slices, see PaintingActions.
+        views: layers and jumps in the slice views, see ResultViews.
+    """
+
+    def __init__(
+        self,
+        scene,
+        makeWorker: WorkerFactory = defaultWorker,
+        undoKeeper: UndoKeeper | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.scene = scene
+        self.clock = clock
+        self.undoKeeper = undoKeeper
+        self.stateChanged, self.progressChanged = Signal(), Signal()
+        self.paintingChanged, self.resultsChanged = Signal(), Signal()
+        self.failed = Signal()
+        self.progress = None
+        self._state = State.IDLE
+        self._session = WorkerSession(makeWorker)
+        self._histories: dict[str, SegmentHistory] = {}
+        self._job: Job | None = None
+        self._keepPartialResult = False
+        self._cancelledAt = 0.0
+        self._writing = False
+        self.parameterNode = ParameterNode.ofScene(scene)
+        self.results = Results(scene, self.parameterNode)
+        self.preview = self._previewOfScene()
+        self.painting = PaintingActions(self)
+        self.views = ResultViews(self)
+        self._watch = SceneWatch(scene)
+        self._watch.sceneClosing.connect(self._onSceneClosing)
+        self._watch.sceneClosed.connect(self._onSceneClosed)
+        self._watch.nodeRemoved.connect(self._onNodeRemoved)
+        self._watch.voxelsChanged.connect(self._onVoxelsChanged)
+        self._watch.segmentsChanged.connect(self._onSegmentsChanged)
+        self._watch.watch(self.volumeNode, self.segmentationNode)
+        if self.preview is not None:
+            self._state = State.PREVIEW
+
+    # What is being worked on
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def parameters(self) -> Parameters:
+        return self.parameterNode.read()
+
+    @parameters.setter
+    def parameters(self, parameters: Parameters) -> None:
+        self.parameterNode.write(parameters)
+
+    @property
+    def editorNode(self):
+        """The module's own segment editor node, so that the Segment Editor module keeps its own choices."""
+        node = self.scene.GetSingletonNode(ParameterNode.MODULE_NAME, "vtkMRMLSegmentEditorNode")
+        if node is None:
+            node = self.scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+            node.UnRegister(None)
+            node.SetSingletonTag(ParameterNode.MODULE_NAME)
+            node = self.scene.AddNode(node)
+        return node
+
+    @property
+    def volumeNode(self):
+        return self.parameterNode.reference("Volume")
+
+    @property
+    def segmentationNode(self):
+        return self.parameterNode.reference("Segmentation")
+
+    @property
+    def segmentId(self) -> str:
+        return self.editorNode.GetSelectedSegmentID() or ""
+
+    def select(self, volumeNode, segmentationNode, segmentId: str | None = None) -> None:
+        """Chooses what to work on. Without a segment identifier the selection stays, or becomes the first segment."""
+        self.parameterNode.setReference("Volume", volumeNode)
+        self.parameterNode.setReference("Segmentation", segmentationNode)
+        self.editorNode.SetAndObserveSourceVolumeNode(volumeNode)
+        self.editorNode.SetAndObserveSegmentationNode(segmentationNode)
+        identifiers = segmentIds(segmentationNode) if segmentationNode is not None else []
+        if segmentId is None:
+            segmentId = self.segmentId if self.segmentId in identifiers else next(iter(identifiers), "")
+        self.editorNode.SetSelectedSegmentID(segmentId)
+        self._watch.watch(volumeNode, segmentationNode)
+        self.paintingChanged.emit()
+
+    def createSegmentation(self):
+        """Adds a segmentation with one segment on the grid of the selected volume, and selects it."""
+        volumeNode = self.volumeNode
+        gridOfVolume(volumeNode)
+        name = _("{volume} segmentation").format(volume=volumeNode.GetName())
+        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.scene.GenerateUniqueName(name))
+        node.CreateDefaultDisplayNodes()
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        segmentId = node.GetSegmentation().AddEmptySegment("", _("Structure"))
+        self.select(volumeNode, node, segmentId)
+        return node
+
+    def currentPainting(self) -> Painting | None:
+        """Painted slices of the selected segment, None where no segment or no usable volume is selected."""
+        segmentationNode = self.segmentationNode
+        if self.volumeNode is None or segmentationNode is None:
+            return None
+        if segmentationNode.GetSegmentation().GetSegment(self.segmentId) is None:
+            return None
+        return readPainting(segmentationNode, self.segmentId, self.volumeNode)
+
+    def writer(self) -> SegmentWriter:
+        return SegmentWriter(self.scene, self.editorNode, self.undoKeeper or self.history())
+
+    def history(self) -> SegmentHistory:
+        """Undo states of the selected segmentation, where no Segment Editor widget keeps them."""
+        node = self.segmentationNode
+        if node.GetID() not in self._histories:
+            self._histories[node.GetID()] = SegmentHistory(node)
+        return self._histories[node.GetID()]
+
+    # A run
+
+    def startPropagation(self) -> None:
+        """Starts to propagate and returns at once.
+
+        Raises:
+            SceneError: what is missing, in one sentence. Nothing has changed then.
+        """
+        if self._state.isBusy:
+            raise SceneError(_("A propagation is running already; wait for it or cancel it."))
+        parameters = self.parameters
+        job = prepareJob(self.volumeNode, self.segmentationNode, self.segmentId, parameters)
+        self._dropPreview()
+        self._job = job
+        self.progress = None
+        self.preview = Preview.create(self.scene, self.segmentationNode, self.volumeNode, job.labels, job.axis)
+        self.preview.showVolume(job.painted)
+        self.preview.setOpacity(parameters.previewOpacity)
+        self._session.submit(job, parameters.device, parameters.weights)
+        self._setState(State.PREPARING)
+
+    def propagate(self, interval: float = 0.02) -> None:
+        """Starts to propagate and waits for the end; errors of the worker are raised as SceneError."""
+        problems: list[str] = []
+        self.failed.connect(problems.append)
+        try:
+            self.startPropagation()
+            while self._state.isBusy:
+                self.poll()
+                time.sleep(interval)
+        finally:
+            self.failed.disconnect(problems.append)
+        if problems:
+            raise SceneError(problems[0])
+
+    def poll(self) -> None:
+        """Takes what the worker has to say; never blocks."""
+        if not self._state.isBusy:
+            return
+        for event in self._session.poll():
+            if not self._state.isBusy:
+                return
+            self._take(event)
+        if self._state is State.CANCELLING and self.clock() - self._cancelledAt > CANCEL_PATIENCE_SECONDS:
+            self._session.shutdown()
+            self._end(State.IDLE)
+
+    def cancel(self, keepPartialResult: bool = False) -> None:
+        """Stops the run; what is finished becomes a preview or is dropped."""
+        if self._state in (State.PREPARING, State.RUNNING):
+            self._keepPartialResult = keepPartialResult
+            self._cancelledAt = self.clock()
+            if self._session.cancel():
+                self._setState(State.CANCELLING)
+            else:
+                self._end(State.IDLE)
+
+    def applyPreview(self) -> None:
+        """Writes the preview into the segments, as one undo step."""
+        if self._state is not State.PREVIEW:
+            return
+        self._writing = True
+        try:
+            writeProposal(self.writer(), self.preview, self.results.run)
+        finally:
+            self._writing = False
+        self._end(State.IDLE)
+        self.paintingChanged.emit()
+
+    def discardPreview(self) -> None:
+        """Takes the preview away; the segments were never touched."""
+        if self._state is State.PREVIEW:
+            self._end(State.IDLE)
+
+    def workerHealth(self):
+        return self._session.health()
+
+    def shutdown(self) -> None:
+        """Ends the worker and all observations. The logic is of no use afterward."""
+        self._watch.stop()
+        self._session.shutdown()
+
+    # Events
+
+    def _take(self, event) -> None:
+        if event.kind == "progress":
+            if self._state is State.PREPARING:
+                self._setState(State.RUNNING)
+            self.progress = event.progress
+            if event.progress.slice_labels is not None and self._state is State.RUNNING:
+                self.preview.showSlice(event.progress.slice_index, event.progress.slice_labels)
+            self.progressChanged.emit()
+        elif event.kind == "result":
+            self._finish(event.result)
+        elif event.kind == "cancelled":
+            if event.result is not None and self._keepPartialResult:
+                self._finish(event.result)
+            else:
+                self._end(State.IDLE)
+        elif event.kind in ("error", "died"):
+            self._fail(event.message)
+
+    def _finish(self, result) -> None:
+        job = self._job
+        self.preview.showVolume(result.labels)
+        frame = frameOfVolume(self.scene, self.volumeNode)
+        self.results.store(result, job.labels, self.volumeNode, self.segmentationNode, frame)
+        self._session.forgetJob()
+        self._job = None
+        self._setState(State.PREVIEW)
+        self.resultsChanged.emit()
+
+    def _fail(self, message: str) -> None:
+        self._end(State.IDLE)
+        self.failed.emit(message)
+
+    def _end(self, state: State) -> None:
+        self._session.forgetJob()
+        self._job = None
+        self._dropPreview()
+        self._setState(state)
+
+    def _dropPreview(self) -> None:
+        preview, self.preview = self.preview, None
+        if preview is not None:
+            preview.remove()
+
+    def _setState(self, state: State) -> None:
+        self.parameterNode.setReference("Preview", self.preview.node if self.preview else None)
+        if state is not self._state:
+            self._state = state
+            self.stateChanged.emit()
+
+    def _previewOfScene(self) -> Preview | None:
+        node = self.parameterNode.reference("Preview")
+        preview = Preview(node) if node is not None else None
+        return preview if preview and preview.volumeNode and preview.segmentationNode else None
+
+    def _abort(self, reason: str) -> None:
+        self._session.cancel()
+        self._fail(reason)
+
+    def _onNodeRemoved(self, node) -> None:
+        if self.preview is not None and node is self.preview.node:
+            self.preview = None
+            if self._state.isBusy:
+                self._session.cancel()
+            self._end(State.IDLE)
+        elif node in (self.volumeNode, self.segmentationNode):
+            if self._state.isBusy:
+                self._abort(_("{name} was removed while it was being propagated.").format(name=node.GetName()))
+            elif self._state is State.PREVIEW:
+                self._end(State.IDLE)
+            volumeNode, segmentationNode = self.volumeNode, self.segmentationNode
+            self.select(
+                None if node is volumeNode else volumeNode, None if node is segmentationNode else segmentationNode
+            )
+
+    def _onVoxelsChanged(self) -> None:
+        if self._state.isBusy:
+            self._abort(
+                _("The volume {name} changed while it was being propagated; propagate again.").format(
+                    name=self.volumeNode.GetName()
+                )
+            )
+
+    def _onSegmentsChanged(self) -> None:
+        if not self._writing:
+            self.paintingChanged.emit()
+
+    def _onSceneClosing(self) -> None:
+        if self._state.isBusy:
+            self._session.cancel()
+        self._session.forgetJob()
+        self._job = None
+        self.preview = None
+        self._watch.watch(None, None)
+        self._histories.clear()
+        self._state = State.IDLE
+
+    def _onSceneClosed(self) -> None:
+        self.parameterNode = ParameterNode.ofScene(self.scene)
+        self.results = Results(self.scene, self.parameterNode)
+        if not self._state.isBusy:
+            self.preview = self._previewOfScene()
+            self._state = State.PREVIEW if self.preview is not None else State.IDLE
+        self._watch.watch(self.volumeNode, self.segmentationNode)
+        self.stateChanged.emit()
+        self.paintingChanged.emit()
+        self.resultsChanged.emit()

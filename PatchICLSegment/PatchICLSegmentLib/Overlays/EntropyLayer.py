@@ -1,0 +1,55 @@
+"""The entropy over the slices: transparent where the model is certain, warmer where it is not."""
+
+from __future__ import annotations
+
+import slicer
+
+from .ViewLayers import ViewLayers
+
+COLOR_POINTS = (
+    (0.0, (0.25, 0.05, 0.35)),
+    (0.35, (0.65, 0.10, 0.45)),
+    (0.65, (0.98, 0.45, 0.15)),
+    (1.0, (1.0, 0.95, 0.55)),
+)
+_COLOR_NODE_NAME = "PatchICL entropy colors"
+
+
+class EntropyLayer:
+    """Shows an entropy volume (bits, 0-1) as the foreground of all slice views, with a color bar."""
+
+    def __init__(self, scene, layers: ViewLayers | None = None):
+        self.scene = scene
+        self.layers = layers or ViewLayers(scene)
+
+    def show(self, volumeNode, opacity: float, threshold: float) -> None:
+        """Args: opacity of the layer 0-1; below `threshold` (bits) the layer is transparent."""
+        display = volumeNode.GetDisplayNode()
+        display.SetAndObserveColorNodeID(self._colorNode().GetID())
+        display.AutoWindowLevelOff()
+        display.SetWindowLevel(1.0, 0.5)
+        display.SetAutoThreshold(0)
+        display.SetThreshold(max(threshold, 1e-6), 10.0)
+        display.SetApplyThreshold(1)
+        self.layers.showForeground(volumeNode, opacity)
+        legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(volumeNode)
+        if legend is not None:
+            legend.SetTitleText("PatchICL\n[bits]")
+            legend.SetLabelFormat("%.1f")
+            legend.SetNumberOfLabels(3)
+            legend.SetVisibility(True)
+
+    def hide(self, volumeNode) -> None:
+        self.layers.restoreForeground(volumeNode)
+        legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(volumeNode)
+        if legend is not None:
+            legend.SetVisibility(False)
+
+    def _colorNode(self):
+        node = self.scene.GetFirstNode(_COLOR_NODE_NAME, "vtkMRMLProceduralColorNode")
+        if node is None:
+            node = self.scene.AddNewNodeByClass("vtkMRMLProceduralColorNode", _COLOR_NODE_NAME)
+            function = node.GetColorTransferFunction()
+            for value, color in COLOR_POINTS:
+                function.AddRGBPoint(value, *color)
+        return node

@@ -1,0 +1,80 @@
+"""The collaborators that are passed into constructors. Anything with these methods will do: tests pass fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Worker(Protocol):
+    """Runs propagations outside the application: `PatchICLLib.worker.WorkerClient` or `InProcessWorker`.
+
+    `propagate` returns the job's number at once, starting the worker if need be. `poll` returns events with the attributes kind ("progress", "result", "cancelled", "error", "died" or "log"),
+    job, progress, result and message.
+    """
+
+    @property
+    def is_alive(self) -> bool: ...
+
+    def health(self) -> Mapping[str, Any]: ...
+
+    def propagate(
+        self, image: np.ndarray, painted: np.ndarray, spacing: tuple[float, float, float], **options: Any
+    ) -> Any: ...
+
+    def poll(self, timeout: float = 0.0) -> Sequence[Any]: ...
+
+    def cancel(self) -> None: ...
+
+    def shutdown(self, timeout: float = 5.0) -> None: ...
+
+
+class WorkerFactory(Protocol):
+    """Makes a worker for a device and a weights name or file ("" = the bundled weights)."""
+
+    def __call__(self, device: str, weights: str) -> Worker: ...
+
+
+class UndoKeeper(Protocol):
+    """Whoever keeps the undo states of the segmentation: Slicer's qMRMLSegmentEditorWidget, or `SegmentHistory`."""
+
+    def saveStateForUndo(self) -> Any: ...
+
+
+class Installer(Protocol):
+    """What the panel asks before the first run."""
+
+    def missingPackages(self) -> Sequence[Any]: ...
+
+    def isReady(self) -> bool: ...
+
+    def install(self, wheelFolder: str = "") -> None: ...
+
+    def uninstall(self) -> None: ...
+
+    def report(self, workerHealth: Mapping[str, Any] | None = None) -> str: ...
+
+
+class Logic(Protocol):
+    """What the panel needs of the logic; `Logic.PatchICLSegmentLogic` is the real one.
+
+    Signals (see `Signal`): stateChanged(), progressChanged(), failed(message), paintingChanged(), resultsChanged().
+    """
+
+    stateChanged: Any
+    progressChanged: Any
+    failed: Any
+    paintingChanged: Any
+    resultsChanged: Any
+
+    def startPropagation(self) -> None: ...
+
+    def poll(self) -> None: ...
+
+    def cancel(self, keepPartialResult: bool) -> None: ...
+
+    def applyPreview(self) -> None: ...
+
+    def discardPreview(self) -> None: ...

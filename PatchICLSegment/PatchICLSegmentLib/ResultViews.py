@@ -1,0 +1,163 @@
+"""What is shown of a result: layers over the slices, the slice to go to next, the review segment, the export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .Errors import SceneError
+from .Inspection import export, levelTable, selectionOfSlice, selectionPicture
+from .Overlays.EntropyLayer import EntropyLayer
+from .Overlays.PatchLayers import PatchLayers
+from .SceneIO.Segments import readSegment
+from .SceneIO.SliceViews import currentSlice, jumpToSlice
+from .SceneIO.Volumes import AXIS_NAMES, arrayOfVolume, gridOfVolume
+from .Translation import _
+from .Uncertainty import SliceUncertainty, boxAbove, slicesToReview, storeTable
+
+
+class ResultViews:
+    """Shows the result of the last run in the views of the scene, following the parameters."""
+
+    LEVEL_TABLE = "LevelTable"
+
+    def __init__(self, logic):
+        self.logic = logic
+        self.entropyLayer = EntropyLayer(logic.scene)
+        self.patchLayers = PatchLayers(logic.scene)
+
+    @property
+    def axis(self) -> int | None:
+        run = self.logic.results.run
+        return run["axis"] if run else self.logic.painting.axis()
+
+    def currentIndex(self) -> int | None:
+        """The slice that is shown now, along the axis of the painting."""
+        axis, volumeNode = self.logic.painting.axis(), self.logic.volumeNode
+        if axis is None or volumeNode is None:
+            return None
+        return currentSlice(self.logic.scene, volumeNode, axis)
+
+    def jumpTo(self, index: int) -> None:
+        axis = self.logic.painting.axis()
+        if axis is None:
+            axis = self.axis
+        if axis is not None:
+            jumpToSlice(self.logic.scene, self.logic.volumeNode, axis, index)
+
+    # Uncertainty
+
+    def slicesToReview(self) -> list[SliceUncertainty]:
+        """Slices that are not painted, the most uncertain first; empty before the first run."""
+        logic = self.logic
+        if logic.results.run is None or logic.results.volumeNode is None:
+            return []
+        rows = logic.results.uncertainty(gridOfVolume(logic.results.volumeNode))
+        return slicesToReview(rows, (row.index for row in logic.painting.slices()))
+
+    def nextSlice(self) -> int | None:
+        """Where one more drawing helps most: the worker's suggestion, once painted the most uncertain of the others."""
+        run = self.logic.results.run
+        if run is None:
+            return None
+        painted = {row.index for row in self.logic.painting.slices()}
+        suggested = run.get("suggested_next_slice")
+        if suggested is not None and suggested not in painted:
+            return int(suggested)
+        return next((row.index for row in self.slicesToReview()), None)
+
+    def updateEntropy(self) -> None:
+        """Shows or hides the entropy layer as the parameters say."""
+        node = self.logic.results.entropyNode
+        if node is None:
+            return
+        parameters = self.logic.parameters
+        if parameters.entropyVisible:
+            self.entropyLayer.show(node, parameters.entropyOpacity, parameters.entropyThreshold)
+        else:
+            self.entropyLayer.hide(node)
+
+    def addReviewSegment(self) -> str:
+        """Adds a segment with the voxels whose entropy reaches the threshold, as one undo step; returns its identifier.
+
+        Raises:
+            SceneError: there is no entropy yet, or none that high.
+        """
+        logic = self.logic
+        entropyNode, volumeNode = logic.results.entropyNode, logic.results.volumeNode
+        if entropyNode is None or volumeNode is None or logic.segmentationNode is None:
+            raise SceneError(_("There is no uncertainty yet; propagate first."))
+        threshold = logic.parameters.reviewThreshold
+        box = boxAbove(entropyNode, volumeNode, gridOfVolume(volumeNode), threshold)
+        if box.isEmpty:
+            raise SceneError(
+                _("No voxel has an entropy of {threshold:.2f} bits or more; lower the threshold.").format(
+                    threshold=threshold
+                )
+            )
+        writer = logic.writer()
+        writer.undoKeeper.saveStateForUndo()
+        name = _("Review (entropy from {threshold:.2f})").format(threshold=threshold)
+        segmentation = logic.segmentationNode.GetSegmentation()
+        segmentId = segmentation.AddEmptySegment("", name, (0.98, 0.55, 0.15))
+        segmentation.GetSegment(segmentId).SetColor(0.98, 0.55, 0.15)
+        writer.writeUnmasked(logic.segmentationNode, volumeNode, segmentId, box)
+        return segmentId
+
+    # Inspection
+
+    def selectionOfCurrentSlice(self):
+        index = self.currentIndex()
+        return selectionOfSlice(self.logic.results.selections, index) if index is not None else None
+
+    def updatePatches(self) -> None:
+        """Shows the patches of the current slice as the parameters say, and fills the table of levels."""
+        parameters = self.logic.parameters
+        selection = self.selectionOfCurrentSlice() if parameters.patchesVisible else None
+        if selection is None:
+            self.patchLayers.hide()
+            return
+        onlyLevel = None if parameters.patchLevel < 0 else parameters.patchLevel
+        self.patchLayers.show(self.logic.results.volumeNode, self.axis, selection, parameters.patchOpacity, onlyLevel)
+        parameterNode = self.logic.parameterNode
+        table = parameterNode.reference(self.LEVEL_TABLE)
+        table = storeTable(self.logic.scene, _("PatchICL levels"), levelTable(selection), table)
+        parameterNode.setReference(self.LEVEL_TABLE, table)
+
+    def export(self, folder: str | Path) -> list[Path]:
+        """Writes report, selections and, where the current slice was predicted, a picture of its patches.
+
+        Raises:
+            SceneError: there is no result yet.
+        """
+        logic = self.logic
+        run = logic.results.run
+        if run is None:
+            raise SceneError(_("There is no result to export yet; propagate first."))
+        selection = self.selectionOfCurrentSlice()
+        picture = None
+        if selection is not None:
+            volumeNode = logic.results.volumeNode
+            mask = self._shownMask(volumeNode, selection.label)
+            picture = selectionPicture(
+                arrayOfVolume(volumeNode), mask, self.axis, selection, gridOfVolume(volumeNode).spacing
+            )
+        return export(folder, run, logic.results.selectionsJson, picture)
+
+    def axisLabel(self, index: int) -> str:
+        """A slice in words, for example "k 17, S 34.5 mm"."""
+        grid, axis = gridOfVolume(self.logic.volumeNode), self.axis
+        offset = grid.sliceOffset(axis, index)
+        letter = grid.anatomicalLetters(axis)[0 if offset >= 0 else 1]
+        return f"{AXIS_NAMES[axis]} {index}, {letter} {abs(offset):.1f} mm"
+
+    def _shownMask(self, volumeNode, label: int) -> np.ndarray:
+        logic = self.logic
+        segment = (logic.results.run or {}).get("segments", {}).get(str(label))
+        if logic.preview is not None:
+            box = logic.preview.masks().get(segment["id"]) if segment else None
+        else:
+            known = segment and logic.segmentationNode.GetSegmentation().GetSegment(segment["id"]) is not None
+            box = readSegment(logic.segmentationNode, segment["id"], volumeNode) if known else None
+        return box.filled() if box is not None else np.zeros(gridOfVolume(volumeNode).shape, bool)

@@ -1,0 +1,115 @@
+"""The result of the last run in the scene: entropy volume, tables, plot, report and selections, all found again by role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+from .Inspection import selectionsFromJson
+from .Parameters import ParameterNode
+from .Provenance import describeRun, readText, storeReport, storeText
+from .SceneIO.Volumes import AXIS_NAMES, VolumeGrid, gridOfVolume
+from .Translation import _
+from .Uncertainty import SliceUncertainty, UncertaintyPlot, storeEntropy, uncertaintyOfSlices
+
+
+class Results:
+    """Reads and writes the nodes of a result. Roles are kept on the parameter node, so they are saved with the scene."""
+
+    ENTROPY, REPORT, SELECTIONS, VOLUME = "Entropy", "Report", "Selections", "ResultVolume"
+    ROLES = (
+        ENTROPY,
+        REPORT,
+        SELECTIONS,
+        UncertaintyPlot.CHART,
+        UncertaintyPlot.LINE,
+        UncertaintyPlot.POINTS,
+        UncertaintyPlot.LINE_TABLE,
+        UncertaintyPlot.POINT_TABLE,
+    )
+
+    def __init__(self, scene, parameterNode: ParameterNode):
+        self.scene = scene
+        self.parameterNode = parameterNode
+        self.plot = UncertaintyPlot(scene, parameterNode)
+        self._selectionsText = None
+        self._selections: list[Any] = []
+
+    def store(self, result, labels: dict[int, str], volumeNode, segmentationNode, frame: str | None) -> None:
+        """Puts a PropagationResult into the scene, in the place of the one before."""
+        parameterNode = self.parameterNode
+        run = describeRun(result.report, volumeNode, segmentationNode, labels, frame)
+        parameterNode.setReference(self.VOLUME, volumeNode)
+        parameterNode.setReference(self.REPORT, storeReport(self.scene, run, self.reportNode))
+        if result.entropy is not None:
+            node = storeEntropy(self.scene, result.entropy, volumeNode, self.entropyNode)
+            parameterNode.setReference(self.ENTROPY, node)
+        selections = [entry.to_json() for entry in result.selections or ()]
+        selectionsNode = parameterNode.reference(self.SELECTIONS)
+        selectionsNode = storeText(self.scene, _("PatchICL selections"), selections, selectionsNode)
+        parameterNode.setReference(self.SELECTIONS, selectionsNode)
+        grid = gridOfVolume(volumeNode)
+        axis = run["axis"]
+        painted = {index for indices in run["painted_slices"].values() for index in indices}
+        axisTitle = _("Slice along {axis}").format(axis=AXIS_NAMES[axis])
+        self.plot.update(uncertaintyOfSlices(run, grid, axis), painted, axisTitle)
+        self._file(volumeNode)
+
+    def clear(self) -> None:
+        """Removes the nodes of the result from the scene."""
+        for role in self.ROLES:
+            node = self.parameterNode.reference(role)
+            if node is not None:
+                self.scene.RemoveNode(node)
+
+    @property
+    def reportNode(self):
+        return self.parameterNode.reference(self.REPORT)
+
+    @property
+    def entropyNode(self):
+        return self.parameterNode.reference(self.ENTROPY)
+
+    @property
+    def chartNode(self):
+        return self.parameterNode.reference(UncertaintyPlot.CHART)
+
+    @property
+    def volumeNode(self):
+        return self.parameterNode.reference(self.VOLUME)
+
+    @property
+    def run(self) -> dict[str, Any] | None:
+        """The report of the last run, None before the first."""
+        return readText(self.reportNode)
+
+    @property
+    def selections(self) -> list[Any]:
+        node = self.parameterNode.reference(self.SELECTIONS)
+        text = node.GetText() if node is not None else None
+        if text != self._selectionsText:
+            self._selectionsText = text
+            self._selections = selectionsFromJson(readText(node) or [])
+        return self._selections
+
+    @property
+    def selectionsJson(self) -> list[dict[str, Any]]:
+        return readText(self.parameterNode.reference(self.SELECTIONS)) or []
+
+    def uncertainty(self, grid: VolumeGrid) -> list[SliceUncertainty]:
+        run = self.run
+        return uncertaintyOfSlices(run, grid, run["axis"]) if run else []
+
+    def _file(self, volumeNode) -> None:
+        """Groups the nodes in a folder of the subject hierarchy."""
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
+        name = _("PatchICL results of {volume}").format(volume=volumeNode.GetName())
+        folder = hierarchy.GetItemChildWithName(hierarchy.GetSceneItemID(), name)
+        if not folder:
+            folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), name)
+        for role in self.ROLES:
+            node = self.parameterNode.reference(role)
+            item = hierarchy.GetItemByDataNode(node) if node is not None else 0
+            if item:
+                hierarchy.SetItemParent(item, folder)

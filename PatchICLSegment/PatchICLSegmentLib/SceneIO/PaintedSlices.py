@@ -1,0 +1,144 @@
+"""Which slices of a segment the user painted: by looking at the voxels and at what is remembered on the segment."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import vtk
+
+from .Segments import SegmentBox
+from .Volumes import AXIS_NAMES
+
+_TAGS = {
+    "empty": "PatchICL.EmptySlices",
+    "excluded": "PatchICL.ExcludedSlices",
+    "afresh": "PatchICL.SlicesToDrawAfresh",
+    "axis": "PatchICL.Axis",
+    "written": "PatchICL.WrittenSlices",
+}
+
+
+@dataclass(frozen=True)
+class SegmentMemory:
+    """What is known of a segment beyond its voxels. Lives in the segment's tags: saved with it, undone with it.
+
+    Attributes:
+        axis: array axis of the slices (0 = k, 1 = j, 2 = i), None before the first declaration or propagation.
+        empty: slices that the user declared to be without the structure.
+        excluded: painted slices that shall not serve as context.
+        afresh: slices cleared in order to be drawn again; ignored while they are empty.
+        written: slice index -> checksum of what propagation wrote there. A slice that differs was corrected.
+    """
+
+    axis: int | None = None
+    empty: frozenset[int] = frozenset()
+    excluded: frozenset[int] = frozenset()
+    afresh: frozenset[int] = frozenset()
+    written: tuple[tuple[int, str], ...] = ()
+
+    @classmethod
+    def of(cls, segment) -> SegmentMemory:
+        axisName = _tag(segment, "axis")
+        written = [entry.split("=") for entry in _tag(segment, "written").split(",") if entry]
+        return cls(
+            axis=AXIS_NAMES.index(axisName) if axisName in AXIS_NAMES else None,
+            empty=_indices(_tag(segment, "empty")),
+            excluded=_indices(_tag(segment, "excluded")),
+            afresh=_indices(_tag(segment, "afresh")),
+            written=tuple((int(index), checksum) for index, checksum in written),
+        )
+
+    def store(self, segment) -> None:
+        texts = {
+            "axis": "" if self.axis is None else AXIS_NAMES[self.axis],
+            "empty": _listed(self.empty),
+            "excluded": _listed(self.excluded),
+            "afresh": _listed(self.afresh),
+            "written": ",".join(f"{index}={checksum}" for index, checksum in self.written),
+        }
+        for name, text in texts.items():
+            if text:
+                segment.SetTag(_TAGS[name], text)
+            else:
+                segment.RemoveTag(_TAGS[name])
+
+    def withSlice(self, name: str, index: int, present: bool) -> SegmentMemory:
+        """The same with one index added to, or taken from, `empty`, `excluded` or `afresh`."""
+        indices = getattr(self, name)
+        return replace(self, **{name: indices | {index} if present else indices - {index}})
+
+
+@dataclass(frozen=True)
+class PaintedSlice:
+    """One row of the table of painted slices. `area` counts voxels; 0 where the user declared the slice empty."""
+
+    index: int
+    area: int
+    declaredEmpty: bool
+    isContext: bool
+
+
+def detectAxis(boxes: Iterable[SegmentBox]) -> int | None:
+    """The axis across which the segments were painted, or None where there is nothing.
+
+    Painted slices stand alone or in short runs along their axis, while along the other axes the same strokes fill long
+    runs of planes. So the axis with the shortest runs wins, then the one with the fewest planes.
+    """
+    boxes = [box for box in boxes if not box.isEmpty]
+    if not boxes:
+        return None
+
+    def strokes(axis: int) -> tuple[float, int, int]:
+        planes = runs = 0
+        for box in boxes:
+            occupied = box.areas(axis) > 0
+            planes += int(occupied.sum())
+            runs += int((np.diff(occupied.astype(np.int8), prepend=0) == 1).sum())
+        return planes / runs, planes, axis
+
+    return min(range(3), key=strokes)
+
+
+def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int) -> list[PaintedSlice]:
+    """The painted slices of a segment in ascending order, the declared-empty ones included."""
+    areas = box.areas(axis)
+    written = dict(memory.written) if memory.axis == axis else {}
+    painted = {int(index) for index in np.flatnonzero(areas)} - written.keys()
+    corrected = {index for index, checksum in written.items() if sliceChecksum(box, axis, index) != checksum}
+    emptied = {index for index in corrected if not areas[index]}
+    # A few emptied slices say "it is not here"; most of them say that the drawing was started over.
+    painted |= corrected - emptied if len(emptied) > len(written) / 2 else corrected
+    if memory.axis in (None, axis):
+        painted |= memory.empty
+        painted -= {index for index in memory.afresh if not areas[index]}
+    return [
+        PaintedSlice(
+            index=index,
+            area=int(areas[index]),
+            declaredEmpty=not areas[index],
+            isContext=index not in memory.excluded,
+        )
+        for index in sorted(painted)
+        if 0 <= index < len(areas)
+    ]
+
+
+def sliceChecksum(box: SegmentBox, axis: int, index: int) -> str:
+    """Changes when any voxel of the slice changes."""
+    return f"{zlib.crc32(np.packbits(box.plane(axis, index)).tobytes()):08x}"
+
+
+def _tag(segment, name: str) -> str:
+    value = vtk.mutable("")
+    return str(value) if segment.GetTag(_TAGS[name], value) else ""
+
+
+def _indices(text: str) -> frozenset[int]:
+    return frozenset(int(index) for index in text.split(",") if index)
+
+
+def _listed(indices: Iterable[int]) -> str:
+    return ",".join(str(index) for index in sorted(indices))

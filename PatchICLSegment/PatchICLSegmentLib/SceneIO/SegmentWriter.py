@@ -1,0 +1,122 @@
+"""Writing masks into segments the way the Segment Editor does: masking and overwrite mode honored, one undo step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+
+from ..Protocols import UndoKeeper
+from .Segments import SegmentBox, binaryLabelmap, orientedImage, readSegment, volumeToSegmentation
+from .Volumes import gridOfVolume
+
+
+class SegmentHistory:
+    """Undo states of one segmentation where no Segment Editor widget keeps them."""
+
+    def __init__(self, segmentationNode, maximumNumberOfStates: int = 10):
+        self._history = slicer.vtkSegmentationHistory()
+        self._history.SetMaximumNumberOfStates(maximumNumberOfStates)
+        self._history.SetSegmentation(segmentationNode.GetSegmentation())
+
+    def saveStateForUndo(self) -> None:
+        self._history.SaveState()
+
+    def undo(self) -> bool:
+        return bool(self._history.RestorePreviousState())
+
+    def redo(self) -> bool:
+        return bool(self._history.RestoreNextState())
+
+
+class SegmentWriter:
+    """Replaces segments by masks. The state for undo is saved once per call of `write`, before anything changes."""
+
+    def __init__(self, scene, editorNode, undoKeeper: UndoKeeper):
+        self.scene = scene
+        self.editorNode = editorNode
+        self.undoKeeper = undoKeeper
+
+    def write(self, segmentationNode, volumeNode, masks: Mapping[str, SegmentBox]) -> None:
+        """Sets segments (identifier -> mask on the grid of the volume).
+
+        Voxels of a segment outside the volume stay. Where the editor's masking forbids editing nothing changes,
+        and what other segments lose is what the editor's overwrite mode says.
+        """
+        showed3D = hasClosedSurface(segmentationNode)
+        self.undoKeeper.saveStateForUndo()
+        logic = self._editorLogic(segmentationNode, volumeNode)
+        for segmentId, mask in masks.items():
+            logic.SetCurrentSegmentID(segmentId)
+            self._writeOne(logic, segmentationNode, segmentId, volumeNode, mask)
+        if showed3D:
+            segmentationNode.CreateClosedSurfaceRepresentation()
+
+    def writeUnmasked(self, segmentationNode, volumeNode, segmentId: str, mask: SegmentBox) -> None:
+        """Sets one segment whatever the editor's masking says and without taking voxels from other segments."""
+        toSegmentation = volumeToSegmentation(segmentationNode, volumeNode)
+        image = _nonEmptyImage(mask, toSegmentation @ gridOfVolume(volumeNode).ijkToLocal)
+        slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(
+            image, segmentationNode, segmentId, slicer.vtkSlicerSegmentationsModuleLogic.MODE_REPLACE
+        )
+
+    def clearSlices(self, segmentationNode, volumeNode, segmentId: str, axis: int, indices) -> None:
+        """Empties some slices of a segment, as one undo step."""
+        box = readSegment(segmentationNode, segmentId, volumeNode)
+        voxels = box.voxels.copy()
+        for index in indices:
+            local = index - box.offset[axis]
+            if 0 <= local < voxels.shape[axis]:
+                voxels[(slice(None),) * axis + (local,)] = False
+        self.write(segmentationNode, volumeNode, {segmentId: SegmentBox(box.shape, box.offset, voxels)})
+
+    def _editorLogic(self, segmentationNode, volumeNode):
+        logic = slicer.vtkSlicerSegmentEditorLogic()
+        logic.SetMRMLScene(self.scene)
+        logic.SetSegmentEditorNode(self.editorNode)
+        logic.SetSegmentationNode(segmentationNode)
+        logic.SetSourceVolumeNode(volumeNode)
+        return logic
+
+    def _writeOne(self, logic, segmentationNode, segmentId, volumeNode, mask: SegmentBox) -> None:
+        grid = gridOfVolume(volumeNode)
+        toSegmentation = volumeToSegmentation(segmentationNode, volumeNode) @ grid.ijkToLocal
+        labelmap = binaryLabelmap(segmentationNode, segmentId)
+        before = readSegment(segmentationNode, segmentId, volumeNode)
+        if labelmap is None or not labelmap.GetNumberOfPoints() or _liesInside(labelmap, toSegmentation, grid.shape):
+            image = _nonEmptyImage(mask, toSegmentation)
+            logic.ModifySegmentByLabelmap(segmentationNode, segmentId, image, logic.ModificationModeSet, False, False)
+            return
+        # The labelmap has another grid or reaches beyond the volume: what lies outside the volume must survive.
+        gone = SegmentBox(mask.shape, (0, 0, 0), before.filled() & ~mask.filled())
+        for box, mode in ((gone, logic.ModificationModeRemove), (mask, logic.ModificationModeAdd)):
+            if not box.isEmpty:
+                image = _nonEmptyImage(box, toSegmentation)
+                logic.ModifySegmentByLabelmap(segmentationNode, segmentId, image, mode, False, False)
+
+
+def hasClosedSurface(segmentationNode) -> bool:
+    name = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    return segmentationNode.GetSegmentation().ContainsRepresentation(name)
+
+
+def _nonEmptyImage(mask: SegmentBox, ijkToLocal):
+    voxels, offset = (mask.voxels, mask.offset) if mask.voxels.size else (np.zeros((1, 1, 1), bool), (0, 0, 0))
+    return orientedImage(voxels, offset, ijkToLocal)
+
+
+def _liesInside(labelmap, ijkToLocal, shape) -> bool:
+    matrix = vtk.vtkMatrix4x4()
+    labelmap.GetImageToWorldMatrix(matrix)
+    toVolume = np.linalg.solve(ijkToLocal, slicer.util.arrayFromVTKMatrix(matrix))
+    if np.abs(toVolume - np.round(toVolume)).max() > 0.01 or np.abs(toVolume[:3, :3] - np.eye(3)).max() > 1e-4:
+        return False
+    extent = labelmap.GetExtent()
+    for axis in range(3):
+        shift = round(toVolume[2 - axis, 3])
+        if extent[4 - 2 * axis] + shift < 0 or extent[5 - 2 * axis] + shift > shape[axis] - 1:
+            return False
+    return True

@@ -1,0 +1,157 @@
+"""Volumes of the scene as arrays with their geometry, and arrays back as volumes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+
+from ..Errors import HardenTransformError, SceneError
+from ..Translation import _
+
+AXIS_NAMES = ("k", "j", "i")
+
+
+@dataclass(frozen=True)
+class VolumeGrid:
+    """Where the voxels of a volume lie.
+
+    Attributes:
+        shape: number of voxels along k, j, i.
+        ijkToLocal: 4x4 matrix from voxel indices (i, j, k) to the coordinates of the volume node in mm.
+        localToWorld: 4x4 matrix of the transforms above the volume node.
+    """
+
+    shape: tuple[int, int, int]
+    ijkToLocal: np.ndarray
+    localToWorld: np.ndarray
+
+    @property
+    def ijkToWorld(self) -> np.ndarray:
+        return self.localToWorld @ self.ijkToLocal
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel size in mm along k, j, i, in the coordinates of the volume node (transforms do not change it)."""
+        return tuple(float(length) for length in np.linalg.norm(self.ijkToLocal[:3, :3], axis=0)[::-1])
+
+    def sliceCenter(self, axis: int, index: float) -> np.ndarray:
+        """World position (R, A, S) of the middle of a slice."""
+        kji = [(count - 1) / 2 for count in self.shape]
+        kji[axis] = index
+        return (self.ijkToWorld @ [*kji[::-1], 1.0])[:3]
+
+    def normal(self, axis: int) -> np.ndarray:
+        """Unit vector across the slices of an axis, turned toward R, A or S as Slicer's slice offsets are."""
+        others = [self.ijkToWorld[:3, 2 - other] for other in range(3) if other != axis]
+        normal = np.cross(*others)
+        normal = normal / np.linalg.norm(normal)
+        return normal if normal[np.argmax(np.abs(normal))] > 0 else -normal
+
+    def sliceOffset(self, axis: int, index: float) -> float:
+        """Position of a slice in mm along `normal`: what Slicer's slice controller shows for an aligned view."""
+        return float(self.normal(axis) @ self.sliceCenter(axis, index))
+
+    def anatomicalLetters(self, axis: int) -> tuple[str, str]:
+        """Letters for the positive and the negative side of `normal`."""
+        return (("R", "L"), ("A", "P"), ("S", "I"))[int(np.argmax(np.abs(self.normal(axis))))]
+
+    def indexAt(self, axis: int, world) -> float:
+        """Slice index along an axis, as a real number, of a point in world RAS."""
+        ijk = np.linalg.solve(self.ijkToWorld, [*world, 1.0])[:3]
+        return float(ijk[2 - axis])
+
+
+def gridOfVolume(volumeNode) -> VolumeGrid:
+    """Geometry of a scalar volume.
+
+    Raises:
+        SceneError: no volume, or none with voxels.
+        HardenTransformError: the volume is under a non-linear transform.
+    """
+    if volumeNode is None:
+        raise SceneError(_("Select a volume first."))
+    image = volumeNode.GetImageData()
+    if image is None or not image.GetNumberOfPoints():
+        raise SceneError(_("The volume {name} has no voxels; load it again.").format(name=volumeNode.GetName()))
+    transformNode = volumeNode.GetParentTransformNode()
+    localToWorld = vtk.vtkMatrix4x4()
+    if transformNode is not None:
+        if not transformNode.IsTransformToWorldLinear():
+            raise HardenTransformError(
+                _("The volume {name} is warped by a non-linear transform; harden the transform first.").format(
+                    name=volumeNode.GetName()
+                )
+            )
+        transformNode.GetMatrixTransformToWorld(localToWorld)
+    ijkToLocal = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(ijkToLocal)
+    return VolumeGrid(
+        shape=tuple(reversed(image.GetDimensions())),
+        ijkToLocal=slicer.util.arrayFromVTKMatrix(ijkToLocal),
+        localToWorld=slicer.util.arrayFromVTKMatrix(localToWorld),
+    )
+
+
+def arrayOfVolume(volumeNode) -> np.ndarray:
+    """Voxels of a scalar volume, (K, J, I), a view and not a copy.
+
+    Raises:
+        SceneError: the volume has several components (color), or a single slice in two directions.
+    """
+    grid = gridOfVolume(volumeNode)
+    array = slicer.util.arrayFromVolume(volumeNode)
+    if array.ndim != 3:
+        raise SceneError(
+            _("The volume {name} has {count} components per voxel; convert it to a scalar volume first.").format(
+                name=volumeNode.GetName(), count=array.shape[-1]
+            )
+        )
+    if sum(count > 1 for count in grid.shape) < 3:
+        raise SceneError(
+            _("The volume {name} is a single slice ({size} voxels); propagation needs several slices.").format(
+                name=volumeNode.GetName(), size=" x ".join(str(count) for count in reversed(grid.shape))
+            )
+        )
+    return array
+
+
+def addVolume(scene, array: np.ndarray, sourceNode, name: str, *, offset=(0, 0, 0), scale=(1, 1, 1), node=None):
+    """Shows an array as a scalar volume on the grid of another volume.
+
+    Args:
+        array: (K, J, I), of a type that VTK knows.
+        sourceNode: the volume whose geometry and parent transform are taken over.
+        offset: where the array's first voxel lies in the source, (k, j, i).
+        scale: how many voxels of the array make one of the source, (k, j, i).
+        node: a volume node to fill again instead of adding one.
+    """
+    grid = gridOfVolume(sourceNode)
+    toSource = np.eye(4)
+    for column, (factor, first) in enumerate(zip(reversed(scale), reversed(offset), strict=True)):
+        toSource[column, column] = 1.0 / factor
+        toSource[column, 3] = first - 0.5 + 0.5 / factor
+    if node is None:
+        node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(array))
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(grid.ijkToLocal @ toSource))
+    node.SetAndObserveTransformNodeID(sourceNode.GetTransformNodeID())
+    if node.GetDisplayNode() is None:
+        node.CreateDefaultDisplayNodes()
+    return node
+
+
+def frameOfVolume(scene, volumeNode) -> str | None:
+    """Which frame of a 4D sequence the volume shows now, as "index (value)", or None for an ordinary volume."""
+    browsers = scene.GetNodesByClass("vtkMRMLSequenceBrowserNode")
+    browsers.UnRegister(None)
+    for number in range(browsers.GetNumberOfItems()):
+        browser = browsers.GetItemAsObject(number)
+        sequence = browser.GetSequenceNode(volumeNode)
+        if sequence is not None:
+            index = browser.GetSelectedItemNumber()
+            return f"{index} ({sequence.GetNthIndexValue(index)})"
+    return None

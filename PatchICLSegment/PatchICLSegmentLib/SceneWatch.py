@@ -1,0 +1,74 @@
+"""Observes what can pull the ground from under a run: the scene closing, nodes removed, voxels replaced."""
+
+from __future__ import annotations
+
+import slicer
+import vtk
+from slicer.util import VTKObservationMixin
+
+from .Signal import Signal
+
+
+class SceneWatch(VTKObservationMixin):
+    """Signals of the scene and of the nodes in use.
+
+    Attributes:
+        sceneClosing: the scene is about to be emptied.
+        sceneClosed: it is empty, or another one has been loaded.
+        nodeRemoved(node): a node is about to leave the scene.
+        voxelsChanged(): the volume being watched got other voxels.
+        segmentsChanged(): the segmentation being watched was painted on, or segments came or went.
+    """
+
+    def __init__(self, scene):
+        VTKObservationMixin.__init__(self)
+        self.sceneClosing = Signal()
+        self.sceneClosed = Signal()
+        self.nodeRemoved = Signal()
+        self.voxelsChanged = Signal()
+        self.segmentsChanged = Signal()
+        self._volumeNode = None
+        self._segmentationNode = None
+        self.addObserver(scene, scene.StartCloseEvent, lambda *_: self.sceneClosing.emit())
+        self.addObserver(scene, scene.EndCloseEvent, lambda *_: self.sceneClosed.emit())
+        self.addObserver(scene, scene.EndImportEvent, lambda *_: self.sceneClosed.emit())
+        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self._onNodeAboutToBeRemoved)
+
+    def watch(self, volumeNode, segmentationNode) -> None:
+        """Observes these two nodes instead of the former ones; None for none."""
+        if volumeNode is not self._volumeNode:
+            if self._volumeNode is not None:
+                self.removeObserver(self._volumeNode, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, self._onVoxels)
+            self._volumeNode = volumeNode
+            if volumeNode is not None:
+                self.addObserver(volumeNode, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, self._onVoxels)
+        if segmentationNode is not self._segmentationNode:
+            for event in self._segmentationEvents():
+                if self._segmentationNode is not None:
+                    self.removeObserver(self._segmentationNode, event, self._onSegments)
+                if segmentationNode is not None:
+                    self.addObserver(segmentationNode, event, self._onSegments)
+            self._segmentationNode = segmentationNode
+
+    def stop(self) -> None:
+        self.removeObservers()
+
+    @staticmethod
+    def _segmentationEvents():
+        segmentation = slicer.vtkSegmentation
+        return (
+            segmentation.SourceRepresentationModified,
+            segmentation.SegmentAdded,
+            segmentation.SegmentRemoved,
+            segmentation.SegmentModified,
+        )
+
+    def _onVoxels(self, _caller, _event) -> None:
+        self.voxelsChanged.emit()
+
+    def _onSegments(self, _caller, _event) -> None:
+        self.segmentsChanged.emit()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _onNodeAboutToBeRemoved(self, _caller, _event, node) -> None:
+        self.nodeRemoved.emit(node)

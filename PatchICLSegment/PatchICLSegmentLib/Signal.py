@@ -1,0 +1,24 @@
+"""A signal without Qt, so that the logic can tell a panel, a test or a script what happened."""
+
+
+class Signal:
+    """Calls every connected function in the order of connection.
+
+    Example:
+        finished = Signal()
+        finished.connect(print)
+        finished.emit("done")
+    """
+
+    def __init__(self):
+        self._receivers = []
+
+    def connect(self, receiver) -> None:
+        self._receivers.append(receiver)
+
+    def disconnect(self, receiver) -> None:
+        self._receivers.remove(receiver)
+
+    def emit(self, *arguments) -> None:
+        for receiver in list(self._receivers):
+            receiver(*arguments)

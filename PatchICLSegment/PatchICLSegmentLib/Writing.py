@@ -1,0 +1,48 @@
+"""Accepting a proposal: into the user's segments, with painted slices exactly as they were drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .Job import Painting, readPainting
+from .Preview import Preview
+from .Provenance import tagSegment
+from .SceneIO.PaintedSlices import SegmentMemory, sliceChecksum
+from .SceneIO.Segments import SegmentBox, readSegment
+from .SceneIO.SegmentWriter import SegmentWriter
+from .Uncertainty import boundingBox
+
+
+def writeProposal(writer: SegmentWriter, preview: Preview, run) -> None:
+    """Writes all segments of a preview as one undo step and notes on each what was written."""
+    segmentationNode, volumeNode, axis = preview.segmentationNode, preview.volumeNode, preview.axis
+    segmentation = segmentationNode.GetSegmentation()
+    proposals = {name: box for name, box in preview.masks().items() if segmentation.GetSegment(name) is not None}
+    paintings = {name: readPainting(segmentationNode, name, volumeNode) for name in proposals}
+    masks = {name: keepPainted(box, paintings[name], axis) for name, box in proposals.items()}
+    writer.write(segmentationNode, volumeNode, masks)
+    for name, painting in paintings.items():
+        segment = segmentation.GetSegment(name)
+        written = readSegment(segmentationNode, name, volumeNode)
+        notPainted = set(np.flatnonzero(written.areas(axis))) - painting.paintedIndices
+        checksums = tuple((int(index), sliceChecksum(written, axis, index)) for index in sorted(notPainted))
+        memory = SegmentMemory.of(segment)
+        empty = memory.empty | {row.index for row in painting.slices if row.declaredEmpty}
+        replace(memory, axis=axis, empty=empty, afresh=frozenset(), written=checksums).store(segment)
+        if run:
+            tagSegment(segment, run)
+
+
+def keepPainted(proposal: SegmentBox, painting: Painting, axis: int) -> SegmentBox:
+    """The proposal with every painted slice replaced by what is painted there now."""
+    if painting.axis != axis:
+        return proposal
+    voxels = proposal.filled()
+    for index in painting.paintedIndices:
+        voxels[(slice(None),) * axis + (index,)] = painting.box.plane(axis, index)
+    region = boundingBox(voxels)
+    if region is None:
+        return SegmentBox(proposal.shape, (0, 0, 0), np.zeros((0, 0, 0), bool))
+    return SegmentBox(proposal.shape, tuple(part.start for part in region), voxels[region])

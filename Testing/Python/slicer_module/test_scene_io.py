@@ -1,0 +1,301 @@
+"""Volumes, segments and painted slices between MRML and numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import slicer
+import slicer.util
+import vtk
+from hypothesis import given
+from hypothesis import strategies as st
+from PatchICLSegmentLib.Errors import HardenTransformError, SceneError
+from PatchICLSegmentLib.SceneIO.PaintedSlices import SegmentMemory, detectAxis, paintedSlices, sliceChecksum
+from PatchICLSegmentLib.SceneIO.Segments import SegmentBox, readSegment
+from PatchICLSegmentLib.SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
+from PatchICLSegmentLib.SceneIO.Volumes import addVolume, arrayOfVolume, frameOfVolume, gridOfVolume
+
+
+def moveNode(scene, node, matrix) -> None:
+    transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+    node.SetAndObserveTransformNodeID(transform.GetID())
+
+
+def shift(*offset) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[:3, 3] = offset
+    return matrix
+
+
+class CountingUndo:
+    states = 0
+
+    def saveStateForUndo(self):
+        self.states += 1
+
+
+def boxOf(mask) -> SegmentBox:
+    return SegmentBox(mask.shape, (0, 0, 0), mask)
+
+
+def testSlicePositionsAreThoseOfSlicersSliceOffsets(workplace):
+    grid = gridOfVolume(workplace.volume)
+    assert grid.shape == (18, 40, 48)
+    assert grid.spacing == pytest.approx((2.5, 0.9, 0.8))
+    for axis in range(3):
+        center = grid.sliceCenter(axis, 5)
+        assert grid.indexAt(axis, center) == pytest.approx(5)
+        assert grid.sliceOffset(axis, 5) == pytest.approx(grid.normal(axis) @ center)
+        assert grid.normal(axis)[np.argmax(np.abs(grid.normal(axis)))] > 0
+
+
+def testTransformMovesPositionsButNotTheArray(scene, workplace):
+    before = gridOfVolume(workplace.volume).sliceCenter(0, 4)
+    moveNode(scene, workplace.volume, shift(5, -7, 6))
+    assert gridOfVolume(workplace.volume).sliceCenter(0, 4) == pytest.approx(before + [5, -7, 6])
+    assert arrayOfVolume(workplace.volume).shape == (18, 40, 48)
+
+
+def testNonLinearTransformAsksToHarden(scene, workplace):
+    warp = scene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
+    grid = slicer.vtkOrientedBSplineTransform()
+    coefficients = vtk.vtkImageData()
+    coefficients.SetDimensions(4, 4, 4)
+    coefficients.AllocateScalars(vtk.VTK_DOUBLE, 3)
+    coefficients.GetPointData().GetScalars().Fill(1.0)
+    grid.SetCoefficientData(coefficients)
+    warp.SetAndObserveTransformFromParent(grid)
+    workplace.volume.SetAndObserveTransformNodeID(warp.GetID())
+    with pytest.raises(HardenTransformError, match="harden"):
+        arrayOfVolume(workplace.volume)
+
+
+def testColorVolumeAndSingleSliceAreExplained(scene):
+    color = scene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "photo")
+    image = vtk.vtkImageData()
+    image.SetDimensions(4, 5, 6)
+    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 3)
+    color.SetAndObserveImageData(image)
+    with pytest.raises(SceneError, match="3 components"):
+        arrayOfVolume(color)
+    flat = slicer.util.addVolumeFromArray(np.zeros((1, 8, 9), np.int16), np.eye(4), "flat")
+    with pytest.raises(SceneError, match="single slice"):
+        arrayOfVolume(flat)
+    with pytest.raises(SceneError, match="Select a volume"):
+        arrayOfVolume(None)
+
+
+@pytest.mark.parametrize("scale", [(1, 1, 1), (1, 2, 2)])
+def testAddedVolumeLiesOnItsSource(scene, workplace, scale):
+    moveNode(scene, workplace.volume, shift(5, -7, 6))
+    node = addVolume(scene, np.ones((2, 6, 8), np.uint8), workplace.volume, "x", offset=(3, 4, 5), scale=scale)
+    source, added = gridOfVolume(workplace.volume), gridOfVolume(node)
+    # The outer corner of the added volume is the outer corner of source voxel (k, j, i) = (3, 4, 5).
+    corner = added.ijkToWorld @ [-0.5, -0.5, -0.5, 1]
+    assert corner == pytest.approx(source.ijkToWorld @ [4.5, 3.5, 2.5, 1])
+    assert np.array(added.spacing) * scale == pytest.approx(source.spacing)
+
+
+def testCurrentFrameOfSequenceIsNamed(scene, workplace):
+    assert frameOfVolume(scene, workplace.volume) is None
+    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode")
+    for value in ("0.0", "0.4"):
+        sequence.SetDataNodeAtValue(workplace.volume, value)
+    browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
+    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
+    browser.AddProxyNode(workplace.volume, sequence, False)
+    browser.SetSelectedItemNumber(1)
+    assert frameOfVolume(scene, workplace.volume) == "1 (0.4)"
+
+
+def testSegmentReadEqualsSlicersExport(workplace):
+    assert readSegment(workplace.segmentation, workplace.organ, workplace.volume).isEmpty
+    mask = np.random.default_rng(0).random((18, 40, 48)) > 0.7
+    mask[:3] = mask[:, :, 40:] = False
+    workplace.write(mask)
+    box = readSegment(workplace.segmentation, workplace.organ, workplace.volume)
+    assert (box.filled() == workplace.read()).all() and (box.filled() == mask).all()
+    for axis in range(3):
+        assert (box.areas(axis) == mask.sum(axis=tuple({0, 1, 2} - {axis}))).all()
+        assert (box.plane(axis, 7) == np.take(mask, 7, axis=axis)).all()
+        assert not box.plane(axis, 0 if axis < 1 else 39)[:3].all()
+
+
+def testSharedLabelmapGivesOneSegmentOnly(workplace):
+    first, second = np.zeros((2, 18, 40, 48), bool)
+    first[4, 5:9, 5:9] = second[4, 12:20, 5:9] = True
+    workplace.write(first)
+    workplace.write(second, workplace.other)
+    workplace.segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
+    assert workplace.segmentation.GetSegmentation().GetNumberOfLayers() == 1
+    assert (readSegment(workplace.segmentation, workplace.other, workplace.volume).filled() == second).all()
+
+
+def testSegmentOnAnotherGridIsResampled(workplace):
+    mask = np.zeros((18, 40, 48), bool)
+    mask[8, 10:20, 10:24] = True
+    workplace.write(mask)
+    flipped = gridOfVolume(workplace.volume).ijkToLocal @ [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, -1, 17], [0, 0, 0, 1]]
+    flippedVolume = slicer.util.addVolumeFromArray(np.zeros((18, 40, 48), np.int16), flipped, "flipped")
+    assert (readSegment(workplace.segmentation, workplace.organ, flippedVolume).filled() == mask[::-1]).all()
+
+
+def testVolumeMovedAloneIsSeenInWorldSpace(scene, workplace):
+    mask = np.zeros((18, 40, 48), bool)
+    mask[8, 10:20, 10:24] = True
+    workplace.write(mask)
+    step = gridOfVolume(workplace.volume).ijkToLocal[:3, 2] * 2
+    moveNode(scene, workplace.volume, shift(*step))
+    moved = readSegment(workplace.segmentation, workplace.organ, workplace.volume)
+    assert (moved.filled() == np.roll(mask, -2, axis=0)).all()
+    writer = SegmentWriter(scene, workplace.logic.editorNode, CountingUndo())
+    new = np.zeros_like(mask)
+    new[3:6, 5:9, 5:9] = True
+    writer.write(workplace.segmentation, workplace.volume, {workplace.organ: boxOf(new)})
+    assert (readSegment(workplace.segmentation, workplace.organ, workplace.volume).filled() == new).all()
+
+
+def testSegmentOutsideTheVolumeSurvivesAWrite(scene, workplace):
+    mask = np.zeros((18, 40, 48), bool)
+    mask[2, 4:8, 4:8] = mask[12, 4:8, 4:8] = True
+    workplace.write(mask)
+    grid = gridOfVolume(workplace.volume)
+    cropped = slicer.util.addVolumeFromArray(
+        np.zeros((8, 40, 48), np.int16), grid.ijkToLocal @ shift(0, 0, 10), "cropped"
+    )
+    new = np.zeros((8, 40, 48), bool)
+    new[4, 20:30, 20:30] = True
+    writer = SegmentWriter(scene, workplace.logic.editorNode, CountingUndo())
+    writer.write(workplace.segmentation, cropped, {workplace.organ: boxOf(new)})
+    expected = np.zeros_like(mask)
+    expected[2, 4:8, 4:8] = expected[14, 20:30, 20:30] = True
+    assert (workplace.read() == expected).all()
+
+
+@pytest.mark.parametrize("overwrite", ["OverwriteAllSegments", "OverwriteVisibleSegments", "OverwriteNone"])
+@pytest.mark.parametrize("otherIsVisible", [True, False])
+def testOverwriteModeDecidesWhatOthersLose(scene, workplace, overwrite, otherIsVisible):
+    other, new = np.zeros((2, 18, 40, 48), bool)
+    other[4:9, 8:14, 8:14] = new[2:8, 10:20, 10:20] = True
+    workplace.write(other, workplace.other)
+    workplace.segmentation.GetDisplayNode().SetSegmentVisibility(workplace.other, otherIsVisible)
+    editorNode = workplace.logic.editorNode
+    editorNode.SetOverwriteMode(getattr(slicer.vtkMRMLSegmentEditorNode, overwrite))
+    undo = CountingUndo()
+    SegmentWriter(scene, editorNode, undo).write(
+        workplace.segmentation, workplace.volume, {workplace.organ: boxOf(new)}
+    )
+    overwritten = overwrite == "OverwriteAllSegments" or (overwrite == "OverwriteVisibleSegments" and otherIsVisible)
+    assert (workplace.read() == new).all()
+    assert (workplace.read(workplace.other) == (other & ~new if overwritten else other)).all()
+    assert undo.states == 1
+
+
+def testMaskingKeepsForbiddenVoxels(scene, workplace):
+    old, other, new = np.zeros((3, 18, 40, 48), bool)
+    old[4, 6:12, 6:12] = other[2:8, 8:30, 8:30] = new[3:6, 4:20, 4:20] = True
+    workplace.write(old)
+    workplace.write(other, workplace.other)
+    editorNode = workplace.logic.editorNode
+    editorNode.SetOverwriteMode(editorNode.OverwriteNone)
+    editorNode.SetMaskMode(slicer.vtkMRMLSegmentationNode.EditAllowedInsideSingleSegment)
+    editorNode.SetMaskSegmentID(workplace.other)
+    writer = SegmentWriter(scene, editorNode, CountingUndo())
+    writer.write(workplace.segmentation, workplace.volume, {workplace.organ: boxOf(new)})
+    assert (workplace.read() == ((old & ~other) | (new & other))).all()
+
+
+def testIntensityMaskIsHonored(scene, workplace):
+    new = np.zeros((18, 40, 48), bool)
+    new[3:6, 4:20, 4:20] = True
+    editorNode = workplace.logic.editorNode
+    editorNode.SetSourceVolumeIntensityMask(True)
+    editorNode.SetSourceVolumeIntensityMaskRange(100, 400)
+    writer = SegmentWriter(scene, editorNode, CountingUndo())
+    writer.write(workplace.segmentation, workplace.volume, {workplace.organ: boxOf(new)})
+    assert (workplace.read() == (new & (arrayOfVolume(workplace.volume) >= 100))).all()
+
+
+def testSeveralSegmentsAreOneUndoStepWithMemory(scene, workplace):
+    before, a, b = np.zeros((3, 18, 40, 48), bool)
+    before[4, 6:12, 6:12] = a[2:9, 5:15, 5:15] = b[2:9, 20:30, 20:30] = True
+    workplace.write(before)
+    history = SegmentHistory(workplace.segmentation)
+    writer = SegmentWriter(scene, workplace.logic.editorNode, history)
+    masks = {workplace.organ: boxOf(a), workplace.other: boxOf(b)}
+    writer.write(workplace.segmentation, workplace.volume, masks)
+    segment = workplace.segmentation.GetSegmentation().GetSegment(workplace.organ)
+    SegmentMemory(0, written=((3, "0123abcd"),)).store(segment)
+    assert history.undo()
+    assert (workplace.read() == before).all() and not workplace.read(workplace.other).any()
+    assert SegmentMemory.of(segment) == SegmentMemory()
+    assert history.redo()
+    assert (workplace.read() == a).all() and (workplace.read(workplace.other) == b).all()
+    assert SegmentMemory.of(segment).written == ((3, "0123abcd"),)
+
+
+def testClosedSurfaceIsRenewed(scene, workplace):
+    workplace.paint(0, [4])
+    workplace.segmentation.CreateClosedSurfaceRepresentation()
+    new = np.zeros((18, 40, 48), bool)
+    new[3:12, 4:30, 4:30] = True
+    writer = SegmentWriter(scene, workplace.logic.editorNode, CountingUndo())
+    writer.write(workplace.segmentation, workplace.volume, {workplace.organ: boxOf(new)})
+    surface = workplace.segmentation.GetClosedSurfaceInternalRepresentation(workplace.organ)
+    height = surface.GetBounds()[5] - surface.GetBounds()[4]
+    assert height > 8 * 2.5 * 0.8
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("indices", [[9], [3, 9, 14], [7, 8, 9]])
+def testAxisOfPaintingIsFound(workplace, axis, indices):
+    workplace.paint(axis, indices)
+    assert detectAxis([readSegment(workplace.segmentation, workplace.organ, workplace.volume)]) == axis
+
+
+def testSmallStructureOnManySlicesKeepsItsAxis():
+    mask = np.zeros((30, 30, 30), bool)
+    mask[2:27:4, 10:13, 10:13] = True
+    assert detectAxis([boxOf(mask)]) == 0
+    twoKidneys = np.zeros((30, 60, 60), bool)
+    twoKidneys[10:13, 20:40, 5:15] = twoKidneys[10:13, 20:40, 45:55] = True
+    assert detectAxis([boxOf(twoKidneys)]) == 0
+    assert detectAxis([boxOf(np.zeros((3, 3, 3), bool))]) is None
+
+
+slicesOfEight = st.frozensets(st.integers(0, 7))
+
+
+@given(slicesOfEight, slicesOfEight, slicesOfEight, st.sampled_from([None, 0, 1, 2]))
+def testMemoryComesBackFromTags(empty, excluded, afresh, axis):
+    segment = slicer.vtkSegment()
+    memory = SegmentMemory(axis, empty, excluded, afresh, ((2, "0000beef"), (5, "ffffffff")))
+    memory.store(segment)
+    assert SegmentMemory.of(segment) == memory
+    SegmentMemory().store(segment)
+    assert SegmentMemory.of(segment) == SegmentMemory()
+
+
+def testCorrectedSlicesArePainted():
+    mask = np.zeros((10, 20, 20), bool)
+    mask[2:8, 5:15, 5:15] = True
+    written = boxOf(mask)
+    memory = SegmentMemory(0, written=tuple((k, sliceChecksum(written, 0, k)) for k in (3, 4, 6, 7)))
+    assert [row.index for row in paintedSlices(written, memory, 0)] == [2, 5]
+    corrected = mask.copy()
+    corrected[4, 5, 5] = False
+    corrected[7] = False
+    rows = paintedSlices(boxOf(corrected), memory, 0)
+    assert [(row.index, row.declaredEmpty) for row in rows] == [(2, False), (4, False), (5, False), (7, True)]
+    afresh = SegmentMemory(0, afresh=frozenset({7}), written=memory.written)
+    assert [row.index for row in paintedSlices(boxOf(corrected), afresh, 0)] == [2, 4, 5]
+
+
+def testDrawingStartedOverForgetsWhatWasWritten():
+    mask = np.zeros((10, 20, 20), bool)
+    mask[2:8, 5:15, 5:15] = True
+    memory = SegmentMemory(0, written=tuple((k, sliceChecksum(boxOf(mask), 0, k)) for k in (3, 4, 6, 7)))
+    fresh = np.zeros_like(mask)
+    fresh[4, 2:9, 2:9] = True
+    assert [row.index for row in paintedSlices(boxOf(fresh), memory, 0)] == [4]

@@ -1,0 +1,189 @@
+"""Scene, module logics and offscreen views of Slicer without Qt, on slicer-core."""
+
+from __future__ import annotations
+
+import os
+import types
+
+os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+from vtk.util.numpy_support import vtk_to_numpy
+
+SLICE_MANAGERS = (
+    "vtkMRMLSegmentationsDisplayableManager2D",
+    "vtkMRMLModelSliceDisplayableManager",
+)
+THREE_D_MANAGERS = (
+    "vtkMRMLCameraDisplayableManager",
+    "vtkMRMLViewDisplayableManager",
+    "vtkMRMLModelDisplayableManager",
+    "vtkMRMLSegmentationsDisplayableManager3D",
+)
+MODULE_LOGICS = {
+    "Colors": "vtkMRMLColorLogic",
+    "Volumes": "vtkSlicerVolumesLogic",
+    "Segmentations": "vtkSlicerSegmentationsModuleLogic",
+    "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
+    "Tables": "vtkSlicerTablesLogic",
+    "Texts": "vtkSlicerTextsLogic",
+    "Plots": "vtkSlicerPlotsLogic",
+    "Sequences": "vtkSlicerSequencesLogic",
+}
+
+
+class HeadlessSlicer:
+    """One scene with the logics that scene code expects, and what `slicer.util` looks up by name."""
+
+    def __init__(self):
+        toStandardError = vtk.vtkOutputWindow()
+        toStandardError.SetDisplayModeToAlwaysStdErr()
+        vtk.vtkOutputWindow.SetInstance(toStandardError)
+        self.scene = slicer.vtkMRMLScene()
+        crosshair = slicer.vtkMRMLCrosshairNode()
+        crosshair.SetCrosshairName("default")
+        self.scene.AddNode(crosshair)
+        self.applicationLogic = slicer.vtkSlicerApplicationLogic()
+        self.applicationLogic.SetMRMLScene(self.scene)
+        self.applicationLogic.GetColorLogic().SetMRMLScene(self.scene)
+        self.applicationLogic.GetColorLogic().AddDefaultColorNodes()
+        self.applicationLogic.SetSliceLogics(vtk.vtkCollection())
+        self.applicationLogic.SetViewLogics(vtk.vtkCollection())
+        for factory in (
+            slicer.vtkMRMLSliceViewDisplayableManagerFactory,
+            slicer.vtkMRMLThreeDViewDisplayableManagerFactory,
+        ):
+            factory.GetInstance().SetMRMLApplicationLogic(self.applicationLogic)
+        slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(self.scene, True)
+        self.logics = {}
+        for name, className in MODULE_LOGICS.items():
+            logic = getattr(slicer, className)()
+            logic.SetMRMLScene(self.scene)
+            logic.SetMRMLApplicationLogic(self.applicationLogic)
+            self.applicationLogic.SetModuleLogic(name, logic)
+            self.logics[name.lower()] = logic
+        # The Segment Editor's node class is registered by its logic.
+        self.segmentEditorLogic = slicer.vtkSlicerSegmentEditorLogic()
+        self.segmentEditorLogic.SetMRMLScene(self.scene)
+        slicer.mrmlScene = self.scene
+        slicer.modules = types.SimpleNamespace(
+            **{name: types.SimpleNamespace(logic=lambda logic=logic: logic) for name, logic in self.logics.items()}
+        )
+
+
+class View:
+    """An offscreen render window with the displayable managers of a view node."""
+
+    factory = None
+    managers: tuple[str, ...] = ()
+
+    def _open(self, application: HeadlessSlicer, size: tuple[int, int]) -> None:
+        self.application = application
+        self.renderer = vtk.vtkRenderer()
+        self.window = vtk.vtkRenderWindow()
+        self.window.SetOffScreenRendering(1)
+        self.window.SetShowWindow(False)
+        self.window.SetMultiSamples(0)
+        self.window.SetSize(*size)
+        self.window.AddRenderer(self.renderer)
+        self.interactor = vtk.vtkRenderWindowInteractor()
+        self.interactor.SetRenderWindow(self.window)
+        self.interactor.Initialize()
+        factory = self.factory.GetInstance()
+        for manager in self.managers:
+            if not factory.IsDisplayableManagerRegistered(manager):
+                factory.RegisterDisplayableManager(manager)
+        self.group = slicer.vtkMRMLDisplayableManagerGroup()
+        self.group.Initialize(factory, self._annotationRenderer())
+
+    def _annotationRenderer(self) -> vtk.vtkRenderer:
+        return self.renderer
+
+    def picture(self) -> np.ndarray:
+        """RGB pixels of the view, (rows, columns, 3), first row on top."""
+        self.window.Render()
+        grab = vtk.vtkWindowToImageFilter()
+        grab.SetInput(self.window)
+        grab.ReadFrontBufferOff()
+        grab.Update()
+        image = grab.GetOutput()
+        columns, rows, _ = image.GetDimensions()
+        return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1, :, :3].copy()
+
+
+class SliceView(View):
+    factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory
+    managers = SLICE_MANAGERS
+
+    def __init__(self, application, name="Red", orientation="Axial", size=(400, 400)):
+        self._open(application, size)
+        self.renderer.GetActiveCamera().ParallelProjectionOn()
+        self.logic = slicer.vtkMRMLSliceLogic()
+        self.logic.SetMRMLApplicationLogic(application.applicationLogic)
+        application.applicationLogic.GetSliceLogics().AddItem(self.logic)
+        self.logic.SetMRMLScene(application.scene)
+        self.node = self.logic.AddSliceNode(name)
+        self.node.SetOrientation(orientation)
+        self.group.SetMRMLDisplayableNode(self.node)
+        mapper = vtk.vtkImageMapper()
+        mapper.SetColorWindow(255)
+        mapper.SetColorLevel(127.5)
+        self.actor = vtk.vtkActor2D()
+        self.actor.SetMapper(mapper)
+        self.actor.GetProperty().SetDisplayLocationToBackground()
+        self.renderer.AddViewProp(self.actor)
+
+    def _annotationRenderer(self):
+        # Slicer's slice views draw segments in a layer above the image; in one layer a fill would blend with black.
+        above = vtk.vtkRenderer()
+        above.SetLayer(1)
+        above.GetActiveCamera().ParallelProjectionOn()
+        self.window.SetNumberOfLayers(2)
+        self.window.AddRenderer(above)
+        return above
+
+    @property
+    def layers(self):
+        return self.logic.GetSliceCompositeNode()
+
+    def show(self, volume) -> None:
+        self.layers.SetBackgroundVolumeID(volume.GetID())
+        self.fit()
+
+    def fit(self) -> None:
+        self.logic.ResizeSliceNode(*self.window.GetSize())
+        self.logic.FitSliceToBackground()
+        self.logic.SnapSliceOffsetToIJK()
+
+    def picture(self):
+        self.actor.GetMapper().SetInputConnection(self.logic.GetImageDataConnection())
+        return super().picture()
+
+    def displayPosition(self, ras) -> tuple[int, int]:
+        """The pixel (x, y) of the view at which a point in RAS lies."""
+        toDisplay = vtk.vtkMatrix4x4()
+        vtk.vtkMatrix4x4.Invert(self.node.GetXYToRAS(), toDisplay)
+        x, y, *_ = toDisplay.MultiplyPoint((*ras, 1.0))
+        return round(x), round(y)
+
+
+class ThreeDView(View):
+    factory = slicer.vtkMRMLThreeDViewDisplayableManagerFactory
+    managers = THREE_D_MANAGERS
+
+    def __init__(self, application, size=(400, 400)):
+        self._open(application, size)
+        node = slicer.vtkMRMLViewNode()
+        node.SetName("3D")
+        node.SetSingletonTag("1")
+        self.node = application.scene.AddNode(node)
+        self.group.SetMRMLDisplayableNode(self.node)
+        self.node.SetBoxVisible(False)
+        self.node.SetAxisLabelsVisible(False)
+
+    def picture(self):
+        self.renderer.ResetCamera()
+        return super().picture()
