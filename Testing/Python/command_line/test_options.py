@@ -1,0 +1,78 @@
+"""Values of options: what is understood, and what is said about the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from PatchICLLib.command_line.options import (
+    axis_from_text,
+    check_distinct,
+    extent_from_text,
+    labels_from_text,
+    numbers_from_text,
+)
+from PatchICLLib.command_line.progress_display import time_text
+from PatchICLLib.errors import InputError
+
+
+@pytest.mark.parametrize(("text", "axis"), [("auto", None), ("i", 2), ("j", 1), ("k", 0), ("K", 0)])
+def test_axis_names_are_those_of_array_axes(text: str, axis: int | None) -> None:
+    assert axis_from_text(text) == axis
+
+
+@pytest.mark.parametrize("text", ["", "x", "0", "ij"])
+def test_unknown_axis(text: str) -> None:
+    with pytest.raises(InputError, match=f"auto, i, j, or k, but it is {text}"):
+        axis_from_text(text)
+
+
+def test_numbers() -> None:
+    assert numbers_from_text("3,17, 40", "--painted-slices") == [3, 17, 40]
+
+
+@pytest.mark.parametrize("text", ["", "3,", "3;4", "-1", "1.5", "a", "²"])
+def test_no_numbers(text: str) -> None:
+    with pytest.raises(InputError, match="--painted-slices must be whole numbers"):
+        numbers_from_text(text, "--painted-slices")
+
+
+def test_labels() -> None:
+    assert labels_from_text("all") is None
+    assert labels_from_text("1,2") == [1, 2]
+    with pytest.raises(InputError, match="0 is the background"):
+        labels_from_text("0,1")
+
+
+@pytest.mark.parametrize(
+    ("text", "extent"),
+    [
+        ("auto", "auto"),
+        ("painted", "painted"),
+        ("4:9", (4, 9)),
+        ("4:4", (4, 4)),
+    ],
+)
+def test_extent(text: str, extent: object) -> None:
+    assert extent_from_text(text) == extent
+
+
+@pytest.mark.parametrize("text", ["", "4", "9:4", "a:b", "-1:4", ":", "1:2:3"])
+def test_no_extent(text: str) -> None:
+    with pytest.raises(InputError, match="--extent must be auto, painted, or FIRST:LAST"):
+        extent_from_text(text)
+
+
+def test_outputs_must_not_replace_inputs_or_each_other(tmp_path: Path) -> None:
+    scan, out = tmp_path / "scan.nii", tmp_path / "out.nii"
+    check_distinct({"OUTPUT": out, "--entropy": None}, {"IMAGE": scan})
+    with pytest.raises(InputError, match="OUTPUT and IMAGE are the same file"):
+        check_distinct({"OUTPUT": tmp_path / "sub" / ".." / "scan.nii"}, {"IMAGE": scan})
+    with pytest.raises(InputError, match="--entropy and OUTPUT are the same file"):
+        check_distinct({"OUTPUT": out, "--entropy": out}, {"IMAGE": scan})
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.2, "0:00"), (7.4, "0:07"), (61, "1:01"), (3723, "1:02:03")])
+def test_times(seconds: float, text: str) -> None:
+    assert time_text(seconds) == text

@@ -1,0 +1,134 @@
+"""`patchicl propagate` around the engine: what it is given, what is written, and that nothing is written too early."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from PatchICLLib.command_line.app import main
+from PatchICLLib.errors import InputError
+
+ALL_OUTPUTS = ("labels.nrrd", "probability.nii.gz", "entropy.mha", "selections.json", "report.json")
+
+
+def command(scan: Path, painted: Path, *options: str) -> list[str]:
+    folder = scan.parent
+    return [
+        "propagate", str(scan), str(painted), str(folder / "labels.nrrd"),
+        "--probability", str(folder / "probability.nii.gz"), "--entropy", str(folder / "entropy.mha"),
+        "--selections", str(folder / "selections.json"), "--report", str(folder / "report.json"), *options,
+    ]  # fmt: skip
+
+
+def test_engine_is_given_the_arrays_and_options(scan: Path, painted: Path, engine) -> None:
+    arguments = command(
+        scan, painted, "--axis", "k", "--painted-slices", "0,5", "--labels", "1,3", "--extent", "1:4",
+        "--context-size", "2", "--no-prior", "--seed", "9", "--device", "cpu", "--weights", "some",
+        "--preset", "sparse",
+    )  # fmt: skip
+    assert main(arguments) == 0
+    np.testing.assert_array_equal(engine.image, sitk.GetArrayFromImage(sitk.ReadImage(str(scan))))
+    assert engine.spacing == pytest.approx((2.5, 0.8, 0.7))
+    assert engine.model == {"weights": "some", "device": "cpu", "preset": "sparse"}
+    assert engine.options == {
+        "axis": 0,
+        "painted_slices": [0, 5],
+        "labels": [1, 3],
+        "extent": (1, 4),
+        "context_size": 2,
+        "prior": False,
+        "seed": 9,
+        "outputs": frozenset({"probability", "entropy", "selections"}),
+    }
+
+
+def test_defaults_leave_the_choice_to_the_engine(scan: Path, painted: Path, engine) -> None:
+    assert main(["propagate", str(scan), str(painted), str(scan.parent / "out.nii")]) == 0
+    assert engine.model == {"weights": None, "device": "auto", "preset": None}
+    assert engine.options == {
+        "axis": None,
+        "painted_slices": None,
+        "labels": None,
+        "extent": "auto",
+        "context_size": None,
+        "prior": True,
+        "seed": 0,
+        "outputs": frozenset(),
+    }
+    assert sorted(os.listdir(scan.parent)) == ["out.nii", "painted.nii.gz", "scan.nii.gz"]
+
+
+def test_outputs_lie_on_the_grid_of_the_image(scan: Path, painted: Path, painting: np.ndarray, engine) -> None:
+    assert main(command(scan, painted)) == 0
+    source = sitk.ReadImage(str(scan))
+    expected = np.where(painting.any(axis=(1, 2))[:, None, None], painting, painting[1])
+    for name, values, dtype in (
+        ("labels.nrrd", expected, np.uint8),
+        ("probability.nii.gz", (expected > 0) * 0.75, np.float32),
+        ("entropy.mha", (expected > 0) * 0.5, np.float32),
+    ):
+        image = sitk.ReadImage(str(scan.parent / name))
+        stored = sitk.GetArrayFromImage(image)
+        np.testing.assert_array_equal(stored, values)
+        assert stored.dtype == dtype
+        np.testing.assert_allclose(image.GetOrigin(), source.GetOrigin(), atol=1e-5)
+        np.testing.assert_allclose(image.GetSpacing(), source.GetSpacing(), rtol=1e-6)
+        np.testing.assert_allclose(image.GetDirection(), source.GetDirection(), atol=1e-6)
+    selections = json.loads((scan.parent / "selections.json").read_text())
+    assert selections == {"axis": 0, "selections": [{"slice_index": 3, "label": 1, "levels": []}]}
+    report = json.loads((scan.parent / "report.json").read_text())
+    assert report["image"] == str(scan) and report["painted_slices"] == {"1": [1, 4], "3": [2]}
+
+
+def test_summary_and_silence(scan: Path, painted: Path, engine, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(command(scan, painted)) == 0
+    printed = capfd.readouterr().out
+    assert "labels.nrrd" in printed and "label 1: painted on slices 1, 4 along k" in printed and "slice 3" in printed
+    assert main(command(scan, painted, "--quiet")) == 0
+    captured = capfd.readouterr()
+    assert captured.out == "" and captured.err == ""
+
+
+@pytest.mark.parametrize("error", [InputError("odd"), KeyboardInterrupt(), MemoryError()])
+def test_nothing_is_written_when_the_engine_fails(scan: Path, painted: Path, engine, error: BaseException) -> None:
+    def fail() -> None:
+        assert sorted(os.listdir(scan.parent)) == ["painted.nii.gz", "scan.nii.gz"]
+        raise error
+
+    engine.during = fail
+    assert main(command(scan, painted)) != 0
+    assert sorted(os.listdir(scan.parent)) == ["painted.nii.gz", "scan.nii.gz"]
+
+
+@pytest.mark.parametrize("broken", ["probability.nii.gz", "entropy.mha"])
+def test_nothing_is_written_when_one_output_cannot_be_completed(
+    scan: Path, painted: Path, engine, broken: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real_write = sitk.WriteImage
+
+    def write(image: sitk.Image, path: str, *arguments: object, **options: object) -> None:
+        if path.endswith(broken):
+            Path(path).write_bytes(b"half")
+            raise RuntimeError("No space left on device")
+        real_write(image, path, *arguments, **options)
+
+    (scan.parent / "labels.nrrd").write_bytes(b"from before")
+    monkeypatch.setattr(sitk, "WriteImage", write)
+    assert main(command(scan, painted)) == 2
+    assert broken in capsys.readouterr().err
+    assert sorted(os.listdir(scan.parent)) == ["labels.nrrd", "painted.nii.gz", "scan.nii.gz"]
+    assert (scan.parent / "labels.nrrd").read_bytes() == b"from before"
+
+
+def test_labels_stored_as_real_numbers_become_integers(scan: Path, painted: Path, painting, engine) -> None:
+    image = sitk.Cast(sitk.ReadImage(str(painted)), sitk.sitkFloat64)
+    sitk.WriteImage(image, str(scan.parent / "real.nrrd"))
+    assert main(["propagate", str(scan), str(scan.parent / "real.nrrd"), str(scan.parent / "out.nii")]) == 0
+    stored = sitk.GetArrayFromImage(sitk.ReadImage(str(scan.parent / "out.nii")))
+    assert stored.dtype == np.uint8
+    np.testing.assert_array_equal(stored[[1, 2, 4]], painting[[1, 2, 4]])
