@@ -1,0 +1,157 @@
+"""`patchicl evaluate`: measures methods on labelled scans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+evaluate = typer.Typer(
+    help="Measure how good propagation is on labelled scans, beside what people use today.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DataArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        show_default=False,
+        help="Folder, searched recursively, with pairs CASE_image and CASE_label; each folder is one source.",
+    ),
+]
+AxisOption = Annotated[
+    str, typer.Option(help="Axis across the slices: i, j, k, or auto: that with the largest spacing, else k.")
+]
+SourcesOption = Annotated[str | None, typer.Option(metavar="LIST", help="Only these sources (folder names).")]
+SplitOption = Annotated[
+    str, typer.Option(help="all, or development: only the cases that training never sees (evaluation/split.py).")
+]
+WeightsOption = Annotated[
+    str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file, for the method patchicl.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the summary as JSON.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
+
+
+@evaluate.command(no_args_is_help=True)
+def propagation(
+    data: DataArgument,
+    k: Annotated[str, typer.Option("--k", metavar="LIST", help="Numbers of painted slices.")] = "1,2,3,5",
+    protocol: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST", help="span: equally spaced from the first to the last slice; inset: ends to be found."
+        ),
+    ] = "span,inset",
+    methods: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Of patchicl, nearest, interpolation, fill-between-slices, grow-from-seeds, universeg.",
+        ),
+    ] = "patchicl,nearest,interpolation,fill-between-slices,grow-from-seeds",
+    axis: AxisOption = "auto",
+    sources: SourcesOption = None,
+    split: SplitOption = "all",
+    max_structures: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most so many structures of each source.")
+    ] = None,
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Do only part I of N; all parts may share one --output.")
+    ] = "1/1",
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Where results (JSON lines) and figures go.")] = Path(
+        "evaluation"
+    ),
+    json_file: JsonOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Keep what an earlier run has finished, or start anew.")
+    ] = True,
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+) -> None:
+    """Paint k slices of every structure with its reference, let each method fill the rest, and score that.
+
+    Judged are all slices that were not painted: volumetric Dice, surface Dice at 2 mm, 95 % Hausdorff distance, share
+    of slices that need no edit (2D Dice at least 0.9), seconds per slice; means over sources with 95 % bootstrap
+    intervals over structures. A run that was stopped goes on where it was.
+
+    Example: `patchicl evaluate propagation data --split development --k 3,5 --output results`
+    """
+    from PatchICLLib.command_line.evaluate_run import run_propagation
+    from PatchICLLib.command_line.options import numbers_from_text
+
+    run_propagation(
+        data,
+        ks=numbers_from_text(k, "--k"),
+        placements=_words(protocol),
+        method_names=_words(methods),
+        axis=axis,
+        sources=_words(sources or ""),
+        split=split,
+        max_structures=max_structures,
+        shard=shard,
+        output=output,
+        json_file=json_file,
+        resume=resume,
+        weights=weights,
+        device=device,
+        quiet=quiet,
+    )
+
+
+@evaluate.command(no_args_is_help=True)
+def report(
+    output: Annotated[
+        Path, typer.Argument(metavar="DIR", show_default=False, help="--output of earlier runs, of all shards.")
+    ],
+    json_file: JsonOption = None,
+) -> None:
+    """Print the tables and draw the figures of finished runs again, all shards together."""
+    from PatchICLLib.command_line.evaluate_run import print_report
+
+    print_report(output, json_file)
+
+
+@evaluate.command("next-slice", no_args_is_help=True)
+def next_slice(
+    data: DataArgument,
+    axis: AxisOption = "auto",
+    sources: SourcesOption = None,
+    split: SplitOption = "all",
+    max_structures: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most so many structures of each source.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=3, metavar="N", help="Slices after which the reader gives up.")] = 10,
+    json_file: JsonOption = None,
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+) -> None:
+    """Count the slices one has to paint until Dice 0.9, following the suggestion or filling the largest gap.
+
+    Both readers start from two slices and paint one more at a time.
+
+    Example: `patchicl evaluate next-slice data --split development --max-structures 10`
+    """
+    from PatchICLLib.command_line.evaluate_run import run_next_slice
+
+    run_next_slice(
+        data,
+        axis=axis,
+        sources=_words(sources or ""),
+        split=split,
+        max_structures=max_structures,
+        most=most,
+        json_file=json_file,
+        weights=weights,
+        device=device,
+        quiet=quiet,
+    )
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]

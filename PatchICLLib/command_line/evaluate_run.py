@@ -1,0 +1,136 @@
+"""What `patchicl evaluate` does once its options are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from rich.console import Console
+from rich.table import Table
+
+from PatchICLLib.command_line.options import axis_from_text, write_json
+from PatchICLLib.command_line.progress_display import ProgressDisplay
+from PatchICLLib.errors import InputError
+from PatchICLLib.evaluation.cases import Case, find_cases
+from PatchICLLib.evaluation.methods import load_methods
+from PatchICLLib.evaluation.next_slice import evaluate_next_slice, summarise_sessions
+from PatchICLLib.evaluation.plots import write_plots
+from PatchICLLib.evaluation.protocol import PLACEMENTS, Placement
+from PatchICLLib.evaluation.report import summarise
+from PatchICLLib.evaluation.results import Row, read_rows
+from PatchICLLib.evaluation.runner import Settings, Shard, evaluate_propagation
+from PatchICLLib.evaluation.split import is_development
+from PatchICLLib.evaluation.tables import propagation_tables
+
+
+def run_propagation(
+    data: Path,
+    *,
+    ks: Sequence[int],
+    placements: Sequence[str],
+    method_names: Sequence[str],
+    axis: str,
+    sources: Sequence[str],
+    split: str,
+    max_structures: int | None,
+    shard: str,
+    output: Path,
+    json_file: Path | None,
+    resume: bool,
+    weights: str | None,
+    device: str,
+    quiet: bool,
+) -> None:
+    """Evaluate, then print the table and write the figures of this run's rows."""
+    unknown = [placement for placement in placements if placement not in PLACEMENTS]
+    if unknown or not placements or not method_names or 0 in ks:
+        raise InputError(
+            f"There is no protocol {unknown[0]}: choose from span and inset."
+            if unknown
+            else "Give at least one protocol, one method, and numbers of painted slices from 1 on."
+        )
+    settings = Settings(
+        tuple(ks), cast(tuple[Placement, ...], tuple(placements)), axis_from_text(axis), max_structures, _shard(shard)
+    )
+    cases = _cases(data, sources, split)
+    methods = load_methods(list(method_names), weights, device)
+    with ProgressDisplay(quiet, unit="predictions") as display:
+        rows = evaluate_propagation(
+            cases, methods, settings, output, resume, lambda done, total, stage: display.show(stage, done, total)
+        )
+    _show(rows, output, json_file)
+
+
+def print_report(output: Path, json_file: Path | None) -> None:
+    """Tables and figures of all rows below `output`."""
+    files = sorted(output.glob("results*.jsonl"))
+    if not files:
+        raise InputError(f"There are no results in {output}: give the --output of `patchicl evaluate propagation`.")
+    _show(read_rows(files), output, json_file)
+
+
+def run_next_slice(
+    data: Path,
+    *,
+    axis: str,
+    sources: Sequence[str],
+    split: str,
+    max_structures: int | None,
+    most: int,
+    json_file: Path | None,
+    weights: str | None,
+    device: str,
+    quiet: bool,
+) -> None:
+    """Play both readers and print how many slices each paints."""
+    settings = Settings(axis=axis_from_text(axis), max_structures=max_structures)
+    cases = _cases(data, sources, split)
+    (method,) = load_methods(["patchicl"], weights, device)
+    with ProgressDisplay(quiet, unit="readers") as display:
+        sessions = evaluate_next_slice(
+            cases, method, settings, most, lambda done, total, stage: display.show(stage, done, total)
+        )
+    summary = summarise_sessions(sessions, most)
+    table = Table(title=f"Slices painted until Dice {summary['goal']}, {summary['structures']} structures")
+    for heading in ("reader paints", "slices (mean over sources, 95 %)", f"reached within {most}"):
+        table.add_column(heading)
+    for strategy, painted in summary["painted"].items():
+        interval = f"{painted['mean']:.2f} [{painted['low']:.2f}, {painted['high']:.2f}]"
+        table.add_row(strategy, interval, f"{summary['reached'][strategy]:.0%}")
+    console = Console()
+    console.print(table)
+    saved = summary["saved"]
+    console.print(f"Slices saved by the suggestion: {saved['mean']:.2f} ({saved['low']:.2f} to {saved['high']:.2f}).")
+    if json_file is not None:
+        write_json(summary, json_file)
+
+
+def _show(rows: Sequence[Row], output: Path, json_file: Path | None) -> None:
+    if not rows:
+        raise InputError("No structure is in this shard: use fewer shards.")
+    summary = summarise(rows)
+    console = Console()
+    console.print(propagation_tables(summary))
+    for path in write_plots(summary, rows, output):
+        console.print(f"Figure: {path}", soft_wrap=True)
+    if json_file is not None:
+        write_json(summary, json_file)
+
+
+def _cases(data: Path, sources: Sequence[str], split: str) -> list[Case]:
+    if split not in ("all", "development"):
+        raise InputError(f"--split must be all or development, but it is {split}.")
+    cases = find_cases(data, sources)
+    if split == "development":
+        cases = [case for case in cases if is_development(case.image_path)]
+        if not cases:
+            raise InputError(f"No case below {data} belongs to the development split: leave out --split.")
+    return cases
+
+
+def _shard(text: str) -> Shard:
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdigit() and count.isdigit()):
+        raise InputError(f"--shard must be I/N, such as 2/4, but it is {text}.")
+    return Shard(int(index), int(count))

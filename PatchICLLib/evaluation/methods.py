@@ -1,0 +1,166 @@
+"""The methods that are compared, behind one Protocol."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from PatchICLLib.baselines.interpolation import interpolate_shapes
+from PatchICLLib.baselines.nearest import nearest_slice
+from PatchICLLib.baselines.per_label import Baseline
+from PatchICLLib.baselines.slicer_filters import fill_between_slices, grow_from_seeds
+from PatchICLLib.errors import InputError
+
+if TYPE_CHECKING:
+    from PatchICLLib.propagation import Propagator
+
+Spacing = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class PredictedStructure:
+    """What a method made of one structure.
+
+    Attributes:
+        labels: (K, J, I) bool.
+        probability: (K, J, I) float32 in [0, 1], or None.
+        entropy: (K, J, I) float32 in bits (0-1), or None.
+        seconds: wall-clock time of the prediction.
+        suggested_slice: the slice the method would have painted next, or None.
+    """
+
+    labels: np.ndarray
+    probability: np.ndarray | None
+    entropy: np.ndarray | None
+    seconds: float
+    suggested_slice: int | None = None
+
+
+class Method(Protocol):
+    """A way to predict a structure from painted slices.
+
+    Attributes:
+        name: as in `--methods`.
+        identity: tells results of different weights apart; empty for methods without weights.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def identity(self) -> str: ...
+
+    def predict(
+        self,
+        image: np.ndarray,
+        painted: np.ndarray,
+        painted_slices: tuple[int, ...],
+        spacing: Spacing,
+        axis: int,
+        label: int,
+    ) -> PredictedStructure:
+        """Predict the whole volume.
+
+        Args:
+            image: (K, J, I) real numbers.
+            painted: (K, J, I) integers, `label` where it was painted; `painted_slices` are all slices that were
+                looked at along `axis`, also those where nothing of the structure was found.
+            spacing: mm along (k, j, i).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class BaselineMethod:
+    """A baseline, which works on the painted slices alone or on them and the image."""
+
+    name: str
+    fill: Baseline
+    identity: str = ""
+
+    def predict(
+        self,
+        image: np.ndarray,
+        painted: np.ndarray,
+        painted_slices: tuple[int, ...],
+        spacing: Spacing,
+        axis: int,
+        label: int,
+    ) -> PredictedStructure:
+        start = time.perf_counter()
+        filled = self.fill(painted, axis, painted_slices, image=image, spacing=spacing)
+        return PredictedStructure(filled == label, None, None, time.perf_counter() - start)
+
+
+@dataclass(frozen=True)
+class PatchICLMethod:
+    """This package's `Propagator`, on the whole volume and with its default options."""
+
+    propagator: Propagator
+    identity: str
+    name: str = "patchicl"
+
+    def predict(
+        self,
+        image: np.ndarray,
+        painted: np.ndarray,
+        painted_slices: tuple[int, ...],
+        spacing: Spacing,
+        axis: int,
+        label: int,
+    ) -> PredictedStructure:
+        start = time.perf_counter()
+        result = self.propagator.propagate(
+            image,
+            painted,
+            spacing,
+            axis=axis,
+            painted_slices=painted_slices,
+            labels=[label],
+            outputs=frozenset({"probability", "entropy"}),
+        )
+        seconds = time.perf_counter() - start
+        suggested = result.report["suggested_next_slice"]
+        return PredictedStructure(result.labels == label, result.probability, result.entropy, seconds, suggested)
+
+
+def load_patchicl(weights: str | Path | None, device: str) -> Method:
+    """The product with the given weights (default: the bundled ones)."""
+    from PatchICLLib.propagation import Propagator
+    from PatchICLLib.weights import find_weights, sha256_of
+
+    identity = sha256_of(find_weights(weights))[:12]
+    return PatchICLMethod(Propagator.from_pretrained(weights, device=device), identity)
+
+
+def _baseline(name: str, fill: Baseline) -> Callable[[str | Path | None, str], Method]:
+    return lambda weights, device: BaselineMethod(name, fill)
+
+
+LOADERS: dict[str, Callable[[str | Path | None, str], Method]] = {
+    "patchicl": load_patchicl,
+    "nearest": _baseline("nearest", nearest_slice),
+    "interpolation": _baseline("interpolation", interpolate_shapes),
+    "fill-between-slices": _baseline("fill-between-slices", fill_between_slices),
+    "grow-from-seeds": _baseline("grow-from-seeds", grow_from_seeds),
+}
+
+
+def load_methods(names: list[str], weights: str | Path | None = None, device: str = "auto") -> list[Method]:
+    """Load the methods by name.
+
+    Args:
+        weights: of `patchicl`: a bundled name or a file.
+
+    Raises:
+        InputError: a name is unknown; WeightsError: the weights cannot be loaded.
+    """
+    unknown = [name for name in names if name not in LOADERS]
+    if unknown:
+        raise InputError(f"There is no method {unknown[0]}: choose from {', '.join(LOADERS)}.")
+    return [LOADERS[name](weights, device) for name in names]

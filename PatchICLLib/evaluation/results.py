@@ -1,0 +1,108 @@
+"""One row a prediction, kept as JSON lines, so that a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from PatchICLLib.errors import InputError
+
+Key = tuple[str, str, int, int, int, str, str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Scores of one method on one structure with one painting.
+
+    Attributes:
+        source, case, label, structure: what was segmented; `structure` is the label's name.
+        axis: array axis across the slices.
+        k, placement: how many slices were painted, and where ("span" or "inset").
+        method, identity: what segmented it, and with which weights.
+        painted_slices: their indices.
+        slice_count: slices of the structure from its first to its last.
+        dice, surface_dice, hausdorff95, no_edit_share: on all judged slices (see `metrics`).
+        dice_within: Dice on the judged slices between the structure's first and last one only.
+        seconds_per_slice: seconds of the prediction over the slices within the structure that had to be predicted.
+        slices: (distance in mm to the nearest painted slice, 2D Dice) of each slice that counts.
+        probability_bins, entropy_bins: see `calibration`; None if the method gives none.
+    """
+
+    source: str
+    case: str
+    label: int
+    structure: str
+    axis: int
+    k: int
+    placement: str
+    method: str
+    identity: str
+    painted_slices: tuple[int, ...]
+    slice_count: int
+    dice: float
+    dice_within: float
+    surface_dice: float
+    hausdorff95: float
+    no_edit_share: float
+    seconds_per_slice: float
+    slices: tuple[tuple[float, float], ...]
+    probability_bins: list[list[float]] | None = None
+    entropy_bins: list[list[float]] | None = None
+
+    @property
+    def key(self) -> Key:
+        return (self.source, self.case, self.label, self.axis, self.k, self.placement, self.method, self.identity)
+
+    @property
+    def structure_key(self) -> tuple[str, str, int]:
+        return (self.source, self.case, self.label)
+
+
+def append_row(path: Path, row: Row) -> None:
+    """Add a row to a file of JSON lines.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(row)) + "\n")
+    except OSError as error:
+        raise InputError(f"The results {path} cannot be written ({error.strerror}).") from error
+
+
+def mend(path: Path) -> None:
+    """Drop the unfinished last line that a killed run may have left, so that the next row gets a line of its own."""
+    if path.is_file():
+        content = path.read_bytes()
+        if not content.endswith(b"\n"):
+            path.write_bytes(content[: content.rfind(b"\n") + 1])
+
+
+def read_rows(paths: Iterable[Path]) -> list[Row]:
+    """Rows of several files, each key once (the last one counts), in the order of the keys.
+
+    Raises:
+        InputError: a line other than an unfinished last one cannot be read.
+    """
+    rows: dict[Key, Row] = {}
+    for path in paths:
+        lines = path.read_text(encoding="utf-8").split("\n")
+        for number, line in enumerate(lines[:-1], start=1):  # what follows the last line break is unfinished
+            try:
+                row = _row(json.loads(line))
+            except (ValueError, TypeError, KeyError) as error:
+                raise InputError(
+                    f"Line {number} of {path} holds no result of this version ({error}): move the file away."
+                ) from error
+            rows[row.key] = row
+    return [rows[key] for key in sorted(rows)]
+
+
+def _row(fields: dict[str, Any]) -> Row:
+    fields["painted_slices"] = tuple(fields["painted_slices"])
+    fields["slices"] = tuple((float(distance), float(score)) for distance, score in fields["slices"])
+    return Row(**fields)
