@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from PatchICLLib.command_line.demo import demo
+from PatchICLLib.command_line.evaluate import evaluate
 from PatchICLLib.command_line.info import info
 from PatchICLLib.command_line.propagate import propagate
 from PatchICLLib.command_line.segment import segment
@@ -39,6 +40,7 @@ app.command(no_args_is_help=True)(propagate)
 app.command(no_args_is_help=True)(segment)
 app.command()(demo)
 app.command()(info)
+app.add_typer(evaluate, name="evaluate")
 
 
 def _print_version(asked: bool) -> None:
