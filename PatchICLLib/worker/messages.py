@@ -1,0 +1,128 @@
+"""The messages between client and worker: one JSON object a line, ASCII, with a "type".
+
+To the worker: propagate, cancel, health, shutdown. From the worker: ready, failed, health, progress, result,
+cancelled, error. Volumes travel in shared memory and are only described here; the slice of a progress message is
+small and travels inside it, compressed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from PatchICLLib import errors
+from PatchICLLib.errors import InputError, PatchICLError, WorkerError
+from PatchICLLib.propagation.progress import Progress
+
+Message = dict[str, Any]
+
+VOLUMES = ("labels", "probability", "entropy")  # of a PropagationResult, in shared memory
+FROM_WORKER = frozenset({"ready", "failed", "health", "progress", "result", "cancelled", "error"})
+
+
+def encode(message: Message) -> bytes:
+    """One line, without its end.
+
+    Raises:
+        TypeError: something in ``message`` is not plain JSON.
+    """
+    return json.dumps(message, separators=(",", ":")).encode("ascii")
+
+
+def decode(line: bytes) -> Message | None:
+    """The message in ``line``, or None if the line is none: something that a library printed."""
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    kind = message.get("type") if isinstance(message, dict) else None
+    return message if isinstance(kind, str) and kind in FROM_WORKER else None
+
+
+def encode_options(options: Mapping[str, Any]) -> Message:
+    """The keyword arguments of ``propagate`` as JSON that keeps tuples, sets, and the integer keys of mappings.
+
+    Raises:
+        InputError: an option is of a type that cannot be sent.
+    """
+    return {name: _encode_value(name, value) for name, value in options.items()}
+
+
+def decode_options(message: Message) -> dict[str, Any]:
+    """The inverse of ``encode_options``."""
+    return {name: _decode_value(value) for name, value in message.items()}
+
+
+def _encode_value(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {"mapping": [[_encode_value(name, key), _encode_value(name, item)] for key, item in value.items()]}
+    if isinstance(value, set | frozenset):
+        return {"set": [_encode_value(name, item) for item in sorted(value)]}
+    if isinstance(value, tuple):
+        return {"tuple": [_encode_value(name, item) for item in value]}
+    if isinstance(value, list | range | np.ndarray):
+        return [_encode_value(name, item) for item in value]
+    raise InputError(f"The option {name} cannot be sent to the worker: it is of type {type(value).__name__}.")
+
+
+def _decode_value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode_value(item) for item in value]
+    if isinstance(value, dict):
+        ((kind, items),) = value.items()
+        if kind == "mapping":
+            return {_decode_value(key): _decode_value(item) for key, item in items}
+        return (tuple if kind == "tuple" else frozenset)(_decode_value(item) for item in items)
+    return value
+
+
+def encode_progress(progress: Progress) -> Message:
+    """Everything of ``progress`` as plain JSON."""
+    labels = progress.slice_labels
+    return {
+        "stage": progress.stage,
+        "done": int(progress.done),
+        "total": int(progress.total),
+        "elapsed": float(progress.elapsed),
+        "remaining": None if progress.remaining is None else float(progress.remaining),
+        "slice_index": None if progress.slice_index is None else int(progress.slice_index),
+        "slice_labels": None if labels is None else _encode_slice(labels),
+    }
+
+
+def decode_progress(message: Message) -> Progress:
+    """The inverse of ``encode_progress``."""
+    labels = message["slice_labels"]
+    return Progress(**{**message, "slice_labels": None if labels is None else _decode_slice(labels)})
+
+
+def _encode_slice(labels: np.ndarray) -> Message:
+    data = base64.b64encode(zlib.compress(np.ascontiguousarray(labels).tobytes(), 1)).decode("ascii")
+    return {"shape": labels.shape, "dtype": labels.dtype.str, "data": data}
+
+
+def _decode_slice(message: Message) -> np.ndarray:
+    data = bytearray(zlib.decompress(base64.b64decode(message["data"])))  # writable, like any other array
+    return np.frombuffer(data, dtype=np.dtype(message["dtype"])).reshape(message["shape"])
+
+
+def encode_error(error: PatchICLError) -> Message:
+    """The class and the sentence of ``error``."""
+    return {"class": type(error).__name__, "message": str(error)}
+
+
+def decode_error(message: Message) -> PatchICLError:
+    """An error of the class named in ``message``, as far as it is one of ``PatchICLLib.errors``."""
+    kind = getattr(errors, message["class"], None)
+    if isinstance(kind, type) and issubclass(kind, PatchICLError):
+        return kind(message["message"])
+    return WorkerError(message["message"])

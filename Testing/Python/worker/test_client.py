@@ -1,0 +1,183 @@
+"""What only a worker in a process of its own has to stand: crashes, garbage, leaks."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from PatchICLLib.errors import InputError, WorkerError
+from PatchICLLib.worker import WorkerClient
+
+from .conftest import Case, events_of, make_client, open_things, runs, wait_until
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc and /dev/shm")
+
+
+def test_importing_brings_no_torch() -> None:
+    code = "import sys, PatchICLLib.worker; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=os.getcwd()).returncode == 0
+
+
+def test_client_needs_no_thread_of_its_own(client: WorkerClient, case: Case) -> None:
+    before = threading.active_count()
+    job = client.propagate(*case, slice_seconds=0.01)
+    assert threading.active_count() == before
+    events_of(client, job)
+
+
+@pytest.mark.parametrize(
+    ("behave", "said"),
+    [("segfault", "crashed (SIGSEGV) at"), ("kill", "was killed (SIGKILL)"), ("abort", "crashed (SIGABRT)")],
+)
+def test_death_in_a_job_is_reported_once_and_the_next_job_runs(
+    client: WorkerClient, case: Case, behave: str, said: str
+) -> None:
+    pid = client.health()["pid"]
+    job = client.propagate(*case, behave=behave)
+    last = events_of(client, job)[-1]
+    assert last.kind == "died"
+    assert said in last.message
+    assert isinstance(last.error, WorkerError)
+    assert not client.is_alive
+    assert client.poll(0.1) == []
+    assert client.run(*case).report["pid"] != pid
+
+
+def test_death_raises_from_run(client: WorkerClient, case: Case) -> None:
+    with pytest.raises(WorkerError, match="The worker was killed"):
+        client.run(*case, behave="kill")
+
+
+def test_death_while_idle_is_reported_without_a_job(client: WorkerClient) -> None:
+    os.kill(client.health()["pid"], signal.SIGKILL)
+    wait_until(lambda: not client.is_alive)
+    (event,) = client.poll(1.0)
+    assert (event.kind, event.job) == ("died", None)
+    assert "SIGKILL" in event.message
+
+
+def test_restart_after_sigkill(client: WorkerClient, case: Case) -> None:
+    os.kill(client.health()["pid"], signal.SIGKILL)
+    wait_until(lambda: not client.is_alive)
+    client.restart()
+    client.start()
+    assert client.health()["state"] == "idle"
+    assert client.run(*case).labels.any()
+
+
+@linux
+def test_memory_limit_of_the_system(client: WorkerClient, case: Case) -> None:
+    with pytest.raises(WorkerError, match="ran out of memory"):
+        client.run(*case, behave="memory limit")
+    assert client.run(*case).labels.any()
+
+
+def test_prints_of_libraries_become_log_events(client: WorkerClient, case: Case) -> None:
+    job = client.propagate(*case, behave="garbage")
+    events = events_of(client, job)
+    assert events[-1].kind == "result"
+    logged = [event.message for event in events + client.poll(0.2) if event.kind == "log"]
+    assert "a library says hello" in logged
+    assert '{"neither": "a message"}' in logged
+
+
+@linux
+def test_garbage_between_the_messages_is_survived_and_logged(client: WorkerClient, case: Case) -> None:
+    job = client.propagate(*case, behave="garbage in the protocol")
+    events = events_of(client, job)
+    assert events[-1].kind == "result"
+    assert len([event for event in events if event.kind == "progress"]) == len(case[0])
+    assert {"[1, 2]", "and no line end"} <= {event.message for event in events if event.kind == "log"}
+
+
+def test_a_library_that_prints_more_than_a_pipe_holds_blocks_nothing(client: WorkerClient, case: Case) -> None:
+    job = client.propagate(*case, behave="flood")
+    assert events_of(client, job)[-1].kind == "result"
+
+
+def test_engine_that_does_not_hear_cancel_is_ended(case: Case) -> None:
+    with make_client(cancel_grace=0.3) as client:
+        job = client.propagate(*case, behave="deaf", slice_seconds=30.0)
+        wait_until(lambda: client.health()["state"] == "busy")
+        asked = time.monotonic()
+        client.cancel()
+        assert events_of(client, job)[-1].kind == "cancelled"
+        assert time.monotonic() - asked < 3.0
+        assert client.run(*case).labels.any()
+
+
+def test_health_answers_while_busy(client: WorkerClient, case: Case) -> None:
+    job = client.propagate(*case, slice_seconds=0.1)
+    wait_until(lambda: client.health(timeout=2.0)["state"] == "busy")
+    client.cancel()
+    kinds = [event.kind for event in events_of(client, job)]
+    assert kinds[-1] == "cancelled"
+
+
+def test_arrays_of_python_objects_are_refused(client: WorkerClient, case: Case) -> None:
+    with pytest.raises(InputError, match="image must be an array of numbers"):
+        client.propagate(case[0].astype(object), case[1])
+    with pytest.raises(InputError, match="option labels"):
+        client.propagate(*case, labels=object())
+    assert client.run(*case).labels.any()
+
+
+def test_views_and_other_byte_orders_arrive_whole(client: WorkerClient, case: Case) -> None:
+    image, painted, spacing = case
+    expected = client.run(image, painted, spacing).labels
+    flipped = client.run(image[::-1].astype(">f8"), np.asfortranarray(painted[::-1]), spacing)
+    np.testing.assert_array_equal(flipped.labels[::-1], expected)
+
+
+@linux
+def test_nothing_leaks_over_many_jobs_cancels_and_crashes(case: Case) -> None:
+    before = open_things()
+    with make_client() as client:
+        idle = open_things()
+        worker = f"/proc/{client.health()['pid']}/fd"
+        in_worker = len(os.listdir(worker))
+        for _ in range(5):
+            client.run(*case)
+            job = client.propagate(*case, slice_seconds=0.05)
+            client.cancel()
+            events_of(client, job)
+        gc.collect()
+        assert open_things() == idle
+        assert len(os.listdir(worker)) == in_worker
+        for behave in ("kill", "segfault"):
+            with pytest.raises(WorkerError):
+                client.run(*case, behave=behave)
+    gc.collect()
+    assert open_things() == before
+
+
+@linux
+def test_results_outlive_the_worker_and_then_are_freed(case: Case) -> None:
+    before = open_things()
+    with make_client() as client:
+        result = client.run(*case)
+    labels = result.labels.copy()
+    np.testing.assert_array_equal(result.labels, labels)
+    result.labels[...] = 7
+    assert (result.labels == 7).all()
+    del result
+    gc.collect()
+    assert open_things() == before
+
+
+@linux
+def test_forgotten_client_ends_its_worker() -> None:
+    client = make_client()
+    client.start()
+    pid = client.health()["pid"]
+    del client
+    gc.collect()
+    wait_until(lambda: not runs(pid), timeout=3.0)

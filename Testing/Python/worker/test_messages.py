@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from PatchICLLib.errors import InputError, WeightsError, WorkerError
+from PatchICLLib.propagation.progress import Progress
+from PatchICLLib.worker import messages
+
+plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+values = st.recursive(
+    plain,
+    lambda inner: (
+        st.lists(inner)
+        | st.lists(inner).map(tuple)
+        | st.dictionaries(st.integers() | st.text(), inner)
+        | st.frozensets(st.integers())
+    ),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(st.text(), values, max_size=3))
+def test_options_survive_the_journey(options: dict[str, Any]) -> None:
+    line = messages.encode({"type": "result", "options": messages.encode_options(options)})
+    assert b"\n" not in line
+    decoded = messages.decode(line)
+    assert decoded is not None
+    assert messages.decode_options(decoded["options"]) == options
+
+
+def test_numpy_values_become_plain_ones() -> None:
+    encoded = messages.encode_options({"axis": np.int64(2), "painted_slices": {np.int32(1): np.array([3, 4])}})
+    assert messages.decode_options(encoded) == {"axis": 2, "painted_slices": {1: [3, 4]}}
+
+
+def test_option_that_cannot_be_sent_is_named() -> None:
+    with pytest.raises(InputError, match="option axis .* type object"):
+        messages.encode_options({"axis": object()})
+
+
+@given(
+    arrays.arrays(
+        st.sampled_from([np.uint8, np.int16, np.int32, np.uint64]),
+        arrays.array_shapes(min_dims=2, max_dims=2, min_side=0),
+    )
+)
+def test_progress_survives_the_journey(labels: np.ndarray) -> None:
+    progress = Progress("propagating", 3, 7, 1.5, None, 4, labels.T)
+    decoded = messages.decode(messages.encode({"type": "progress", "progress": messages.encode_progress(progress)}))
+    assert decoded is not None
+    again = messages.decode_progress(decoded["progress"])
+    np.testing.assert_array_equal(again.slice_labels, labels.T)
+    assert again.slice_labels.dtype == labels.dtype
+    assert (again.stage, again.done, again.total, again.elapsed, again.remaining, again.slice_index) == (
+        "propagating",
+        3,
+        7,
+        1.5,
+        None,
+        4,
+    )
+
+
+@given(
+    st.binary()
+    | st.sampled_from([b"[1]", b"1", b'{"a": 1}', b'{"type": "dance"}', b'{"type": []}', b"NaN", b"[" * 100_000])
+)
+def test_anything_else_is_no_message(line: bytes) -> None:
+    assert messages.decode(line) is None
+
+
+def test_errors_keep_their_class() -> None:
+    again = messages.decode_error(messages.encode_error(WeightsError("no such weights")))
+    assert type(again) is WeightsError
+    assert str(again) == "no such weights"
+    assert type(messages.decode_error({"class": "SystemExit", "message": "no"})) is WorkerError
