@@ -1,0 +1,85 @@
+"""`patchicl evaluate` from options to files, on a tiny folder of cases."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from PatchICLLib.command_line.app import main
+
+PEERS = ["--methods", "nearest,interpolation", "--quiet"]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data" / "boxes"
+    folder.mkdir(parents=True)
+    for name, first in (("a", 2), ("b", 4)):
+        labels = np.zeros((16, 14, 14), np.uint8)
+        labels[first : first + 10, 4:9, 4:9] = 1
+        image = labels * 50.0 + np.random.default_rng(0).normal(size=labels.shape)
+        sitk.WriteImage(sitk.GetImageFromArray(image.astype(np.float32)), str(folder / f"{name}_image.nii.gz"))
+        sitk.WriteImage(sitk.GetImageFromArray(labels), str(folder / f"{name}_label.nii.gz"))
+    return tmp_path / "data"
+
+
+def test_table_json_and_figures(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output, summary = tmp_path / "out", tmp_path / "summary.json"
+    code = main(
+        ["evaluate", "propagation", str(data), "--k", "3", "--output", str(output), "--json", str(summary), *PEERS]
+    )
+    assert code == 0
+    assert "span, k = 3: 2 structures" in capsys.readouterr().out
+    (span, inset) = json.loads(summary.read_text())["settings"]
+    assert (span["placement"], inset["placement"]) == ("span", "inset")
+    assert span["methods"]["nearest"]["by_source"]["boxes"]["dice_within"] == 1.0
+    assert {path.name for path in output.iterdir()} == {
+        "results.jsonl",
+        "dice_against_k.png",
+        "dice_against_distance.png",
+    }
+
+
+def test_shards_are_reported_together(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = ["evaluate", "propagation", str(data), "--k", "3", "--protocol", "inset", "--output", str(tmp_path / "out")]
+    codes = [main([*base, "--shard", f"{index}/2", *PEERS]) for index in (1, 2)]
+    assert 0 in codes and set(codes) <= {0, 2}  # with two structures a shard may have none, and says so
+    capsys.readouterr()
+    assert main(["evaluate", "report", str(tmp_path / "out")]) == 0
+    assert "inset, k = 3: 2 structures" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--protocol", "middle"], "no protocol middle: choose from span and inset"),
+        (["--k", "0"], "numbers of painted slices from 1 on"),
+        (["--k", "three"], "--k must be whole numbers"),
+        (["--methods", "magic"], "no method magic"),
+        (["--sources", "hearts"], "no source hearts"),
+        (["--split", "test"], "--split must be all or development"),
+        (["--split", "development"], "No case below"),
+        (["--shard", "2"], "--shard must be I/N"),
+        (["--shard", "3/2"], "i from 1 to n"),
+        (["--axis", "z"], "--axis must be auto"),
+        (["--weights", "nowhere.safetensors", "--methods", "patchicl"], "nowhere.safetensors"),
+    ],
+)
+def test_bad_options_get_one_sentence_and_exit_code_2(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
+) -> None:
+    output = tmp_path / "out"
+    code = main(["evaluate", "propagation", str(data), "--output", str(output), *PEERS, *arguments])
+    assert code == 2
+    error = capsys.readouterr().err
+    assert complaint in error and error.count("\n") == 1
+    assert not output.exists()
+
+
+def test_a_report_of_an_empty_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "report", str(tmp_path)]) == 2
+    assert "no results" in capsys.readouterr().err
