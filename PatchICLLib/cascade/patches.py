@@ -26,7 +26,7 @@ class PatchGrid:
     def __post_init__(self) -> None:
         if self.size < self.patch or (self.size - self.patch) % self.stride:
             raise ValueError(
-                f"patches of {self.patch} pixels at a stride of {self.stride} do not tile an image of {self.size} pixels"
+                f"patches of {self.patch} pixels at a stride of {self.stride} do not tile {self.size} pixels"
             )
 
     @property

@@ -112,7 +112,7 @@ class SparseCascade(nn.Module):
         """
         if images.shape != masks.shape or images.ndim != 4 or images.shape[-1] != images.shape[-2]:
             raise ValueError(
-                f"context images and masks must be (B, k, H, H) alike, not {tuple(images.shape)} and {tuple(masks.shape)}"
+                f"context images and masks must be (B, k, H, H), not {tuple(images.shape)}, {tuple(masks.shape)}"
             )
         b, k, size, _ = images.shape
         places = images.new_zeros(b, k) if positions is None else positions.to(images)
@@ -120,7 +120,11 @@ class SparseCascade(nn.Module):
         for number, resolution in enumerate(self.configuration.resolutions(size)):
             shape = (b * k, 1, resolution, resolution)
             level = self._encode_context_level(
-                pool(images, resolution).reshape(shape), pool(masks, resolution).reshape(shape), places, number, generator
+                pool(images, resolution).reshape(shape),
+                pool(masks, resolution).reshape(shape),
+                places,
+                number,
+                generator,
             )
             levels.append(level)
         return ContextCache(size, b, tuple(levels))
@@ -187,7 +191,7 @@ class SparseCascade(nn.Module):
         start = self.prior_gains[0] * hints.shape + self.prior_gains[1] * hints.vote
         guidance, flags = hints.channels(), hints.flags()
         logits = pool(start, c.coarsest)
-        levels = []
+        levels: list[LevelTrace] = []
         for number, resolution in enumerate(c.resolutions(size)):
             # the prior enters at every resolution, corrections are carried up (eq. 4)
             if number:

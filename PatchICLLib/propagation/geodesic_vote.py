@@ -9,6 +9,7 @@ planes, as in raster-scan geodesic transforms.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -41,7 +42,13 @@ def _sweep(distance: Tensor, image: Tensor, steps: tuple[float, float, float]) -
             torch.minimum(distance[:, here], best, out=distance[:, here])
 
 
-def geodesic_distances(image: Tensor, seeds: Tensor, spacing: tuple[float, float, float], sweeps: int = 2) -> Tensor:
+def geodesic_distances(
+    image: Tensor,
+    seeds: Tensor,
+    spacing: tuple[float, float, float],
+    sweeps: int = 2,
+    check: Callable[[], None] = lambda: None,
+) -> Tensor:
     """Geodesic distance to inside seeds and to outside seeds.
 
     Args:
@@ -49,6 +56,7 @@ def geodesic_distances(image: Tensor, seeds: Tensor, spacing: tuple[float, float
         seeds: (Z, Y, X) integers: 1 inside, 2 outside, 0 free.
         spacing: of the voxels in units of the field of view.
         sweeps: rounds of six directional passes; distances only fall with more.
+        check: called between passes; may raise to stop.
 
     Returns:
         (2, Z, Y, X) float32: to inside, to outside; 1e4 where there is no seed of that kind.
@@ -58,6 +66,7 @@ def geodesic_distances(image: Tensor, seeds: Tensor, spacing: tuple[float, float
     orders = ((0, 1, 2), (1, 0, 2), (2, 0, 1))
     for _ in range(sweeps):
         for order in orders:
+            check()
             turned = distance.permute(0, *(1 + a for a in order)).contiguous()
             _sweep(turned, image.permute(order).contiguous(), (steps[order[0]], steps[order[1]], steps[order[2]]))
             back = [order.index(a) for a in range(3)]
@@ -65,10 +74,16 @@ def geodesic_distances(image: Tensor, seeds: Tensor, spacing: tuple[float, float
     return distance
 
 
-def geodesic_vote(image: Tensor, seeds: Tensor, spacing: tuple[float, float, float], sweeps: int = 2) -> Tensor:
+def geodesic_vote(
+    image: Tensor,
+    seeds: Tensor,
+    spacing: tuple[float, float, float],
+    sweeps: int = 2,
+    check: Callable[[], None] = lambda: None,
+) -> Tensor:
     """``(D_outside - D_inside) / (D_outside + D_inside)``: -1 outside, 1 inside, 0 undecided.
 
     Args and shapes as in ``geodesic_distances``; returns (Z, Y, X) float32.
     """
-    inside, outside = geodesic_distances(image, seeds, spacing, sweeps)
+    inside, outside = geodesic_distances(image, seeds, spacing, sweeps, check)
     return (outside - inside) / (outside + inside).clamp_min(1e-6)

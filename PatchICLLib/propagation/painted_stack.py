@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +66,12 @@ class PaintedStack:
 
 
 def vote_on_slices(
-    images: Tensor, masks: Tensor, painted: np.ndarray, slice_step: float, wanted: np.ndarray
+    images: Tensor,
+    masks: Tensor,
+    painted: np.ndarray,
+    slice_step: float,
+    wanted: np.ndarray,
+    check: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Image-aware vote of the painted slices on a run of slices.
 
@@ -75,6 +81,7 @@ def vote_on_slices(
         painted: (k,) places of the painted slices within the run.
         slice_step: distance of neighbouring slices in units of the field of view.
         wanted: (T,) places of the slices to return.
+        check: called now and then; may raise to stop.
 
     Returns:
         (T, v, v), -1 to 1.
@@ -82,4 +89,4 @@ def vote_on_slices(
     seeds = torch.zeros(images.shape, dtype=torch.uint8)
     seeds[torch.from_numpy(painted)] = torch.where(masks >= 0.5, 1, 2).to(torch.uint8)
     pixel = 1 / images.shape[-1]
-    return geodesic_vote(images, seeds, (slice_step, pixel, pixel))[torch.from_numpy(wanted)]
+    return geodesic_vote(images, seeds, (slice_step, pixel, pixel), check=check)[torch.from_numpy(wanted)]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 GROWTH = 1.5
 MINIMUM_PIXELS = 20
+_CHUNK = 32  # slices sampled at a time
 
 
 @dataclass(frozen=True)
@@ -77,15 +78,26 @@ class Region:
         Returns:
             (N, size, size) float32.
         """
-        data = torch.from_numpy(np.ascontiguousarray(slices, dtype=np.float32))[None]
         step = [max(1, int(self.side / size / s + 0.25)) for s in self.spacing]
-        if max(step) > 1:
-            data = F.avg_pool2d(data, tuple(step), ceil_mode=True, count_include_pad=False)
         ticks = (np.arange(size) + 0.5) / size - 0.5
         plane = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), -1) @ self._matrix().T + np.asarray(self.centre)
-        normalised = [(plane[..., a] + 0.5) / (data.shape[2 + a] * step[a]) * 2 - 1 for a in (1, 0)]
-        grid = torch.from_numpy(np.stack(normalised, -1).astype(np.float32))[None]
-        return F.grid_sample(data, grid, mode="bilinear", padding_mode=outside, align_corners=False)[0]
+        window = []
+        for a in (0, 1):  # only what the region touches is read, so that memory follows the region
+            last = slices.shape[1 + a]
+            start = min(max(0, math.floor(plane[..., a].min()) - 2 * step[a]), last - 1)
+            window.append(slice(start, max(start + 1, min(last, math.ceil(plane[..., a].max()) + 2 * step[a] + 1))))
+        seen = []
+        for first in range(0, len(slices), _CHUNK):
+            part = slices[first : first + _CHUNK, window[0], window[1]]
+            data = torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))[None]
+            if max(step) > 1:
+                data = F.avg_pool2d(data, tuple(step), ceil_mode=True, count_include_pad=False)
+            normalised = [
+                (plane[..., a] - window[a].start + 0.5) / (data.shape[2 + a] * step[a]) * 2 - 1 for a in (1, 0)
+            ]
+            grid = torch.from_numpy(np.stack(normalised, -1).astype(np.float32))[None]
+            seen.append(F.grid_sample(data, grid, mode="bilinear", padding_mode=outside, align_corners=False)[0])
+        return torch.cat(seen)
 
     def bounds(self, shape: tuple[int, int]) -> tuple[slice, slice]:
         """Rows and columns whose voxel centres lie inside an unturned region, clipped to a slice of ``shape``."""

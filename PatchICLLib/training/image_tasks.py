@@ -1,4 +1,4 @@
-"""Pure in-context tasks: context and target are different images of one kind, as in the paper; no prior, no neighbours."""
+"""Pure in-context tasks: context and target are different images of one kind, as in the paper; no hints."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def image_sets(data: Path, development: bool = False, longest: int = 512) -> lis
             label = _grey(path.with_name(path.name.replace("_image", "_label"))).astype(np.int32)
             step = -(-max(image.shape) // longest)
             images.append(image[::step, ::step])
-            labels.append((label > 0).astype(np.int32)[::step, ::step] if INSTANCES in folder.name else label[::step, ::step])
+            labels.append(
+                (label > 0).astype(np.int32)[::step, ::step] if INSTANCES in folder.name else label[::step, ::step]
+            )
         if len(images) > 5:
             sets.append(ImageSet(folder.name, tuple(images), tuple(labels)))
     return sets

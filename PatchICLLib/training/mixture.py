@@ -14,7 +14,13 @@ from PatchICLLib.training.image_tasks import ImageTasks, image_sets
 from PatchICLLib.training.pseudo_labels import SupervoxelVolume, prepare
 from PatchICLLib.training.synthetic import random_anatomy
 from PatchICLLib.training.tasks import HintDropout, TaskBatch, TaskShape, Unsuitable, VolumeTasks
-from PatchICLLib.training.volumes import LabelledVolume, label_map_sources, labelled_sources, unlabelled_files
+from PatchICLLib.training.volumes import (
+    LabelledVolume,
+    label_map_sources,
+    labelled_sources,
+    pick,
+    unlabelled_files,
+)
 
 
 class Tasks(Protocol):
@@ -67,10 +73,12 @@ def training_mixture(data: Path, cache: Path, weights: MixtureWeights | None = N
     real = labelled_sources(data)
     shares = {name: weights.sources.get(name, 0.1) for name in real}
     for name, loaders in real.items():
-        mixture.append((VolumeTasks(_pick(loaders), dropout=dropout), weights.real * shares[name] / sum(shares.values())))
+        mixture.append(
+            (VolumeTasks(pick(loaders), dropout=dropout), weights.real * shares[name] / sum(shares.values()))
+        )
     maps = [loader for loaders in label_map_sources(data).values() for loader in loaders]
     if maps:
-        mixture.append((VolumeTasks(_pick(maps), dropout=dropout), weights.label_maps))
+        mixture.append((VolumeTasks(pick(maps), dropout=dropout), weights.label_maps))
     files = [made for path in unlabelled_files(data) for made in prepare(path, cache)]
     if files:
         mixture.append((VolumeTasks(_pick_supervoxels(files), dropout=dropout), weights.supervoxels))
@@ -78,10 +86,6 @@ def training_mixture(data: Path, cache: Path, weights: MixtureWeights | None = N
     if sets:
         mixture.append((ImageTasks(sets), weights.images))
     return mixture
-
-
-def _pick(loaders: list[Callable[[], LabelledVolume]]) -> Callable[[np.random.Generator], LabelledVolume]:
-    return lambda rng: loaders[rng.integers(len(loaders))]()
 
 
 def _pick_supervoxels(files: list[Path]) -> Callable[[np.random.Generator], LabelledVolume]:

@@ -39,9 +39,11 @@ def prepare(path: Path, cache: Path, sizes_mm: tuple[float, ...] = (5.0, 9.0, 16
             while image.size > _WORKING_VOXELS:  # halve the finest axis
                 axis = int(np.argmin(spacing))
                 even = image.shape[axis] // 2 * 2
-                image = np.take(image, range(even), axis).reshape(
-                    [n for a, s in enumerate(image.shape) for n in ((even // 2, 2) if a == axis else (s,))]
-                ).mean(axis + 1)
+                image = (
+                    np.take(image, range(even), axis)
+                    .reshape([n for a, s in enumerate(image.shape) for n in ((even // 2, 2) if a == axis else (s,))])
+                    .mean(axis + 1)
+                )
                 spacing = tuple(s * 2 if a == axis else s for a, s in enumerate(spacing))
             labels = supervoxels(image, spacing, size)
             cache.mkdir(parents=True, exist_ok=True)

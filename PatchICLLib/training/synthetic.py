@@ -10,7 +10,9 @@ from scipy import ndimage
 from PatchICLLib.training.volumes import LabelledVolume
 
 
-def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], grid: tuple[int, ...], channels: int = 1) -> np.ndarray:
+def smooth_noise(
+    rng: np.random.Generator, shape: tuple[int, ...], grid: tuple[int, ...], channels: int = 1
+) -> np.ndarray:
     """Gaussian noise on a coarse grid, interpolated: (channels, *shape) float32."""
     coarse = torch.from_numpy(rng.normal(size=(1, channels, *grid)).astype(np.float32))
     return F.interpolate(coarse, size=shape, mode="trilinear", align_corners=True)[0].numpy()

@@ -78,7 +78,8 @@ class HintDropout:
         if rng.random() < self.everything:
             keep = (0.0, 0.0, 0.0)
         else:
-            keep = tuple(float(rng.random() >= p) for p in (self.shape, self.vote, self.neighbours))
+            shape, vote, neighbours = (float(rng.random() >= p) for p in (self.shape, self.vote, self.neighbours))
+            keep = (shape, vote, neighbours)
         return replace(
             hints,
             shape_given=hints.shape_given * keep[0],
@@ -154,7 +155,9 @@ def cut_stack(volume: LabelledVolume, rng: np.random.Generator, k: int, minimum:
     spacing = (volume.spacing[axis] * stride, volume.spacing[plane[0]], volume.spacing[plane[1]])
     window = []
     for a in plane:
-        margin = int(0.9 * max((box[b].stop - box[b].start) * volume.spacing[b] for b in plane) / volume.spacing[a]) + 12
+        margin = (
+            int(0.9 * max((box[b].stop - box[b].start) * volume.spacing[b] for b in plane) / volume.spacing[a]) + 12
+        )
         window.append(slice(max(0, box[a].start - margin), box[a].stop + margin))
 
     def cut(array: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from torch import Tensor
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.training.tasks import TaskBatch, TaskShape, Unsuitable, VolumeTasks
-from PatchICLLib.training.volumes import labelled_sources
+from PatchICLLib.training.volumes import labelled_sources, pick
 
 
 def hard_dice(logits: Tensor, target: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class ValidationSet:
         batches = {}
         for source, loaders in labelled_sources(data, development=True).items():
             rng = np.random.default_rng([seed, len(source)])
-            kind = VolumeTasks(lambda r, loaders=loaders: loaders[r.integers(len(loaders))](), augment=False)
+            kind = VolumeTasks(pick(loaders), augment=False)
             drawn: list[TaskBatch] = []
             for _ in range(200):
                 if len(drawn) == tasks:
@@ -73,7 +73,7 @@ class ValidationSet:
 
     @torch.no_grad()
     def picture(self, model: SparseCascade, path: Path, device: torch.device | str = "cpu") -> None:
-        """One row a source: two context images, then targets with reference, prediction, and prediction without hints."""
+        """A row a source: two context images, then targets with reference, prediction, and prediction without hints."""
         import matplotlib
 
         matplotlib.use("Agg")
@@ -87,7 +87,9 @@ class ValidationSet:
             batch = on_disk.to(device)
             context = model.encode_context(batch.context_images, batch.context_masks, batch.context_positions)
             full = model(batch.target_images, context, batch.hints, batch.target_positions).logits.cpu()
-            bare = model(batch.target_images, context, Hints.none(batch.target_images), batch.target_positions).logits.cpu()
+            bare = model(
+                batch.target_images, context, Hints.none(batch.target_images), batch.target_positions
+            ).logits.cpu()
             for panel in row:
                 panel.axis("off")
             row[0].set_title(source, fontsize=8)

@@ -117,3 +117,8 @@ def unlabelled_files(data: Path) -> list[Path]:
         if not any(folder.glob("*_label.*")):
             files += [p for p in sorted(folder.iterdir()) if p.name.endswith(IMAGE_ENDINGS)]
     return files
+
+
+def pick(loaders: list[Callable[[], LabelledVolume]]) -> Callable[[np.random.Generator], LabelledVolume]:
+    """A draw from loaders, each equally likely."""
+    return lambda rng: loaders[rng.integers(len(loaders))]()

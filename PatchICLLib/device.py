@@ -1,0 +1,29 @@
+"""Where to compute."""
+
+from __future__ import annotations
+
+import torch
+
+from PatchICLLib.errors import InputError
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """The torch device for a name.
+
+    Args:
+        name: "auto" (CUDA, else MPS, else CPU), "cpu", "cuda", "cuda:N" or "mps".
+
+    Raises:
+        InputError: unknown name, or a device that this machine does not have.
+    """
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (number and not (kind == "cuda" and number.isdigit())):
+        raise InputError(f"The device must be auto, cpu, cuda, cuda:N or mps, but it is {name!r}.")
+    if (kind == "cuda" and not cuda) or (kind == "mps" and not mps):
+        raise InputError(f"This machine (or this build of torch) has no {kind} device; use the device auto or cpu.")
+    if number and int(number) >= torch.cuda.device_count():
+        raise InputError(f"This machine has {torch.cuda.device_count()} CUDA devices, so there is no {name}.")
+    return torch.device(name)

@@ -1,0 +1,173 @@
+"""Filling one gap of one label, a batch of slices at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.propagation.gaps import Gap
+from PatchICLLib.propagation.painted_context import PaintedContext
+from PatchICLLib.propagation.painted_stack import VOTE_SIZE, vote_on_slices
+from PatchICLLib.propagation.result import SliceSelections
+from PatchICLLib.propagation.selections import describe
+from PatchICLLib.propagation.sliced_volume import SlicedVolume
+
+_PIXELS = 8 * 128 * 128  # of target slices in one batch: a fraction of a second on a laptop
+_FIRST_RUN = 16  # slices beyond the outermost painted one for which the vote is first computed
+_EMPTY_RUN = 3  # so many empty slices in a row end a structure
+
+
+@dataclass(frozen=True)
+class FilledSlice:
+    """A predicted slice of one label.
+
+    Attributes:
+        index: of the slice.
+        window: rows and columns that were predicted; the label is nowhere else.
+        logits: (h, w) float32.
+        selections: patches looked at, or None.
+    """
+
+    index: int
+    window: tuple[slice, slice]
+    logits: np.ndarray
+    selections: SliceSelections | None
+
+
+class ContextSource(Protocol):
+    """Gives the encoded context of painted slices, with a region that may grow."""
+
+    def get(self, label: int, slices: tuple[int, ...]) -> PaintedContext: ...
+
+    def grow(self, label: int, slices: tuple[int, ...]) -> bool:
+        """Make the region larger; False if it has grown enough."""
+        ...
+
+
+class GapFilling:
+    """Predicts the slices of a gap, nearest to a painted slice first.
+
+    Args:
+        model: called like the cascades.
+        device: of the model.
+        volume: image and painting.
+        label: the label.
+        gap: what to fill.
+        contexts: encoded painted slices.
+        prior: give hints.
+        traced: describe the selections.
+        stops: end beyond the outermost painted slice where the structure ends.
+        check: called now and then; may raise to stop.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        device: torch.device,
+        volume: SlicedVolume,
+        label: int,
+        gap: Gap,
+        contexts: ContextSource,
+        prior: bool,
+        traced: bool,
+        stops: bool,
+        check: Callable[[], None],
+    ) -> None:
+        self.model, self.device, self.volume, self.label, self.gap = model, device, volume, label, gap
+        self.contexts, self.prior, self.traced, self.check = contexts, prior, traced, check
+        self.stops = stops and not gap.inner
+        self._votes: tuple[float, dict[int, Tensor]] = (0.0, {})
+
+    def batches(self) -> Iterator[list[FilledSlice]]:
+        """Batches of finished slices."""
+        waiting, empty = list(self.gap.slices), 0
+        while waiting:
+            self.check()
+            size = self.contexts.get(self.label, self.gap.context).size
+            count = max(1, _PIXELS // size**2)
+            batch, waiting = waiting[:count], waiting[count:]
+            filled = self._fill(batch)
+            if self.stops:
+                for done, result in enumerate(filled):
+                    empty = 0 if (result.logits > 0).any() else empty + 1
+                    if empty == _EMPTY_RUN:
+                        filled, waiting = filled[: done + 1], []
+                        break
+            yield filled
+
+    def _fill(self, batch: list[int]) -> list[FilledSlice]:
+        while True:
+            context = self.contexts.get(self.label, self.gap.context)
+            filled = self._predict(batch, context)
+            touched = any(self._touches_border(f) for f in filled)
+            if not touched or not self.contexts.grow(self.label, self.gap.context):
+                return filled
+
+    def _touches_border(self, filled: FilledSlice) -> bool:
+        """Whether the structure reaches the border of the region where the slice goes on."""
+        inside = filled.logits > 0
+        if not inside.any():
+            return False
+        rows, columns = filled.window
+        height, width = self.volume.image.shape[1:]
+        return bool(
+            (rows.start > 0 and inside[0].any())
+            or (rows.stop < height and inside[-1].any())
+            or (columns.start > 0 and inside[:, 0].any())
+            or (columns.stop < width and inside[:, -1].any())
+        )
+
+    def _predict(self, batch: list[int], context: PaintedContext) -> list[FilledSlice]:
+        region, normalisation = context.region, context.normalisation
+        step = self.volume.step / region.side
+        images = normalisation.standard(region.sample(self.volume.image[batch], context.size, "border"))[:, None]
+        places = np.array(batch) * step
+        hints: Hints | None = None
+        if self.prior:
+            hints = context.stack.hints(places, self._vote(batch, context)).to(self.device)
+        with torch.inference_mode():
+            output = self.model(
+                images.to(self.device),
+                context.encoded,
+                hints,
+                torch.from_numpy(places - context.centre).float().to(self.device),
+            )
+        logits, window = region.restore(output.logits[:, 0], self.volume.image.shape[1:])
+        selections = describe(output.levels, context, batch) if self.traced else [None] * len(batch)
+        return [
+            FilledSlice(index, window, values, chosen)
+            for index, values, chosen in zip(batch, logits, selections, strict=True)
+        ]
+
+    def _vote(self, batch: list[int], context: PaintedContext) -> Tensor:
+        side, votes = self._votes
+        if side != context.region.side or any(index not in votes for index in batch):
+            votes = self._compute_votes(batch, context)
+            self._votes = (context.region.side, votes)
+        return torch.stack([votes[index] for index in batch])
+
+    def _compute_votes(self, batch: list[int], context: PaintedContext) -> dict[int, Tensor]:
+        """Votes on the whole gap, or, beyond the outermost painted slice, as far as needed and as far again."""
+        gap = self.gap
+        bounds = [b for b in (gap.before, gap.after) if b is not None]
+        if gap.inner:
+            first, last = bounds
+        else:
+            reach = max(_FIRST_RUN, 2 * max(gap.distance(index) for index in batch))
+            last_slice = len(self.volume.image) - 1
+            first = bounds[0] if gap.after is None else max(0, bounds[0] - reach)
+            last = bounds[0] if gap.before is None else min(last_slice, bounds[0] + reach)
+        region = context.region
+        images = context.normalisation.unit(region.sample(self.volume.image[first : last + 1], VOTE_SIZE, "border"))
+        masks = region.sample(self.volume.painted[bounds] == self.label, VOTE_SIZE)
+        run = np.array([z for z in range(first, last + 1) if z not in bounds])
+        votes = vote_on_slices(
+            images, masks, np.array(bounds) - first, self.volume.step / region.side, run - first, self.check
+        )
+        return dict(zip(run.tolist(), votes, strict=True))

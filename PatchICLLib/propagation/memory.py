@@ -1,0 +1,58 @@
+"""Finished slices of earlier propagations, so that propagating again costs only what changed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import replace
+
+import numpy as np
+
+from PatchICLLib.propagation.gap_filling import FilledSlice
+
+Remembered = tuple[FilledSlice, ...]
+
+
+class ResultMemory:
+    """Finished gaps within a number of bytes, the least recently used forgotten first; logits in half precision.
+
+    A first result is rounded the same way (see ``rounded``), so that a remembered one is no different.
+    """
+
+    def __init__(self, most_bytes: int = 256 * 2**20) -> None:
+        self.most_bytes = most_bytes
+        self._kept: OrderedDict[bytes, Remembered] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: bytes) -> Remembered | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def put(self, key: bytes, value: Remembered) -> None:
+        with self._lock:
+            if key in self._kept:
+                return
+            self._kept[key] = value
+            self._bytes += self._size(value)
+            while self._bytes > self.most_bytes:
+                self._bytes -= self._size(self._kept.popitem(last=False)[1])
+
+    @staticmethod
+    def _size(value: Remembered) -> int:
+        # a patch box takes about 300 bytes
+        boxes = sum(len(v.patches) for f in value if f.selections for v in f.selections.levels)
+        return sum(f.logits.nbytes for f in value) + 300 * boxes
+
+
+def rounded(filled: list[FilledSlice]) -> list[FilledSlice]:
+    """The same slices with their logits in half precision; signs are kept."""
+    return [replace(f, logits=_half(f.logits)) for f in filled]
+
+
+def _half(logits: np.ndarray) -> np.ndarray:
+    tiny = np.finfo(np.float16).smallest_subnormal
+    small = np.clip(logits, -30, 30).astype(np.float16)
+    return np.where((logits > 0) & (small == 0), tiny, small)

@@ -1,0 +1,84 @@
+"""The painted slices that a gap learns from, as the network gets them; encoded once for all slices of the gap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from PatchICLLib.propagation.normalisation import Normalisation
+from PatchICLLib.propagation.painted_stack import PaintedStack
+from PatchICLLib.propagation.region import Region
+from PatchICLLib.propagation.sliced_volume import SlicedVolume
+
+SIZES = (128, 256)  # inputs of the network, pixels a side
+_STRETCH = 1.35  # a region may have so many more voxels a side than the input has pixels
+
+
+def input_size(region: Region) -> int:
+    """Input for a region: the smallest that does not lose too much of its detail."""
+    return next((size for size in SIZES if region.pixels <= _STRETCH * size), SIZES[-1])
+
+
+@dataclass(frozen=True)
+class PaintedContext:
+    """Painted slices of one label through one region.
+
+    Attributes:
+        label: the label.
+        slices: (k,) painted slices, ascending.
+        region: what is seen of every slice.
+        normalisation: of all intensities in the region.
+        stack: the painted slices; positions count from slice 0, in units of the field of view.
+        encoded: the model's context cache.
+        centre: position subtracted from all positions that the model sees.
+    """
+
+    label: int
+    slices: tuple[int, ...]
+    region: Region
+    normalisation: Normalisation
+    stack: PaintedStack
+    encoded: Any
+    centre: float
+
+    @classmethod
+    def encode(
+        cls,
+        model: torch.nn.Module,
+        device: torch.device,
+        volume: SlicedVolume,
+        label: int,
+        slices: tuple[int, ...],
+        growth: float = 1.0,
+    ) -> PaintedContext:
+        """Cut, normalise and encode the painted slices.
+
+        Args:
+            model: called like the cascades.
+            device: of the model.
+            volume: image and painting.
+            label: the label.
+            slices: painted slices, ascending; at least one holds the label.
+            growth: of the region beyond its usual size.
+        """
+        chosen = list(slices)
+        painted = volume.painted[chosen] == label
+        region = Region.around(painted.any(0), volume.spacing).grown(growth)
+        size = input_size(region)
+        images = region.sample(volume.image[chosen], size, "border")
+        normalisation = Normalisation.fit(images)
+        step = volume.step / region.side
+        stack = PaintedStack(normalisation.standard(images), region.sample(painted, size), np.array(chosen) * step)
+        centre = float(stack.positions.mean())
+        places = torch.from_numpy(stack.positions - centre)[None].float()
+        encoded = model.encode_context(  # type: ignore[operator]
+            stack.images[None].to(device), stack.masks[None].to(device), places.to(device)
+        )
+        return cls(label, slices, region, normalisation, stack, encoded, centre)
+
+    @property
+    def size(self) -> int:
+        return self.stack.images.shape[-1]

@@ -1,0 +1,29 @@
+"""How far a propagation is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of a propagation.
+
+    Attributes:
+        stage: "preparing" or "propagating".
+        done, total: slices times labels; the total falls when the model finds that a structure has ended.
+        elapsed: seconds.
+        remaining: seconds, estimated; None while unknown.
+        slice_index: the slice along the slicing axis that has just been finished, or None.
+        slice_labels: its 2D labels as far as known, or None.
+    """
+
+    stage: str
+    done: int
+    total: int
+    elapsed: float
+    remaining: float | None = None
+    slice_index: int | None = None
+    slice_labels: np.ndarray | None = None

@@ -1,0 +1,270 @@
+"""Propagation of painted slices through a volume: the product's engine."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from PatchICLLib.device import resolve_device
+from PatchICLLib.errors import Cancelled, InputError
+from PatchICLLib.propagation.axis import AXIS_NAMES, find_axis
+from PatchICLLib.propagation.cancel import CancelToken
+from PatchICLLib.propagation.canvas import Canvas, entropy_bits
+from PatchICLLib.propagation.contexts import Contexts
+from PatchICLLib.propagation.gap_filling import FilledSlice, GapFilling
+from PatchICLLib.propagation.gaps import Gap, find_gaps
+from PatchICLLib.propagation.memory import ResultMemory, rounded
+from PatchICLLib.propagation.options import PropagationOptions
+from PatchICLLib.propagation.painted_slices import painted_slices
+from PatchICLLib.propagation.progress import Progress
+from PatchICLLib.propagation.result import PropagationResult, SliceSelections
+from PatchICLLib.propagation.review import suggest_next_slice
+from PatchICLLib.propagation.sliced_volume import SlicedVolume, check_volumes
+from PatchICLLib.version import __version__
+from PatchICLLib.weights import Pretrained, load_weights
+
+CONTEXT_SIZE = 5
+
+
+class Propagator:
+    """Fills a volume from a few painted slices. Keeps its model loaded and remembers finished slices.
+
+    Args:
+        pretrained: model with its weights and provenance.
+        device: torch device of the model.
+
+    Example:
+        >>> propagator = Propagator.from_pretrained()
+        >>> result = propagator.propagate(image, painted, spacing=(3.0, 0.8, 0.8))
+        >>> result.labels, result.report["suggested_next_slice"]
+    """
+
+    def __init__(self, pretrained: Pretrained, device: torch.device) -> None:
+        self.pretrained, self.device = pretrained, device
+        self.model = pretrained.model
+        self.memory = ResultMemory()
+
+    @classmethod
+    def from_pretrained(
+        cls, weights: str | Path | None = None, device: str = "auto", preset: str | None = None
+    ) -> Propagator:
+        """With bundled weights (by name, or the default), or those of a file.
+
+        Raises:
+            InputError: unknown weights, preset or device.
+        """
+        chosen = resolve_device(device)
+        return cls(load_weights(weights, preset, chosen), chosen)
+
+    def propagate(
+        self,
+        image: np.ndarray,
+        painted: np.ndarray,
+        spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        cancel: CancelToken | None = None,
+        **options: Any,
+    ) -> PropagationResult:
+        """Segment the unpainted slices.
+
+        Args:
+            image: (K, J, I) real numbers.
+            painted: (K, J, I) integers, 0 where nothing is painted. Neither array is changed.
+            spacing: (sk, sj, si) in mm.
+            progress: called after each finished slice.
+            cancel: token that stops the work within a second.
+            options: see ``PropagationOptions``.
+
+        Raises:
+            InputError: something is wrong with the input; the message says what to do.
+            Cancelled: with the partial result.
+        """
+        chosen = PropagationOptions(**options)
+        check_volumes(image, painted, spacing)
+        run = _Run(self, image, painted, (float(spacing[0]), float(spacing[1]), float(spacing[2])), chosen)
+        return run.execute(progress or (lambda _: None), cancel or CancelToken())
+
+
+class _Run:
+    """One call of ``propagate``."""
+
+    def __init__(
+        self,
+        engine: Propagator,
+        image: np.ndarray,
+        painted: np.ndarray,
+        spacing: tuple[float, float, float],
+        options: PropagationOptions,
+    ) -> None:
+        self.engine, self.options, self.spacing = engine, options, spacing
+        self.began = time.monotonic()
+        axis = options.axis
+        if axis is None:
+            if not painted.any():
+                raise InputError(
+                    "Nothing is painted: paint the structure on at least one slice, better on two or more."
+                )
+            axis = find_axis(painted, spacing)
+        self.volume = volume = SlicedVolume.along(axis, image, painted, spacing)
+        depth = len(volume.image)
+        if not isinstance(options.extent, str) and options.extent[1] >= depth:
+            raise InputError(f"The extent {options.extent} goes beyond the last slice, {depth - 1}.")
+        self.painted = painted_slices(volume.painted, options.labels, options.painted_slices)
+        self.contexts = Contexts(engine.model, engine.device, volume)
+        self.canvas = Canvas(volume, self.painted)
+        self.figures: list[dict[str, Any]] = []
+        self.selections: list[SliceSelections] = []
+        self.computed = self.recalled = 0
+        self.first_slice: float | None = None
+
+    def execute(self, progress: Callable[[Progress], None], cancel: CancelToken) -> PropagationResult:
+        jobs = [(label, gap) for label in self.painted for gap in self._gaps(label)]
+        self.total = sum(len(gap.slices) for _, gap in jobs)
+        progress(Progress("preparing", 0, self.total, self._elapsed()))
+        active: list[tuple[int, int, int, Gap, Iterator[list[FilledSlice]]]] = []
+        for number, (label, gap) in enumerate(jobs):
+            active.append((1, number, label, gap, self._batches(label, gap, cancel)))
+        left = {number: len(gap.slices) for number, (_, gap) in enumerate(jobs)}
+        done = 0
+        try:
+            while active:
+                # nearest first over all gaps and labels
+                active.sort(key=lambda job: job[:2])
+                _, number, label, gap, batches = active.pop(0)
+                cancel.raise_if_cancelled()
+                batch = next(batches, None)
+                if batch is None:
+                    self.total -= left[number]  # the structure ended before the volume did
+                    continue
+                for filled in batch:
+                    done += 1
+                    self._take(label, gap, filled)
+                    progress(self._progress(done, filled.index))
+                left[number] -= len(batch)
+                active.append((gap.distance(batch[-1].index), number, label, gap, batches))
+        except Cancelled as error:
+            raise Cancelled(partial=self._result(complete=False) if done else None) from error
+        return self._result(complete=True)
+
+    def _gaps(self, label: int) -> list[Gap]:
+        painted = self.painted[label]
+        filled = [z for z in painted if (self.volume.painted[z] == label).any()]
+        size = self.options.context_size or CONTEXT_SIZE
+        return find_gaps(painted, filled, len(self.volume.image), size, self.options.extent)
+
+    def _batches(self, label: int, gap: Gap, cancel: CancelToken) -> Iterator[list[FilledSlice]]:
+        """Batches of a gap, from memory where an earlier propagation had the same."""
+        options = self.options
+        filling = GapFilling(
+            self.engine.model,
+            self.engine.device,
+            self.volume,
+            label,
+            gap,
+            self.contexts,
+            options.prior,
+            "selections" in options.outputs,
+            options.extent == "auto",
+            cancel.raise_if_cancelled,
+        )
+        key = self._key(label, gap)
+        remembered = self.engine.memory
+        whole = remembered.get(key)
+        if whole is not None:
+            self.recalled += len(whole)
+            yield [self._relabelled(f, label) for f in whole]
+            return
+        collected: list[FilledSlice] = []
+        for batch in filling.batches():
+            batch = rounded(batch)
+            self.computed += len(batch)
+            collected += batch
+            yield batch
+        remembered.put(key, tuple(collected))
+
+    def _key(self, label: int, gap: Gap) -> bytes:
+        """Everything that the result of a gap depends on."""
+        digest = hashlib.blake2b(self.volume.fingerprint)
+        options = self.options
+        settings = (gap, options.prior, options.seed, options.extent == "auto", "selections" in options.outputs)
+        digest.update(repr((self.volume.axis, settings)).encode())
+        for index in gap.context:
+            digest.update(np.packbits(self.volume.painted[index] == label).tobytes())
+        return digest.digest()
+
+    @staticmethod
+    def _relabelled(filled: FilledSlice, label: int) -> FilledSlice:
+        chosen = filled.selections
+        if chosen is None or chosen.label == label:
+            return filled
+        return FilledSlice(
+            filled.index, filled.window, filled.logits, SliceSelections(chosen.slice_index, label, chosen.levels)
+        )
+
+    def _take(self, label: int, gap: Gap, filled: FilledSlice) -> None:
+        figures = self.canvas.add(label, filled)
+        distance = gap.distance(filled.index) * self.volume.step
+        self.figures.append({"index": filled.index, "label": label, "distance_mm": round(distance, 4), **figures})
+        if filled.selections is not None:
+            self.selections.append(filled.selections)
+        if self.first_slice is None:
+            self.first_slice = self._elapsed()
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self.began
+
+    def _progress(self, done: int, index: int) -> Progress:
+        elapsed = self._elapsed()
+        remaining = elapsed / done * (self.total - done)
+        return Progress("propagating", done, self.total, elapsed, remaining, index, np.array(self.canvas.labels[index]))
+
+    def _result(self, complete: bool) -> PropagationResult:
+        labels, probability = self.canvas.finish()
+        outputs = self.options.outputs
+        entropy = None
+        if "entropy" in outputs:
+            entropy = np.zeros_like(probability)
+            along, given = np.moveaxis(entropy, self.volume.axis, 0), self.canvas.probability
+            for index in {f["index"] for f in self.figures}:
+                along[index] = entropy_bits(given[index])
+        return PropagationResult(
+            labels,
+            probability if "probability" in outputs else None,
+            entropy,
+            tuple(self.selections) if "selections" in outputs else None,
+            self._report(complete),
+        )
+
+    def _report(self, complete: bool) -> dict[str, Any]:
+        options, engine = self.options, self.engine
+        extent = options.extent if isinstance(options.extent, str) else list(options.extent)
+        return {
+            "patchicl": __version__,
+            "weights": engine.pretrained.provenance(),
+            "device": str(engine.device),
+            "torch": torch.__version__,
+            "seed": options.seed,
+            "prior": options.prior,
+            "context_size": options.context_size or CONTEXT_SIZE,
+            "extent": extent,
+            "axis": AXIS_NAMES[self.volume.axis],
+            "shape": list(self.canvas.finish()[0].shape),
+            "spacing": list(self.spacing),
+            "painted_slices": {str(label): list(slices) for label, slices in self.painted.items()},
+            "complete": complete,
+            "slices": sorted(self.figures, key=lambda f: (f["label"], f["index"])),
+            "suggested_next_slice": suggest_next_slice(self.figures, self.painted),
+            "timings": {
+                "total_seconds": round(self._elapsed(), 4),
+                "first_slice_seconds": None if self.first_slice is None else round(self.first_slice, 4),
+                "computed_slices": self.computed,
+                "recalled_slices": self.recalled,
+            },
+        }

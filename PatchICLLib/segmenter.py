@@ -1,0 +1,118 @@
+"""The paper's 2D use: context images with masks once, then as many target images as needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from PatchICLLib.cascade.trace import LevelTrace
+from PatchICLLib.device import resolve_device
+from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.canvas import entropy_bits
+from PatchICLLib.propagation.normalisation import Normalisation
+from PatchICLLib.propagation.painted_context import SIZES
+from PatchICLLib.propagation.region import Region
+from PatchICLLib.weights import Pretrained, load_weights
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Prediction for a target image (H, W).
+
+    Attributes:
+        mask: (H, W) bool.
+        probability: (H, W) float32, 0 to 1.
+        entropy: (H, W) float32, bits, 0 to 1.
+        levels: what each level of the cascade did.
+    """
+
+    mask: np.ndarray
+    probability: np.ndarray
+    entropy: np.ndarray
+    levels: tuple[LevelTrace, ...]
+
+
+class InContextSegmenter:
+    """Segments 2D images like the context shows.
+
+    Args:
+        pretrained: model with its weights.
+        device: torch device of the model.
+        size: side of the network's input in pixels; images are seen whole, fitted into a square of this size.
+    """
+
+    def __init__(self, pretrained: Pretrained, device: torch.device, size: int = SIZES[0]) -> None:
+        self.pretrained, self.device, self.size = pretrained, device, size
+        self._context: Any = None
+
+    @classmethod
+    def from_pretrained(
+        cls, weights: str | Path | None = None, device: str = "auto", preset: str | None = None, size: int = SIZES[0]
+    ) -> InContextSegmenter:
+        """With bundled weights (by name, or the default), or those of a file.
+
+        Raises:
+            InputError: unknown weights, preset or device.
+        """
+        chosen = resolve_device(device)
+        return cls(load_weights(weights, preset, chosen), chosen, size)
+
+    def set_context(self, images: np.ndarray, masks: np.ndarray) -> None:
+        """Encode the context; it is kept for all targets to come.
+
+        Args:
+            images: (k, H, W) real numbers, each normalised by itself.
+            masks: (k, H, W), inside where not 0.
+
+        Raises:
+            InputError: shapes that differ, or masks that are all empty.
+        """
+        images, masks = np.asarray(images), np.asarray(masks) != 0
+        if images.ndim != 3 or images.shape != masks.shape or not len(images):
+            raise InputError(
+                f"Context images and masks must be (k, H, W) with k at least 1, not {images.shape}, {masks.shape}."
+            )
+        if not masks.any():
+            raise InputError("The context masks are empty, but at least one must show what to segment.")
+        region = self._region(images.shape[1:])
+        seen = torch.cat([self._seen(image, region) for image in images])
+        soft = region.sample(masks, self.size)
+        with torch.inference_mode():
+            self._context = self.pretrained.model.encode_context(  # type: ignore[operator]
+                seen[None].to(self.device), soft[None].to(self.device), None
+            )
+
+    def segment(self, image: np.ndarray) -> Segmentation:
+        """Segment a target image (H, W) of any size.
+
+        Raises:
+            InputError: no context, or not a 2D image of finite numbers.
+        """
+        image = np.asarray(image)
+        if self._context is None:
+            raise InputError("There is no context yet: call set_context first.")
+        if image.ndim != 2 or not np.isfinite(image).all():
+            raise InputError(f"The target must be a 2D image of finite numbers, but its shape is {image.shape}.")
+        region = self._region(image.shape)
+        with torch.inference_mode():
+            output = self.pretrained.model(self._seen(image, region)[:, None].to(self.device), self._context)
+        values, window = region.restore(output.logits[:, 0], (image.shape[0], image.shape[1]))
+        logits = np.full(image.shape, -np.inf, np.float32)
+        logits[window] = values[0]
+        with np.errstate(over="ignore"):
+            probability = (1 / (1 + np.exp(-logits))).astype(np.float32)
+        return Segmentation(logits > 0, probability, entropy_bits(probability), output.levels)
+
+    @staticmethod
+    def _region(shape: tuple[int, ...]) -> Region:
+        return Region(((shape[0] - 1) / 2, (shape[1] - 1) / 2), float(max(shape)), (1.0, 1.0))
+
+    def _seen(self, image: np.ndarray, region: Region) -> torch.Tensor:
+        """(1, S, S), standardised by itself; what lies beyond the image is as dark as its darkest part."""
+        low = np.percentile(image, 0.3)
+        seen = region.sample(image[None].astype(np.float32) - np.float32(low), self.size)
+        return Normalisation.fit(seen).standard(seen)

@@ -1,0 +1,29 @@
+"""From a training run to weights that can be loaded: averaged, with a model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PatchICLLib.training.checkpoint import Checkpoint
+from PatchICLLib.training.recipe import Recipe
+from PatchICLLib.training.trainer import Trainer, TrainerOptions
+from PatchICLLib.weights import save_weights
+
+
+def export(checkpoint: Checkpoint, recipe: Recipe, path: Path, card: dict[str, Any]) -> dict[str, Any]:
+    """Write the averaged weights of a checkpoint.
+
+    Args:
+        checkpoint: of the run.
+        recipe: of the run.
+        path: weights file to write, `.safetensors`.
+        card: what the model card says beside preset, configuration, recipe and hash.
+
+    Returns:
+        The model card.
+    """
+    trainer = Trainer(recipe, [], TrainerOptions(path.parent))
+    trainer.resume(checkpoint)
+    whole = {"recipe": checkpoint.recipe, "steps": checkpoint.step, **card}
+    return save_weights(trainer.averaged_model(), path, "sparse", whole)
