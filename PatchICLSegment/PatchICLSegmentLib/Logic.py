@@ -20,7 +20,7 @@ from .Results import Results
 from .ResultViews import ResultViews
 from .SceneIO.Segments import segmentIds
 from .SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
-from .SceneIO.Volumes import frameOfVolume, gridOfVolume
+from .SceneIO.Volumes import frameOfVolume, gridOfVolume, volumeFingerprint
 from .SceneWatch import SceneWatch
 from .Signal import Signal
 from .Translation import _
@@ -78,6 +78,7 @@ class PatchICLSegmentLogic:
         self._session = WorkerSession(makeWorker)
         self._histories: dict[str, SegmentHistory] = {}
         self._job: Job | None = None
+        self._fingerprint: tuple = ()
         self._keepPartialResult = False
         self._cancelledAt = 0.0
         self._writing = False
@@ -90,9 +91,8 @@ class PatchICLSegmentLogic:
         self._watch.sceneClosing.connect(self._onSceneClosing)
         self._watch.sceneClosed.connect(self._onSceneClosed)
         self._watch.nodeRemoved.connect(self._onNodeRemoved)
-        self._watch.voxelsChanged.connect(self._onVoxelsChanged)
         self._watch.segmentsChanged.connect(self._onSegmentsChanged)
-        self._watch.watch(self.volumeNode, self.segmentationNode)
+        self._watch.watch(self.segmentationNode)
         if self.preview is not None:
             self._state = State.PREVIEW
 
@@ -143,7 +143,7 @@ class PatchICLSegmentLogic:
         if segmentId is None:
             segmentId = self.segmentId if self.segmentId in identifiers else next(iter(identifiers), "")
         self.editorNode.SetSelectedSegmentID(segmentId)
-        self._watch.watch(volumeNode, segmentationNode)
+        self._watch.watch(segmentationNode)
         self.paintingChanged.emit()
 
     def createSegmentation(self):
@@ -192,6 +192,7 @@ class PatchICLSegmentLogic:
         job = prepareJob(self.volumeNode, self.segmentationNode, self.segmentId, parameters)
         self._dropPreview()
         self._job = job
+        self._fingerprint = volumeFingerprint(self.volumeNode)
         self.progress = None
         self.preview = Preview.create(self.scene, self.segmentationNode, self.volumeNode, job.labels, job.axis)
         self.preview.showVolume(job.painted)
@@ -216,6 +217,13 @@ class PatchICLSegmentLogic:
     def poll(self) -> None:
         """Takes what the worker has to say; never blocks."""
         if not self._state.isBusy:
+            return
+        if volumeFingerprint(self.volumeNode) != self._fingerprint:
+            self._abort(
+                _("The volume {name} changed while it was being propagated; propagate again.").format(
+                    name=self.volumeNode.GetName()
+                )
+            )
             return
         for event in self._session.poll():
             if not self._state.isBusy:
@@ -336,14 +344,6 @@ class PatchICLSegmentLogic:
                 None if node is volumeNode else volumeNode, None if node is segmentationNode else segmentationNode
             )
 
-    def _onVoxelsChanged(self) -> None:
-        if self._state.isBusy:
-            self._abort(
-                _("The volume {name} changed while it was being propagated; propagate again.").format(
-                    name=self.volumeNode.GetName()
-                )
-            )
-
     def _onSegmentsChanged(self) -> None:
         if not self._writing:
             self.paintingChanged.emit()
@@ -354,7 +354,7 @@ class PatchICLSegmentLogic:
         self._session.forgetJob()
         self._job = None
         self.preview = None
-        self._watch.watch(None, None)
+        self._watch.watch(None)
         self._histories.clear()
         self._state = State.IDLE
 
@@ -364,7 +364,7 @@ class PatchICLSegmentLogic:
         if not self._state.isBusy:
             self.preview = self._previewOfScene()
             self._state = State.PREVIEW if self.preview is not None else State.IDLE
-        self._watch.watch(self.volumeNode, self.segmentationNode)
+        self._watch.watch(self.segmentationNode)
         self.stateChanged.emit()
         self.paintingChanged.emit()
         self.resultsChanged.emit()

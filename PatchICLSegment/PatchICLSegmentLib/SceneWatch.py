@@ -1,4 +1,4 @@
-"""Observes what can pull the ground from under a run: the scene closing, nodes removed, voxels replaced."""
+"""Observes what can pull the ground from under a run: the scene closing, nodes removed, segments changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ class SceneWatch(VTKObservationMixin):
         sceneClosing: the scene is about to be emptied.
         sceneClosed: it is empty, or another one has been loaded.
         nodeRemoved(node): a node is about to leave the scene.
-        voxelsChanged(): the volume being watched got other voxels.
         segmentsChanged(): the segmentation being watched was painted on, or segments came or went.
     """
 
@@ -25,30 +24,23 @@ class SceneWatch(VTKObservationMixin):
         self.sceneClosing = Signal()
         self.sceneClosed = Signal()
         self.nodeRemoved = Signal()
-        self.voxelsChanged = Signal()
         self.segmentsChanged = Signal()
-        self._volumeNode = None
         self._segmentationNode = None
         self.addObserver(scene, scene.StartCloseEvent, lambda *_: self.sceneClosing.emit())
         self.addObserver(scene, scene.EndCloseEvent, lambda *_: self.sceneClosed.emit())
         self.addObserver(scene, scene.EndImportEvent, lambda *_: self.sceneClosed.emit())
         self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self._onNodeAboutToBeRemoved)
 
-    def watch(self, volumeNode, segmentationNode) -> None:
-        """Observes these two nodes instead of the former ones; None for none."""
-        if volumeNode is not self._volumeNode:
-            if self._volumeNode is not None:
-                self.removeObserver(self._volumeNode, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, self._onVoxels)
-            self._volumeNode = volumeNode
-            if volumeNode is not None:
-                self.addObserver(volumeNode, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, self._onVoxels)
-        if segmentationNode is not self._segmentationNode:
-            for event in self._segmentationEvents():
-                if self._segmentationNode is not None:
-                    self.removeObserver(self._segmentationNode, event, self._onSegments)
-                if segmentationNode is not None:
-                    self.addObserver(segmentationNode, event, self._onSegments)
-            self._segmentationNode = segmentationNode
+    def watch(self, segmentationNode) -> None:
+        """Observes this segmentation instead of the former one; None for none."""
+        if segmentationNode is self._segmentationNode:
+            return
+        for event in self._segmentationEvents():
+            if self._segmentationNode is not None:
+                self.removeObserver(self._segmentationNode, event, self._onSegments)
+            if segmentationNode is not None:
+                self.addObserver(segmentationNode, event, self._onSegments)
+        self._segmentationNode = segmentationNode
 
     def stop(self) -> None:
         self.removeObservers()
@@ -62,9 +54,6 @@ class SceneWatch(VTKObservationMixin):
             segmentation.SegmentRemoved,
             segmentation.SegmentModified,
         )
-
-    def _onVoxels(self, _caller, _event) -> None:
-        self.voxelsChanged.emit()
 
     def _onSegments(self, _caller, _event) -> None:
         self.segmentsChanged.emit()

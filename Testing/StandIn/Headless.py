@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import types
 
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
@@ -24,7 +25,7 @@ THREE_D_MANAGERS = (
     "vtkMRMLSegmentationsDisplayableManager3D",
 )
 MODULE_LOGICS = {
-    "Colors": "vtkMRMLColorLogic",
+    "Colors": "vtkSlicerColorLogic",
     "Volumes": "vtkSlicerVolumesLogic",
     "Segmentations": "vtkSlicerSegmentationsModuleLogic",
     "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
@@ -43,10 +44,20 @@ class HeadlessSlicer:
         toStandardError.SetDisplayModeToAlwaysStdErr()
         vtk.vtkOutputWindow.SetInstance(toStandardError)
         self.scene = slicer.vtkMRMLScene()
+        # Scene bundles (.mrb) are unpacked in the cache's folder.
+        self._folder = tempfile.TemporaryDirectory()
+        self._cache = slicer.vtkCacheManager()
+        self._cache.SetRemoteCacheDirectory(self._folder.name)
+        self._cache.SetMRMLScene(self.scene)
+        self._files = slicer.vtkDataIOManager()
+        self._files.SetCacheManager(self._cache)
+        self.scene.SetCacheManager(self._cache)
+        self.scene.SetDataIOManager(self._files)
         crosshair = slicer.vtkMRMLCrosshairNode()
         crosshair.SetCrosshairName("default")
         self.scene.AddNode(crosshair)
         self.applicationLogic = slicer.vtkSlicerApplicationLogic()
+        self.applicationLogic.SetHomeDirectory(self._folder.name)
         self.applicationLogic.SetMRMLScene(self.scene)
         self.applicationLogic.GetColorLogic().SetMRMLScene(self.scene)
         self.applicationLogic.GetColorLogic().AddDefaultColorNodes()
@@ -61,8 +72,8 @@ class HeadlessSlicer:
         self.logics = {}
         for name, className in MODULE_LOGICS.items():
             logic = getattr(slicer, className)()
-            logic.SetMRMLScene(self.scene)
             logic.SetMRMLApplicationLogic(self.applicationLogic)
+            logic.SetMRMLScene(self.scene)
             self.applicationLogic.SetModuleLogic(name, logic)
             self.logics[name.lower()] = logic
         # The Segment Editor's node class is registered by its logic.

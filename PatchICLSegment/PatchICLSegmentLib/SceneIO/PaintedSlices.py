@@ -94,7 +94,7 @@ def detectAxis(boxes: Iterable[SegmentBox]) -> int | None:
     def strokes(axis: int) -> tuple[float, int, int]:
         planes = runs = 0
         for box in boxes:
-            occupied = box.areas(axis) > 0
+            occupied = box.occupied(axis)
             planes += int(occupied.sum())
             runs += int((np.diff(occupied.astype(np.int8), prepend=0) == 1).sum())
         return planes / runs, planes, axis
@@ -113,7 +113,8 @@ def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int) -> list[Pai
     painted |= corrected - emptied if len(emptied) > len(written) / 2 else corrected
     if memory.axis in (None, axis):
         painted |= memory.empty
-        painted -= {index for index in memory.afresh if not areas[index]}
+        drawn = {index for index in memory.afresh if areas[index]}
+        painted = (painted | drawn) - (memory.afresh - drawn)
     return [
         PaintedSlice(
             index=index,

@@ -53,6 +53,10 @@ class SegmentBox:
         areas[self.region[axis]] = self.voxels.sum(axis=others)
         return areas
 
+    def occupied(self, axis: int) -> np.ndarray:
+        """Which slices of the box, from its first one on, have voxels."""
+        return self.voxels.any(axis=tuple(other for other in range(3) if other != axis))
+
     def filled(self) -> np.ndarray:
         """The whole volume, bool, (K, J, I)."""
         volume = np.zeros(self.shape, bool)
@@ -66,32 +70,28 @@ def readSegment(segmentationNode, segmentId: str, volumeNode) -> SegmentBox:
     empty = SegmentBox(grid.shape, (0, 0, 0), np.zeros((0, 0, 0), bool))
     segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
     labelmap = binaryLabelmap(segmentationNode, segmentId)
-    if labelmap is None or _effectiveExtent(labelmap) is None:
+    if labelmap is None or not labelmap.GetNumberOfPoints():
         return empty
     shift = _indexShift(labelmap, segmentationNode, volumeNode, grid)
     if shift is None:
+        if _occupied(_labelmapArray(labelmap)) is None:
+            return empty
         labelmap = _resampled(labelmap, segmentationNode, volumeNode, grid)
         shift = (0, 0, 0)
-    extent = _effectiveExtent(labelmap)
-    if extent is None:
+    array = _labelmapArray(labelmap)
+    box = _occupied(array)
+    if box is None:
         return empty
-    whole = labelmap.GetExtent()
-    array = numpy_support.vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(
-        [whole[5] - whole[4] + 1, whole[3] - whole[2] + 1, whole[1] - whole[0] + 1]
-    )
-    first, last = [], []
-    for axis in range(3):
-        low, high = extent[4 - 2 * axis], extent[5 - 2 * axis]
-        first.append(max(low, -shift[axis]))
-        last.append(min(high, grid.shape[axis] - 1 - shift[axis]))
-    if any(high < low for low, high in zip(first, last, strict=True)):
-        return empty
+    # Index in the volume of the first voxel of the array; what lies beyond the volume is left out.
+    origin = [labelmap.GetExtent()[4 - 2 * axis] + shift[axis] for axis in range(3)]
     crop = tuple(
-        slice(low - whole[4 - 2 * axis], high + 1 - whole[4 - 2 * axis])
-        for axis, (low, high) in enumerate(zip(first, last, strict=True))
+        slice(max(part.start, -first), max(min(part.stop, count - first), 0))
+        for part, first, count in zip(box, origin, grid.shape, strict=True)
     )
     voxels = array[crop] == segment.GetLabelValue()
-    return SegmentBox(grid.shape, tuple(low + move for low, move in zip(first, shift, strict=True)), voxels)
+    if not voxels.size:
+        return empty
+    return SegmentBox(grid.shape, tuple(first + part.start for first, part in zip(origin, crop, strict=True)), voxels)
 
 
 def segmentIds(segmentationNode, onlyVisible: bool = False) -> list[str]:
@@ -131,11 +131,20 @@ def volumeToSegmentation(segmentationNode, volumeNode) -> np.ndarray:
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def _effectiveExtent(image):
-    extent = [0, -1, 0, -1, 0, -1]
-    if image.GetNumberOfPoints():
-        slicer.vtkOrientedImageDataResample.CalculateEffectiveExtent(image, extent)
-    return None if any(extent[2 * axis + 1] < extent[2 * axis] for axis in range(3)) else extent
+def _labelmapArray(labelmap) -> np.ndarray:
+    shape = tuple(reversed(labelmap.GetDimensions()))
+    return numpy_support.vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(shape)
+
+
+def _occupied(array: np.ndarray) -> tuple[slice, slice, slice] | None:
+    """The box of the nonzero voxels. Two passes of maxima: Slicer's own search takes half a second on large volumes."""
+    planes = np.flatnonzero(array.reshape(array.shape[0], -1).max(axis=1))
+    if not len(planes):
+        return None
+    first, last = planes[0], planes[-1] + 1
+    shadow = array[first:last].max(axis=0)
+    rows, columns = np.flatnonzero(shadow.max(axis=1)), np.flatnonzero(shadow.max(axis=0))
+    return slice(first, last), slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _indexShift(labelmap, segmentationNode, volumeNode, grid: VolumeGrid):

@@ -1,0 +1,465 @@
+"""The state machine: from painted slices to a preview, applied or discarded, with everything that can go wrong between."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import slicer
+import slicer.util
+from PatchICLSegmentLib.Errors import SceneError
+from PatchICLSegmentLib.Logic import CANCEL_PATIENCE_SECONDS, PatchICLSegmentLogic, State
+from PatchICLSegmentLib.Parameters import Parameters
+
+
+def finish(logic) -> None:
+    while logic.state.isBusy:
+        logic.poll()
+
+
+def testPreviewThenApplyIsOneUndoStep(workplace):
+    logic = workplace.logic
+    drawn = workplace.paint(0, [3, 8, 14])
+    otherDrawn = workplace.paint(0, [5], workplace.other)[5].sum()
+    logic.startPropagation()
+    assert logic.state is State.PREPARING
+    finish(logic)
+    assert logic.state is State.PREVIEW
+    assert (workplace.read() == drawn).all(), "nothing is written before Apply"
+    proposal = logic.preview.masks()[workplace.organ].filled()
+    logic.applyPreview()
+    assert logic.state is State.IDLE and logic.preview is None
+    result = workplace.read()
+    assert (result == proposal).all() and result.any(axis=(1, 2)).sum() == 12
+    assert (result[[3, 8, 14]] == drawn[[3, 8, 14]]).all()
+    assert otherDrawn and workplace.read(workplace.other)[5].sum() <= otherDrawn
+    assert logic.history().undo()
+    assert (workplace.read() == drawn).all()
+    assert [row.index for row in logic.painting.slices()] == [3, 8, 14]
+    assert logic.history().redo() and (workplace.read() == result).all()
+
+
+def testDiscardLeavesTheSceneAsItWas(workplace):
+    drawn = workplace.paint(0, [3, 8])
+    editorNode, parameterNode = workplace.logic.editorNode, workplace.logic.parameterNode
+    count = workplace.scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
+    workplace.runToPreview()
+    workplace.logic.discardPreview()
+    assert workplace.logic.state is State.IDLE
+    assert workplace.scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == count
+    assert (workplace.read() == drawn).all()
+    assert editorNode.GetScene() and parameterNode.reference("Preview") is None
+    workplace.logic.results.clear()
+    assert workplace.scene.GetNumberOfNodesByClass("vtkMRMLTextNode") == 0
+
+
+def testPreviewFillsSliceBySlice(workplace):
+    workplace.paint(0, [3, 8])
+    workplace.logic.startPropagation()
+    filled = []
+    while workplace.logic.state.isBusy:
+        workplace.logic.poll()
+        if workplace.logic.preview:
+            areas = workplace.logic.preview.masks()[workplace.organ].areas(0)
+            filled.append(int((areas > 0).sum()))
+    assert filled == sorted(filled) and {2, 3, 4, 5, 6} <= set(filled)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def testAnyAxisReachesTheWorker(workplace, axis):
+    drawn = workplace.paint(axis, [5, 12])
+    workplace.runToPreview()
+    call = workplace.workers[0].calls[0]
+    assert call.options["axis"] == axis
+    assert call.spacing == pytest.approx((2.5, 0.9, 0.8))
+    assert ((call.painted > 0) == drawn).all()
+    assert (call.image == slicer.util.arrayFromVolume(workplace.volume)).all()
+    workplace.logic.applyPreview()
+    assert (np.take(workplace.read(), [5, 12], axis=axis) == np.take(drawn, [5, 12], axis=axis)).all()
+
+
+def testParametersReachTheWorker(workplace):
+    workplace.paint(0, [3, 14])
+    workplace.logic.parameters = Parameters(
+        device="cpu", weights="mine", contextSize=2, usePrior=False, seed=7, extent="range", firstSlice=2, lastSlice=99
+    )
+    workplace.runToPreview()
+    worker = workplace.workers[0]
+    assert (worker.device, worker.weights) == ("cpu", "mine")
+    assert worker.calls[0].options == {
+        "axis": 0,
+        "painted_slices": {},
+        "extent": (2, 17),
+        "context_size": 2,
+        "prior": False,
+        "seed": 7,
+    }
+
+
+def testOneWorkerServesManyRunsUntilTheDeviceChanges(workplace):
+    workplace.paint(0, [3, 8])
+    workplace.runToPreview()
+    workplace.logic.applyPreview()
+    workplace.paint(0, [14])
+    workplace.runToPreview()
+    assert len(workplace.workers) == 1
+    workplace.logic.parameters = Parameters(device="cpu")
+    workplace.runToPreview()
+    assert len(workplace.workers) == 2 and not workplace.workers[0].is_alive
+
+
+def testVisibleSegmentsInOneRun(workplace):
+    first, second = workplace.paint(0, [3, 8]), workplace.paint(0, [4, 9], workplace.other)
+    hidden = workplace.segmentation.GetSegmentation().AddEmptySegment("hidden", "hidden")
+    hiddenDrawn = workplace.paint(0, [6], hidden)
+    workplace.segmentation.GetDisplayNode().SetSegmentVisibility(hidden, False)
+    editorNode = workplace.logic.editorNode
+    editorNode.SetOverwriteMode(editorNode.OverwriteNone)
+    workplace.logic.parameters = Parameters(scope="visible")
+    workplace.runToPreview()
+    assert set(np.unique(workplace.workers[0].calls[0].painted)) == {0, 1, 2}
+    workplace.logic.applyPreview()
+    assert (workplace.read()[[3, 8]] == first[[3, 8]]).all()
+    assert (workplace.read(workplace.other)[[4, 9]] == second[[4, 9]]).all()
+    assert (workplace.read(hidden) == hiddenDrawn).all()
+    assert workplace.logic.history().undo()
+    assert (workplace.read() == first).all() and (workplace.read(workplace.other) == second).all()
+
+
+def testCorrectedSliceBecomesPainted(workplace):
+    logic = workplace.logic
+    workplace.paint(0, [3, 12])
+    workplace.runToPreview()
+    logic.applyPreview()
+    assert [row.index for row in logic.painting.slices()] == [3, 12]
+    corrected = workplace.read()
+    corrected[7, 20:24, 20:24] = True
+    workplace.write(corrected)
+    assert [row.index for row in logic.painting.slices()] == [3, 7, 12]
+    workplace.runToPreview()
+    assert sorted(np.flatnonzero(workplace.workers[0].calls[-1].painted.any(axis=(1, 2)))) == [3, 7, 12]
+    logic.applyPreview()
+    assert (workplace.read()[7] == corrected[7]).all()
+
+
+def testDrawAfreshClearsAndWaitsForTheDrawing(workplace):
+    logic = workplace.logic
+    workplace.paint(0, [3, 12])
+    workplace.runToPreview()
+    logic.applyPreview()
+    proposal = workplace.read()
+    logic.painting.drawAfresh(7)
+    assert not workplace.read()[7].any()
+    assert [row.index for row in logic.painting.slices()] == [3, 12]
+    logic.history().undo()
+    assert (workplace.read() == proposal).all()
+    logic.painting.drawAfresh(7)
+    workplace.paint(0, [7])
+    assert [row.index for row in logic.painting.slices()] == [3, 7, 12]
+
+
+def testNotOnThisSliceBoundsTheStructure(workplace):
+    logic = workplace.logic
+    workplace.paint(0, [3, 8])
+    logic.painting.setNotOnSlice(10)
+    rows = logic.painting.slices()
+    assert [(row.index, row.declaredEmpty) for row in rows] == [(3, False), (8, False), (10, True)]
+    workplace.runToPreview()
+    assert workplace.workers[0].calls[0].options["painted_slices"] == {1: [10]}
+    logic.applyPreview()
+    assert not workplace.read()[10].any()
+    assert [row.index for row in logic.painting.slices()] == [3, 8, 10]
+    logic.painting.setNotOnSlice(10, False)
+    assert [row.index for row in logic.painting.slices()] == [3, 8]
+    logic.painting.setNotOnSlice(8)
+    assert not workplace.read()[8].any(), "what was drawn there is cleared"
+
+
+def testUntickedSliceIsNoContextButStays(workplace):
+    logic = workplace.logic
+    drawn = workplace.paint(0, [3, 8, 12])
+    logic.painting.setContext(8, False)
+    assert [row.isContext for row in logic.painting.slices()] == [True, False, True]
+    workplace.runToPreview()
+    assert not workplace.workers[0].calls[0].painted[8].any()
+    logic.applyPreview()
+    assert (workplace.read()[8] == drawn[8]).all()
+
+
+def testRemoveSlice(workplace):
+    workplace.paint(0, [3, 8])
+    workplace.logic.painting.setNotOnSlice(10)
+    workplace.logic.painting.remove(10)
+    workplace.logic.painting.remove(8)
+    assert [row.index for row in workplace.logic.painting.slices()] == [3]
+    assert not workplace.read()[8].any()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def testCancelKeepsOrDropsWhatIsFinished(workplace, keep):
+    logic = workplace.logic
+    drawn = workplace.paint(0, [2, 15])
+    logic.startPropagation()
+    while logic.progress is None or logic.progress.done < 4:
+        logic.poll()
+    logic.cancel(keepPartialResult=keep)
+    assert logic.state is State.CANCELLING
+    finish(logic)
+    assert (workplace.read() == drawn).all()
+    if keep:
+        assert logic.state is State.PREVIEW
+        assert (logic.preview.masks()[workplace.organ].areas(0) > 0).sum() == 2 + 4
+    else:
+        assert logic.state is State.IDLE and logic.preview is None
+    workplace.runToPreview()
+    assert (logic.preview.masks()[workplace.organ].areas(0) > 0).sum() == 14
+
+
+def testWorkerThatDoesNotStopIsReplaced(workplace):
+    now = [0.0]
+    workplace.logic.clock = lambda: now[0]
+    workplace.paint(0, [2, 15])
+    workplace.logic.startPropagation()
+    workplace.logic.poll()
+    workplace.workers[0].poll = lambda timeout=0.0: []
+    workplace.logic.cancel()
+    workplace.logic.poll()
+    assert workplace.logic.state is State.CANCELLING
+    now[0] = CANCEL_PATIENCE_SECONDS + 0.1
+    workplace.logic.poll()
+    assert workplace.logic.state is State.IDLE and not workplace.workers[0].is_alive
+    workplace.runToPreview()
+    assert len(workplace.workers) == 2
+
+
+@pytest.mark.parametrize("died", [True, False])
+def testFailureIsToldAndLeavesTheDrawing(workplace, died):
+    logic, messages = workplace.logic, []
+    logic.failed.connect(messages.append)
+    drawn = workplace.paint(0, [2, 15])
+    logic.startPropagation()
+    logic.poll()
+    workplace.workers[0].died = died
+    workplace.workers[0].failure = "The worker ran out of memory; choose a smaller region."
+    finish(logic)
+    assert messages == ["The worker ran out of memory; choose a smaller region."]
+    assert logic.state is State.IDLE and logic.preview is None and (workplace.read() == drawn).all()
+    workplace.runToPreview()
+    assert logic.state is State.PREVIEW
+
+
+def testBlockingCallRaisesWhatFailed(workplace):
+    workplace.paint(0, [2, 8])
+    workplace.logic.propagate(interval=0)
+    workplace.logic.discardPreview()
+    workplace.workers[0].failure = "No."
+    with pytest.raises(SceneError, match="No."):
+        workplace.logic.propagate(interval=0)
+
+
+def testVolumeChangedWhileRunning(workplace):
+    messages = []
+    workplace.logic.failed.connect(messages.append)
+    workplace.paint(0, [2, 15])
+    workplace.logic.startPropagation()
+    workplace.logic.poll()
+    slicer.util.arrayFromVolume(workplace.volume)[:] = 0
+    slicer.util.arrayFromVolumeModified(workplace.volume)
+    workplace.logic.poll()
+    assert workplace.logic.state is State.IDLE and "changed" in messages[0]
+    workplace.runToPreview()
+    assert workplace.logic.state is State.PREVIEW
+
+
+@pytest.mark.parametrize("which", ["volume", "segmentation"])
+def testNodeRemovedWhileRunning(workplace, which):
+    messages = []
+    workplace.logic.failed.connect(messages.append)
+    workplace.paint(0, [2, 15])
+    workplace.logic.startPropagation()
+    workplace.logic.poll()
+    workplace.scene.RemoveNode(getattr(workplace, which))
+    assert workplace.logic.state is State.IDLE and workplace.logic.preview is None
+    assert len(messages) == 1 and "removed" in messages[0]
+    assert getattr(workplace.logic, which + "Node") is None
+    with pytest.raises(SceneError, match="Select a"):
+        workplace.logic.startPropagation()
+
+
+def testPreviewDeletedByTheUser(workplace):
+    workplace.paint(0, [2, 15])
+    workplace.runToPreview()
+    workplace.scene.RemoveNode(workplace.logic.preview.node)
+    assert workplace.logic.state is State.IDLE
+    workplace.runToPreview()
+    assert workplace.logic.state is State.PREVIEW
+
+
+@pytest.mark.parametrize("when", ["running", "preview"])
+def testSceneClose(workplace, when):
+    workplace.paint(0, [2, 15])
+    workplace.logic.startPropagation()
+    workplace.logic.poll()
+    if when == "preview":
+        finish(workplace.logic)
+    workplace.scene.Clear(False)
+    logic = workplace.logic
+    assert logic.state is State.IDLE and logic.volumeNode is None and logic.results.run is None
+    logic.poll()
+    with pytest.raises(SceneError, match="Select a volume"):
+        logic.startPropagation()
+
+
+def testSavedSceneComesBackWithPreviewAndResults(workplace, tmp_path):
+    scene = workplace.scene
+    drawn = workplace.paint(0, [3, 12])
+    workplace.logic.painting.setNotOnSlice(15)
+    workplace.logic.parameters = Parameters(seed=5, entropyOpacity=0.25)
+    workplace.runToPreview()
+    proposal = workplace.logic.preview.masks()[workplace.organ].filled()
+    workplace.logic.views.updateEntropy()
+    uncertainty = workplace.logic.views.slicesToReview()
+    workplace.logic.shutdown()
+    path = tmp_path / "é scene.mrb"
+    assert scene.WriteToMRB(str(path))
+    scene.Clear(True)
+    assert scene.ReadFromMRB(str(path))
+    logic = PatchICLSegmentLogic(scene, makeWorker=workplace.makeWorker)
+    assert logic.state is State.PREVIEW and logic.parameters.seed == 5
+    again = logic.views.slicesToReview()
+    assert [(row.index, row.uncertainty) for row in again] == [(row.index, row.uncertainty) for row in uncertainty]
+    assert len(logic.results.selections) == 10
+    assert logic.results.entropyNode.GetImageData() is not None
+    logic.applyPreview()
+    workplace.volume, workplace.segmentation = logic.volumeNode, logic.segmentationNode
+    assert (workplace.read() == proposal).all() and (workplace.read()[3] == drawn[3]).all()
+    assert [row.index for row in logic.painting.slices()] == [3, 12, 15]
+    logic.shutdown()
+
+
+def testAppliedSceneRemembersWhatWasWritten(workplace, tmp_path):
+    scene = workplace.scene
+    workplace.paint(0, [3, 12])
+    workplace.runToPreview()
+    workplace.logic.applyPreview()
+    workplace.logic.shutdown()
+    path = str(tmp_path / "scene.mrb")
+    assert scene.WriteToMRB(path)
+    scene.Clear(True)
+    assert scene.ReadFromMRB(path)
+    logic = PatchICLSegmentLogic(scene, makeWorker=workplace.makeWorker)
+    workplace.volume, workplace.segmentation = logic.volumeNode, logic.segmentationNode
+    assert [row.index for row in logic.painting.slices()] == [3, 12]
+    mask = workplace.read()
+    mask[6, 6, 6] = ~mask[6, 6, 6]
+    workplace.write(mask)
+    assert [row.index for row in logic.painting.slices()] == [3, 6, 12]
+    logic.shutdown()
+
+
+def testProvenanceIsInTheScene(workplace):
+    import vtk
+
+    workplace.paint(0, [3, 12])
+    workplace.runToPreview()
+    workplace.logic.applyPreview()
+    report = json.loads(workplace.logic.results.reportNode.GetText())
+    assert report["volume"] == "ct" and report["segments"]["1"]["id"] == workplace.organ
+    assert report["weights"]["sha256"] == "0" * 64 and report["painted_slices"] == {"1": [3, 12]}
+    tag = vtk.mutable("")
+    segment = workplace.segmentation.GetSegmentation().GetSegment(workplace.organ)
+    assert segment.GetTag("PatchICL.WeightsSHA256", tag) and str(tag) == "0" * 64
+
+
+def testMovedVolumeGivesTheSameMask(workplace):
+    workplace.paint(0, [3, 12])
+    workplace.runToPreview()
+    straight = workplace.logic.preview.masks()[workplace.organ].filled()
+    transform = workplace.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = np.eye(4)
+    matrix[:3, 3] = [5, -7, 6.3]
+    transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+    for node in (workplace.volume, workplace.segmentation):
+        node.SetAndObserveTransformNodeID(transform.GetID())
+    workplace.runToPreview()
+    assert (workplace.logic.preview.masks()[workplace.organ].filled() == straight).all()
+    assert workplace.logic.preview.node.GetParentTransformNode() is transform
+    assert workplace.logic.results.entropyNode.GetParentTransformNode() is transform
+    workplace.logic.applyPreview()
+    assert (workplace.read() == straight).all()
+
+
+def testWhatIsMissingIsSaid(workplace):
+    logic = workplace.logic
+    with pytest.raises(SceneError, match="Nothing is painted"):
+        logic.startPropagation()
+    workplace.segmentation.GetDisplayNode().SetSegmentVisibility(workplace.organ, False)
+    workplace.paint(0, [3])
+    with pytest.raises(SceneError, match="hidden"):
+        logic.startPropagation()
+    workplace.segmentation.GetDisplayNode().SetAllSegmentsVisibility(False)
+    logic.parameters = Parameters(scope="visible")
+    with pytest.raises(SceneError, match="No segment is visible"):
+        logic.startPropagation()
+    workplace.segmentation.GetDisplayNode().SetAllSegmentsVisibility(True)
+    workplace.paint(2, [3, 20], workplace.other)
+    with pytest.raises(SceneError, match="different directions"):
+        logic.startPropagation()
+    logic.parameters = Parameters(extent="range", firstSlice=9, lastSlice=4)
+    with pytest.raises(SceneError, match="range of slices is empty"):
+        logic.startPropagation()
+    logic.parameters = Parameters()
+    logic.select(workplace.volume, workplace.segmentation, "")
+    with pytest.raises(SceneError, match="Add a segment"):
+        logic.startPropagation()
+    assert logic.state is State.IDLE
+    logic.select(workplace.volume, workplace.segmentation, workplace.organ)
+    workplace.write(np.ones((18, 40, 48)))
+    with pytest.raises(SceneError, match="Every slice is painted"):
+        logic.startPropagation()
+
+
+def testSecondStartWhileRunningIsRefused(workplace):
+    workplace.paint(0, [3, 12])
+    workplace.logic.startPropagation()
+    with pytest.raises(SceneError, match="running already"):
+        workplace.logic.startPropagation()
+
+
+def testDrawingDuringThePreviewIsKept(workplace):
+    workplace.paint(0, [3, 12])
+    workplace.runToPreview()
+    drawn = workplace.paint(0, [7], size=3)
+    workplace.logic.applyPreview()
+    assert (workplace.read()[7] == drawn[7]).all()
+
+
+def testLargeVolumeDoesNotBlock(scene):
+    """512 x 512 x 300: what happens on the application's thread stays short."""
+    import time
+
+    from .conftest import NearestSliceWorker
+
+    volume = slicer.util.addVolumeFromArray(np.zeros((300, 512, 512), np.int16), np.diag([-1, -1, 2, 1.0]), "big")
+    logic = PatchICLSegmentLogic(scene, makeWorker=lambda *_: NearestSliceWorker())
+    logic.select(volume, None)
+    segmentation = logic.createSegmentation()
+    mask = np.zeros((300, 512, 512), np.uint8)
+    mask[[60, 150, 240], 150:350, 150:350] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, segmentation, logic.segmentId, volume)
+    start = time.perf_counter()
+    rows = logic.painting.slices()
+    tableSeconds = time.perf_counter() - start
+    assert [row.index for row in rows] == [60, 150, 240]
+    assert tableSeconds < 0.3
+    logic.startPropagation()
+    longest = 0.0
+    while logic.progress is None or logic.progress.done < 20:
+        start = time.perf_counter()
+        logic.poll()
+        if logic.progress is not None and logic.progress.done > 2:
+            longest = max(longest, time.perf_counter() - start)
+    assert longest < 0.2
+    logic.cancel()
+    logic.shutdown()
