@@ -29,6 +29,7 @@ from .Writing import writeProposal
 
 # A worker that does not confirm a cancellation by then is replaced.
 CANCEL_PATIENCE_SECONDS = 5.0
+FIRST_SEGMENT_COLOR = (0.31, 0.73, 0.44)
 
 
 class State(Enum):
@@ -156,6 +157,7 @@ class PatchICLSegmentLogic:
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
         segmentId = node.GetSegmentation().AddEmptySegment("", _("Structure"))
+        node.GetSegmentation().GetSegment(segmentId).SetColor(*FIRST_SEGMENT_COLOR)
         self.select(volumeNode, node, segmentId)
         return node
 

@@ -12,7 +12,7 @@ from vtk.util import numpy_support
 
 from .SceneIO.Segments import SegmentBox, orientedImage, readSegment
 from .SceneIO.SegmentWriter import hasClosedSurface
-from .SceneIO.Volumes import AXIS_NAMES, gridOfVolume
+from .SceneIO.Volumes import AXIS_NAMES, gridOfVolume, removeWithDisplay
 from .Translation import _
 
 _VOLUME_ROLE = "PatchICL.Volume"
@@ -90,8 +90,7 @@ class Preview:
         return masks
 
     def remove(self) -> None:
-        if self.node.GetScene() is not None:
-            self.node.GetScene().RemoveNode(self.node)
+        removeWithDisplay(self.node)
 
     def _labelmap(self):
         firstId = self.node.GetSegmentation().GetNthSegmentID(0)

@@ -9,7 +9,7 @@ import slicer
 from .Inspection import selectionsFromJson
 from .Parameters import ParameterNode
 from .Provenance import describeRun, readText, storeReport, storeText
-from .SceneIO.Volumes import AXIS_NAMES, VolumeGrid, gridOfVolume
+from .SceneIO.Volumes import AXIS_NAMES, VolumeGrid, gridOfVolume, removeWithDisplay
 from .Translation import _
 from .Uncertainty import SliceUncertainty, UncertaintyPlot, storeEntropy, uncertaintyOfSlices
 
@@ -60,7 +60,9 @@ class Results:
         """Removes the nodes of the result from the scene."""
         for role in self.ROLES:
             node = self.parameterNode.reference(role)
-            if node is not None:
+            if node is not None and node.IsA("vtkMRMLDisplayableNode"):
+                removeWithDisplay(node)
+            elif node is not None:
                 self.scene.RemoveNode(node)
 
     @property

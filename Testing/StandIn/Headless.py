@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import types
+from pathlib import Path
 
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 
@@ -58,6 +59,8 @@ class HeadlessSlicer:
         self.scene.AddNode(crosshair)
         self.applicationLogic = slicer.vtkSlicerApplicationLogic()
         self.applicationLogic.SetHomeDirectory(self._folder.name)
+        self.applicationLogic.SetShareDirectory(".")
+        Path(self._folder.name, "ColorFiles").mkdir()
         self.applicationLogic.SetMRMLScene(self.scene)
         self.applicationLogic.GetColorLogic().SetMRMLScene(self.scene)
         self.applicationLogic.GetColorLogic().AddDefaultColorNodes()

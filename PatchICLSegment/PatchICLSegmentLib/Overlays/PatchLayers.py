@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import slicer
 
-from ..SceneIO.Volumes import addVolume, gridOfVolume
+from ..SceneIO.Volumes import addVolume, gridOfVolume, removeWithDisplay
 from ..Translation import _
 from .PatchOutlines import drawBoxes, levelColor, outlineScale
 from .ViewLayers import ViewLayers
@@ -42,7 +42,7 @@ class PatchLayers:
         for node in self.nodes().values():
             self.layers.hideAdditional(node)
             color = node.GetDisplayNode().GetColorNode()
-            self.scene.RemoveNode(node)
+            removeWithDisplay(node)
             self.scene.RemoveNode(color)
 
     def nodes(self) -> dict[int, object]:
@@ -73,7 +73,8 @@ class PatchLayers:
         display.AutoWindowLevelOff()
         display.SetWindowLevel(1.0, 0.5)
         display.SetAutoThreshold(0)
-        display.SetThreshold(0.5, 10.0)
+        # In whole numbers: thresholds are cast to the type of the voxels, and 0.5 would become 0.
+        display.SetThreshold(1, 255)
         display.SetApplyThreshold(1)
 
 

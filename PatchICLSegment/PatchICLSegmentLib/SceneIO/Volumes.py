@@ -155,6 +155,17 @@ def addVolume(scene, array: np.ndarray, sourceNode, name: str, *, offset=(0, 0, 
     return node
 
 
+def removeWithDisplay(node) -> None:
+    """Removes a displayable node together with its display nodes, which Slicer would leave behind."""
+    scene = node.GetScene()
+    if scene is None:
+        return
+    displayNodes = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
+    for removed in (node, *displayNodes):
+        if removed is not None:
+            scene.RemoveNode(removed)
+
+
 def frameOfVolume(scene, volumeNode) -> str | None:
     """Which frame of a 4D sequence the volume shows now, as "index (value)", or None for an ordinary volume."""
     browsers = scene.GetNodesByClass("vtkMRMLSequenceBrowserNode")
