@@ -12,11 +12,18 @@ from typing import Any, Literal
 import numpy as np
 
 from PatchICLLib.errors import InputError, PatchICLError, WorkerError
-from PatchICLLib.propagation.result import PropagationResult, SliceSelections
+from PatchICLLib.propagation.result import PropagationResult
 from PatchICLLib.worker.base import BUSY_MESSAGE, Worker
 from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.jobs import CANCELLED_MESSAGE, DEFAULT_ENGINE
-from PatchICLLib.worker.messages import VOLUMES, Message, decode_error, decode_progress, encode_options
+from PatchICLLib.worker.messages import (
+    VOLUMES,
+    Message,
+    decode_error,
+    decode_progress,
+    decode_selections,
+    encode_options,
+)
 from PatchICLLib.worker.process import WorkerProcess
 from PatchICLLib.worker.python_executable import find_python, worker_environment
 from PatchICLLib.worker.shared_memory import SharedArray
@@ -72,10 +79,10 @@ class WorkerClient(Worker):
         return self._process is not None and self._process.alive
 
     def launch(self) -> None:
-        if self._process is not None:
-            if self.is_alive:
-                return
-            self._pump(0.0)  # the death of the last one
+        if self.is_alive and self._failure is None:
+            return
+        self._pump(0.0)  # the death of the last one
+        self._forget_process()
         self._ready, self._failure, self._health = False, None, None
         self._process = WorkerProcess(self.python, self._arguments, self._environment)
         self._kill = weakref.finalize(self, self._process.kill)  # also when the interpreter ends
@@ -114,6 +121,7 @@ class WorkerClient(Worker):
         spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
         **options: Any,
     ) -> int:
+        self._pump(0.0)
         if self._job is not None:
             raise WorkerError(BUSY_MESSAGE)
         message: Message = {
@@ -204,9 +212,8 @@ class WorkerClient(Worker):
     def _result(self, message: Message) -> PropagationResult:
         volumes: dict[str, Any] = dict.fromkeys(VOLUMES)
         volumes |= {name: self._outputs[name].array for name in message["volumes"]}
-        selections = message["selections"]
-        if selections is not None:
-            selections = tuple(SliceSelections.from_json(selection) for selection in selections)
+        packed = message["selections"]
+        selections = None if packed is None else decode_selections(packed)
         return PropagationResult(**volumes, selections=selections, report=message["report"])
 
     def _bury(self, process: WorkerProcess) -> None:

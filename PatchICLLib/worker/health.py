@@ -22,10 +22,11 @@ def describe_worker(engine: Engine | None, busy: bool, device: str) -> dict[str,
         device: as asked for; the engine knows what it became.
     """
     torch = sys.modules.get("torch")
+    pretrained = getattr(engine, "pretrained", None)  # as a Propagator has; another engine need not
     return {
         "state": "starting" if engine is None else "busy" if busy else "idle",
         "device": str(getattr(engine, "device", device)),
-        "weights": getattr(engine, "weights_info", None),
+        "weights": None if pretrained is None else pretrained.provenance(),
         "patchicl": __version__,
         "python": platform.python_version(),
         "executable": sys.executable,

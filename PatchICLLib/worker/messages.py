@@ -1,8 +1,8 @@
 """The messages between client and worker: one JSON object a line, ASCII, with a "type".
 
 To the worker: propagate, cancel, health, shutdown. From the worker: ready, failed, health, progress, result,
-cancelled, error. Volumes travel in shared memory and are only described here; the slice of a progress message is
-small and travels inside it, compressed.
+cancelled, error. Volumes travel in shared memory and are only described here; the slice of a progress message and the
+selections of a result travel inside it, compressed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from PatchICLLib import errors
 from PatchICLLib.errors import InputError, PatchICLError, WorkerError
 from PatchICLLib.propagation.progress import Progress
+from PatchICLLib.propagation.result import SliceSelections
 
 Message = dict[str, Any]
 
@@ -105,13 +106,31 @@ def decode_progress(message: Message) -> Progress:
     return Progress(**{**message, "slice_labels": None if labels is None else _decode_slice(labels)})
 
 
+def encode_selections(selections: Sequence[SliceSelections]) -> str:
+    """All ``selections``, compressed: they are the one long thing that is no array, up to some 20 MB as JSON."""
+    return _pack(json.dumps([selection.to_json() for selection in selections]).encode("ascii"))
+
+
+def decode_selections(data: str) -> tuple[SliceSelections, ...]:
+    """The inverse of ``encode_selections``."""
+    return tuple(SliceSelections.from_json(selection) for selection in json.loads(_unpack(data)))
+
+
+def _pack(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data, 1)).decode("ascii")
+
+
+def _unpack(data: str) -> bytes:
+    return zlib.decompress(base64.b64decode(data))
+
+
 def _encode_slice(labels: np.ndarray) -> Message:
-    data = base64.b64encode(zlib.compress(np.ascontiguousarray(labels).tobytes(), 1)).decode("ascii")
+    data = _pack(np.ascontiguousarray(labels).tobytes())
     return {"shape": labels.shape, "dtype": labels.dtype.str, "data": data}
 
 
 def _decode_slice(message: Message) -> np.ndarray:
-    data = bytearray(zlib.decompress(base64.b64decode(message["data"])))  # writable, like any other array
+    data = bytearray(_unpack(message["data"]))  # writable, like any other array
     return np.frombuffer(data, dtype=np.dtype(message["dtype"])).reshape(message["shape"])
 
 

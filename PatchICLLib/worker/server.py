@@ -20,7 +20,15 @@ from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.failures import error_of, load_error_of
 from PatchICLLib.worker.health import describe_worker
 from PatchICLLib.worker.jobs import DEFAULT_ENGINE, Engine, Job, JobRunner, load_engine
-from PatchICLLib.worker.messages import VOLUMES, Message, decode_options, encode, encode_error, encode_progress
+from PatchICLLib.worker.messages import (
+    VOLUMES,
+    Message,
+    decode_options,
+    encode,
+    encode_error,
+    encode_progress,
+    encode_selections,
+)
 from PatchICLLib.worker.shared_memory import SharedArray
 from PatchICLLib.worker.transport import Inbox
 
@@ -146,7 +154,7 @@ def _write_result(result: PropagationResult, outputs: dict[str, SharedArray]) ->
                 )
             np.copyto(target, volume)
             written.append(name)
-    selections = None if result.selections is None else [selection.to_json() for selection in result.selections]
+    selections = None if result.selections is None else encode_selections(result.selections)
     return {"volumes": written, "selections": selections, "report": result.report}
 
 

@@ -15,15 +15,28 @@ import pytest
 
 from PatchICLLib.errors import InputError, WorkerError
 from PatchICLLib.worker import WorkerClient
+from PatchICLLib.worker.python_executable import worker_environment
 
-from .conftest import Case, events_of, make_client, open_things, runs, wait_until
+from .conftest import ENVIRONMENT, Case, events_of, make_client, open_things, runs, wait_until
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc and /dev/shm")
 
 
-def test_importing_brings_no_torch() -> None:
-    code = "import sys, PatchICLLib.worker; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=os.getcwd()).returncode == 0
+WITHOUT_TORCH = """
+import sys, numpy as np
+from PatchICLLib.worker import WorkerClient
+from PatchICLLib.worker.python_executable import worker_environment
+painted = np.zeros((3, 4, 5), np.uint8)
+painted[1] = 1
+with WorkerClient(engine="worker_engines:Thresholding") as client:
+    assert client.run(np.ones((3, 4, 5)), painted).labels.all()
+sys.exit("torch" in sys.modules)
+"""
+
+
+def test_the_client_never_imports_torch() -> None:
+    environment = worker_environment(True, ENVIRONMENT)
+    assert subprocess.run([sys.executable, "-c", WITHOUT_TORCH], env=environment).returncode == 0
 
 
 def test_client_needs_no_thread_of_its_own(client: WorkerClient, case: Case) -> None:
@@ -110,7 +123,7 @@ def test_engine_that_does_not_hear_cancel_is_ended(case: Case) -> None:
         asked = time.monotonic()
         client.cancel()
         assert events_of(client, job)[-1].kind == "cancelled"
-        assert time.monotonic() - asked < 3.0
+        assert time.monotonic() - asked < 10.0
         assert client.run(*case).labels.any()
 
 
@@ -180,4 +193,4 @@ def test_forgotten_client_ends_its_worker() -> None:
     pid = client.health()["pid"]
     del client
     gc.collect()
-    wait_until(lambda: not runs(pid), timeout=3.0)
+    wait_until(lambda: not runs(pid))

@@ -42,7 +42,7 @@ def test_worker_exits_when_its_client_is_killed(state: str) -> None:
         pid = int(client.stdout.readline())
         assert runs(pid)
         client.send_signal(signal.SIGKILL)
-    wait_until(lambda: not runs(pid), timeout=3.0)
+    wait_until(lambda: not runs(pid))
 
 
 def test_worker_on_a_plain_pipe_answers_and_exits_at_its_end() -> None:

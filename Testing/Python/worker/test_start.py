@@ -68,6 +68,7 @@ def test_engine_that_cannot_be_loaded(
     last = events_of(worker, worker.propagate(*case))[-1]
     assert last.kind == "error"
     assert str(last.error) == str(caught.value)
+    assert events_of(worker, worker.propagate(*case))[-1].kind == "error", "again, though the last is still ending"
     wait_until(lambda: not worker.is_alive)
     assert not [event for event in worker.poll(0.1) if event.kind != "log"]
 
@@ -82,7 +83,7 @@ def test_start_that_takes_too_long() -> None:
     started = time.monotonic()
     with pytest.raises(WorkerError, match="did not start with .* within 0.6 seconds"):
         client.start(timeout=0.6)
-    assert time.monotonic() - started < 3.0
+    assert time.monotonic() - started < 10.0
     assert not client.is_alive
 
 
@@ -92,7 +93,7 @@ def test_cancel_while_loading_is_immediate_and_the_next_job_runs(case: Case) -> 
     client.cancel()
     started = time.monotonic()
     assert events_of(client, job)[-1].kind == "cancelled"
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 1.4
     assert client.health()["state"] == "starting"
     second = client.propagate(*case)
     events = events_of(client, second)
@@ -118,7 +119,7 @@ def test_worker_behind_a_launcher(tmp_path: Path, case: Case) -> None:
     job = client.propagate(*case, behave="deaf", slice_seconds=30.0)
     client.restart()
     assert events_of(client, job)[-1].kind == "cancelled"
-    wait_until(lambda: not runs(pid), timeout=3.0)
+    wait_until(lambda: not runs(pid))
     client.shutdown()
 
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ class Thresholding:
     def __init__(self, weights: str | None, device: str) -> None:
         Thresholding.made += 1
         self.device = device
-        self.weights_info = {"name": weights}
+        self.pretrained = SimpleNamespace(provenance=lambda: {"name": weights})
         self.done = 0
 
     def propagate(

@@ -1,0 +1,114 @@
+"""The real engine in the worker: the same masks, the model loaded once, cancel heard while the network computes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from PatchICLLib import Propagator
+from PatchICLLib.errors import InputError
+from PatchICLLib.propagation import PropagationResult
+from PatchICLLib.worker import InProcessWorker, WorkerClient
+
+from .conftest import events_of
+
+Case = tuple[np.ndarray, np.ndarray, tuple[float, float, float]]
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[WorkerClient]:
+    with WorkerClient(device="cpu", environment={"OMP_NUM_THREADS": "1"}) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def case(phantom: object) -> Case:
+    """The phantom with labels 1 and 2 painted on two slices each."""
+    painted = np.zeros_like(phantom.labels)
+    for label, slices in ((1, (5, 12)), (2, (7, 11))):
+        for index in slices:
+            painted[index][phantom.labels[index] == label] = label
+    return phantom.image, painted, phantom.spacing
+
+
+@pytest.fixture(scope="module")
+def direct(case: Case) -> PropagationResult:
+    return Propagator.from_pretrained(device="cpu").propagate(*case, extent="painted")
+
+
+def test_health_names_the_weights(client: WorkerClient, direct: PropagationResult) -> None:
+    health = client.health()
+    assert health["weights"] == direct.report["weights"]
+    assert health["device"] == "cpu"
+    assert health["torch"]
+
+
+@pytest.mark.parametrize("kind", ["process", "thread"])
+def test_same_result_as_without_a_worker(
+    kind: str, client: WorkerClient, case: Case, direct: PropagationResult
+) -> None:
+    if kind == "process":
+        result = client.run(*case, extent="painted")
+    else:
+        with InProcessWorker(device="cpu") as worker:
+            result = worker.run(*case, extent="painted")
+    np.testing.assert_array_equal(result.labels, direct.labels)
+    np.testing.assert_array_equal(result.probability, direct.probability)
+    np.testing.assert_array_equal(result.entropy, direct.entropy)
+    assert [s.to_json() for s in result.selections] == [s.to_json() for s in direct.selections]
+    assert {**result.report, "timings": None} == {**direct.report, "timings": None}
+
+
+def test_second_job_recalls_the_slices_of_the_first(client: WorkerClient, case: Case) -> None:
+    client.run(*case, extent="painted")
+    timings = client.run(*case, extent="painted").report["timings"]
+    assert timings["computed_slices"] == 0
+    assert timings["recalled_slices"] > 0
+
+
+def test_progress_shows_every_slice_that_the_result_fills(client: WorkerClient, case: Case) -> None:
+    shown = case[1].copy()
+
+    def show(progress: object) -> None:
+        if progress.slice_index is not None:
+            shown[progress.slice_index] = progress.slice_labels
+
+    result = client.run(*case, progress=show, extent="painted")
+    np.testing.assert_array_equal(shown, result.labels)
+
+
+def test_bad_input_is_the_engines_sentence(client: WorkerClient, case: Case) -> None:
+    image, painted, spacing = case
+    with pytest.raises(InputError, match="^The axis must be 0"):
+        client.run(image, painted, spacing, axis=3)
+    with pytest.raises(InputError, match="^Nothing is painted"):
+        client.run(image, np.zeros_like(painted), spacing)
+
+
+def test_cancel_while_the_network_computes(client: WorkerClient, case: Case) -> None:
+    image, painted = (np.kron(array, np.ones((6, 3, 3), array.dtype)) for array in case[:2])
+    job = client.propagate(image, painted, case[2], seed=1)
+    while not any(event.progress is not None for event in client.poll(0.05)):
+        pass
+    asked = time.monotonic()
+    client.cancel()
+    last = events_of(client, job)[-1]
+    assert time.monotonic() - asked < 3.0  # one second on a machine that does nothing else
+    assert last.kind == "cancelled"
+    if last.result is not None:
+        assert last.result.report["complete"] is False
+        np.testing.assert_array_equal(last.result.labels[painted > 0], painted[painted > 0])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_engine_holds_on_to_no_shared_memory(client: WorkerClient, case: Case) -> None:
+    client.run(*case, extent="painted")
+    before = len(os.listdir(f"/proc/{client.health()['pid']}/fd"))
+    for seed in range(2):
+        client.run(*case, seed=seed, labels=[1], extent=(6, 7))
+    assert len(os.listdir(f"/proc/{client.health()['pid']}/fd")) == before
