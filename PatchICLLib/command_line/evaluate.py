@@ -70,6 +70,9 @@ def propagation(
         bool, typer.Option("--resume/--no-resume", help="Keep what an earlier run has finished, or start anew.")
     ] = True,
     weights: WeightsOption = None,
+    universeg_weights: Annotated[
+        str | None, typer.Option(metavar="FILE", help="For the method universeg: weights trained by `patchicl train`.")
+    ] = None,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
 ) -> None:
@@ -98,6 +101,7 @@ def propagation(
         json_file=json_file,
         resume=resume,
         weights=weights,
+        universeg_weights=universeg_weights,
         device=device,
         quiet=quiet,
     )

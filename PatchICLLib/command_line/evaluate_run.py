@@ -13,7 +13,7 @@ from PatchICLLib.command_line.options import axis_from_text, write_json
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.cases import Case, find_cases
-from PatchICLLib.evaluation.methods import load_methods
+from PatchICLLib.evaluation.methods import Weights, load_methods
 from PatchICLLib.evaluation.next_slice import evaluate_next_slice, summarise_sessions
 from PatchICLLib.evaluation.plots import write_plots
 from PatchICLLib.evaluation.protocol import PLACEMENTS, Placement
@@ -39,6 +39,7 @@ def run_propagation(
     json_file: Path | None,
     resume: bool,
     weights: str | None,
+    universeg_weights: str | None,
     device: str,
     quiet: bool,
 ) -> None:
@@ -54,7 +55,7 @@ def run_propagation(
         tuple(ks), cast(tuple[Placement, ...], tuple(placements)), axis_from_text(axis), max_structures, _shard(shard)
     )
     cases = _cases(data, sources, split)
-    methods = load_methods(list(method_names), weights, device)
+    methods = load_methods(list(method_names), Weights(weights, universeg_weights), device)
     with ProgressDisplay(quiet, unit="predictions") as display:
         rows = evaluate_propagation(
             cases, methods, settings, output, resume, lambda done, total, stage: display.show(stage, done, total)
@@ -86,7 +87,7 @@ def run_next_slice(
     """Play both readers and print how many slices each paints."""
     settings = Settings(axis=axis_from_text(axis), max_structures=max_structures)
     cases = _cases(data, sources, split)
-    (method,) = load_methods(["patchicl"], weights, device)
+    (method,) = load_methods(["patchicl"], Weights(weights), device)
     with ProgressDisplay(quiet, unit="readers") as display:
         sessions = evaluate_next_slice(
             cases, method, settings, most, lambda done, total, stage: display.show(stage, done, total)

@@ -98,12 +98,12 @@ class BaselineMethod:
 
 
 @dataclass(frozen=True)
-class PatchICLMethod:
-    """This package's `Propagator`, on the whole volume and with its default options."""
+class NetworkMethod:
+    """A network in this package's `Propagator`, on the whole volume and with its default options."""
 
+    name: str
     propagator: Propagator
     identity: str
-    name: str = "patchicl"
 
     def predict(
         self,
@@ -129,38 +129,51 @@ class PatchICLMethod:
         return PredictedStructure(result.labels == label, result.probability, result.entropy, seconds, suggested)
 
 
-def load_patchicl(weights: str | Path | None, device: str) -> Method:
-    """The product with the given weights (default: the bundled ones)."""
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the networks among the methods: bundled names or files. None: those that ship.
+
+    Attributes:
+        patchicl: of the product.
+        universeg: of UniverSeg, trained by this package. None ship.
+    """
+
+    patchicl: str | Path | None = None
+    universeg: str | Path | None = None
+
+
+Loader = Callable[[Weights, str], Method]
+
+
+def _network(name: str, preset: str | None, weights: str | Path | None, device: str) -> Method:
     from PatchICLLib.propagation import Propagator
     from PatchICLLib.weights import find_weights, sha256_of
 
-    identity = sha256_of(find_weights(weights))[:12]
-    return PatchICLMethod(Propagator.from_pretrained(weights, device=device), identity)
+    identity = sha256_of(find_weights(weights, preset))[:12]
+    return NetworkMethod(name, Propagator.from_pretrained(weights, device, preset), identity)
 
 
-def _baseline(name: str, fill: Baseline) -> Callable[[str | Path | None, str], Method]:
-    return lambda weights, device: BaselineMethod(name, fill)
+def _baseline(name: str, fill: Baseline) -> Loader:
+    return lambda _weights, _device: BaselineMethod(name, fill)
 
 
-LOADERS: dict[str, Callable[[str | Path | None, str], Method]] = {
-    "patchicl": load_patchicl,
+LOADERS: dict[str, Loader] = {
+    "patchicl": lambda weights, device: _network("patchicl", None, weights.patchicl, device),
     "nearest": _baseline("nearest", nearest_slice),
     "interpolation": _baseline("interpolation", interpolate_shapes),
     "fill-between-slices": _baseline("fill-between-slices", fill_between_slices),
     "grow-from-seeds": _baseline("grow-from-seeds", grow_from_seeds),
+    "universeg": lambda weights, device: _network("universeg", "universeg", weights.universeg, device),
 }
 
 
-def load_methods(names: list[str], weights: str | Path | None = None, device: str = "auto") -> list[Method]:
+def load_methods(names: list[str], weights: Weights | None = None, device: str = "auto") -> list[Method]:
     """Load the methods by name.
 
-    Args:
-        weights: of `patchicl`: a bundled name or a file.
-
     Raises:
-        InputError: a name is unknown; WeightsError: the weights cannot be loaded.
+        InputError: a name or the device is unknown; WeightsError: weights cannot be loaded.
     """
     unknown = [name for name in names if name not in LOADERS]
     if unknown:
         raise InputError(f"There is no method {unknown[0]}: choose from {', '.join(LOADERS)}.")
-    return [LOADERS[name](weights, device) for name in names]
+    return [LOADERS[name](weights or Weights(), device) for name in names]

@@ -26,7 +26,7 @@ _COLOURS = {
     "nearest": "#737373",
 }
 _PLACEMENT_TITLES = {"span": "span: ends painted", "inset": "inset: ends to be found"}
-_MOST_DISTANCE_BINS = 8
+_MOST_DISTANCE_BINS = 5
 
 
 def write_plots(summary: dict[str, Any], rows: Sequence[Row], folder: Path) -> list[Path]:
@@ -69,7 +69,7 @@ def _dice_against_distance(rows: Sequence[Row], path: Path) -> Path:
     k = _middle(sorted({row.k for row in rows}))
     for row in rows:
         if row.k == k:
-            scores[row.placement, row.method].extend(row.slices)
+            scores[row.placement, row.method].extend(_relative_distances(row))
     placements = [placement for placement in _PLACEMENT_TITLES if any(key[0] == placement for key in scores)]
     figure, axes = plt.subplots(1, len(placements), figsize=(4.6 * len(placements), 3.8), sharey=True, squeeze=False)
     for axis, placement in zip(axes[0], placements, strict=True):
@@ -86,11 +86,20 @@ def _dice_against_distance(rows: Sequence[Row], path: Path) -> Path:
                 label=method, color=_colour(method), marker="o", markersize=4,
                 linewidth=2.2 if method == "patchicl" else 1.3,
             )  # fmt: skip
-        axis.set(title=f"{_PLACEMENT_TITLES[placement]}, k = {k}", xlabel="mm to the nearest painted slice")
+        axis.set(
+            title=f"{_PLACEMENT_TITLES[placement]}, k = {k}",
+            xlabel="distance to the nearest painted slice\n(share of the structure's length)",
+        )
         axis.grid(alpha=0.25)
     axes[0][0].set_ylabel("2D Dice of a slice (mean)")
     axes[0][-1].legend(fontsize=8)
     return _save(figure, path)
+
+
+def _relative_distances(row: Row) -> list[tuple[float, float]]:
+    """Distance over the structure's length, and 2D Dice: in mm, short and long structures would not compare."""
+    step = min((distance for distance, _ in row.slices), default=1.0)  # a neighbour of a painted slice always counts
+    return [(distance / step / row.slice_count, score) for distance, score in row.slices]
 
 
 def _calibration(calibrated: dict[str, tuple[Bins, Bins]], path: Path) -> Path:

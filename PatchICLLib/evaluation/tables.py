@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 _COLUMNS = (
     ("dice", "Dice", "{:.3f}"),
-    ("surface_dice", "surface Dice 2 mm", "{:.3f}"),
-    ("hausdorff95", "HD95 mm", "{:.1f}"),
-    ("no_edit_share", "no edit", "{:.0%}"),
-    ("dice_within", "Dice within", "{:.3f}"),
-    ("seconds_per_slice", "s/slice", "{:.3f}"),
+    ("surface_dice", "surface\n2 mm", "{:.3f}"),
+    ("hausdorff95", "HD95\nmm", "{:.1f}"),
+    ("no_edit_share", "no\nedit", "{:.0%}"),
+    ("dice_within", "Dice\nwithin", "{:.3f}"),
+    ("seconds_per_slice", "s/\nslice", "{:.3f}"),
 )
 
 
@@ -47,27 +48,33 @@ def comparison_lines(entry: dict[str, Any]) -> list[str]:
 
 
 def _overall(entry: dict[str, Any]) -> Table:
-    table = Table(title=f"{entry['placement']}, k = {entry['k']}: {entry['structures']} structures, mean over sources")
-    table.add_column("method")
+    table = _table(f"{entry['placement']}, k = {entry['k']}: {entry['structures']} structures, mean over sources")
+    table.add_column("method", no_wrap=True)
     for _, heading, _ in _COLUMNS:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     best = max((method["overall"]["dice"]["mean"] for method in entry["methods"].values()), default=0.0)
     for name, method in entry["methods"].items():
         cells = [form.format(method["overall"][metric]["mean"]) for metric, _, form in _COLUMNS]
         estimate = method["overall"]["dice"]
-        cells[0] += f" [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+        cells[0] += f" ({estimate['low']:.3f}-{estimate['high']:.3f})"
         table.add_row(name, *(Text(cell) for cell in cells), style="bold" if estimate["mean"] == best else "")
     return table
 
 
 def _by_source(entry: dict[str, Any]) -> Table:
-    table = Table(title=f"Dice by source ({entry['placement']}, k = {entry['k']})")
-    table.add_column("source")
+    table = _table(f"Dice by source ({entry['placement']}, k = {entry['k']})")
+    table.add_column("source", overflow="fold")
     table.add_column("n", justify="right")
     for name in entry["methods"]:
-        table.add_column(name, justify="right")
+        table.add_column(
+            name.replace("-", " "), justify="right", overflow="fold"
+        )  # breaks where the terminal is narrow
     for source, count in entry["sources"].items():
         values = [method["by_source"][source]["dice"] for method in entry["methods"].values()]
         cells = [Text(f"{value:.3f}", style="bold" if value == max(values) else "") for value in values]
         table.add_row(source, str(count), *cells)
     return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
