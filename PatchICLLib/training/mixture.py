@@ -38,8 +38,8 @@ class BatchPlan:
         sizes: input sizes and how often.
     """
 
-    tasks: int = 4
-    targets: int = 4
+    tasks: int = 3
+    targets: int = 3
     contexts: tuple[int, ...] = (1, 2, 2, 3, 3, 3, 3, 4, 5, 5)
     sizes: tuple[tuple[int, float], ...] = ((128, 0.85), (256, 0.15))
 

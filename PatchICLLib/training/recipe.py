@@ -29,8 +29,8 @@ class Recipe:
 
     model: SparseConfiguration = field(default_factory=SparseConfiguration)
     plan: BatchPlan = field(default_factory=BatchPlan)
-    steps: int = 2600
-    learning_rate: float = 1.5e-3
+    steps: int = 2700
+    learning_rate: float = 1.2e-3
     warm_up: int = 60
     decay: float = 0.35
     weight_decay: float = 0.02
