@@ -83,3 +83,41 @@ def test_bad_options_get_one_sentence_and_exit_code_2(
 def test_a_report_of_an_empty_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "report", str(tmp_path)]) == 2
     assert "no results" in capsys.readouterr().err
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch = pytest.importorskip("torch")
+    from PatchICLLib.presets import build, preset
+    from PatchICLLib.weights import save_weights
+
+    torch.manual_seed(0)
+    path = tmp_path / "untrained.safetensors"
+    save_weights(build(preset("sparse").configuration()), path, "sparse", {})
+    return path
+
+
+@pytest.mark.slow
+def test_the_product_is_evaluated_with_its_calibration(data: Path, weights: Path, tmp_path: Path) -> None:
+    output, summary = tmp_path / "out", tmp_path / "summary.json"
+    arguments = ["evaluate", "propagation", str(data), "--k", "3", "--protocol", "span", "--quiet"]
+    arguments += ["--methods", "patchicl,nearest", "--weights", str(weights), "--device", "cpu"]
+    assert main([*arguments, "--output", str(output), "--json", str(summary)]) == 0
+    (entry,) = json.loads(summary.read_text())["settings"]
+    assert entry["against_peers"]["best_peer"] == "nearest"
+    calibration = entry["methods"]["patchicl"]["calibration"]
+    assert sum(calibration["probability_bins"][0]) == sum(calibration["entropy_bins"][0]) > 0
+    assert (output / "calibration.png").is_file()
+
+
+@pytest.mark.slow
+def test_next_slice_prints_what_the_suggestion_saves(
+    data: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = tmp_path / "summary.json"
+    arguments = ["evaluate", "next-slice", str(data), "--most", "3", "--weights", str(weights), "--device", "cpu"]
+    assert main([*arguments, "--json", str(summary), "--quiet"]) == 0
+    assert "Slices saved by the suggestion" in capsys.readouterr().out
+    content = json.loads(summary.read_text())
+    assert content["structures"] == 2 and len(content["sessions"]) == 4
+    assert all(2 <= len(session["painted_slices"]) <= 3 for session in content["sessions"])
