@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,6 @@ from .Translation import _
 
 _PICTURE_SIZE = 480  # pixels of the longer side of a tile
 _MARGIN = 6
-
-
-def selectionsFromJson(content: Sequence[Mapping[str, Any]]) -> list[SimpleNamespace]:
-    """Selections read back from the scene, with the attributes of `PatchICLLib.propagation.SliceSelections`."""
-    return [json.loads(json.dumps(entry), object_hook=lambda values: SimpleNamespace(**values)) for entry in content]
 
 
 def selectionOfSlice(selections, index: int, label: int | None = None):
@@ -55,7 +49,9 @@ def slicePicture(plane: np.ndarray, mask: np.ndarray, boxes, color, window, spac
     gray = np.clip((plane.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1)
     rows, columns = plane.shape
     longest = max(rows * spacing[0], columns * spacing[1])
-    size = [max(1, round(_PICTURE_SIZE * count * step / longest)) for count, step in zip(plane.shape, spacing)]
+    size = [
+        max(1, round(_PICTURE_SIZE * count * step / longest)) for count, step in zip(plane.shape, spacing, strict=True)
+    ]
     index = np.ix_(np.arange(size[0]) * rows // size[0], np.arange(size[1]) * columns // size[1])
     picture = np.repeat((gray[index] * 255).astype(np.uint8)[..., None], 3, axis=2)
     inside = mask[index]
@@ -64,15 +60,7 @@ def slicePicture(plane: np.ndarray, mask: np.ndarray, boxes, color, window, spac
     )
     picture[border] = (90, 220, 130)
     lines = np.zeros(size, np.uint8)
-    factors = (size[0] / rows, size[1] / columns)
-    scaled = [
-        SimpleNamespace(
-            corner=[value * factor for value, factor in zip(box.corner, factors)],
-            size=[value * factor for value, factor in zip(box.size, factors)],
-        )
-        for box in boxes
-    ]
-    drawBoxes(lines, scaled, 1, dashed)
+    drawBoxes(lines, boxes, (size[0] / rows, size[1] / columns), dashed)
     picture[lines > 0] = [round(255 * part) for part in color]
     return picture
 

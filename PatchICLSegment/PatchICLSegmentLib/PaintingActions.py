@@ -25,8 +25,7 @@ class PaintingActions:
         painting = self.logic.currentPainting()
         if painting is not None and painting.axis is not None:
             return painting.axis
-        run = self.logic.results.run
-        return run["axis"] if run else None
+        return self.logic.results.axis
 
     def setNotOnSlice(self, index: int, present: bool = True) -> None:
         """Declares a slice to be without the structure (what is drawn there is cleared), or takes that back."""

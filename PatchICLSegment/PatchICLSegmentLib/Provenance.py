@@ -47,7 +47,7 @@ def tagSegment(segment, run: Mapping[str, Any]) -> None:
     """Marks a segment as written by a run, in tags that Slicer saves with the segmentation."""
     weights = run.get("weights") or {}
     tags = {
-        "PatchICL.Version": run.get("version"),
+        "PatchICL.Version": run.get("patchicl"),
         "PatchICL.Weights": weights.get("name"),
         "PatchICL.WeightsSHA256": weights.get("sha256"),
         "PatchICL.Preset": weights.get("preset"),

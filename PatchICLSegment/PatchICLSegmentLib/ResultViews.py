@@ -29,8 +29,8 @@ class ResultViews:
 
     @property
     def axis(self) -> int | None:
-        run = self.logic.results.run
-        return run["axis"] if run else self.logic.painting.axis()
+        axis = self.logic.results.axis
+        return axis if axis is not None else self.logic.painting.axis()
 
     def currentIndex(self) -> int | None:
         """The slice that is shown now, along the axis of the painting."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import slicer
+from PatchICLLib.propagation.result import SliceSelections
 
-from .Inspection import selectionsFromJson
 from .Parameters import ParameterNode
 from .Provenance import describeRun, readText, storeReport, storeText
 from .SceneIO.Volumes import AXIS_NAMES, VolumeGrid, gridOfVolume, removeWithDisplay
@@ -34,7 +34,7 @@ class Results:
         self.parameterNode = parameterNode
         self.plot = UncertaintyPlot(scene, parameterNode)
         self._selectionsText = None
-        self._selections: list[Any] = []
+        self._selections: list[SliceSelections] = []
 
     def store(self, result, labels: dict[int, str], volumeNode, segmentationNode, frame: str | None) -> None:
         """Puts a PropagationResult into the scene, in the place of the one before."""
@@ -50,9 +50,9 @@ class Results:
         selectionsNode = storeText(self.scene, _("PatchICL selections"), selections, selectionsNode)
         parameterNode.setReference(self.SELECTIONS, selectionsNode)
         grid = gridOfVolume(volumeNode)
-        axis = run["axis"]
+        axis = AXIS_NAMES.index(run["axis"])
         painted = {index for indices in run["painted_slices"].values() for index in indices}
-        axisTitle = _("Slice along {axis}").format(axis=AXIS_NAMES[axis])
+        axisTitle = _("Slice along {axis}").format(axis=run["axis"])
         self.plot.update(uncertaintyOfSlices(run, grid, axis), painted, axisTitle)
         self._file(volumeNode)
 
@@ -87,12 +87,18 @@ class Results:
         return readText(self.reportNode)
 
     @property
-    def selections(self) -> list[Any]:
+    def axis(self) -> int | None:
+        """Array axis of the slices of the last run."""
+        run = self.run
+        return AXIS_NAMES.index(run["axis"]) if run else None
+
+    @property
+    def selections(self) -> list[SliceSelections]:
         node = self.parameterNode.reference(self.SELECTIONS)
         text = node.GetText() if node is not None else None
         if text != self._selectionsText:
             self._selectionsText = text
-            self._selections = selectionsFromJson(readText(node) or [])
+            self._selections = [SliceSelections.from_json(entry) for entry in readText(node) or []]
         return self._selections
 
     @property
@@ -101,7 +107,7 @@ class Results:
 
     def uncertainty(self, grid: VolumeGrid) -> list[SliceUncertainty]:
         run = self.run
-        return uncertaintyOfSlices(run, grid, run["axis"]) if run else []
+        return uncertaintyOfSlices(run, grid, self.axis) if run else []
 
     def _file(self, volumeNode) -> None:
         """Groups the nodes in a folder of the subject hierarchy."""

@@ -78,7 +78,7 @@ class UncertaintyPlot:
 
     def update(self, rows: list[SliceUncertainty], painted: Iterable[int], axisTitle: str):
         """Fills the tables and returns the chart node."""
-        sliceTitle, valueTitle = _("Slice"), _("Uncertainty [bits]")
+        sliceTitle, valueTitle = _("Slice"), _("Uncertainty")
         lines = storeTable(
             self.scene,
             _("PatchICL uncertainty"),

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from PatchICLLib.propagation.progress import Progress
+from PatchICLLib.propagation.result import LevelSelection, PatchBox, PropagationResult, SliceSelections
+from PatchICLLib.worker.events import WorkerEvent
 
 LEVELS = (24, 64)
-
-
-@dataclass(frozen=True)
-class Selections:
-    """Stands for PatchICLLib.propagation.SliceSelections, of which the module uses these attributes and to_json."""
-
-    slice_index: int
-    label: int
-    levels: tuple
-
-    def to_json(self) -> dict[str, Any]:
-        def plain(value):
-            if isinstance(value, (list, tuple)):
-                return [plain(entry) for entry in value]
-            if isinstance(value, (SimpleNamespace, Selections)):
-                return {name: plain(entry) for name, entry in vars(value).items()}
-            return value
-
-        return plain(self)
 
 
 class NearestSliceWorker:
@@ -61,7 +43,7 @@ class NearestSliceWorker:
         self._steps = self._run(self.calls[-1])
         return self._job
 
-    def poll(self, timeout: float = 0.0) -> list[SimpleNamespace]:
+    def poll(self, timeout: float = 0.0) -> list[WorkerEvent]:
         return [event for _number, event in zip(range(self.slicesPerPoll), self._steps)]
 
     def cancel(self) -> None:
@@ -71,10 +53,10 @@ class NearestSliceWorker:
         self.is_alive = self._busy = False
         self._steps = iter(())
 
-    def _event(self, kind: str, progress=None, result=None, message: str = "") -> SimpleNamespace:
+    def _event(self, kind: str, progress=None, result=None, message: str = "") -> WorkerEvent:
         if kind != "progress":
             self._busy = False
-        return SimpleNamespace(kind=kind, job=self._job, progress=progress, result=result, message=message)
+        return WorkerEvent(kind, self._job, progress, result, message)
 
     def _run(self, call):
         axis = call.options["axis"]
@@ -101,7 +83,7 @@ class NearestSliceWorker:
             entropy[index] = borderEntropy(labels[index] > 0) * min(1.0, 0.4 + 0.15 * abs(index - nearest))
             rows.append(self._row(call, index, known, entropy[index]))
             selections.append(fakeSelections(index, nearest, labels[index] > 0))
-            progress = SimpleNamespace(
+            progress = Progress(
                 stage="propagating",
                 done=number,
                 total=len(order),
@@ -127,25 +109,28 @@ class NearestSliceWorker:
         axis = call.options["axis"]
         unsure = [row for row in rows if row["uncertainty"] > 0]
         report = {
-            "version": "0.1.0",
-            "weights": {"name": "test", "sha256": "0" * 64, "preset": "sparse"},
-            "seed": call.options["seed"],
+            "patchicl": "0.1.0",
+            "weights": {"name": "test", "preset": "sparse", "sha256": "0" * 64},
             "device": "cpu",
-            "axis": axis,
+            "seed": call.options["seed"],
+            "prior": call.options["prior"],
+            "context_size": call.options["context_size"],
+            "axis": "kji"[axis],
             "painted_slices": {"1": [row["index"] for row in rows if not row["uncertainty"]]},
-            "timings": {"total": 1.0},
-            "slices": rows,
+            "complete": True,
+            "timings": {"total_seconds": 1.0},
+            "slices": unsure,
             "suggested_next_slice": max(unsure, key=lambda row: row["uncertainty"])["index"] if unsure else None,
-            "extent": [min(order, default=0), max(order, default=0)],
+            "extent": call.options["extent"],
             "shape": list(call.painted.shape),
             "spacing": list(call.spacing),
         }
-        return SimpleNamespace(
-            labels=np.moveaxis(labels, 0, axis).astype(call.painted.dtype),
-            probability=None,
-            entropy=np.moveaxis(entropy, 0, axis),
-            selections=tuple(selections),
-            report=copy.deepcopy(report),
+        return PropagationResult(
+            np.moveaxis(labels, 0, axis).astype(call.painted.dtype),
+            None,
+            np.moveaxis(entropy, 0, axis),
+            tuple(selections),
+            report,
         )
 
 
@@ -166,25 +151,19 @@ def borderEntropy(mask: np.ndarray) -> np.ndarray:
     return np.minimum(border, 1)
 
 
-def fakeSelections(index: int, nearest: int, mask: np.ndarray) -> Selections:
+def fakeSelections(index: int, nearest: int, mask: np.ndarray) -> SliceSelections:
     """Patches of 16, then 8 voxels on the corners of the mask."""
     rows, columns = np.nonzero(mask) if mask.any() else (np.array([8]), np.array([8]))
-    corners = [(float(row), float(column)) for row in (rows.min(), rows.max()) for column in (columns.min(), columns.max())]
+    corners = [(row, column) for row in (rows.min(), rows.max()) for column in (columns.min(), columns.max())]
     levels = []
     for level, resolution in enumerate(LEVELS):
-        size = 16 // (level + 1)
-
-        def box(corner, sliceIndex, size=size):
-            corner = [value - size / 2 for value in corner]
-            return SimpleNamespace(slice_index=sliceIndex, corner=corner, size=[size, size], score=0.5)
-
-        levels.append(
-            SimpleNamespace(
-                resolution=resolution,
-                patches=[box(corner, index) for corner in corners],
-                context_patches=[box(corner, nearest) for corner in corners[:2]],
-                coverage=0.2 * (level + 1),
-                mean_entropy=0.5 / (level + 1),
+        size = 16.0 / (level + 1)
+        target, context = (
+            tuple(
+                PatchBox(where, (float(row - size / 2), float(column - size / 2)), (size, size), 0.5)
+                for row, column in corners
             )
+            for where in (index, nearest)
         )
-    return Selections(index, 1, tuple(levels))
+        levels.append(LevelSelection(resolution, target, context[:2], 0.2 * (level + 1), 0.5 / (level + 1)))
+    return SliceSelections(index, 1, tuple(levels))

@@ -90,8 +90,8 @@ def levelPixels(shape, axis: int, selection, sliceIndex: int):
     block = np.zeros((last - first + 1, rows * fine, columns * fine), np.uint8)
     for index in range(first, last + 1):
         context = [box for box in selection.context_patches if box.slice_index == index]
-        drawBoxes(block[index - first], context, fine, dashed=True)
-    drawBoxes(block[sliceIndex - first], selection.patches, fine, dashed=False)
+        drawBoxes(block[index - first], context, (fine, fine), dashed=True)
+    drawBoxes(block[sliceIndex - first], selection.patches, (fine, fine), dashed=False)
     offset, scale = [0, 0, 0], [fine, fine, fine]
     offset[axis], scale[axis] = first, 1
     return np.ascontiguousarray(np.moveaxis(block, 0, axis)), tuple(offset), tuple(scale)

@@ -27,19 +27,21 @@ def outlineScale(rows: int, columns: int) -> int:
     return max(1, min(4, 768 // max(rows, columns)))
 
 
-def drawBoxes(pixels: np.ndarray, boxes: Iterable[Any], scale: int, dashed: bool) -> None:
+def drawBoxes(pixels: np.ndarray, boxes: Iterable[Any], scale: tuple[float, float], dashed: bool) -> None:
     """Sets the outline pixels of boxes to 1.
 
     Args:
-        pixels: (rows * scale, columns * scale) of one slice.
-        boxes: with `corner` (row, column) of the outer edge and `size` (rows, columns), in voxels of the slice;
-            what lies beyond the slice is cut off.
+        pixels: (rows * scale[0], columns * scale[1]) of one slice.
+        boxes: with `corner` (row, column) and `size` (rows, columns) in voxels of the slice, as in
+            `PatchICLLib.propagation.result.PatchBox`: voxel centers are whole numbers, so that the first voxel begins at
+            -0.5. What lies beyond the slice is cut off.
     """
     rows, columns = pixels.shape
     for box in boxes:
-        top, left = (round(value * scale) for value in box.corner)
+        top, left = (round((value + 0.5) * factor) for value, factor in zip(box.corner, scale, strict=True))
         bottom, right = (
-            round((first + extent) * scale) - 1 for first, extent in zip(box.corner, box.size, strict=True)
+            round((first + 0.5 + extent) * factor) - 1
+            for first, extent, factor in zip(box.corner, box.size, scale, strict=True)
         )
         down, across = np.arange(top, bottom + 1), np.arange(left, right + 1)
         if dashed:

@@ -187,8 +187,8 @@ def testPaintedSliceHasNoPatches(workplace, views):
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def testPatchLayerLiesWhereThePatchesAre(axis):
-    box = SimpleNamespace(slice_index=4, corner=[5.0, 7.0], size=[6.0, 4.0])
-    other = SimpleNamespace(slice_index=6, corner=[1.0, 1.0], size=[3.0, 3.0])
+    box = SimpleNamespace(slice_index=4, corner=[4.5, 6.5], size=[6.0, 4.0])
+    other = SimpleNamespace(slice_index=6, corner=[0.5, 0.5], size=[3.0, 3.0])
     selection = SimpleNamespace(patches=[box], context_patches=[other])
     shape = (18, 20, 22)
     pixels, offset, scale = levelPixels(shape, axis, selection, 4)
@@ -196,6 +196,7 @@ def testPatchLayerLiesWhereThePatchesAre(axis):
     target = np.take(pixels, 0, axis=axis)
     fine = max(scale)
     rows, columns = np.nonzero(target)
+    # Voxel centers are whole numbers: the box covers voxels 5-10 and 7-10.
     assert (rows.min(), rows.max() + 1) == (5 * fine, 11 * fine)
     assert (columns.min(), columns.max() + 1) == (7 * fine, 11 * fine)
     assert not np.take(pixels, 1, axis=axis).any() and np.take(pixels, 2, axis=axis).any()
@@ -203,7 +204,7 @@ def testPatchLayerLiesWhereThePatchesAre(axis):
 
 def testBoxesBeyondTheSliceAreCut():
     pixels = np.zeros((10, 10), np.uint8)
-    drawBoxes(pixels, [SimpleNamespace(corner=[-3, -3], size=[6, 6])], 1, dashed=False)
+    drawBoxes(pixels, [SimpleNamespace(corner=[-3.5, -3.5], size=[6, 6])], (1, 1), dashed=False)
     assert pixels.sum() == 5 and pixels[2, :3].all() and pixels[:3, 2].all()
 
 
@@ -232,7 +233,7 @@ def testPlotMarksThePaintedSlices(workplace):
     line, points = (chart.GetNthPlotSeriesNode(number) for number in (0, 1))
     table = line.GetTableNode().GetTable()
     slices = [table.GetColumnByName(line.GetXColumnName()).GetValue(row) for row in range(table.GetNumberOfRows())]
-    assert slices == list(range(3, 13))
+    assert slices == list(range(4, 12))
     table = points.GetTableNode().GetTable()
     painted = [table.GetColumnByName(points.GetXColumnName()).GetValue(row) for row in range(table.GetNumberOfRows())]
     assert painted == [3, 12]
@@ -276,7 +277,7 @@ def testExportWritesReportSelectionsAndPicture(workplace, views, tmp_path):
         "patchicl_patches.png",
     ]
     selections = json.loads(written[1].read_text(encoding="utf-8"))
-    assert {entry["slice_index"] for entry in selections} == set(range(4, 12))
+    assert {entry["slice"] for entry in selections} == set(range(4, 12))
     picture = readPicture(written[2])
     for level in (0, 1):
         assert (picture == np.round(np.array(levelColor(level)) * 255)).all(axis=2).sum() > 40

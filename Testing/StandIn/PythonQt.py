@@ -1,0 +1,77 @@
+"""PySide6 dressed as Slicer's PythonQt: a flat `qt` module, properties as attributes, `connect("signal(types)", f)`.
+
+Only what differs for code that reads properties as attributes and writes them by setters: in PythonQt `label.text` is the
+text, in PySide6 a method. Values that are not QObjects (QTableWidgetItem, QImage) have methods in both.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+# Virtual getters that Qt calls itself: an attribute of that name on the class would be taken for an override.
+_VIRTUAL = {"sizeHint", "minimumSizeHint", "metaObject", "event"}
+
+
+def install() -> types.ModuleType:
+    """Puts the module `qt` into sys.modules and returns it; patches PySide6's classes once."""
+    if "qt" in sys.modules:
+        return sys.modules["qt"]
+    module = types.ModuleType("qt", "PySide6 in the shape of PythonQt")
+    for source in (QtCore, QtGui, QtWidgets):
+        for name, value in inspect.getmembers(source):
+            if name.startswith("Q"):
+                setattr(module, name, value)
+                if inspect.isclass(value) and issubclass(value, QtCore.QObject):
+                    _exposeProperties(value)
+    QtCore.QObject.connect = _connect
+    QtCore.QObject.setProperty = _setProperty(QtCore.QObject.setProperty)
+    sys.modules["qt"] = module
+    return module
+
+
+def application() -> QtWidgets.QApplication:
+    running = QtWidgets.QApplication.instance()
+    if running is None:
+        running = QtWidgets.QApplication(["test", "-platform", "offscreen"])
+        running.setStyle("Fusion")
+    return running
+
+
+def _exposeProperties(cls) -> None:
+    meta = cls.staticMetaObject
+    for number in range(meta.propertyOffset(), meta.propertyCount()):
+        name = meta.property(number).name()
+        if name in _VIRTUAL:
+            continue
+        original = inspect.getattr_static(cls, name, None)
+        if isinstance(original, property):
+            continue
+        setattr(cls, name, _attribute(name))
+
+
+def _attribute(name: str) -> property:
+    def read(self):
+        return QtCore.QObject.property(self, name)
+
+    def write(self, value):
+        QtCore.QObject.setProperty(self, name, value)
+
+    return property(read, write)
+
+
+def _setProperty(original):
+    def setProperty(self, name, value):
+        return original(self, name, value)
+
+    return setProperty
+
+
+def _connect(self, signature: str, receiver) -> None:
+    """PythonQt's connect: the receiver gets as many arguments as the signature names."""
+    name, _, types_ = signature.partition("(")
+    count = len([entry for entry in types_.rstrip(")").split(",") if entry])
+    getattr(self, name).connect(lambda *arguments: receiver(*arguments[:count]))
