@@ -1,6 +1,19 @@
+"""PatchICL Segment for 3D Slicer: metadata, the widget that hosts the panel, and the self-test. The rest is in the Lib."""
+
+import sys
+from pathlib import Path
+
+import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleWidget
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+
+HOMEPAGE = "https://github.com/PatchICL/SlicerPatchICL"
 
 
 class PatchICLSegment(ScriptedLoadableModule):
@@ -8,11 +21,79 @@ class PatchICLSegment(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("PatchICL Segment")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        self.parent.dependencies = ["Segmentations"]
+        self.parent.dependencies = ["Segmentations", "Volumes"]
         self.parent.contributors = ["PatchICL contributors"]
-        self.parent.helpText = _("Paint a structure on a few slices; the network fills in the others.")
-        self.parent.acknowledgementText = ""
+        self.parent.helpText = _(
+            "Paint a structure on two to five slices and press Propagate: the other slices are filled in, with a map of "
+            'where the model is unsure. See the <a href="{homepage}">tutorial</a>.'
+        ).format(homepage=HOMEPAGE)
+        self.parent.acknowledgementText = _("Patch-cascaded in-context segmentation.")
+        slicer.app.connect("startupCompleted()", registerSampleData)
+
+
+def registerSampleData():
+    """Offers the embedded brain in the Sample Data module."""
+    import SampleData
+    from PatchICLSegmentLib.SampleJob import IMAGE
+    from PatchICLLib.resources import resource_path
+
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category="PatchICL",
+        sampleName="PatchICLBrain",
+        thumbnailFileName=str(Path(__file__).parent / "Resources" / "Icons" / "PatchICLSegment.png"),
+        uris=resource_path(IMAGE).as_uri(),
+        fileNames="PatchICLBrain.nii.gz",
+        nodeNames="PatchICLBrain",
+    )
 
 
 class PatchICLSegmentWidget(ScriptedLoadableModuleWidget):
-    pass
+    def setup(self):
+        ScriptedLoadableModuleWidget.setup(self)
+        from PatchICLSegmentLib.Panel import Panel
+
+        self.panel = Panel(slicer.mrmlScene)
+        self.layout.addWidget(self.panel.widget)
+
+    def enter(self):
+        self.panel.enter()
+
+    def exit(self):
+        self.panel.exit()
+
+    def cleanup(self):
+        self.panel.cleanup()
+
+    def onReload(self):
+        """Also forgets the package behind this file, which Slicer's own reload would keep."""
+        self.panel.cleanup()
+        for name in [name for name in sys.modules if name.split(".")[0] in ("PatchICLSegmentLib", "PatchICLLib")]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
+
+
+class PatchICLSegmentLogic(ScriptedLoadableModuleLogic):
+    """For scripts: `slicer.util.getModuleLogic("PatchICLSegment").propagation` is the logic that the panel uses too."""
+
+    def __init__(self):
+        ScriptedLoadableModuleLogic.__init__(self)
+        from PatchICLSegmentLib.Logic import PatchICLSegmentLogic as PropagationLogic
+
+        self.propagation = PropagationLogic(slicer.mrmlScene)
+
+
+class PatchICLSegmentTest(ScriptedLoadableModuleTest):
+    """The story of the tutorial, inside Slicer, with the real panel and the real network."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+
+    def runTest(self):
+        self.setUp()
+        self.test_story()
+
+    def test_story(self):
+        from PatchICLSegmentLib.Story import Story
+
+        slicer.util.selectModule("PatchICLSegment")
+        Story(slicer.modules.PatchICLSegmentWidget.panel, slicer.app.processEvents, self.delayDisplay).run()

@@ -38,29 +38,30 @@ def levelTable(selection) -> dict[str, list]:
     }
 
 
-def slicePicture(plane: np.ndarray, mask: np.ndarray, boxes, color, window, spacing, dashed=False) -> np.ndarray:
+def slicePicture(
+    plane: np.ndarray, mask: np.ndarray, boxes, color, window, spacing, dashed=False, size=_PICTURE_SIZE
+) -> np.ndarray:
     """One slice as RGB: gray values, the outline of a mask, and boxes on top.
 
     Args:
         plane: (rows, columns) intensities; mask: bool, same shape.
         window: intensities shown black and white; spacing: mm per row and per column.
+        size: pixels of the longer side of the picture.
     """
     low, high = window
     gray = np.clip((plane.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1)
     rows, columns = plane.shape
     longest = max(rows * spacing[0], columns * spacing[1])
-    size = [
-        max(1, round(_PICTURE_SIZE * count * step / longest)) for count, step in zip(plane.shape, spacing, strict=True)
-    ]
-    index = np.ix_(np.arange(size[0]) * rows // size[0], np.arange(size[1]) * columns // size[1])
+    height, width = (max(1, round(size * count * step / longest)) for count, step in zip(plane.shape, spacing, strict=True))
+    index = np.ix_(np.arange(height) * rows // height, np.arange(width) * columns // width)
     picture = np.repeat((gray[index] * 255).astype(np.uint8)[..., None], 3, axis=2)
     inside = mask[index]
     border = inside & ~(
         np.roll(inside, 1, 0) & np.roll(inside, -1, 0) & np.roll(inside, 1, 1) & np.roll(inside, -1, 1)
     )
     picture[border] = (90, 220, 130)
-    lines = np.zeros(size, np.uint8)
-    drawBoxes(lines, boxes, (size[0] / rows, size[1] / columns), dashed)
+    lines = np.zeros((height, width), np.uint8)
+    drawBoxes(lines, boxes, (height / rows, width / columns), dashed)
     picture[lines > 0] = [round(255 * part) for part in color]
     return picture
 

@@ -56,6 +56,7 @@ class PatchICLSegmentLogic:
     Attributes:
         stateChanged, progressChanged, paintingChanged, resultsChanged: signals without arguments.
         failed: signal with one sentence for the user.
+        sceneReplaced: the scene was closed or another one loaded; everything may be different.
         progress: the worker's latest Progress, or None.
         painting: declarations and clearings of single slices, see PaintingActions.
         views: layers and jumps in the slice views, see ResultViews.
@@ -73,7 +74,7 @@ class PatchICLSegmentLogic:
         self.undoKeeper = undoKeeper
         self.stateChanged, self.progressChanged = Signal(), Signal()
         self.paintingChanged, self.resultsChanged = Signal(), Signal()
-        self.failed = Signal()
+        self.failed, self.sceneReplaced = Signal(), Signal()
         self.progress = None
         self._state = State.IDLE
         self._session = WorkerSession(makeWorker)
@@ -367,6 +368,4 @@ class PatchICLSegmentLogic:
             self.preview = self._previewOfScene()
             self._state = State.PREVIEW if self.preview is not None else State.IDLE
         self._watch.watch(self.segmentationNode)
-        self.stateChanged.emit()
-        self.paintingChanged.emit()
-        self.resultsChanged.emit()
+        self.sceneReplaced.emit()

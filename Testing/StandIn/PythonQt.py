@@ -27,8 +27,8 @@ def install() -> types.ModuleType:
                 setattr(module, name, value)
                 if inspect.isclass(value) and issubclass(value, QtCore.QObject):
                     _exposeProperties(value)
-    QtCore.QObject.connect = _connect
-    QtCore.QObject.setProperty = _setProperty(QtCore.QObject.setProperty)
+    for name in ("QTimer", "QShortcut"):
+        setattr(module, name, type(name, (getattr(module, name),), {"connect": _connect}))
     sys.modules["qt"] = module
     return module
 
@@ -63,11 +63,10 @@ def _attribute(name: str) -> property:
     return property(read, write)
 
 
-def _setProperty(original):
-    def setProperty(self, name, value):
-        return original(self, name, value)
-
-    return setProperty
+def dress(item: QtCore.QObject) -> QtCore.QObject:
+    """Gives an object PythonQt's `connect`. PySide6 finds its own even where the class has another: hence each object."""
+    item.connect = types.MethodType(_connect, item)
+    return item
 
 
 def _connect(self, signature: str, receiver) -> None:

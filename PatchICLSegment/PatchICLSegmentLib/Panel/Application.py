@@ -1,0 +1,43 @@
+"""What the panel asks of the application around it. Tests pass an object with the same methods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import qt
+import slicer
+import slicer.util
+
+UI_FILE = Path(__file__).resolve().parents[2] / "Resources" / "UI" / "PatchICLSegment.ui"
+
+
+class SlicerApplication:
+    def loadUi(self):
+        """The panel's widget, and its children as attributes by object name."""
+        widget = slicer.util.loadUI(str(UI_FILE))
+        return widget, slicer.util.childWidgetVariables(widget)
+
+    def confirm(self, text: str) -> bool:
+        return slicer.util.confirmOkCancelDisplay(text)
+
+    def chooseFolder(self, title: str) -> str:
+        return qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)
+
+    def copyText(self, text: str) -> None:
+        slicer.app.clipboard().setText(text)
+
+    def showPlot(self, chartNode) -> None:
+        slicer.modules.plots.logic().ShowChartInLayout(chartNode)
+
+    def showVolume(self, volumeNode) -> None:
+        slicer.util.setSliceViewerLayers(background=volumeNode, fit=True, rotateToVolumePlane=True)
+
+    def shortcutParent(self, panelWidget):
+        """The widget whose focus makes shortcuts work: the main window, so that they work over the slice views."""
+        return slicer.util.mainWindow() or panelWidget
+
+    def busyCursor(self) -> None:
+        qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
+
+    def normalCursor(self) -> None:
+        qt.QApplication.restoreOverrideCursor()

@@ -1,0 +1,64 @@
+"""What has to be installed, doing it on request, and a self-check that can be copied."""
+
+from __future__ import annotations
+
+from ..Translation import _
+
+
+class InstallSection:
+    def __init__(self, ui, logic, installer, application, attempt):
+        self.ui, self.logic, self.installer, self.application = ui, logic, installer, application
+        self._attempt = attempt
+        ui.installButton.connect("clicked()", lambda: self.install(""))
+        ui.wheelsButton.connect("clicked()", self._onInstallFromFolder)
+        ui.uninstallButton.connect("clicked()", self._onUninstall)
+        ui.selfCheckButton.connect("clicked()", self.selfCheck)
+        ui.copyReportButton.connect("clicked()", self._onCopy)
+        ui.showInstallButton.connect("clicked()", self.open)
+
+    def refresh(self) -> None:
+        ready = self.installer.isReady()
+        self.ui.installHint.setText(_("Some packages are missing; painting works, propagating does not yet."))
+        for widget in (self.ui.installHint, self.ui.showInstallButton):
+            widget.setVisible(not ready)
+        self.ui.installLabel.setText(self.installer.explanation())
+        self.ui.installButton.setEnabled(not ready)
+        self.ui.wheelsButton.setEnabled(not ready)
+
+    def isReady(self) -> bool:
+        """Whether everything is there; if not, the section is opened."""
+        if self.installer.isReady():
+            return True
+        self.open()
+        return False
+
+    def open(self) -> None:
+        self.ui.installSection.setProperty("collapsed", False)
+
+    def install(self, wheelFolder: str) -> None:
+        if not self.application.confirm(self.installer.explanation()):
+            return
+        self.application.busyCursor()
+        try:
+            self._attempt(lambda: self.installer.install(wheelFolder))
+        finally:
+            self.application.normalCursor()
+        self.refresh()
+
+    def selfCheck(self) -> None:
+        self.ui.reportText.setPlainText(self.installer.report(self.logic.workerHealth()))
+
+    def _onInstallFromFolder(self) -> None:
+        folder = self.application.chooseFolder(_("Folder with the wheels (*.whl)"))
+        if folder:
+            self.install(folder)
+
+    def _onUninstall(self) -> None:
+        if self.application.confirm(_("Delete the packages that were downloaded for PatchICL? PyTorch is kept.")):
+            self._attempt(self.installer.uninstall)
+            self.refresh()
+
+    def _onCopy(self) -> None:
+        if not self.ui.reportText.plainText:
+            self.selfCheck()
+        self.application.copyText(self.ui.reportText.plainText)

@@ -1,0 +1,183 @@
+"""The panel as a whole: loads the .ui file, wires its sections to the logic, and follows the life of module and scene."""
+
+from __future__ import annotations
+
+import qt
+import vtk
+from slicer.util import VTKObservationMixin
+
+from ..Errors import HardenTransformError, SceneError
+from ..Installer import PackageInstaller
+from ..Logic import PatchICLSegmentLogic
+from ..SampleJob import trySample
+from ..SceneIO.SliceViews import sliceNodes
+from ..Translation import _
+from .Application import SlicerApplication
+from .Binding import ParameterBinding
+from .InspectSection import InspectSection
+from .InstallSection import InstallSection
+from .PropagateSection import PropagateSection
+from .UncertaintySection import UncertaintySection
+from .WorkSection import WorkSection
+
+# None of these is taken by the Segment Editor (digits, Esc, Space, Z, Y, Q, W, I) or by Slicer's menus.
+SHORTCUTS = {
+    "Ctrl+Return": "propagate",
+    "Ctrl+Shift+Return": "apply",
+    "Ctrl+Shift+N": "nextSlice",
+    "Ctrl+Shift+D": "drawAfresh",
+    "Ctrl+Shift+X": "notOnSlice",
+}
+_VIEW_DELAY_MS = 80
+
+
+class Panel(VTKObservationMixin):
+    """Args: scene: the MRML scene; application, makeLogic, installer: collaborators, Slicer's own by default.
+
+    Attributes: widget: to be put into a layout; ui: its children by name; logic.
+    """
+
+    def __init__(self, scene, application=None, makeLogic=PatchICLSegmentLogic, installer=None):
+        VTKObservationMixin.__init__(self)
+        self.application = application or SlicerApplication()
+        self.widget, self.ui = self.application.loadUi()
+        self.widget.setMRMLScene(scene)
+        ui = self.ui
+        ui.segmentEditor.setMaximumNumberOfUndoStates(10)
+        self.logic = makeLogic(scene, undoKeeper=ui.segmentEditor)
+        logic = self.logic
+        self._connectEditor()
+        self.install = InstallSection(ui, logic, installer or PackageInstaller(), self.application, self.attempt)
+        self.propagate = PropagateSection(ui, logic, self.attempt, self.install.isReady)
+        self.work = WorkSection(ui, logic, self.application, self.attempt)
+        self.uncertainty = UncertaintySection(ui, logic, self.application, self.attempt)
+        self.inspect = InspectSection(ui, logic, self.application, self.attempt)
+        self.binding = ParameterBinding(vars(ui).values(), logic, self._onParameterChanged)
+        self._viewTimer = qt.QTimer()
+        self._viewTimer.setSingleShot(True)
+        self._viewTimer.setInterval(_VIEW_DELAY_MS)
+        self._viewTimer.connect("timeout()", self._onViewsRested)
+        self._shortcuts = []
+        ui.tryItButton.connect("clicked()", self.tryIt)
+        logic.sceneReplaced.connect(self._onSceneReplaced)
+        logic.paintingChanged.connect(self._onPaintingChanged)
+        logic.stateChanged.connect(self._onStateChanged)
+        self.refresh()
+
+    # Life of the module
+
+    def enter(self) -> None:
+        """The module is shown."""
+        self._observeViews()
+        self._connectEditor()
+        self.ui.segmentEditor.installKeyboardShortcuts()
+        self.ui.segmentEditor.updateWidgetFromMRML()
+        self._installShortcuts()
+        self.refresh()
+
+    def exit(self) -> None:
+        """Another module is shown: keys and mouse belong to it."""
+        self.ui.segmentEditor.setActiveEffect(None)
+        self.ui.segmentEditor.uninstallKeyboardShortcuts()
+        self.ui.segmentEditor.removeViewObservations()
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.setParent(None)
+        self._shortcuts = []
+        self.removeObservers()
+
+    def cleanup(self) -> None:
+        """The module is closed or reloaded."""
+        self.exit()
+        self.propagate.stop()
+        self._viewTimer.stop()
+        self.logic.shutdown()
+
+    def refresh(self) -> None:
+        """Everything as the scene and the installation say."""
+        self.work.refresh()
+        self.propagate.refresh()
+        self.uncertainty.refresh()
+        self.inspect.refresh()
+        self.install.refresh()
+
+    # Actions
+
+    def attempt(self, action) -> bool:
+        """Does something; what the user has to mend is shown as one sentence. Returns whether it was done."""
+        try:
+            action()
+        except HardenTransformError as error:
+            if self.application.confirm(_("{problem} Harden it now?").format(problem=error)):
+                self.logic.volumeNode.HardenTransform()
+                return self.attempt(action)
+            self.propagate.problem(str(error))
+        except SceneError as error:
+            self.propagate.problem(str(error))
+        else:
+            return True
+        return False
+
+    def tryIt(self) -> None:
+        """Loads the sample, paints three slices of it and propagates."""
+        if self.install.isReady():
+            self.attempt(lambda: trySample(self.logic, self.application.showVolume))
+            self.work.refresh()
+
+    # Events
+
+    def _onParameterChanged(self, name: str) -> None:
+        if name == "previewOpacity" and self.logic.preview is not None:
+            self.logic.preview.setOpacity(self.logic.parameters.previewOpacity)
+        elif name.startswith("entropy"):
+            self.logic.views.updateEntropy()
+        elif name.startswith("patch"):
+            self.inspect.refresh()
+
+    def _onPaintingChanged(self) -> None:
+        self._viewTimer.start()
+
+    def _onStateChanged(self) -> None:
+        busy = self.logic.state.isBusy
+        self.ui.volumeSelector.setEnabled(not busy)
+        self.ui.segmentationSelector.setEnabled(not busy)
+        self.ui.tryItButton.setEnabled(not busy)
+
+    def _onSceneReplaced(self) -> None:
+        self._connectEditor()
+        self.binding.updateWidgets()
+        self.removeObservers()
+        self._observeViews()
+        self.refresh()
+
+    def _onViewsRested(self) -> None:
+        self.work.refreshViews()
+        self.uncertainty.refresh()
+        self.inspect.refresh()
+
+    def _connectEditor(self) -> None:
+        """The editor node comes first: setting it later would reset segmentation and volume."""
+        self.ui.segmentEditor.setMRMLSegmentEditorNode(self.logic.editorNode)
+        self.ui.segmentEditor.setMRMLScene(self.logic.scene)
+
+    def _observeViews(self) -> None:
+        for node in sliceNodes(self.logic.scene):
+            if not self.hasObserver(node, vtk.vtkCommand.ModifiedEvent, self._onViewModified):
+                self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._onViewModified)
+
+    def _onViewModified(self, _caller, _event) -> None:
+        self._viewTimer.start()
+
+    def _installShortcuts(self) -> None:
+        actions = {
+            "propagate": self.propagate.propagate,
+            "apply": self.propagate.apply,
+            "nextSlice": self.uncertainty.goToNextSlice,
+            "drawAfresh": self.work.drawAfresh,
+            "notOnSlice": self.work.declareNotOnSlice,
+        }
+        parent = self.application.shortcutParent(self.widget)
+        for keys, name in SHORTCUTS.items():
+            shortcut = qt.QShortcut(qt.QKeySequence(keys), parent)
+            shortcut.connect("activated()", actions[name])
+            self._shortcuts.append(shortcut)

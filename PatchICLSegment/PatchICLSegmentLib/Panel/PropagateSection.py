@@ -1,0 +1,86 @@
+"""Running: the button, progress by slice, stopping, and the preview that is applied or discarded."""
+
+from __future__ import annotations
+
+import qt
+
+from ..Logic import State
+from ..Translation import _
+
+_POLL_INTERVAL_MS = 50
+
+
+class PropagateSection:
+    """`problem` and `note` show one sentence to the user without a popup."""
+
+    def __init__(self, ui, logic, attempt, isReady):
+        self.ui, self.logic = ui, logic
+        self._attempt = attempt
+        self._isReady = isReady
+        self._timer = qt.QTimer()
+        self._timer.setInterval(_POLL_INTERVAL_MS)
+        self._timer.connect("timeout()", logic.poll)
+        ui.propagateButton.connect("clicked()", self.propagate)
+        ui.keepButton.connect("clicked()", lambda: logic.cancel(keepPartialResult=True))
+        ui.cancelButton.connect("clicked()", lambda: logic.cancel(keepPartialResult=False))
+        ui.applyButton.connect("clicked()", self.apply)
+        ui.discardButton.connect("clicked()", logic.discardPreview)
+        logic.stateChanged.connect(self.refresh)
+        logic.progressChanged.connect(self._showProgress)
+        logic.failed.connect(self.problem)
+
+    def propagate(self) -> None:
+        if not self.ui.propagateButton.enabled or not self._isReady():
+            return
+        self._attempt(self.logic.startPropagation)
+
+    def apply(self) -> None:
+        self._attempt(self.logic.applyPreview)
+
+    def refresh(self) -> None:
+        state = self.logic.state
+        self._timer.start() if state.isBusy else self._timer.stop()
+        ui = self.ui
+        ui.propagateButton.setEnabled(not state.isBusy)
+        ui.propagateButton.setText(_("Propagate again") if state is State.PREVIEW else _("Propagate"))
+        for button in (ui.keepButton, ui.cancelButton):
+            button.setVisible(state.isBusy)
+            button.setEnabled(state in (State.PREPARING, State.RUNNING))
+        ui.keepButton.setEnabled(state is State.RUNNING)
+        ui.progressBar.setVisible(state.isBusy)
+        for widget in (ui.previewLabel, ui.previewOpacitySlider, ui.applyButton, ui.discardButton):
+            widget.setVisible(state is State.PREVIEW)
+        ui.scopeSelector.setEnabled(not state.isBusy)
+        if state is State.PREPARING:
+            ui.progressBar.setMaximum(0)
+            self.note(_("Starting the network; the first time this takes some seconds."))
+        elif state is State.CANCELLING:
+            self.note(_("Stopping..."))
+        elif state is State.PREVIEW:
+            self.note(_("This is a preview: Apply writes it into the segment, Discard takes it away."))
+        elif state is State.IDLE:
+            self.note("")
+
+    def problem(self, text: str) -> None:
+        self.ui.statusLabel.setStyleSheet("font-weight: bold")
+        self.ui.statusLabel.setText(text)
+
+    def note(self, text: str) -> None:
+        self.ui.statusLabel.setStyleSheet("")
+        self.ui.statusLabel.setText(text)
+
+    def stop(self) -> None:
+        self._timer.stop()
+
+    def _showProgress(self) -> None:
+        progress = self.logic.progress
+        self.ui.progressBar.setMaximum(max(progress.total, 1))
+        self.ui.progressBar.setValue(progress.done)
+        if progress.remaining is None:
+            self.note(_("{done} of {total} slices").format(done=progress.done, total=progress.total))
+        else:
+            self.note(
+                _("{done} of {total} slices, about {seconds} s left").format(
+                    done=progress.done, total=progress.total, seconds=max(1, round(progress.remaining))
+                )
+            )

@@ -1,0 +1,73 @@
+"""Where the model is unsure, and where to paint next."""
+
+from __future__ import annotations
+
+import qt
+
+from ..Errors import SceneError
+from ..SceneIO.Volumes import gridOfVolume
+from ..Translation import _
+
+_LONGEST_LIST = 12
+
+
+class UncertaintySection:
+    def __init__(self, ui, logic, application, attempt):
+        self.ui, self.logic, self.application = ui, logic, application
+        self._attempt = attempt
+        self._rows = []
+        ui.nextSliceButton.connect("clicked()", self.goToNextSlice)
+        ui.plotButton.connect("clicked()", lambda: application.showPlot(logic.results.chartNode))
+        ui.reviewButton.connect("clicked()", lambda: attempt(logic.views.addReviewSegment))
+        ui.reviewTable.setColumnCount(3)
+        ui.reviewTable.setHorizontalHeaderLabels([_("Slice"), _("Position"), _("Uncertainty")])
+        ui.reviewTable.connect("cellClicked(int,int)", self._onCellClicked)
+        logic.resultsChanged.connect(self.onResults)
+
+    def onResults(self) -> None:
+        """A new result: its layer is shown and the section opened."""
+        self.logic.views.updateEntropy()
+        if self.logic.results.run is not None:
+            self.ui.uncertaintySection.setProperty("collapsed", False)
+        self.refresh()
+
+    def refresh(self) -> None:
+        hasResult = self.logic.results.run is not None
+        hasEntropy = self.logic.results.entropyNode is not None
+        for widget in (self.ui.nextSliceButton, self.ui.plotButton):
+            widget.setEnabled(hasResult)
+        for widget in (
+            self.ui.entropyCheckBox,
+            self.ui.entropyOpacitySlider,
+            self.ui.entropyThresholdSlider,
+            self.ui.reviewThresholdSlider,
+            self.ui.reviewButton,
+        ):
+            widget.setEnabled(hasEntropy)
+        try:
+            self._rows = self.logic.views.slicesToReview()[:_LONGEST_LIST]
+        except SceneError:
+            self._rows = []  # The volume of the result cannot be used any more.
+        table = self.ui.reviewTable
+        table.setRowCount(len(self._rows))
+        for number, row in enumerate(self._rows):
+            grid, axis = gridOfVolume(self.logic.results.volumeNode), self.logic.results.axis
+            letter = grid.anatomicalLetters(axis)[0 if row.offset >= 0 else 1]
+            texts = (str(row.index), f"{letter} {abs(row.offset):.1f} mm", f"{row.uncertainty:.2f}")
+            for column, text in enumerate(texts):
+                item = qt.QTableWidgetItem(text)
+                item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
+                table.setItem(number, column, item)
+
+    def goToNextSlice(self) -> None:
+        def go():
+            index = self.logic.views.nextSlice()
+            if index is None:
+                raise SceneError(_("There is no slice to suggest; propagate first."))
+            self.logic.views.jumpTo(index)
+
+        self._attempt(go)
+
+    def _onCellClicked(self, number: int, _column: int) -> None:
+        if 0 <= number < len(self._rows):
+            self.logic.views.jumpTo(self._rows[number].index)

@@ -1,0 +1,211 @@
+"""Choosing volume and segmentation, painting, and the table of painted slices."""
+
+from __future__ import annotations
+
+import numpy as np
+import qt
+
+from ..Errors import SceneError
+from ..SceneIO.SliceViews import alignViews, rotatedViews
+from ..SceneIO.Volumes import AXIS_NAMES, arrayOfVolume, gridOfVolume
+from ..Translation import _
+from .Thumbnails import SIZE, thumbnail
+
+_USE, _SLICE, _POSITION, _AREA, _PICTURE = range(5)
+_REFRESH_DELAY_MS = 250
+
+
+class WorkSection:
+    def __init__(self, ui, logic, application, attempt):
+        self.ui, self.logic, self.application = ui, logic, application
+        self._attempt = attempt
+        self._updating = False
+        self._thumbnails = {}
+        self._rows = []
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_REFRESH_DELAY_MS)
+        self._timer.connect("timeout()", self.refreshTable)
+        ui.volumeSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onVolumeSelected)
+        ui.segmentationSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onSegmentationSelected)
+        ui.segmentEditor.connect("currentSegmentIDChanged(QString)", self._onSegmentSelected)
+        ui.alignButton.connect("clicked()", self._onAlign)
+        ui.notOnSliceButton.connect("clicked()", self.declareNotOnSlice)
+        ui.drawAfreshButton.connect("clicked()", self.drawAfresh)
+        ui.removeSliceButton.connect("clicked()", self._onRemove)
+        table = ui.paintedTable
+        table.setColumnCount(5)
+        table.setHorizontalHeaderLabels([_("Use"), _("Slice"), _("Position"), _("Area"), _("Drawing")])
+        table.setIconSize(qt.QSize(SIZE, SIZE))
+        table.connect("cellClicked(int,int)", self._onCellClicked)
+        table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
+        logic.paintingChanged.connect(self.scheduleRefresh)
+        logic.stateChanged.connect(self.updateButtons)
+
+    # From the scene
+
+    def refresh(self) -> None:
+        """Shows the nodes that the logic works on."""
+        self._updating = True
+        self.ui.volumeSelector.setCurrentNode(self.logic.volumeNode)
+        self.ui.segmentationSelector.setCurrentNode(self.logic.segmentationNode)
+        self.ui.segmentEditor.setSegmentationNode(self.logic.segmentationNode)
+        self.ui.segmentEditor.setSourceVolumeNode(self.logic.volumeNode)
+        self._updating = False
+        self.ui.tryItButton.setVisible(self.logic.volumeNode is None)
+        self.refreshTable()
+        self.refreshViews()
+
+    def scheduleRefresh(self) -> None:
+        """Strokes come many a second; the table follows when the hand rests."""
+        self._timer.start()
+
+    def refreshTable(self) -> None:
+        self._timer.stop()
+        try:
+            painting = self.logic.currentPainting()
+        except SceneError:
+            painting = None  # A volume that cannot be used: Propagate says why.
+        self._rows = list(painting.slices) if painting is not None else []
+        self._updating = True
+        self.ui.paintedTable.setRowCount(len(self._rows))
+        for number, row in enumerate(self._rows):
+            self._fillRow(number, row, painting)
+        self._updating = False
+        self.ui.paintedLabel.setText(self._summary(painting))
+        self.ui.paintedTable.resizeColumnsToContents()
+        self.updateButtons()
+
+    def refreshViews(self) -> None:
+        """Warns of views in which a stroke would cross slices."""
+        rotated = []
+        if self.logic.volumeNode is not None:
+            try:
+                rotated = rotatedViews(self.logic.scene, self.logic.volumeNode)
+            except SceneError:
+                rotated = []
+        names = ", ".join(node.GetName() for node in rotated)
+        self.ui.rotatedLabel.setText(
+            _("{views}: turned against the volume; what you paint there crosses slices.").format(views=names)
+        )
+        for widget in (self.ui.rotatedLabel, self.ui.alignButton):
+            widget.setVisible(bool(rotated))
+
+    def updateButtons(self) -> None:
+        hasSegment = bool(self.logic.segmentationNode and self.logic.segmentId)
+        free = hasSegment and not self.logic.state.isBusy
+        for button in (self.ui.notOnSliceButton, self.ui.drawAfreshButton):
+            button.setEnabled(free)
+        self.ui.removeSliceButton.setEnabled(free and bool(self._rows))
+
+    # From the user
+
+    def declareNotOnSlice(self) -> None:
+        self._onCurrentSlice(self.logic.painting.setNotOnSlice)
+
+    def drawAfresh(self) -> None:
+        self._onCurrentSlice(self.logic.painting.drawAfresh)
+
+    def _onCurrentSlice(self, action) -> None:
+        def act():
+            index = self.logic.views.currentIndex()
+            if index is None:
+                raise SceneError(_("No slice view shows slices of the painted direction; align the views first."))
+            action(index)
+
+        if self._attempt(act):
+            self.refreshTable()
+
+    def _onRemove(self) -> None:
+        number = self.ui.paintedTable.currentRow()
+        if 0 <= number < len(self._rows):
+            self._attempt(lambda: self.logic.painting.remove(self._rows[number].index))
+            self.refreshTable()
+
+    def _onVolumeSelected(self, node) -> None:
+        if self._updating:
+            return
+        self.logic.select(node, self.logic.segmentationNode)
+        if node is not None:
+            self.application.showVolume(node)
+            if self.logic.segmentationNode is None:
+                self._attempt(self.logic.createSegmentation)
+        self.refresh()
+
+    def _onSegmentationSelected(self, node) -> None:
+        if not self._updating:
+            self.logic.select(self.logic.volumeNode, node)
+            self.refresh()
+
+    def _onSegmentSelected(self, _segmentId) -> None:
+        if not self._updating:
+            self.refreshTable()
+
+    def _onAlign(self) -> None:
+        alignViews(self.logic.scene, self.logic.volumeNode)
+        self.refreshViews()
+
+    def _onCellClicked(self, number: int, _column: int) -> None:
+        if 0 <= number < len(self._rows):
+            self.logic.views.jumpTo(self._rows[number].index)
+
+    def _onItemChanged(self, item) -> None:
+        if self._updating or item.column() != _USE:
+            return
+        row = self._rows[item.row()]
+        self._attempt(lambda: self.logic.painting.setContext(row.index, item.checkState() == qt.Qt.Checked))
+        self.refreshTable()
+
+    # Rows
+
+    def _fillRow(self, number: int, row, painting) -> None:
+        grid = gridOfVolume(self.logic.volumeNode)
+        use = qt.QTableWidgetItem()
+        use.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable | qt.Qt.ItemIsUserCheckable)
+        use.setCheckState(qt.Qt.Checked if row.isContext else qt.Qt.Unchecked)
+        use.setToolTip(_("Ticked: the slice serves as context. It is kept as you drew it either way."))
+        offset = grid.sliceOffset(painting.axis, row.index)
+        letter = grid.anatomicalLetters(painting.axis)[0 if offset >= 0 else 1]
+        area = row.area * np.prod([step for axis, step in enumerate(grid.spacing) if axis != painting.axis])
+        texts = {
+            _SLICE: str(row.index),
+            _POSITION: f"{letter} {abs(offset):.1f} mm",
+            _AREA: _("not here") if row.declaredEmpty else _("{area:.0f} mm²").format(area=area),
+        }
+        table = self.ui.paintedTable
+        table.setItem(number, _USE, use)
+        for column, text in texts.items():
+            table.setItem(number, column, _readOnly(text))
+        picture = _readOnly("")
+        picture.setIcon(qt.QIcon(self._thumbnail(painting, row, grid)))
+        table.setItem(number, _PICTURE, picture)
+        table.setRowHeight(number, SIZE + 4)
+
+    def _thumbnail(self, painting, row, grid):
+        plane = painting.box.plane(painting.axis, row.index)
+        key = (self.logic.volumeNode.GetID(), painting.axis, row.index, hash(plane.tobytes()))
+        if key not in self._thumbnails:
+            if len(self._thumbnails) > 200:
+                self._thumbnails.clear()
+            display = self.logic.volumeNode.GetScalarVolumeDisplayNode()
+            window = display.GetWindowLevelMin(), display.GetWindowLevelMax()
+            volume = arrayOfVolume(self.logic.volumeNode)
+            self._thumbnails[key] = thumbnail(volume, painting, row.index, grid.spacing, window)
+        return self._thumbnails[key]
+
+    def _summary(self, painting) -> str:
+        if painting is None:
+            return _("Select a volume, then add a segment and paint it on two to five slices.")
+        if not painting.slices:
+            return _("{name}: paint it on two to five slices, in any direction of the volume.").format(
+                name=painting.name
+            )
+        return _("{name}: {count} painted slices along {axis}").format(
+            name=painting.name, count=len(painting.slices), axis=AXIS_NAMES[painting.axis]
+        )
+
+
+def _readOnly(text: str):
+    item = qt.QTableWidgetItem(text)
+    item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
+    return item

@@ -1,0 +1,364 @@
+"""Stand-ins for the ctk and qMRML widgets that the panel uses, as plain Qt widgets with the same methods and signals."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+from . import PythonQt
+
+qt = PythonQt.install()
+
+import slicer  # noqa: E402
+from PySide6.QtCore import Property, Signal  # noqa: E402
+from PySide6.QtUiTools import QUiLoader  # noqa: E402
+
+UI_FILE = Path(__file__).resolve().parents[2] / "PatchICLSegment" / "Resources" / "UI" / "PatchICLSegment.ui"
+
+
+class CollapsibleButton(qt.QWidget):
+    """ctkCollapsibleButton: a header; its children are hidden while collapsed."""
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._collapsed = False
+        self._text = ""
+        self.header = qt.QToolButton(self)
+        self.header.setToolButtonStyle(qt.Qt.ToolButtonTextBesideIcon)
+        self.header.setSizePolicy(qt.QSizePolicy.Expanding, qt.QSizePolicy.Fixed)
+        self.header.setStyleSheet(
+            "QToolButton { border: none; background: #dfe3e8; font-weight: bold; padding: 4px; border-radius: 3px; }"
+        )
+        self.header.clicked.connect(lambda: self._setCollapsed(not self._collapsed))
+        self._setCollapsed(False)
+
+    def _setText(self, text):
+        self._text = text
+        self.header.setText(text)
+
+    def _setCollapsed(self, collapsed):
+        self._collapsed = bool(collapsed)
+        self.header.setArrowType(qt.Qt.RightArrow if collapsed else qt.Qt.DownArrow)
+        for child in self.children():
+            if isinstance(child, qt.QWidget) and child is not self.header:
+                # Hidden on purpose (setVisible) or by collapsing are two things: the contents sit in one frame.
+                child.setMaximumHeight(0 if collapsed else 16777215)
+        self.setMaximumHeight(self.header.sizeHint().height() if collapsed else 16777215)
+        self.updateGeometry()
+
+    def resizeEvent(self, event):
+        self.header.setGeometry(0, 0, self.width, self.header.sizeHint().height())
+        super().resizeEvent(event)
+
+    def showEvent(self, event):
+        layout = self.layout()
+        if layout is not None:
+            layout.setContentsMargins(4, self.header.sizeHint().height() + 4, 4, 4)
+        self._setCollapsed(self._collapsed)
+        super().showEvent(event)
+
+    text = Property(str, lambda self: self._text, _setText)
+    collapsed = Property(bool, lambda self: self._collapsed, _setCollapsed)
+
+
+class SliderWidget(qt.QWidget):
+    """ctkSliderWidget: a slider and a spin box with the same real number."""
+
+    valueChanged = Signal(float)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self.slider, self.box = qt.QSlider(qt.Qt.Horizontal), qt.QDoubleSpinBox()
+        layout = qt.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.slider)
+        layout.addWidget(self.box)
+        self.slider.setMaximum(1000)
+        self.slider.valueChanged.connect(self._onSlider)
+        self.box.valueChanged.connect(self._onBox)
+
+    def setValue(self, value):
+        self.box.setValue(value)
+
+    def _onSlider(self, position):
+        low, high = self.box.minimum, self.box.maximum
+        self.box.setValue(low + (high - low) * position / 1000)
+
+    def _onBox(self, value):
+        low, high = self.box.minimum, self.box.maximum
+        self.slider.blockSignals(True)
+        self.slider.setValue(round(1000 * (value - low) / max(high - low, 1e-9)))
+        self.slider.blockSignals(False)
+        self.valueChanged.emit(value)
+
+    value = Property(float, lambda self: self.box.value, setValue)
+    minimum = Property(float, lambda self: self.box.minimum, lambda self, value: self.box.setMinimum(value))
+    maximum = Property(float, lambda self: self.box.maximum, lambda self, value: self.box.setMaximum(value))
+    decimals = Property(int, lambda self: self.box.decimals, lambda self, value: self.box.setDecimals(value))
+    singleStep = Property(float, lambda self: self.box.singleStep, lambda self, value: self.box.setSingleStep(value))
+
+
+class MrmlWidget(qt.QWidget):
+    """qMRMLWidget: tells its children about the scene, as the connections in the .ui file do."""
+
+    def setMRMLScene(self, scene):
+        for child in self.findChildren(qt.QWidget):
+            if child is not self and hasattr(child, "setMRMLScene"):
+                child.setMRMLScene(scene)
+
+
+class NodeComboBox(qt.QComboBox):
+    """qMRMLNodeComboBox: the nodes of some classes, following the scene."""
+
+    currentNodeChanged = Signal(object)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._scene, self._nodeTypes, self._filling = None, [], False
+        self.currentIndexChanged.connect(self._onIndex)
+
+    def setMRMLScene(self, scene):
+        self._scene = scene
+        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent):
+            scene.AddObserver(event, lambda *_: self._fill())
+        self._fill()
+
+    def currentNode(self):
+        identifier = self.itemData(self.currentIndex)
+        return self._scene.GetNodeByID(identifier) if identifier else None
+
+    def setCurrentNode(self, node):
+        self._fill()
+        self.setCurrentIndex(max(self.findData(node.GetID() if node is not None else ""), 0))
+
+    def _fill(self):
+        before = self.itemData(self.currentIndex) or ""
+        self._filling = True
+        self.clear()
+        self.addItem("None", "")
+        for className in self._nodeTypes:
+            for number in range(self._scene.GetNumberOfNodesByClass(className)):
+                node = self._scene.GetNthNodeByClass(number, className)
+                if node.GetClassName() == className and not node.GetHideFromEditors():
+                    self.addItem(node.GetName(), node.GetID())
+        self.setCurrentIndex(max(self.findData(before), 0))
+        self._filling = False
+        if (self.itemData(self.currentIndex) or "") != before:
+            self._onIndex(self.currentIndex)
+
+    def _onIndex(self, _index):
+        if not self._filling:
+            self.currentNodeChanged.emit(self.currentNode())
+
+    nodeTypes = Property("QStringList", lambda self: self._nodeTypes, lambda self, names: setattr(self, "_nodeTypes", names))
+    showChildNodeTypes = Property(bool, lambda self: False, lambda self, value: None)
+    addEnabled = Property(bool, lambda self: False, lambda self, value: None)
+    removeEnabled = Property(bool, lambda self: False, lambda self, value: None)
+    renameEnabled = Property(bool, lambda self: False, lambda self, value: None)
+    noneEnabled = Property(bool, lambda self: True, lambda self, value: None)
+
+
+class SegmentEditorWidget(qt.QFrame):
+    """qMRMLSegmentEditorWidget: the table of segments, a palette and undo; painting itself is done by `Brush`."""
+
+    currentSegmentIDChanged = Signal(str)
+    EFFECTS = ("Paint", "Draw", "Erase", "Level tracing", "Scissors", "Islands")
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self.editorNode = self.segmentationNode = self.volumeNode = self.history = None
+        self.activeEffectName, self.shortcutsInstalled = "", False
+        self.setFrameShape(qt.QFrame.StyledPanel)
+        layout = qt.QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        top = qt.QHBoxLayout()
+        self.addButton, self.undoButton, self.redoButton = (qt.QPushButton(text) for text in ("Add", "Undo", "Redo"))
+        for button in (self.addButton, self.undoButton, self.redoButton):
+            top.addWidget(button)
+        layout.addLayout(top)
+        self.table = qt.QTableWidget(0, 2)
+        self.table.setHorizontalHeaderLabels(["", "Segment"])
+        self.table.horizontalHeader().setStretchLastSection(True)
+        self.table.verticalHeader().setVisible(False)
+        self.table.setMaximumHeight(78)
+        self.table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
+        self.table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
+        layout.addWidget(self.table)
+        palette = qt.QGridLayout()
+        self.effectButtons = {}
+        for number, name in enumerate(self.EFFECTS):
+            button = qt.QToolButton()
+            button.setText(name)
+            button.setCheckable(True)
+            button.setSizePolicy(qt.QSizePolicy.Expanding, qt.QSizePolicy.Fixed)
+            button.clicked.connect(lambda _checked, name=name: self.setActiveEffectByName(name))
+            palette.addWidget(button, number // 3, number % 3)
+            self.effectButtons[name] = button
+        layout.addLayout(palette)
+        self.addButton.clicked.connect(self._onAdd)
+        self.undoButton.clicked.connect(self.undo)
+        self.redoButton.clicked.connect(self.redo)
+        self.table.cellClicked.connect(lambda row, _column: self.setCurrentSegmentID(self._identifiers()[row]))
+
+    def setMRMLScene(self, scene):
+        self.scene = scene
+
+    def setMRMLSegmentEditorNode(self, node):
+        self.editorNode = node
+
+    def setMaximumNumberOfUndoStates(self, count):
+        self.undoStates = count
+
+    def setSegmentationNode(self, node):
+        if node is not self.segmentationNode:
+            self.segmentationNode = node
+            self.history = None
+            if node is not None:
+                self.history = slicer.vtkSegmentationHistory()
+                self.history.SetMaximumNumberOfStates(self.undoStates)
+                self.history.SetSegmentation(node.GetSegmentation())
+        self.editorNode.SetAndObserveSegmentationNode(node)
+        self.updateWidgetFromMRML()
+
+    def setSourceVolumeNode(self, node):
+        self.volumeNode = node
+        self.editorNode.SetAndObserveSourceVolumeNode(node)
+
+    def currentSegmentID(self):
+        return self.editorNode.GetSelectedSegmentID() or ""
+
+    def setCurrentSegmentID(self, identifier):
+        self.editorNode.SetSelectedSegmentID(identifier)
+        self.updateWidgetFromMRML()
+        self.currentSegmentIDChanged.emit(identifier)
+
+    def saveStateForUndo(self):
+        self.history.SaveState()
+
+    def undo(self):
+        self.history.RestorePreviousState()
+
+    def redo(self):
+        self.history.RestoreNextState()
+
+    def setActiveEffectByName(self, name):
+        self.activeEffectName = name
+        for other, button in self.effectButtons.items():
+            button.setChecked(other == name)
+
+    def setActiveEffect(self, effect):
+        assert effect is None
+        self.setActiveEffectByName("")
+
+    def installKeyboardShortcuts(self, _parent=None):
+        self.shortcutsInstalled = True
+
+    def uninstallKeyboardShortcuts(self):
+        self.shortcutsInstalled = False
+
+    def removeViewObservations(self):
+        pass
+
+    def updateWidgetFromMRML(self):
+        identifiers = self._identifiers()
+        self.table.setRowCount(len(identifiers))
+        for row, identifier in enumerate(identifiers):
+            segment = self.segmentationNode.GetSegmentation().GetSegment(identifier)
+            color = qt.QTableWidgetItem()
+            color.setBackground(qt.QColor.fromRgbF(*segment.GetColor()))
+            self.table.setItem(row, 0, color)
+            self.table.setItem(row, 1, qt.QTableWidgetItem(segment.GetName()))
+            self.table.setRowHeight(row, 22)
+            if identifier == self.currentSegmentID():
+                self.table.selectRow(row)
+        self.table.setColumnWidth(0, 28)
+
+    def _identifiers(self):
+        return list(self.segmentationNode.GetSegmentation().GetSegmentIDs()) if self.segmentationNode else []
+
+    def _onAdd(self):
+        self.setCurrentSegmentID(self.segmentationNode.GetSegmentation().AddEmptySegment())
+
+
+CLASSES = {
+    "ctkCollapsibleButton": CollapsibleButton,
+    "ctkSliderWidget": SliderWidget,
+    "qMRMLWidget": MrmlWidget,
+    "qMRMLNodeComboBox": NodeComboBox,
+    "qMRMLSegmentEditorWidget": SegmentEditorWidget,
+}
+
+
+class Loader(QUiLoader):
+    """Makes the stand-ins for custom classes; keeps every named widget."""
+
+    def __init__(self):
+        super().__init__()
+        self.named = {}
+        # Its connections hand on the scene, which has no Qt type here; MrmlWidget does that.
+        self.quiet = qt.QLoggingCategory.setFilterRules("qt.core.qobject.connect=false")
+
+    def createWidget(self, className, parent=None, name=""):
+        if className in CLASSES:
+            widget = CLASSES[className](parent)
+            widget.setObjectName(name)
+        else:
+            widget = super().createWidget(className, parent, name)
+        self.named[name] = PythonQt.dress(widget)
+        return widget
+
+
+def loadUi():
+    """The panel's widget and a namespace of its children, from the same .ui file that Slicer loads."""
+    loader = Loader()
+    widget = loader.load(str(UI_FILE))
+    if widget is None:
+        raise RuntimeError(loader.errorString())
+    return widget, types.SimpleNamespace(**loader.named)
+
+
+class Application:
+    """Stands for `PatchICLSegmentLib.Panel.Application.SlicerApplication`; keeps what it was asked.
+
+    Attributes: answer: to questions; folder: the one that is "chosen".
+    """
+
+    def __init__(self, views=()):
+        self.views = list(views)
+        self.questions, self.plots, self.copied = [], [], []
+        self.answer, self.folder = True, ""
+
+    def loadUi(self):
+        return loadUi()
+
+    def confirm(self, text):
+        self.questions.append(text)
+        return self.answer
+
+    def chooseFolder(self, _title):
+        return self.folder
+
+    def copyText(self, text):
+        self.copied.append(text)
+
+    def showPlot(self, chartNode):
+        self.plots.append(chartNode)
+
+    def showVolume(self, volumeNode):
+        for view in self.views:
+            view.layers.SetBackgroundVolumeID(volumeNode.GetID())
+            view.node.RotateToVolumePlane(volumeNode)
+            view.fit()
+
+    def shortcutParent(self, panelWidget):
+        return panelWidget
+
+    def busyCursor(self):
+        pass
+
+    def normalCursor(self):
+        pass
+
+
+sys.modules.setdefault("ctk", types.ModuleType("ctk"))
