@@ -11,6 +11,7 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from PatchICLLib import errors
 from PatchICLLib.errors import InputError, PatchICLError, WorkerError
 from PatchICLLib.propagation.progress import Progress
-from PatchICLLib.propagation.result import SliceSelections
+from PatchICLLib.propagation.result import LevelSelection, PatchBox, SliceSelections
 
 Message = dict[str, Any]
 
@@ -106,14 +107,42 @@ def decode_progress(message: Message) -> Progress:
     return Progress(**{**message, "slice_labels": None if labels is None else _decode_slice(labels)})
 
 
-def encode_selections(selections: Sequence[SliceSelections]) -> str:
-    """All ``selections``, compressed: they are the one long thing that is no array, up to some 20 MB as JSON."""
-    return _pack(json.dumps([selection.to_json() for selection in selections]).encode("ascii"))
+def encode_selections(selections: Sequence[SliceSelections]) -> Message:
+    """All ``selections`` exactly. Their patches, up to some hundred thousand, go into one compressed table."""
+    levels = [level for selection in selections for level in selection.levels]
+    rows = [
+        (patch.slice_index, *patch.corner, *patch.size, patch.score)
+        for level in levels
+        for patch in (*level.patches, *level.context_patches)
+    ]
+    columns = np.array(rows, np.float64).reshape(-1, 6).T
+    return {
+        "slices": [[int(s.slice_index), int(s.label), len(s.levels)] for s in selections],
+        "levels": [
+            [
+                int(level.resolution),
+                len(level.patches),
+                len(level.context_patches),
+                float(level.coverage),
+                float(level.mean_entropy),
+            ]
+            for level in levels
+        ],
+        "patches": _pack(columns.tobytes()),
+    }
 
 
-def decode_selections(data: str) -> tuple[SliceSelections, ...]:
+def decode_selections(message: Message) -> tuple[SliceSelections, ...]:
     """The inverse of ``encode_selections``."""
-    return tuple(SliceSelections.from_json(selection) for selection in json.loads(_unpack(data)))
+    slice_index, row, column, rows, columns, score = np.frombuffer(_unpack(message["patches"])).reshape(6, -1).tolist()
+    patches = map(
+        PatchBox, map(int, slice_index), zip(row, column, strict=True), zip(rows, columns, strict=True), score
+    )
+    levels = (
+        LevelSelection(resolution, tuple(islice(patches, target)), tuple(islice(patches, context)), coverage, entropy)
+        for resolution, target, context, coverage, entropy in message["levels"]
+    )
+    return tuple(SliceSelections(index, label, tuple(islice(levels, n))) for index, label, n in message["slices"])
 
 
 def _pack(data: bytes) -> str:
