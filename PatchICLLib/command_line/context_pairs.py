@@ -1,4 +1,4 @@
-"""Reads the examples of `patchicl segment` and brings them to the size of the image to segment."""
+"""Reads the examples of `patchicl segment` and brings them to one size."""
 
 from __future__ import annotations
 
@@ -38,53 +38,47 @@ def split_pair(text: str) -> ContextPair:
     raise InputError(f"--context must be IMAGE:MASK, the names of two existing files, but it is {text}.")
 
 
-def read_context(pairs: Sequence[ContextPair], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Read all examples, resampled to `shape`.
+def read_context(pairs: Sequence[ContextPair]) -> tuple[np.ndarray, np.ndarray]:
+    """Read all examples; if their sizes differ, each is fitted into the same square, its proportions kept.
 
     Args:
         pairs: the files; a volume counts with its slices along k on which something is labelled.
-        shape: (H, W) of the image to segment.
 
     Returns:
         Images (k, H, W) float32 and label maps (k, H, W).
 
     Raises:
-        InputError: a file is missing or unreadable, sizes differ, or nothing is labelled.
+        InputError: a file is missing or unreadable, sizes of an image and its mask differ, or nothing is labelled.
     """
-    images, masks = [], []
+    images: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
     for pair in pairs:
         image = read_slices(pair.image)
         mask = read_label_map(pair.mask, like=image)
-        if image.array.ndim == 2:
-            planes = [(image.array, mask.array)]
-        else:
-            planes = [(image.array[k], mask.array[k]) for k in np.flatnonzero(mask.array.any(axis=(1, 2)))]
-        if not any(labels.any() for _, labels in planes):
+        if not mask.array.any():
             raise InputError(f"The context mask {pair.mask} is empty, but it must show what to segment.")
-        for plane, labels in planes:
-            images.append(_resized(plane.astype(np.float32), shape, sitk.sitkLinear))
-            masks.append(_resized(labels, shape, sitk.sitkNearestNeighbor))
+        if image.array.ndim == 2:
+            images.append(image.array.astype(np.float32))
+            masks.append(mask.array)
+        else:
+            labelled = np.flatnonzero(mask.array.any(axis=(1, 2)))
+            images += [image.array[k].astype(np.float32) for k in labelled]
+            masks += [mask.array[k] for k in labelled]
+    if len({image.shape for image in images}) > 1:
+        side = max(max(image.shape) for image in images)
+        images = [_fitted(image, side, sitk.sitkLinear) for image in images]
+        masks = [_fitted(mask, side, sitk.sitkNearestNeighbor) for mask in masks]
     return np.stack(images), np.stack(masks)
 
 
-def _resized(plane: np.ndarray, shape: tuple[int, int], interpolator: int) -> np.ndarray:
-    """The plane with the same field of view on `shape` pixels; smoothed first where it gets smaller."""
-    if plane.shape == shape:
-        return plane
+def _fitted(plane: np.ndarray, side: int, interpolator: int) -> np.ndarray:
+    """The plane enlarged to fill a square of `side` pixels, centred; beyond it, its lowest value."""
+    lowest = float(plane.min()) if interpolator == sitk.sitkLinear else 0.0
+    step = max(plane.shape) / side  # old pixels per new one, at most 1
+    start = [(count - 1) / 2 - (side - 1) / 2 * step for count in plane.shape[::-1]]
     image = sitk.GetImageFromArray(plane)
-    factors = [old / new for old, new in zip(plane.shape[::-1], shape[::-1], strict=True)]
-    if interpolator == sitk.sitkLinear:
-        sigmas = [max(0.01, 0.35 * factor) if factor > 1 else 0.01 for factor in factors]
-        image = sitk.SmoothingRecursiveGaussian(image, sigmas)
     resampled = sitk.Resample(
-        image,
-        shape[::-1],
-        sitk.Transform(),
-        interpolator,
-        [(factor - 1) / 2 for factor in factors],
-        factors,
-        image.GetDirection(),
-        0.0,
-        image.GetPixelID(),
-    )
+        image, (side, side), sitk.Transform(2, sitk.sitkIdentity), interpolator, start, (step, step),
+        image.GetDirection(), lowest, image.GetPixelID(),
+    )  # fmt: skip
     return sitk.GetArrayFromImage(resampled)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -18,6 +17,7 @@ from PatchICLLib.command_line.options import write_json
 from PatchICLLib.images import StagedFiles
 from PatchICLLib.resources import resource_path
 from PatchICLLib.version import __version__
+from PatchICLLib.weights import sha256_of
 
 _PACKAGES = ("torch", "numpy", "scipy", "SimpleITK", "safetensors", "typer", "rich", "matplotlib")
 
@@ -46,7 +46,7 @@ def bundled_weights(folder: Path | None = None) -> list[dict[str, Any]]:
     for card_path in sorted((folder or resource_path("Weights")).glob("*.json")):
         card = json.loads(card_path.read_text(encoding="utf-8"))
         weights = card_path.with_suffix(".safetensors")
-        digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.exists() else None
+        digest = sha256_of(weights) if weights.exists() else None
         found.append(
             {
                 "name": card_path.stem,

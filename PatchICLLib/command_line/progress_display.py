@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ProgressDisplay:
-    """Shows how many slices are done and the time left; shows nothing when quiet.
+    """Shows how many slices are done and the time left, if stderr is a terminal; shows nothing when quiet.
 
     Args:
         quiet: show nothing.
@@ -21,14 +21,15 @@ class ProgressDisplay:
     """
 
     def __init__(self, quiet: bool, unit: str = "slices") -> None:
+        console = Console(stderr=True)
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=36),
             TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
             TextColumn("[cyan]{task.fields[left]}"),
-            console=Console(stderr=True),
-            disable=quiet,
+            console=console,
+            disable=quiet or not console.is_terminal,
             transient=True,
         )
         self._task = self._bar.add_task("Starting", total=1, unit=unit, left="")

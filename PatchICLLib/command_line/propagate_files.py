@@ -23,8 +23,6 @@ from PatchICLLib.images import (
 from PatchICLLib.images.writing import stage_image
 from PatchICLLib.propagation import CancelToken, PropagationResult, Propagator
 
-_AXIS_NAMES = "kji"
-
 
 @dataclass(frozen=True)
 class PropagationFiles:
@@ -90,7 +88,7 @@ def propagate_files(
         propagator = Propagator.from_pretrained(**model)
         token.raise_if_cancelled()
         result = propagator.propagate(
-            image.array, painted.array, image.spacing, progress=display, cancel=token, outputs=wanted, **options
+            image.array, painted.array, image.spacing_kji, progress=display, cancel=token, outputs=wanted, **options
         )
         token.raise_if_cancelled()
     _write(files, result, painted)
@@ -119,10 +117,9 @@ def _write(files: PropagationFiles, result: PropagationResult, grid: Volume) -> 
 def _summarise(files: PropagationFiles, result: PropagationResult, seconds: float) -> None:
     report = result.report
     console = Console(highlight=False)
-    axis = _AXIS_NAMES[report["axis"]]
     console.print(f"[green]Wrote[/] {files.output}  ({time_text(seconds)}, {report['device']})", soft_wrap=True)
     for label, slices in report["painted_slices"].items():
         painted = ", ".join(str(index) for index in slices)
-        console.print(f"  label {label}: painted on slices {painted} along {axis}", soft_wrap=True)
+        console.print(f"  label {label}: painted on slices {painted} along {report['axis']}", soft_wrap=True)
     if report.get("suggested_next_slice") is not None:
         console.print(f"  to improve it most, paint slice {report['suggested_next_slice']} next")

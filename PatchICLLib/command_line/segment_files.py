@@ -68,7 +68,7 @@ def segment_files(
         if path is not None:
             check_image_output(path, target.array.ndim, real_numbers=True)
     slices = target.array if target.array.ndim == 3 else target.array[None]
-    images, masks = read_context(pairs, (slices.shape[1], slices.shape[2]))
+    images, masks = read_context(pairs)
     with ProgressDisplay(quiet) as display:
         segmenter = InContextSegmenter.from_pretrained(**model)
         result = segment_slices(segmenter, slices, images, masks, chosen_labels(masks, labels), display)

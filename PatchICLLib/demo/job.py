@@ -37,13 +37,13 @@ def run_demo(
         propagator: the engine.
         progress, cancel: as in `Propagator.propagate`.
     """
+    spacing = sample.image.spacing_kji
     painted, painted_slices = paint_span(sample.reference, AXIS, SLICES_PER_STRUCTURE)
     started = time.perf_counter()
     propagation = propagator.propagate(
-        sample.image.array, painted, sample.image.spacing, progress=progress, cancel=cancel, axis=AXIS
+        sample.image.array, painted, spacing, progress=progress, cancel=cancel, axis=AXIS
     )
     seconds = time.perf_counter() - started
-    spacing = (sample.image.spacing[0], sample.image.spacing[1], sample.image.spacing[2])
     found = {
         OURS: propagation.labels,
         NEAREST: nearest_slice(painted, AXIS, spacing=spacing),

@@ -33,3 +33,9 @@ class Volume:
     @property
     def grid(self) -> Grid:
         return Grid(tuple(self.array.shape), self.spacing, self.origin, self.direction)
+
+    @property
+    def spacing_kji(self) -> tuple[float, float, float]:
+        """Millimetres per voxel of a 3D image, in the array's order."""
+        k, j, i = self.spacing
+        return k, j, i

@@ -77,7 +77,7 @@ class SimpleEngine:
             entropy=(labels > 0).astype(np.float32) * 0.5 if "entropy" in wanted else None,
             selections=(patches,) if "selections" in wanted else None,
             report={
-                "axis": 0,
+                "axis": "k",
                 "device": "cpu",
                 "painted_slices": {"1": [1, 4], "3": [2]},
                 "suggested_next_slice": 3,

@@ -1,0 +1,53 @@
+"""`patchicl info`: what it says is so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from PatchICLLib.command_line.app import main
+from PatchICLLib.command_line.info_report import bundled_weights, total_memory
+from PatchICLLib.version import __version__
+
+
+def test_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json", str(tmp_path / "info.json")]) == 0
+    facts = json.loads((tmp_path / "info.json").read_text())
+    assert facts["patchicl"] == __version__
+    assert facts["python"] == platform.python_version()
+    assert facts["packages"]["torch"] == torch.__version__
+    assert facts["devices"][-1]["name"] == "cpu"
+    assert any(device["name"].startswith("cuda") for device in facts["devices"]) == torch.cuda.is_available()
+    printed = capsys.readouterr().out
+    assert __version__ in printed and torch.__version__ in printed
+    for weights in facts["weights"]:
+        assert weights["name"] in printed
+
+
+def test_weights_that_are_not_what_their_card_says(tmp_path: Path) -> None:
+    content = b"numbers"
+    digest = hashlib.sha256(content).hexdigest()
+    for name in ("good", "damaged", "missing"):
+        card = {"preset": "sparse", "sha256": digest, "figures": {"dice": 0.8}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(card))
+    (tmp_path / "good.safetensors").write_bytes(content)
+    (tmp_path / "damaged.safetensors").write_bytes(content[:-1])
+    found = {one["name"]: one for one in bundled_weights(tmp_path)}
+    assert {name: one["intact"] for name, one in found.items()} == {"good": True, "damaged": False, "missing": False}
+    assert found["good"]["sha256"] == digest
+    assert found["good"]["bytes"] == 7
+    assert found["good"]["figures"] == {"dice": 0.8}
+
+
+def test_memory_is_that_of_a_computer() -> None:
+    assert 2**28 < total_memory() < 2**46
+
+
+def test_json_needs_a_folder(tmp_path: Path, refused: Callable[..., str]) -> None:
+    assert "does not exist" in refused("info", "--json", tmp_path / "nowhere" / "info.json")
