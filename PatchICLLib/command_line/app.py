@@ -12,9 +12,11 @@ from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.benchmark import benchmark
 from PatchICLLib.command_line.demo import demo
 from PatchICLLib.command_line.evaluate import evaluate
 from PatchICLLib.command_line.info import info
+from PatchICLLib.command_line.overfit import overfit
 from PatchICLLib.command_line.propagate import propagate
 from PatchICLLib.command_line.segment import segment
 from PatchICLLib.errors import Cancelled, InputError, WorkerError
@@ -41,6 +43,8 @@ app.command(no_args_is_help=True)(segment)
 app.command()(demo)
 app.command()(info)
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(benchmark, name="benchmark")
+app.command()(overfit)
 
 
 def _print_version(asked: bool) -> None:

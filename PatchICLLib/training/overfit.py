@@ -31,7 +31,7 @@ class OverfitOptions:
     """
 
     tasks: int = 3
-    shape: TaskShape = TaskShape(context=2, targets=2, size=64)
+    shape: TaskShape = TaskShape(context=2, targets=1, size=64)
     goal: float = 0.95
     steps: int = 600
     learning_rate: float = 5e-4
@@ -41,7 +41,11 @@ class OverfitOptions:
 
 @dataclass(frozen=True)
 class OverfitReport:
-    """Attributes: dice per target image, (tasks, targets), at the last measurement; steps; seconds; curve of mean Dice."""
+    """Attributes:
+    dice: of each task's target images, at the last measurement.
+    steps, seconds: until then.
+    curve: step and mean Dice of every measurement.
+    """
 
     dice: tuple[tuple[float, ...], ...]
     steps: int
@@ -81,7 +85,7 @@ def overfit(
     began = time.monotonic()
     batches = [task.to(device) for task in synthetic_tasks(o.tasks, o.shape, o.seed)]
     torch.manual_seed(o.seed)
-    model = build(configuration).to(device).train()
+    model: Any = build(configuration).to(device).train()
     noise = torch.Generator(device).manual_seed(o.seed)
     optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=o.learning_rate)
     rise = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (step + 1) / 20))
@@ -132,7 +136,7 @@ def synthetic_tasks(count: int, shape: TaskShape, seed: int) -> list[TaskBatch]:
 
 
 @torch.no_grad()
-def _measure(model: torch.nn.Module, batch: TaskBatch) -> tuple[float, ...]:
+def _measure(model: Any, batch: TaskBatch) -> tuple[float, ...]:
     model.eval()
     context = model.encode_context(batch.context_images, batch.context_masks, batch.context_positions)
     logits = model(batch.target_images, context, None, batch.target_positions).logits

@@ -51,7 +51,12 @@ class FrozenFeatures(nn.Module):
         return self._encode(images, torch.stack((images, masks), dim=2))
 
     def _encode(self, images: Tensor, support: Tensor) -> FeatureMaps:
-        return tuple(target[:, 0] for target, _ in self.encoder.encode(images[:, None], support))
+        # one by one: the maps of a single image of 1024 x 1024 already take 1 GB on the way
+        each = [
+            [target[:, 0] for target, _ in self.encoder.encode(image[:, None], pair)]
+            for image, pair in zip(images.split(1), support.split(1), strict=True)
+        ]
+        return tuple(torch.cat(maps) for maps in zip(*each, strict=True))
 
 
 def crop_features(maps: FeatureMaps, indices: Tensor, grid: PatchGrid) -> Tensor:

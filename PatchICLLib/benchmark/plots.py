@@ -1,0 +1,131 @@
+"""Figures of what the models cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PatchICLLib.benchmark.compute import PUBLISHED
+
+_COLOURS = {"universeg": "#c44e52", "paper": "#dd8452", "sparse": "#1f6f8b"}
+_NAMES = {
+    "universeg": "UniverSeg",
+    "paper": "PatchICL as published (preset paper)",
+    "sparse": "PatchICL (preset sparse)",
+}
+Records = list[dict[str, Any]]
+
+
+def plot_compute(records: Records, path: Path, context: int = 3) -> None:
+    """GFLOPs per slice against resolution, both logarithmic, with the paper's two points.
+
+    Args:
+        records: of ``measure_compute``.
+        path: of the picture; its ending says the format.
+        context: number of context images that is shown; the nearest measured one if it was not measured.
+    """
+    shown = _nearest([record["context"] for record in records], context)
+    figure, axes = _figure()
+    for name in _models(records):
+        chosen = [record for record in records if record["model"] == name and record["context"] == shown]
+        for mode, style in (("first", "-"), ("further", "--")):
+            points = sorted((r["resolution"], r["gflops"]) for r in chosen if r["mode"] == mode)
+            if mode == "further" and points == sorted(
+                (r["resolution"], r["gflops"]) for r in chosen if r["mode"] == "first"
+            ):
+                continue  # nothing of the context can be kept: one line
+            label = _NAMES[name] + (", each further slice" if mode == "further" else "")
+            axes.plot(*zip(*points, strict=True), style, marker="o", color=_COLOURS[name], label=label)
+    if shown == 3:
+        for name, gflops in PUBLISHED.items():
+            star = "reported in the paper" if name == "paper" else None
+            axes.plot(512, gflops, "*", markersize=15, color="none", markeredgecolor="black", label=star, zorder=5)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    sides = sorted({record["resolution"] for record in records})
+    axes.set_xticks(sides, [f"{side}²" for side in sides])
+    axes.set_xlabel("pixels of a slice")
+    axes.set_ylabel("GFLOPs per target slice")
+    axes.set_title(f"Cost of one slice with {shown} context image{'s' if shown > 1 else ''}")
+    _save(figure, axes, path)
+
+
+def plot_volumes(records: Records, path: Path) -> None:
+    """Seconds per volume against its number of voxels, both logarithmic.
+
+    Args:
+        records: of ``measure_volumes``.
+        path: of the picture.
+    """
+    figure, axes = _figure()
+    labels = {
+        "volume": "whole volume",
+        "volume_first_slice": "until the first slice",
+        "volume_corrected": "again after one correction",
+    }
+    styles = {"volume": "-", "volume_first_slice": ":", "volume_corrected": "--"}
+    chosen = [record for record in records if record["mode"] in labels]
+    for name in _models(chosen):
+        for mode, label in labels.items():
+            mine = [record for record in chosen if record["model"] == name and record["mode"] == mode]
+            points = sorted((r["resolution"] ** 2 * r["slices"] / 1e6, r["seconds"]) for r in mine)
+            if points:
+                guess = ", extrapolated from a sample of slices" if any(r["extrapolated"] for r in mine) else ""
+                text = f"{_NAMES[name]}, {label}{guess}"
+                axes.plot(*zip(*points, strict=True), styles[mode], marker="o", color=_COLOURS[name], label=text)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("million voxels")
+    axes.set_ylabel("seconds")
+    axes.set_title(f"From painted slices to a segmented volume, {chosen[0]['device']}, {chosen[0]['threads']} threads")
+    _save(figure, axes, path)
+
+
+def plot_slices(records: Records, path: Path, context: int = 3) -> None:
+    """Seconds per slice against resolution, both logarithmic; arguments as for ``plot_compute``."""
+    slices = [record for record in records if record["mode"] in ("first", "further")]
+    shown = _nearest([record["context"] for record in slices], context)
+    figure, axes = _figure()
+    for name in _models(slices):
+        for mode, style in (("first", "-"), ("further", "--")):
+            mine = [r for r in slices if (r["model"], r["context"], r["mode"]) == (name, shown, mode)]
+            points = sorted((r["resolution"], r["seconds"]) for r in mine)
+            label = f"{_NAMES[name]}, {mode} slice"
+            axes.plot(*zip(*points, strict=True), style, marker="o", color=_COLOURS[name], label=label)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    sides = sorted({record["resolution"] for record in slices})
+    axes.set_xticks(sides, [f"{side}²" for side in sides])
+    axes.set_xlabel("pixels of a slice")
+    axes.set_ylabel("seconds per target slice")
+    axes.set_title(f"Time of one slice with {shown} context images, {slices[0]['device']}")
+    _save(figure, axes, path)
+
+
+def _nearest(values: list[int], wanted: int) -> int:
+    return min(values, key=lambda value: (abs(value - wanted), value))
+
+
+def _models(records: Records) -> list[str]:
+    """In the order of _NAMES."""
+    measured = {record["model"] for record in records}
+    return [name for name in _NAMES if name in measured]
+
+
+def _figure() -> tuple[Any, Any]:
+    # without pyplot: no window system is needed, and no state is left behind
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.6), dpi=150)
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def _save(figure: Any, axes: Any, path: Path) -> None:
+    axes.grid(True, which="both", alpha=0.25)
+    axes.legend(fontsize=8)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path)

@@ -1,0 +1,79 @@
+"""`patchicl benchmark`: what the models cost, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+benchmark = typer.Typer(
+    help="Measure what a slice and a volume cost, beside UniverSeg and the published PatchICL.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ModelsOption = Annotated[str, typer.Option(metavar="LIST", help="Of universeg, paper, sparse.")]
+ContextOption = Annotated[str, typer.Option(metavar="LIST", help="Numbers of context images.")]
+WeightsOption = Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write all records as JSON.")]
+PlotOption = Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Also draw a figure.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
+
+
+@benchmark.command()
+def compute(
+    models: ModelsOption = "universeg,paper,sparse",
+    resolutions: Annotated[str, typer.Option(metavar="LIST", help="Sides of the images in pixels.")] = (
+        "128,256,512,1024"
+    ),
+    context: ContextOption = "1,3,5",
+    weights: WeightsOption = None,
+    json_file: JsonOption = None,
+    plot: PlotOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Count floating point operations per target slice (in 10^9, by torch's own counter, attention included).
+
+    Two figures for each case: a first slice with its context, and one more slice with the context at hand. UniverSeg
+    mixes context and target in every layer, so that both are the same. The published PatchICL code computes the context
+    anew for each slice; `paper` keeps what does not depend on the target.
+    """
+    from PatchICLLib.command_line.benchmark_run import run_compute
+
+    run_compute(models, resolutions, context, weights, json_file, plot, quiet)
+
+
+@benchmark.command()
+def speed(
+    models: ModelsOption = "universeg,paper,sparse",
+    resolutions: Annotated[
+        str, typer.Option(metavar="LIST", help="Sides of the images in pixels, or none to leave single slices out.")
+    ] = "128,256,512",
+    context: ContextOption = "3",
+    volumes: Annotated[
+        str, typer.Option(metavar="LIST", help="Volumes as 256x256x100 (columns x rows x slices), or none.")
+    ] = "256x256x100,512x512x300",
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each case, after one to warm up.")] = 3,
+    sample: Annotated[
+        int, typer.Option(min=1, help="Slices of a volume that UniverSeg really segments; the rest is extrapolated.")
+    ] = 2,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads on the CPU; default: torch's.")] = None,
+    weights: WeightsOption = None,
+    json_file: JsonOption = None,
+    plot: PlotOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure seconds and peak memory side by side, in turns, each model in a process of its own.
+
+    Single slices: a first one with its context and a further one, by untrained models that do their full work. Volumes:
+    from three painted slices to the result by the product's engine, until its first slice, and again after one
+    correction; UniverSeg segments a sample of the slices at their own size.
+
+    --plot draws the volumes, or the slices if there are no volumes.
+    """
+    from PatchICLLib.command_line.benchmark_run import SpeedPlan, run_speed
+
+    plan = SpeedPlan(models, resolutions, context, volumes, rounds, sample, device, threads, weights)
+    run_speed(plan, json_file, plot, quiet)

@@ -1,0 +1,204 @@
+"""Runs `patchicl benchmark` and prints its tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from PatchICLLib.benchmark.compute import PUBLISHED, measure_compute
+from PatchICLLib.benchmark.plots import plot_compute, plot_slices, plot_volumes
+from PatchICLLib.benchmark.slices import measure_slices
+from PatchICLLib.benchmark.volumes import measure_volumes
+from PatchICLLib.command_line.options import check_distinct, numbers_from_text, write_json
+from PatchICLLib.command_line.progress_display import ProgressDisplay
+from PatchICLLib.device import resolve_device
+from PatchICLLib.errors import InputError
+from PatchICLLib.images import check_output_file
+
+Records = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class SpeedPlan:
+    """The options of `patchicl benchmark speed`, as they were typed."""
+
+    models: str
+    resolutions: str
+    context: str
+    volumes: str
+    rounds: int
+    sample: int
+    device: str
+    threads: int | None
+    weights: str | None
+
+
+def run_compute(
+    models: str,
+    resolutions: str,
+    context: str,
+    weights: str | None,
+    json_file: Path | None,
+    plot: Path | None,
+    quiet: bool,
+) -> None:
+    """`patchicl benchmark compute`."""
+    _check_outputs(json_file, plot)
+    names, sides, counts = _names(models), _positive(resolutions, "--resolutions"), _positive(context, "--context")
+    with ProgressDisplay(quiet, "cases") as display:
+        records = measure_compute(
+            names, sides, counts, weights, progress=lambda done, total: display.show("Counting", done, total)
+        )
+    for count in counts:
+        chosen = [record for record in records if record["context"] == count]
+        title = f"GFLOPs per target slice, {count} context image{'s' if count > 1 else ''}"
+        _print(_grid(title, chosen, "gflops", lambda value: f"{value:,.2f}"))
+    if 3 in counts and 512 in sides:
+        reported = ", ".join(f"{name} {gflops:.0f}" for name, gflops in PUBLISHED.items() if name in names)
+        if reported:
+            _print(f"Reported in the paper at 512 with 3 context images: {reported}.")
+    _finish(records, json_file)
+    if plot is not None:
+        plot_compute(records, plot)
+
+
+def run_speed(plan: SpeedPlan, json_file: Path | None, plot: Path | None, quiet: bool) -> None:
+    """`patchicl benchmark speed`."""
+    _check_outputs(json_file, plot)
+    names, counts = _names(plan.models), _positive(plan.context, "--context")
+    sides = [] if plan.resolutions == "none" else _positive(plan.resolutions, "--resolutions")
+    shapes = [] if plan.volumes == "none" else [_shape(text) for text in plan.volumes.split(",")]
+    if not sides and not shapes:
+        raise InputError("Neither --resolutions nor --volumes name anything to measure; give one of them.")
+    common: dict[str, Any] = {
+        "device": str(resolve_device(plan.device)),
+        "rounds": plan.rounds,
+        "threads": plan.threads,
+        "weights": plan.weights,
+    }
+    records: Records = []
+    with ProgressDisplay(quiet, "cases") as display:
+        if sides:
+            records += measure_slices(
+                names, sides, counts, progress=lambda done, total: display.show("Slices", done, total), **common
+            )
+        if shapes:
+            records += measure_volumes(
+                shapes,
+                sample=plan.sample,
+                progress=lambda done, total: display.show("Volumes", done, total),
+                **common,
+            )
+    slices = [record for record in records if record["mode"] in ("first", "further")]
+    for count in counts if slices else []:
+        chosen = [record for record in slices if record["context"] == count]
+        title = f"Seconds per target slice, {count} context images, {common['device']}"
+        _print(_grid(title, chosen, "seconds", lambda value: f"{value:,.3f}"))
+        _print(_memory(chosen))
+    if shapes:
+        _print(_volume_table([record for record in records if "slices" in record]))
+    _finish(records, json_file)
+    if plot is not None:
+        (plot_volumes if shapes else plot_slices)(records, plot)
+
+
+# ---- tables ------------------------------------------------------------------------------------------------------
+
+
+def _grid(title: str, records: Records, key: str, text: Any) -> Table:
+    """Models and modes by resolution, with the ratio to UniverSeg's first slice where that was measured."""
+    table = Table(title=title)
+    sides = sorted({record["resolution"] for record in records})
+    table.add_column("model")
+    table.add_column("slice")
+    for side in sides:
+        table.add_column(f"{side} x {side}", justify="right")
+    values = {(r["model"], r["mode"], r["resolution"]): r[key] for r in records}
+    for name in dict.fromkeys(record["model"] for record in records):
+        for mode in ("first", "further"):
+            cells = []
+            for side in sides:
+                value, rival = values[name, mode, side], values.get(("universeg", mode, side))
+                share = f"  (1/{rival / value:.3g})" if rival and name != "universeg" else ""
+                cells.append(text(value) + share)
+            table.add_row(name, mode, *cells)
+    return table
+
+
+def _memory(records: Records) -> Table:
+    table = Table(title="Peak memory of the process in MiB")
+    sides = sorted({record["resolution"] for record in records})
+    table.add_column("model")
+    for side in sides:
+        table.add_column(f"{side} x {side}", justify="right")
+    peaks = {(r["model"], r["resolution"]): r["peak_mib"] for r in records}
+    for name in dict.fromkeys(record["model"] for record in records):
+        table.add_row(name, *(_mib(peaks[name, side]) for side in sides))
+    return table
+
+
+def _volume_table(records: Records) -> Table:
+    table = Table(title=f"Volumes with {records[0]['context']} painted slices, {records[0]['device']}")
+    for heading in ("volume", "model", "what"):
+        table.add_column(heading)
+    for heading in ("seconds", "peak MiB"):
+        table.add_column(heading, justify="right")
+    for record in records:
+        size = f"{record['resolution']} x {record['resolution']} x {record['slices']}"
+        what = record["mode"].removeprefix("volume").strip("_").replace("_", " ") or "whole volume"
+        guess = " (extrapolated)" if record["extrapolated"] else ""
+        table.add_row(size, record["model"], what + guess, f"{record['seconds']:,.2f}", _mib(record["peak_mib"]))
+    return table
+
+
+def _mib(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:,.0f}"
+
+
+def _print(what: Table | str) -> None:
+    Console().print(what)
+
+
+# ---- options -----------------------------------------------------------------------------------------------------
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _positive(text: str, option: str) -> list[int]:
+    numbers = numbers_from_text(text, option)
+    if 0 in numbers:
+        raise InputError(f"{option} must be 1 or larger, but one is 0.")
+    return sorted(set(numbers))
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    """Slices, rows, columns of "512x512x300"."""
+    match = re.fullmatch(r"\s*(\d+)x(\d+)x(\d+)\s*", text)
+    columns, rows, slices = (int(number) for number in match.groups()) if match else (0, 1, 0)
+    if columns != rows or columns % 8 or columns < 32 or slices < 8:
+        raise InputError(
+            "A volume must be COLUMNSxROWSxSLICES such as 512x512x300, square, with sides that are multiples of 8 and "
+            f"at least 8 slices, but it is {text}."
+        )
+    return slices, rows, columns
+
+
+def _check_outputs(json_file: Path | None, plot: Path | None) -> None:
+    check_distinct({"--json": json_file, "--plot": plot}, {})
+    if json_file is not None:
+        check_output_file(json_file, (".json",))
+    if plot is not None:
+        check_output_file(plot, (".png", ".svg", ".pdf"))
+
+
+def _finish(records: Sequence[dict[str, Any]], json_file: Path | None) -> None:
+    if json_file is not None:
+        write_json(list(records), json_file)
