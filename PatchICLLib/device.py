@@ -20,7 +20,7 @@ def resolve_device(name: str = "auto") -> torch.device:
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (number and not (kind == "cuda" and number.isdigit())):
+    if name not in ("cpu", "cuda", "mps") and not (kind == "cuda" and number.isascii() and number.isdigit()):
         raise InputError(f"The device must be auto, cpu, cuda, cuda:N or mps, but it is {name!r}.")
     if (kind == "cuda" and not cuda) or (kind == "mps" and not mps):
         raise InputError(f"This machine (or this build of torch) has no {kind} device; use the device auto or cpu.")

@@ -69,13 +69,15 @@ class InContextSegmenter:
             masks: (k, H, W), inside where not 0.
 
         Raises:
-            InputError: shapes that differ, or masks that are all empty.
+            InputError: shapes that differ, numbers that are not finite, or masks that are all empty.
         """
-        images, masks = np.asarray(images), np.asarray(masks) != 0
-        if images.ndim != 3 or images.shape != masks.shape or not len(images):
+        images, masks = np.asarray(images, np.float32), np.asarray(masks) != 0
+        if images.ndim != 3 or images.shape != masks.shape or not images.size:
             raise InputError(
                 f"Context images and masks must be (k, H, W) with k at least 1, not {images.shape}, {masks.shape}."
             )
+        if not np.isfinite(images).all():
+            raise InputError("The context images must hold finite numbers only; replace NaN and infinity.")
         if not masks.any():
             raise InputError("The context masks are empty, but at least one must show what to segment.")
         region = self._region(images.shape[1:])
@@ -92,10 +94,10 @@ class InContextSegmenter:
         Raises:
             InputError: no context, or not a 2D image of finite numbers.
         """
-        image = np.asarray(image)
+        image = np.asarray(image, np.float32)
         if self._context is None:
             raise InputError("There is no context yet: call set_context first.")
-        if image.ndim != 2 or not np.isfinite(image).all():
+        if image.ndim != 2 or not image.size or not np.isfinite(image).all():
             raise InputError(f"The target must be a 2D image of finite numbers, but its shape is {image.shape}.")
         region = self._region(image.shape)
         with torch.inference_mode():
@@ -113,6 +115,6 @@ class InContextSegmenter:
 
     def _seen(self, image: np.ndarray, region: Region) -> torch.Tensor:
         """(1, S, S), standardised by itself; what lies beyond the image is as dark as its darkest part."""
-        low = np.percentile(image, 0.3)
-        seen = region.sample(image[None].astype(np.float32) - np.float32(low), self.size)
+        low = np.float32(np.percentile(image, 0.3))
+        seen = region.sample(image[None] - low, self.size)
         return Normalisation.fit(seen).standard(seen)

@@ -87,7 +87,11 @@ def read_card(path: Path) -> dict[str, Any]:
         raise WeightsError(f"The model card {card_path} is missing; it belongs beside {path.name}.") from error
     except (OSError, ValueError) as error:
         raise WeightsError(f"The model card {card_path} cannot be read ({error}); get both files again.") from error
-    if not isinstance(card, dict) or not {"preset", "configuration", "sha256"} <= card.keys():
+    if (
+        not isinstance(card, dict)
+        or not {"preset", "configuration", "sha256"} <= card.keys()
+        or not isinstance(card["configuration"], dict)
+    ):
         raise WeightsError(f"The model card {card_path} lacks preset, configuration or sha256; get both files again.")
     return card
 
@@ -113,7 +117,13 @@ def load_weights(weights: str | Path | None = None, preset_name: str | None = No
             f"The weights file {path} is damaged: its sha256 starts with {digest[:12]}, its model card says "
             f"{card['sha256'][:12]}; get the file again."
         )
-    model = build(configuration_from(card["preset"], card["configuration"]))
+    configuration = configuration_from(card["preset"], card["configuration"])
+    try:
+        model = build(configuration)
+    except ValueError as error:
+        raise WeightsError(
+            f"The model card's configuration does not fit the preset {card['preset']}: {error}; get both files again."
+        ) from error
     try:
         model.load_state_dict(safetensors.torch.load_file(path))
     except (SafetensorError, RuntimeError) as error:
