@@ -1,0 +1,55 @@
+"""What makes the sparse cascade cheap: operations follow the number of patches, not of pixels."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from PatchICLLib.benchmark.flops import count_flops
+from PatchICLLib.cascade.sparse import SparseCascade
+
+
+@pytest.fixture(scope="module")
+def model() -> SparseCascade:
+    torch.manual_seed(0)
+    return SparseCascade().eval()
+
+
+@pytest.fixture(scope="module")
+def gflops(model, discs) -> dict[int, tuple[float, float]]:
+    """By size: with 3 context images, a first slice, and a further slice; the full budget is spent."""
+    c = model.configuration
+    counted = {}
+    for size in (128, 512):
+        (images, masks), target = discs(1, 3, size), discs(1, 1, size, 1)[0]
+        made = []
+        ahead = count_flops(lambda images=images, masks=masks: made.append(model.encode_context(images, masks)))
+        further = count_flops(lambda target=target: made.append(model(target, made[0])))
+        for number, level in enumerate(made[1].levels):
+            assert level.selection.count == min(c.budget(c.target_patches, number), level.grid.count)
+        assert made[1].levels[-1].resolution == size
+        counted[size] = ((ahead + further) / 1e9, further / 1e9)
+    return counted
+
+
+def test_a_slice_at_512_costs_less_than_12_gflops_and_a_further_one_less_than_6(gflops):
+    first, further = gflops[512]
+    assert first < 12
+    assert further < 6
+
+
+def test_sixteen_times_the_pixels_cost_less_than_three_times_as_much(gflops):
+    assert gflops[512][0] / gflops[128][0] < 3
+    assert gflops[512][1] / gflops[128][1] < 3
+
+
+def test_a_computed_slice_costs_what_was_counted(model, discs, gflops):
+    """The same by torch's own counter around a real computation."""
+    images, masks = discs(1, 3, 128)
+    with torch.inference_mode(), sdpa_kernel(SDPBackend.MATH):  # fused attention is invisible to the counter
+        context = model.encode_context(images, masks)
+        with FlopCounterMode(display=False) as counter:
+            model(discs(1, 1, 128, 1)[0], context)
+    assert counter.get_total_flops() / 1e9 == pytest.approx(gflops[128][1], rel=1e-9)

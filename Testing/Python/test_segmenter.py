@@ -1,0 +1,132 @@
+"""In-context segmentation of 2D images: shapes, errors, and a context that is encoded once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from PatchICLLib import InContextSegmenter
+from PatchICLLib.errors import InputError
+
+
+def disc(shape: tuple[int, int], row: float, column: float, radius: float, seed: int = 0):
+    """A noisy image of a bright disc (units of the shorter side) and its mask."""
+    rows, columns = np.indices(shape)
+    side = min(shape)
+    mask = np.hypot(rows - row * shape[0], columns - column * shape[1]) < radius * side
+    noise = np.random.default_rng(seed).normal(0, 8, shape)
+    return (50 + 120 * mask + noise).astype(np.float32), mask
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> InContextSegmenter:
+    return InContextSegmenter.from_pretrained(device="cpu")
+
+
+def set_discs(segmenter: InContextSegmenter, shape: tuple[int, int]) -> None:
+    images, masks = zip(*(disc(shape, 0.5, 0.45 + 0.05 * i, 0.2 + 0.03 * i, i) for i in range(3)), strict=True)
+    segmenter.set_context(np.stack(images), np.stack(masks))
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (97, 131), (300, 41), (33, 200), (7, 5)])
+def test_every_shape_comes_back_as_it_was(segmenter, shape):
+    set_discs(segmenter, (96, 80))
+    found = segmenter.segment(disc(shape, 0.5, 0.5, 0.25)[0])
+    assert found.mask.shape == found.probability.shape == found.entropy.shape == shape
+    assert (found.mask.dtype, found.probability.dtype, found.entropy.dtype) == (bool, np.float32, np.float32)
+    np.testing.assert_array_equal(found.mask, found.probability > 0.5)
+    p = np.clip(found.probability.astype(np.float64), 1e-12, 1 - 1e-12)
+    np.testing.assert_allclose(found.entropy, -p * np.log2(p) - (1 - p) * np.log2(1 - p), atol=2e-3)
+    assert [level.resolution for level in found.levels][0] == 32
+
+
+@pytest.mark.parametrize("shape", [(120, 120), (90, 141)])
+def test_finds_the_disc_that_the_context_shows(segmenter, shape):
+    set_discs(segmenter, shape)
+    image, mask = disc(shape, 0.45, 0.55, 0.22, 9)
+    assert dice(segmenter.segment(image).mask, mask) > 0.8
+
+
+def test_context_is_encoded_once(segmenter, monkeypatch):
+    set_discs(segmenter, (64, 64))
+    first = segmenter.segment(disc((64, 64), 0.5, 0.5, 0.2)[0])
+
+    def again(*_):
+        raise AssertionError("the context was encoded again")
+
+    monkeypatch.setattr(segmenter.pretrained.model, "encode_context", again)
+    second = segmenter.segment(disc((64, 64), 0.5, 0.5, 0.2)[0])
+    np.testing.assert_array_equal(first.probability, second.probability)
+
+
+def test_a_new_context_replaces_the_old(segmenter):
+    image, mask = disc((96, 96), 0.5, 0.5, 0.25)
+    set_discs(segmenter, (96, 96))
+    bright = segmenter.segment(image).mask
+    images, masks = zip(*(disc((96, 96), 0.5, 0.5, 0.2 + 0.03 * i, i) for i in range(3)), strict=True)
+    segmenter.set_context(np.stack(images), ~np.stack(masks))
+    dark = segmenter.segment(image).mask
+    assert (bright & dark).mean() < 0.1
+    assert dice(dark, ~mask) > 0.8
+
+
+def test_brightness_and_contrast_do_not_matter(segmenter):
+    set_discs(segmenter, (64, 64))
+    image = disc((64, 64), 0.5, 0.5, 0.2)[0]
+    plain, scaled = segmenter.segment(image).probability, segmenter.segment(image * 7 - 1000).probability
+    np.testing.assert_allclose(plain, scaled, atol=0.02)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float64, bool])
+def test_types_of_images(segmenter, kind):
+    set_discs(segmenter, (48, 48))
+    image, mask = disc((48, 48), 0.5, 0.5, 0.25)
+    found = segmenter.segment(mask if kind is bool else image.astype(kind))
+    assert found.mask.any()
+
+
+def test_a_constant_image_gives_finite_numbers(segmenter):
+    set_discs(segmenter, (48, 48))
+    assert np.isfinite(segmenter.segment(np.full((48, 48), 7.0)).probability).all()
+
+
+def test_without_context_it_says_what_to_do(segmenter):
+    with pytest.raises(InputError, match="call set_context first"):
+        InContextSegmenter(segmenter.pretrained, torch.device("cpu")).segment(np.zeros((8, 8)))
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((3, 8, 8)), np.zeros(8), np.full((8, 8), np.nan), np.full((8, 8), np.inf), np.zeros((0, 4))]
+)
+def test_targets_that_are_no_images_are_refused(segmenter, image):
+    set_discs(segmenter, (48, 48))
+    with pytest.raises(InputError, match="must be a 2D image of finite numbers"):
+        segmenter.segment(image)
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "sentence"),
+    [
+        (np.zeros((2, 8, 8)), np.ones((2, 8, 9)), r"not \(2, 8, 8\), \(2, 8, 9\)"),
+        (np.zeros((8, 8)), np.ones((8, 8)), "must be .k, H, W."),
+        (np.zeros((0, 8, 8)), np.ones((0, 8, 8)), "k at least 1"),
+        (np.zeros((2, 0, 8)), np.ones((2, 0, 8)), "must be .k, H, W."),
+        (np.zeros((2, 8, 8)), np.zeros((2, 8, 8)), "masks are empty"),
+        (np.full((1, 8, 8), np.nan), np.ones((1, 8, 8)), "finite"),
+    ],
+)
+def test_contexts_that_show_nothing_are_refused(segmenter, images, masks, sentence):
+    with pytest.raises(InputError, match=sentence):
+        segmenter.set_context(images, masks)
+
+
+def test_unknown_weights_and_devices_are_refused():
+    with pytest.raises(InputError, match="no weights"):
+        InContextSegmenter.from_pretrained("nobody-1")
+    with pytest.raises(InputError, match="device must be"):
+        InContextSegmenter.from_pretrained(device="abacus")

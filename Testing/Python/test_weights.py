@@ -1,0 +1,160 @@
+"""Weights on disk: what is saved comes back; whatever is wrong with the files is told in one sentence."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from PatchICLLib.cascade.configuration import SparseConfiguration
+from PatchICLLib.cascade.paper import PaperCascade, PaperConfiguration
+from PatchICLLib.cascade.sparse import SparseCascade
+from PatchICLLib.errors import InputError, WeightsError
+from PatchICLLib.universeg import UniverSegConfiguration
+from PatchICLLib.weights import BUNDLED, find_weights, load_weights, read_card, save_weights, sha256_of
+
+SMALL = SparseConfiguration(
+    coarsest=16, patch_size=8, patch_stride=8, channels=(4, 4, 8), features=16, heads=2, layers=1, key_features=4
+)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    torch.manual_seed(1)
+    path = tmp_path / "made here" / "mine.safetensors"
+    save_weights(SparseCascade(SMALL), path, "sparse", {"recipe": {"steps": 7}})
+    return path
+
+
+def edit_card(path: Path, **changes: object) -> None:
+    card = json.loads(path.with_suffix(".json").read_text())
+    card.update(changes)
+    path.with_suffix(".json").write_text(json.dumps({k: v for k, v in card.items() if v is not None}))
+
+
+def test_round_trip(saved):
+    torch.manual_seed(1)
+    original = SparseCascade(SMALL)
+    pretrained = load_weights(saved)
+    assert not pretrained.model.training
+    assert pretrained.model.configuration == SMALL
+    assert pretrained.card["recipe"] == {"steps": 7}
+    assert pretrained.card["parameters"] == sum(p.numel() for p in original.parameters())
+    assert pretrained.provenance() == {"name": "mine", "preset": "sparse", "sha256": sha256_of(saved)}
+    for name, value in original.state_dict().items():
+        assert torch.equal(value, pretrained.model.state_dict()[name])
+    assert sorted(p.name for p in saved.parent.iterdir()) == ["mine.json", "mine.safetensors"]
+
+
+def test_round_trip_of_a_nested_configuration(tmp_path):
+    configuration = PaperConfiguration(
+        resolutions=(16,),
+        target_patches=(4, 5),
+        context_patches=(3, 6),
+        features=32,
+        encoder=UniverSegConfiguration(encoder_channels=(4, 4, 4, 4)),
+    )
+    save_weights(PaperCascade(configuration), tmp_path / "p.safetensors", "paper", {})
+    assert load_weights(tmp_path / "p.safetensors", "paper").model.configuration == configuration
+
+
+def test_saving_again_replaces_both_files(saved):
+    first = sha256_of(saved)
+    save_weights(SparseCascade(replace(SMALL, layers=2)), saved, "sparse", {})
+    assert sha256_of(saved) != first
+    assert load_weights(saved).model.configuration.layers == 2
+
+
+def test_bundled_weights_are_intact_and_found_by_name_preset_and_default():
+    for name, bundled in BUNDLED.items():
+        assert find_weights(bundled) == find_weights(None, name)
+        assert load_weights(bundled).sha256 == read_card(find_weights(bundled))["sha256"]
+    assert find_weights() == find_weights("sparse-1")
+    assert load_weights().preset == "sparse"
+
+
+def test_damaged_weights_are_refused(saved):
+    content = bytearray(saved.read_bytes())
+    content[-1] ^= 1
+    saved.write_bytes(content)
+    with pytest.raises(WeightsError, match="is damaged: its sha256 starts with .* get the file again"):
+        load_weights(saved)
+
+
+def test_truncated_weights_are_refused(saved):
+    saved.write_bytes(saved.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="is damaged"):
+        load_weights(saved)
+
+
+def test_a_pickle_is_never_opened(saved, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "sprung",))
+
+    saved.write_bytes(pickle.dumps(Trap()))
+    edit_card(saved, sha256=sha256_of(saved))
+    with pytest.raises(WeightsError, match="does not fit the preset sparse"):
+        load_weights(saved)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_weights_of_another_configuration_are_refused(saved):
+    card = read_card(saved)
+    edit_card(saved, configuration={**card["configuration"], "features": 32})
+    with pytest.raises(WeightsError, match="does not fit the preset sparse"):
+        load_weights(saved)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"configuration": {"unheard_of": 1}}, "configuration does not fit the preset sparse"),
+        ({"configuration": [1, 2]}, "lacks preset, configuration or sha256"),
+        ({"configuration": {"patch_size": 10}}, "configuration does not fit the preset sparse"),
+        ({"preset": "dense"}, "must be one of sparse, paper, universeg, but it is dense"),
+        ({"sha256": None}, "lacks preset, configuration or sha256"),
+    ],
+)
+def test_a_wrong_card_is_refused(saved, changes, sentence):
+    edit_card(saved, **changes)
+    with pytest.raises(InputError, match=sentence):
+        load_weights(saved)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"), [("{", "cannot be read"), ("[]", "lacks preset"), ("\ufeff\x00", "cannot be read")]
+)
+def test_an_unreadable_card_is_refused(saved, content, sentence):
+    saved.with_suffix(".json").write_text(content, encoding="utf-8")
+    with pytest.raises(WeightsError, match=sentence):
+        load_weights(saved)
+
+
+def test_a_missing_card_is_told(saved):
+    saved.with_suffix(".json").unlink()
+    with pytest.raises(WeightsError, match="mine.json is missing; it belongs beside mine.safetensors"):
+        load_weights(saved)
+
+
+def test_another_preset_than_asked_for_is_refused(saved):
+    with pytest.raises(WeightsError, match="are of the preset sparse, not paper"):
+        load_weights(saved, "paper")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("nobody-1",), "no weights nobody-1: give a .safetensors file or one of sparse-1"),
+        (("nowhere/mine.safetensors",), "no weights file nowhere/mine.safetensors"),
+        ((None, "universeg"), "No weights ship for the preset universeg"),
+        ((None, "dense"), "preset must be one of"),
+    ],
+)
+def test_unknown_weights_are_refused(arguments, sentence):
+    with pytest.raises(InputError, match=sentence):
+        find_weights(*arguments)
