@@ -27,18 +27,17 @@ class Canvas:
 
     def __init__(self, volume: SlicedVolume, painted_slices: dict[int, tuple[int, ...]]) -> None:
         self.volume = volume
-        order = [volume.axis if a == 0 else a - 1 if a <= volume.axis else a for a in range(3)]
-        shape = [0, 0, 0]
-        for place, axis in enumerate(order):
-            shape[axis] = volume.painted.shape[place]
-        self._labels = np.zeros(shape, volume.painted.dtype)
-        self._probability = np.zeros(shape, np.float32)
-        self.labels = np.moveaxis(self._labels, volume.axis, 0)
-        self.probability = np.moveaxis(self._probability, volume.axis, 0)
-        for index in np.flatnonzero((volume.painted != 0).any((1, 2))):
-            plane = volume.painted[index]
-            self.labels[index] = plane
-            self.probability[index] = plane != 0
+        stored = volume.orientation.shape
+        self._labels = np.zeros(stored, volume.painted.dtype)
+        self._probability = np.zeros(stored, np.float32)
+        self.labels = volume.orientation.view(self._labels)
+        self.probability = volume.orientation.view(self._probability)
+        self._predicted: dict[int, list[tuple[slice, slice]]] = {}
+        rows, columns = volume.painted_box[1:]
+        for index in volume.painted_planes:
+            plane = volume.painted[index, rows, columns]
+            self.labels[index, rows, columns] = plane
+            self.probability[index, rows, columns] = plane != 0
 
     def add(self, label: int, filled: FilledSlice) -> dict[str, float]:
         """Fuse a slice of a label.
@@ -50,18 +49,30 @@ class Canvas:
         probability = expit(filled.logits.astype(np.float32))
         labels, best = self.labels[filled.index][filled.window], self.probability[filled.index][filled.window]
         free = self.volume.painted[filled.index][filled.window] == 0
-        better = free & (probability > best)
+        # the lower label where two are equally likely, so that their order does not matter
+        inside = filled.logits > 0
+        better = free & ((probability > best) | ((probability == best) & inside & (label < labels)))
         best[better] = probability[better]
         # exactly at 0.5 nothing is labelled, as with logits
-        labels[better] = np.where(filled.logits[better] > 0, label, 0).astype(labels.dtype)
+        labels[better] = np.where(inside[better], labels.dtype.type(label), labels.dtype.type(0))
+        self._predicted.setdefault(filled.index, []).append(filled.window)
         entropy = float(entropy_bits(probability).sum())
         expected = float(probability.sum())
         return {
             "uncertainty": entropy / (expected + entropy) if entropy > 0 else 0.0,
             "entropy": entropy,
-            "voxels": int((filled.logits > 0).sum()),
+            "voxels": int(inside.sum()),
         }
 
+    def entropy(self) -> np.ndarray:
+        """Entropy of the probability in bits, in the stored order of axes."""
+        stored = np.zeros(self._probability.shape, np.float32)
+        entropy = self.volume.orientation.view(stored)
+        for index, windows in self._predicted.items():
+            for window in windows:
+                entropy[index][window] = entropy_bits(self.probability[index][window])
+        return stored
+
     def finish(self) -> tuple[np.ndarray, np.ndarray]:
-        """Labels and probability in the volume's own order of axes."""
+        """Labels and probability in the stored order of axes."""
         return self._labels, self._probability

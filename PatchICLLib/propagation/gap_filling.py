@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.gaps import Gap
 from PatchICLLib.propagation.painted_context import PaintedContext
 from PatchICLLib.propagation.painted_stack import VOTE_SIZE, vote_on_slices
@@ -21,6 +21,7 @@ from PatchICLLib.propagation.sliced_volume import SlicedVolume
 _PIXELS = 8 * 128 * 128  # of target slices in one batch: a fraction of a second on a laptop
 _FIRST_RUN = 16  # slices beyond the outermost painted one for which the vote is first computed
 _EMPTY_RUN = 3  # so many empty slices in a row end a structure
+_STEP, _MOST = 1.35, 2.5  # growth of a region that turns out too small, and how far it may go
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,6 @@ class FilledSlice:
     window: tuple[slice, slice]
     logits: np.ndarray
     selections: SliceSelections | None
-
-
-class ContextSource(Protocol):
-    """Gives the encoded context of painted slices, with a region that may grow."""
-
-    def get(self, label: int, slices: tuple[int, ...]) -> PaintedContext: ...
-
-    def grow(self, label: int, slices: tuple[int, ...]) -> bool:
-        """Make the region larger; False if it has grown enough."""
-        ...
 
 
 class GapFilling:
@@ -73,7 +64,7 @@ class GapFilling:
         volume: SlicedVolume,
         label: int,
         gap: Gap,
-        contexts: ContextSource,
+        contexts: Contexts,
         prior: bool,
         traced: bool,
         stops: bool,
@@ -82,6 +73,7 @@ class GapFilling:
         self.model, self.device, self.volume, self.label, self.gap = model, device, volume, label, gap
         self.contexts, self.prior, self.traced, self.check = contexts, prior, traced, check
         self.stops = stops and not gap.inner
+        self._growth = 1.0
         self._votes: tuple[float, dict[int, Tensor]] = (0.0, {})
 
     def batches(self) -> Iterator[list[FilledSlice]]:
@@ -89,7 +81,7 @@ class GapFilling:
         waiting, empty = list(self.gap.slices), 0
         while waiting:
             self.check()
-            size = self.contexts.get(self.label, self.gap.context).size
+            size = self._context().size
             count = max(1, _PIXELS // size**2)
             batch, waiting = waiting[:count], waiting[count:]
             filled = self._fill(batch)
@@ -101,13 +93,17 @@ class GapFilling:
                         break
             yield filled
 
+    def _context(self) -> PaintedContext:
+        # a gap's own growth: what is found in it does not depend on what was found in others, or when
+        return self.contexts.get(self.label, self.gap.context, self._growth)
+
     def _fill(self, batch: list[int]) -> list[FilledSlice]:
         while True:
-            context = self.contexts.get(self.label, self.gap.context)
-            filled = self._predict(batch, context)
-            touched = any(self._touches_border(f) for f in filled)
-            if not touched or not self.contexts.grow(self.label, self.gap.context):
+            filled = self._predict(batch, self._context())
+            if self._growth * _STEP > _MOST or not any(self._touches_border(f) for f in filled):
                 return filled
+            self._growth *= _STEP
+            self.check()
 
     def _touches_border(self, filled: FilledSlice) -> bool:
         """Whether the structure reaches the border of the region where the slice goes on."""
@@ -139,7 +135,9 @@ class GapFilling:
                 torch.from_numpy(places - context.centre).float().to(self.device),
             )
         logits, window = region.restore(output.logits[:, 0], self.volume.image.shape[1:])
-        selections = describe(output.levels, context, batch) if self.traced else [None] * len(batch)
+        selections = (
+            describe(output.levels, context, batch, self.volume.orientation) if self.traced else [None] * len(batch)
+        )
         return [
             FilledSlice(index, window, values, chosen)
             for index, values, chosen in zip(batch, logits, selections, strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.sliced_volume import bounding_box
 
 Declared = Sequence[int] | Mapping[int, Sequence[int]] | None
 
@@ -28,22 +29,33 @@ def painted_slices(
         InputError: nothing painted, a label that is not painted, a slice that does not exist, or no slice left.
     """
     depth = len(painted)
-    present = {int(v) for v in np.unique(painted)} - {0}
-    if not present:
+    holding = _slices_by_label(painted)
+    if not holding:
         raise InputError("Nothing is painted: paint the structure on at least one slice, on two or more if possible.")
-    wanted = sorted(present) if labels is None else list(dict.fromkeys(int(v) for v in labels))
+    wanted = sorted(holding) if labels is None else list(dict.fromkeys(int(v) for v in labels))
+    if not wanted:
+        raise InputError("The list of labels to propagate is empty: name at least one, or leave it out for all.")
     for label in wanted:
-        if label not in present:
-            known = ", ".join(map(str, sorted(present)))
+        if label not in holding:
+            known = ", ".join(map(str, sorted(holding)))
             raise InputError(f"Label {label} is not painted on any slice; painted are {known}.")
     found = {}
     for label in wanted:
-        own = np.flatnonzero((painted == label).any((1, 2))).tolist()
         extra = declared.get(label, ()) if isinstance(declared, Mapping) else (declared or ())
         for index in extra:
             if not 0 <= index < depth:
                 raise InputError(f"Slice {index} is declared painted, but the slices go from 0 to {depth - 1}.")
-        found[label] = tuple(sorted({*own, *(int(i) for i in extra)}))
+        found[label] = tuple(sorted({*holding[label], *(int(i) for i in extra)}))
     if all(len(slices) == depth for slices in found.values()):
         raise InputError("Every slice is painted, so there is nothing left to propagate.")
+    return found
+
+
+def _slices_by_label(painted: np.ndarray) -> dict[int, list[int]]:
+    """For each label the slices that hold it."""
+    box = bounding_box(painted)
+    found: dict[int, list[int]] = {}
+    for index, plane in enumerate(painted[box], box[0].start):
+        for label in np.unique(plane[plane != 0]).tolist():
+            found.setdefault(int(label), []).append(index)
     return found

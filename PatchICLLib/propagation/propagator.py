@@ -15,7 +15,7 @@ from PatchICLLib.device import resolve_device
 from PatchICLLib.errors import Cancelled, InputError
 from PatchICLLib.propagation.axis import AXIS_NAMES, find_axis
 from PatchICLLib.propagation.cancel import CancelToken
-from PatchICLLib.propagation.canvas import Canvas, entropy_bits
+from PatchICLLib.propagation.canvas import Canvas
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.gap_filling import FilledSlice, GapFilling
 from PatchICLLib.propagation.gaps import Gap, find_gaps
@@ -78,7 +78,7 @@ class Propagator:
             image: (K, J, I) real numbers.
             painted: (K, J, I) integers, 0 where nothing is painted. Neither array is changed.
             spacing: (sk, sj, si) in mm.
-            progress: called after each finished slice.
+            progress: called after each finished slice, and when the total falls.
             cancel: token that stops the work within a second.
             options: see ``PropagationOptions``.
 
@@ -86,10 +86,12 @@ class Propagator:
             InputError: something is wrong with the input; the message says what to do.
             Cancelled: with the partial result.
         """
-        chosen = PropagationOptions(**options)
+        chosen, token = PropagationOptions(**options), cancel or CancelToken()
+        token.raise_if_cancelled()
         check_volumes(image, painted, spacing)
+        token.raise_if_cancelled()
         run = _Run(self, image, painted, (float(spacing[0]), float(spacing[1]), float(spacing[2])), chosen)
-        return run.execute(progress or (lambda _: None), cancel or CancelToken())
+        return run.execute(progress or (lambda _: None), token)
 
 
 class _Run:
@@ -105,18 +107,21 @@ class _Run:
     ) -> None:
         self.engine, self.options, self.spacing = engine, options, spacing
         self.began = time.monotonic()
-        axis = options.axis
-        if axis is None:
-            if not painted.any():
-                raise InputError(
-                    "Nothing is painted: paint the structure on at least one slice, better on two or more."
-                )
-            axis = find_axis(painted, spacing)
-        self.volume = volume = SlicedVolume.along(axis, image, painted, spacing)
-        depth = len(volume.image)
+        axis = find_axis(painted, spacing) if options.axis is None else options.axis
+        depth = image.shape[axis]
         if not isinstance(options.extent, str) and options.extent[1] >= depth:
             raise InputError(f"The extent {options.extent} goes beyond the last slice, {depth - 1}.")
-        self.painted = painted_slices(volume.painted, options.labels, options.painted_slices)
+        along = np.moveaxis(painted, axis, 0)
+        self.painted_stored = painted_slices(along, options.labels, options.painted_slices)
+        self.volume = volume = SlicedVolume.along(axis, image, painted, spacing)
+        turned = self.orientation = volume.orientation
+        self.painted = {
+            label: tuple(sorted(turned.slice_index(z) for z in slices)) for label, slices in self.painted_stored.items()
+        }
+        self.extent = options.extent
+        if not isinstance(options.extent, str):
+            first, last = sorted(turned.slice_index(z) for z in options.extent)
+            self.extent = (first, last)
         self.contexts = Contexts(engine.model, engine.device, volume)
         self.canvas = Canvas(volume, self.painted)
         self.figures: list[dict[str, Any]] = []
@@ -125,6 +130,7 @@ class _Run:
         self.first_slice: float | None = None
 
     def execute(self, progress: Callable[[Progress], None], cancel: CancelToken) -> PropagationResult:
+        self.fingerprint = self.volume.fingerprint(cancel.raise_if_cancelled)
         jobs = [(label, gap) for label in self.painted for gap in self._gaps(label)]
         self.total = sum(len(gap.slices) for _, gap in jobs)
         progress(Progress("preparing", 0, self.total, self._elapsed()))
@@ -141,7 +147,9 @@ class _Run:
                 cancel.raise_if_cancelled()
                 batch = next(batches, None)
                 if batch is None:
-                    self.total -= left[number]  # the structure ended before the volume did
+                    if left[number]:  # the structure ended before the volume did
+                        self.total -= left[number]
+                        progress(self._progress(done, None))
                     continue
                 for filled in batch:
                     done += 1
@@ -157,7 +165,7 @@ class _Run:
         painted = self.painted[label]
         filled = [z for z in painted if (self.volume.painted[z] == label).any()]
         size = self.options.context_size or CONTEXT_SIZE
-        return find_gaps(painted, filled, len(self.volume.image), size, self.options.extent)
+        return find_gaps(painted, filled, len(self.volume.image), size, self.extent)
 
     def _batches(self, label: int, gap: Gap, cancel: CancelToken) -> Iterator[list[FilledSlice]]:
         """Batches of a gap, from memory where an earlier propagation had the same."""
@@ -191,10 +199,10 @@ class _Run:
 
     def _key(self, label: int, gap: Gap) -> bytes:
         """Everything that the result of a gap depends on."""
-        digest = hashlib.blake2b(self.volume.fingerprint)
+        digest = hashlib.blake2b(self.fingerprint)
         options = self.options
         settings = (gap, options.prior, options.seed, options.extent == "auto", "selections" in options.outputs)
-        digest.update(repr((self.volume.axis, settings)).encode())
+        digest.update(repr((self.orientation, settings)).encode())
         for index in gap.context:
             digest.update(np.packbits(self.volume.painted[index] == label).tobytes())
         return digest.digest()
@@ -220,31 +228,31 @@ class _Run:
     def _elapsed(self) -> float:
         return time.monotonic() - self.began
 
-    def _progress(self, done: int, index: int) -> Progress:
+    def _progress(self, done: int, index: int | None) -> Progress:
         elapsed = self._elapsed()
-        remaining = elapsed / done * (self.total - done)
-        return Progress("propagating", done, self.total, elapsed, remaining, index, np.array(self.canvas.labels[index]))
+        remaining = elapsed / done * (self.total - done) if done else None
+        if index is None:
+            return Progress("propagating", done, self.total, elapsed, remaining)
+        plane = np.array(self.orientation.plane(self.canvas.labels[index]), order="C")
+        place = self.orientation.slice_index(index)
+        return Progress("propagating", done, self.total, elapsed, remaining, place, plane)
 
     def _result(self, complete: bool) -> PropagationResult:
         labels, probability = self.canvas.finish()
         outputs = self.options.outputs
-        entropy = None
-        if "entropy" in outputs:
-            entropy = np.zeros_like(probability)
-            along, given = np.moveaxis(entropy, self.volume.axis, 0), self.canvas.probability
-            for index in {f["index"] for f in self.figures}:
-                along[index] = entropy_bits(given[index])
         return PropagationResult(
             labels,
             probability if "probability" in outputs else None,
-            entropy,
+            self.canvas.entropy() if "entropy" in outputs else None,
             tuple(self.selections) if "selections" in outputs else None,
             self._report(complete),
         )
 
     def _report(self, complete: bool) -> dict[str, Any]:
         options, engine = self.options, self.engine
-        extent = options.extent if isinstance(options.extent, str) else list(options.extent)
+        extent = options.extent if isinstance(options.extent, str) else [int(z) for z in options.extent]
+        next_slice = suggest_next_slice(self.figures, self.painted)
+        figures = [{**figure, "index": self.orientation.slice_index(figure["index"])} for figure in self.figures]
         return {
             "patchicl": __version__,
             "weights": engine.pretrained.provenance(),
@@ -255,12 +263,12 @@ class _Run:
             "context_size": options.context_size or CONTEXT_SIZE,
             "extent": extent,
             "axis": AXIS_NAMES[self.volume.axis],
-            "shape": list(self.canvas.finish()[0].shape),
+            "shape": list(self.orientation.shape),
             "spacing": list(self.spacing),
-            "painted_slices": {str(label): list(slices) for label, slices in self.painted.items()},
+            "painted_slices": {str(label): list(slices) for label, slices in self.painted_stored.items()},
             "complete": complete,
-            "slices": sorted(self.figures, key=lambda f: (f["label"], f["index"])),
-            "suggested_next_slice": suggest_next_slice(self.figures, self.painted),
+            "slices": sorted(figures, key=lambda f: (f["label"], f["index"])),
+            "suggested_next_slice": None if next_slice is None else self.orientation.slice_index(next_slice),
             "timings": {
                 "total_seconds": round(self._elapsed(), 4),
                 "first_slice_seconds": None if self.first_slice is None else round(self.first_slice, 4),
