@@ -18,13 +18,14 @@ _LENGTH_COST = 0.3  # of a path across the whole field of view, in units of the 
 _FAR = 1e4
 
 
-def _sweep(distance: Tensor, image: Tensor, steps: tuple[float, float, float]) -> None:
+def _sweep(distance: Tensor, image: Tensor, steps: tuple[float, float, float], check: Callable[[], None]) -> None:
     """One pass in both directions along the first spatial axis, in place.
 
     Args:
         distance: (2, Z, Y, X), contiguous or not.
         image: (Z, Y, X).
         steps: cost of a unit step along Z, Y, X.
+        check: called for each plane; may raise to stop.
     """
     z, y, x = image.shape
     offsets = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
@@ -34,6 +35,7 @@ def _sweep(distance: Tensor, image: Tensor, steps: tuple[float, float, float]) -
     for order in (range(1, z), range(z - 2, -1, -1)):
         step = order.step
         for here in order:
+            check()
             there = here - step
             neighbours = padded_image[there].unfold(0, y, 1).unfold(1, x, 1).reshape(9, y, x)
             arrival = window(distance[:, there], (1, 1, 1, 1), value=_FAR).unfold(1, y, 1).unfold(2, x, 1)
@@ -56,7 +58,7 @@ def geodesic_distances(
         seeds: (Z, Y, X) integers: 1 inside, 2 outside, 0 free.
         spacing: of the voxels in units of the field of view.
         sweeps: rounds of six directional passes; distances only fall with more.
-        check: called between passes; may raise to stop.
+        check: called often; may raise to stop.
 
     Returns:
         (2, Z, Y, X) float32: to inside, to outside; 1e4 where there is no seed of that kind.
@@ -66,9 +68,9 @@ def geodesic_distances(
     orders = ((0, 1, 2), (1, 0, 2), (2, 0, 1))
     for _ in range(sweeps):
         for order in orders:
-            check()
             turned = distance.permute(0, *(1 + a for a in order)).contiguous()
-            _sweep(turned, image.permute(order).contiguous(), (steps[order[0]], steps[order[1]], steps[order[2]]))
+            turned_steps = (steps[order[0]], steps[order[1]], steps[order[2]])
+            _sweep(turned, image.permute(order).contiguous(), turned_steps, check)
             back = [order.index(a) for a in range(3)]
             distance = turned.permute(0, *(1 + a for a in back)).contiguous()
     return distance

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.propagation.geodesic_vote import geodesic_vote
-from PatchICLLib.propagation.shape_prior import shape_prior
+from PatchICLLib.propagation.shape_prior import ShapePrior
 
 VOTE_SIZE = 96  # pixels a side at which the image-aware vote is computed, whatever the network's input
 
@@ -31,6 +32,10 @@ class PaintedStack:
     masks: Tensor
     positions: np.ndarray
 
+    @cached_property
+    def _shapes(self) -> ShapePrior:
+        return ShapePrior.of(self.masks)
+
     def hints(self, targets: np.ndarray, votes: Tensor) -> Hints:
         """All hints for target slices.
 
@@ -41,7 +46,7 @@ class PaintedStack:
         size = self.images.shape[-1]
         given = torch.ones(len(targets))
         vote = F.interpolate(votes[:, None], size=(size, size), mode="bilinear", align_corners=False)
-        shape = shape_prior(self.masks, self.positions, targets)[:, None]
+        shape = self._shapes.at(self.positions, targets)[:, None]
         return Hints(shape, given, vote, given, self._neighbours(targets), given)
 
     def _neighbours(self, targets: np.ndarray) -> Tensor:

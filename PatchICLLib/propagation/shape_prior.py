@@ -6,6 +6,8 @@ from being overruled by a large neighbour.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from scipy import ndimage
@@ -25,31 +27,47 @@ def signed_distance(mask: np.ndarray) -> np.ndarray:
     return np.where(mask, inside - 0.5, 0.5 - ndimage.distance_transform_edt(~mask)).astype(np.float32)
 
 
-def shape_prior(masks: Tensor, positions: np.ndarray, targets: np.ndarray) -> Tensor:
-    """Logits of the shape expected on each target slice.
+@dataclass(frozen=True)
+class ShapePrior:
+    """Shapes of painted slices, measured once for all target slices.
 
-    Args:
-        masks: (k, S, S), 0 to 1, painted slices seen through the region of interest.
-        positions: (k,) ascending places of the painted slices, in units of the field of view.
-        targets: (T,) places of the target slices.
-
-    Returns:
-        (T, S, S) float32, -4 to 4.
+    Attributes:
+        distances: (k, S, S) signed distances to the masks' boundaries in units of the field of view.
+        radius: half the radius of the disc as large as the mean mask, in the same units.
+        squashed: (k, S, S) tanh of distances over radius.
     """
-    size = masks.shape[-1]
-    hard = masks.numpy() >= 0.5
-    distances = [signed_distance(m) / size for m in hard]
-    filled = [float(m.mean()) for m in hard if m.any()]
-    radius = 0.5 * np.sqrt(np.mean(filled) / np.pi) + 1e-3 if filled else 1.0
-    squashed = [np.tanh(d / radius) for d in distances]
-    fields = []
-    for target in targets:
-        after = int(np.searchsorted(positions, target))
-        if 0 < after < len(positions):
-            first, last = positions[after - 1], positions[after]
-            t = (target - first) / (last - first)
-            fields.append((1 - t) * squashed[after - 1] + t * squashed[after])
-        else:
-            end = 0 if after == 0 else len(positions) - 1
-            fields.append(np.tanh((distances[end] - DECAY * abs(target - positions[end])) / radius))
-    return torch.from_numpy((_GAIN * np.stack(fields)).clip(-_LIMIT, _LIMIT).astype(np.float32))
+
+    distances: np.ndarray
+    radius: float
+    squashed: np.ndarray
+
+    @classmethod
+    def of(cls, masks: Tensor) -> ShapePrior:
+        """Of (k, S, S) painted masks, 0 to 1, seen through the region of interest."""
+        hard = masks.numpy() >= 0.5
+        distances = np.stack([signed_distance(m) for m in hard]) / masks.shape[-1]
+        filled = [float(m.mean()) for m in hard if m.any()]
+        radius = 0.5 * np.sqrt(np.mean(filled) / np.pi) + 1e-3 if filled else 1.0
+        return cls(distances, radius, np.tanh(distances / radius))
+
+    def at(self, positions: np.ndarray, targets: np.ndarray) -> Tensor:
+        """Logits of the shape expected on each target slice.
+
+        Args:
+            positions: (k,) ascending places of the painted slices, in units of the field of view.
+            targets: (T,) places of the target slices.
+
+        Returns:
+            (T, S, S) float32, -4 to 4.
+        """
+        fields = []
+        for target in targets:
+            after = int(np.searchsorted(positions, target))
+            if 0 < after < len(positions):
+                first, last = positions[after - 1], positions[after]
+                t = (target - first) / (last - first)
+                fields.append((1 - t) * self.squashed[after - 1] + t * self.squashed[after])
+            else:
+                end = 0 if after == 0 else len(positions) - 1
+                fields.append(np.tanh((self.distances[end] - DECAY * abs(target - positions[end])) / self.radius))
+        return torch.from_numpy((_GAIN * np.stack(fields)).clip(-_LIMIT, _LIMIT).astype(np.float32))
