@@ -34,6 +34,17 @@ def events_of(worker: Worker, job: int, timeout: float = 20.0) -> list[WorkerEve
     return sorted(events, key=lambda event: event.job == job and event.ends_job)
 
 
+def wait_for_progress(worker: Worker, timeout: float = 20.0) -> None:
+    """Until the running job reports progress, which it must before it ends."""
+    deadline = time.monotonic() + timeout
+    while True:
+        kinds = {event.kind: event.message for event in worker.poll(0.05)}
+        if "progress" in kinds:
+            return
+        assert not kinds.keys() - {"log"}, kinds
+        assert time.monotonic() < deadline, "no progress"
+
+
 def wait_until(condition: object, timeout: float = 10.0) -> None:
     """Wait for ``condition()``; fail after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout

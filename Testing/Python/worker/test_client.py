@@ -164,7 +164,7 @@ def test_nothing_leaks_over_many_jobs_cancels_and_crashes(case: Case) -> None:
             events_of(client, job)
         gc.collect()
         assert open_things() == idle
-        assert len(os.listdir(worker)) == in_worker
+        wait_until(lambda: len(os.listdir(worker)) == in_worker)
         for behave in ("kill", "segfault"):
             with pytest.raises(WorkerError):
                 client.run(*case, behave=behave)

@@ -15,7 +15,7 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.propagation import PropagationResult
 from PatchICLLib.worker import InProcessWorker, WorkerClient
 
-from .conftest import events_of
+from .conftest import events_of, wait_for_progress, wait_until
 
 Case = tuple[np.ndarray, np.ndarray, tuple[float, float, float]]
 
@@ -93,8 +93,7 @@ def test_bad_input_is_the_engines_sentence(client: WorkerClient, case: Case) -> 
 def test_cancel_while_the_network_computes(client: WorkerClient, case: Case) -> None:
     image, painted = (np.kron(array, np.ones((6, 3, 3), array.dtype)) for array in case[:2])
     job = client.propagate(image, painted, case[2], seed=1)
-    while not any(event.progress is not None for event in client.poll(0.05)):
-        pass
+    wait_for_progress(client)
     asked = time.monotonic()
     client.cancel()
     last = events_of(client, job)[-1]
@@ -108,7 +107,8 @@ def test_cancel_while_the_network_computes(client: WorkerClient, case: Case) -> 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_engine_holds_on_to_no_shared_memory(client: WorkerClient, case: Case) -> None:
     client.run(*case, extent="painted")
+    time.sleep(0.5)  # the result comes before the worker has tidied up
     before = len(os.listdir(f"/proc/{client.health()['pid']}/fd"))
     for seed in range(2):
         client.run(*case, seed=seed, labels=[1], extent=(6, 7))
-    assert len(os.listdir(f"/proc/{client.health()['pid']}/fd")) == before
+    wait_until(lambda: len(os.listdir(f"/proc/{client.health()['pid']}/fd")) == before)

@@ -12,7 +12,7 @@ from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.worker import Worker
 
-from .conftest import Case, events_of
+from .conftest import Case, events_of, wait_for_progress
 
 
 def test_health(worker: Worker) -> None:
@@ -83,8 +83,7 @@ def test_a_second_job_at_a_time_is_refused(worker: Worker, case: Case) -> None:
 
 def test_cancel_brings_what_was_finished(worker: Worker, case: Case) -> None:
     job = worker.propagate(*case, slice_seconds=0.1)
-    while not any(event.kind == "progress" for event in worker.poll(0.1)):
-        pass
+    wait_for_progress(worker)
     asked = time.monotonic()
     worker.cancel()
     last = events_of(worker, job)[-1]
@@ -156,8 +155,7 @@ def test_engine_that_ends_its_process_or_thread(worker: Worker, case: Case) -> N
 
 def test_restart_cancels_the_job(worker: Worker, case: Case) -> None:
     job = worker.propagate(*case, slice_seconds=0.2)
-    while not any(event.kind == "progress" for event in worker.poll(0.1)):
-        pass
+    wait_for_progress(worker)
     worker.restart()
     assert events_of(worker, job)[-1].kind == "cancelled"
     assert worker.run(*case).report["done"] == 1
