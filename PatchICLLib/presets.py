@@ -46,9 +46,18 @@ def preset(name: str) -> Preset:
     return PRESETS[name]
 
 
+def preset_of(configuration: Configuration) -> str:
+    """Name of the preset that a configuration belongs to.
+
+    Raises:
+        InputError: it belongs to none.
+    """
+    for name, candidate in PRESETS.items():
+        if isinstance(configuration, candidate.configuration):
+            return name
+    raise InputError(f"There is no preset for a configuration of type {type(configuration).__name__}.")
+
+
 def build(configuration: Configuration) -> nn.Module:
     """An untrained model for a configuration, in training mode."""
-    for candidate in PRESETS.values():
-        if isinstance(configuration, candidate.configuration):
-            return candidate.model(configuration)
-    raise InputError(f"There is no model for a configuration of type {type(configuration).__name__}.")
+    return PRESETS[preset_of(configuration)].model(configuration)

@@ -1,4 +1,4 @@
-"""How the bundled weights are trained, in one frozen value."""
+"""How weights are trained, in one frozen value."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from PatchICLLib.cascade.configuration import SparseConfiguration
+from PatchICLLib.cascade.paper import PaperConfiguration
+from PatchICLLib.presets import Configuration
 from PatchICLLib.training.mixture import BatchPlan
+from PatchICLLib.universeg.in_context import UniverSegInContextConfiguration
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class Recipe:
     """A training run.
 
     Attributes:
-        model: of the cascade.
+        model: configuration of any preset.
         plan: shapes of batches.
         steps: length of the run; the learning rate falls over the last ``decay`` of them.
         learning_rate: peak.
@@ -27,7 +30,7 @@ class Recipe:
         seed: of weights, batches and selection noise.
     """
 
-    model: SparseConfiguration = field(default_factory=SparseConfiguration)
+    model: Configuration = field(default_factory=SparseConfiguration)
     plan: BatchPlan = field(default_factory=BatchPlan)
     steps: int = 2700
     learning_rate: float = 1.2e-3
@@ -49,4 +52,10 @@ class Recipe:
         return asdict(self)
 
 
-RECIPES: dict[str, Recipe] = {"bundled": Recipe()}
+_SMALL_BATCHES = BatchPlan(tasks=2, targets=2, sizes=((128, 1.0),))  # for models that cost far more per image
+
+RECIPES: dict[str, Recipe] = {
+    "bundled": Recipe(),
+    "paper": Recipe(PaperConfiguration(), _SMALL_BATCHES, learning_rate=5e-4),
+    "universeg": Recipe(UniverSegInContextConfiguration(), _SMALL_BATCHES, learning_rate=5e-4),
+}

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from PatchICLLib.cascade.hints import Hints
-from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.training.tasks import TaskBatch, TaskShape, Unsuitable, VolumeTasks
 from PatchICLLib.training.volumes import labelled_sources, pick
 
@@ -50,7 +49,7 @@ class ValidationSet:
         return cls(batches)
 
     @torch.no_grad()
-    def measure(self, model: SparseCascade, device: torch.device | str = "cpu") -> dict[str, Any]:
+    def measure(self, model: Any, device: torch.device | str = "cpu") -> dict[str, Any]:
         """Mean Dice with all hints, without any, and of the hints by themselves; per source and overall."""
         was_training = model.training
         model.eval()
@@ -72,7 +71,7 @@ class ValidationSet:
         return figures
 
     @torch.no_grad()
-    def picture(self, model: SparseCascade, path: Path, device: torch.device | str = "cpu") -> None:
+    def picture(self, model: Any, path: Path, device: torch.device | str = "cpu") -> None:
         """A row a source: two context images, then targets with reference, prediction, and prediction without hints."""
         import matplotlib
 
