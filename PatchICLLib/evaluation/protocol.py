@@ -8,7 +8,6 @@ Every slice of the volume that was not painted is judged, those beyond the struc
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -32,11 +31,10 @@ def painted_positions(first: int, last: int, k: int, placement: Placement) -> tu
     count = last - first + 1
     if not 1 <= k <= count:
         raise InputError(f"{k} slices cannot be painted on a structure of {count} slices: give k from 1 to {count}.")
+    # floor(p + 0.5) in whole numbers, where floating point would now and then fall to the wrong side of a half.
     if placement == "span" and k > 1:
-        positions = [part * (count - 1) / (k - 1) for part in range(k)]
-    else:
-        positions = [(part + 0.5) / k * count - 0.5 for part in range(k)]
-    return tuple(first + math.floor(position + 0.5) for position in positions)
+        return tuple(first + (2 * part * (count - 1) + k - 1) // (2 * (k - 1)) for part in range(k))
+    return tuple(first + (2 * part + 1) * count // (2 * k) for part in range(k))
 
 
 def through_plane_axis(spacing: tuple[float, float, float]) -> int:
