@@ -93,7 +93,7 @@ class PatchICLSegmentTest(ScriptedLoadableModuleTest):
         self.test_story()
 
     def test_story(self):
-        from PatchICLSegmentLib.Story import Story
+        from PatchICLSegmentLib.Story import SlicerSurroundings, Story
 
         slicer.util.selectModule("PatchICLSegment")
-        Story(slicer.modules.PatchICLSegmentWidget.panel, slicer.app.processEvents, self.delayDisplay).run()
+        Story(slicer.modules.PatchICLSegmentWidget.panel, SlicerSurroundings(self.delayDisplay)).run()

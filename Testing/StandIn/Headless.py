@@ -106,6 +106,8 @@ class View:
         self.interactor = vtk.vtkRenderWindowInteractor()
         self.interactor.SetRenderWindow(self.window)
         self.interactor.Initialize()
+        # VTK's own style would take the mouse from whoever observes the view.
+        self.interactor.SetInteractorStyle(None)
         factory = self.factory.GetInstance()
         for manager in self.managers:
             if not factory.IsDisplayableManagerRegistered(manager):

@@ -6,6 +6,7 @@ text, in PySide6 a method. Values that are not QObjects (QTableWidgetItem, QImag
 
 from __future__ import annotations
 
+import ctypes
 import inspect
 import sys
 import types
@@ -20,6 +21,7 @@ def install() -> types.ModuleType:
     """Puts the module `qt` into sys.modules and returns it; patches PySide6's classes once."""
     if "qt" in sys.modules:
         return sys.modules["qt"]
+    _makeNoneImmortal()
     module = types.ModuleType("qt", "PySide6 in the shape of PythonQt")
     for source in (QtCore, QtGui, QtWidgets):
         for name, value in inspect.getmembers(source):
@@ -61,6 +63,13 @@ def _attribute(name: str) -> property:
         QtCore.QObject.setProperty(self, name, value)
 
     return property(read, write)
+
+
+def _makeNoneImmortal() -> None:
+    """PySide6 6.12 gives back a reference to None with every call without result, as if None were immortal. It is from
+    Python 3.12 on; before, some ten thousand calls would end the process."""
+    if sys.version_info < (3, 12):
+        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
 
 
 def dress(item: QtCore.QObject) -> QtCore.QObject:

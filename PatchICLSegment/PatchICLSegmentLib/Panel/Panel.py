@@ -146,7 +146,6 @@ class Panel(VTKObservationMixin):
     def _onSceneReplaced(self) -> None:
         self._connectEditor()
         self.binding.updateWidgets()
-        self.removeObservers()
         self._observeViews()
         self.refresh()
 

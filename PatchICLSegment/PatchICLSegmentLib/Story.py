@@ -1,0 +1,223 @@
+"""The tutorial as a script: what a user does with mouse and buttons, with a check after every step.
+
+Runs in the tests without Slicer and, by `PatchICLSegmentTest`, inside Slicer. What differs between the two is passed in.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import slicer
+import slicer.util
+
+from .Logic import State
+from .SampleJob import COLOR, THALAMI, loadSample, slicesToPaint
+from .SceneIO.SliceViews import jumpToSlice, viewForAxis
+from .SceneIO.Volumes import gridOfVolume
+
+AXIS = 0
+BRUSH_RADIUS_MM = 1.2
+LONGEST_RUN_SECONDS = 300
+
+
+class Surroundings(Protocol):
+    """The application in which the story takes place."""
+
+    def processEvents(self) -> None: ...
+
+    def show(self, text: str) -> None:
+        """Tells a spectator what happens next."""
+
+    def drag(self, sliceNode, start, end, radius: float) -> None:
+        """Paints with the left mouse button from one point to another, in world RAS, brush radius in mm."""
+
+    def reload(self, path: str) -> None:
+        """Saves the scene to a file, closes it, and loads it again."""
+
+
+class Story:
+    """Usage: Story(panel, surroundings).run(). Raises AssertionError with the step that went wrong."""
+
+    def __init__(self, panel: Any, surroundings: Surroundings):
+        self.panel, self.ui, self.logic = panel, panel.ui, panel.logic
+        self.surroundings = surroundings
+
+    def run(self) -> None:
+        self.loadSample()
+        self.paintThreeSlices()
+        self.propagate()
+        self.lookAtEntropy()
+        self.goToNextSlice()
+        self.correct()
+        self.applyAndUndo()
+        self.saveAndReload()
+
+    def loadSample(self) -> None:
+        self._tell("Load the sample and choose it")
+        self.volume, labels = loadSample(self.logic.scene)
+        self.reference = labels == THALAMI
+        self.ui.volumeSelector.setCurrentNode(self.volume)
+        self._settle()
+        self._check(self.logic.volumeNode is self.volume, "the volume is selected")
+        self._check(self.logic.segmentationNode is not None, "a segmentation was created")
+        segment = self.logic.segmentationNode.GetSegmentation().GetSegment(self.logic.segmentId)
+        segment.SetName("Thalami")
+        segment.SetColor(*COLOR)
+
+    def paintThreeSlices(self) -> None:
+        self._tell("Paint three slices")
+        self.painted = slicesToPaint(self.reference)
+        self.ui.segmentEditor.setActiveEffectByName("Paint")
+        for index in self.painted:
+            self.paintSlice(index)
+        rows = [row.index for row in self.logic.painting.slices()]
+        self._check(rows == self.painted, f"slices {self.painted} are painted, found {rows}")
+        self._check(self.ui.paintedTable.rowCount == 3, "the table shows three slices")
+
+    def paintSlice(self, index: int) -> None:
+        jumpToSlice(self.logic.scene, self.volume, AXIS, index)
+        self._settle()
+        view = viewForAxis(self.logic.scene, self.volume, AXIS)
+        grid = gridOfVolume(self.volume)
+        for start, end in strokes(self.reference[index]):
+            ends = ((grid.ijkToWorld @ [column, row, index, 1])[:3] for row, column in (start, end))
+            self.surroundings.drag(view, *ends, BRUSH_RADIUS_MM)
+        self._settle()
+
+    def propagate(self) -> None:
+        self._tell("Propagate")
+        before = self.voxels()
+        self._check(self.ui.propagateButton.enabled, "Propagate can be pressed")
+        self.ui.propagateButton.click()
+        self._check(self.logic.state.isBusy, f"it runs ({self.ui.statusLabel.text})")
+        self._waitWhileBusy()
+        self._check(self.logic.state is State.PREVIEW, f"a preview is there ({self.ui.statusLabel.text})")
+        self._check((self.voxels() == before).all(), "the segment is untouched until Apply")
+        proposal = self.logic.preview.masks()[self.logic.segmentId]
+        first, last = min(self.painted), max(self.painted)
+        self._check((proposal.areas(AXIS)[first : last + 1] > 0).all(), "all slices between are filled")
+
+    def lookAtEntropy(self) -> None:
+        self._tell("Look at the entropy")
+        entropy = self.logic.results.entropyNode
+        shown = {
+            self.logic.scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode").GetForegroundVolumeID()
+            for number in range(self.logic.scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode"))
+        }
+        self._check(shown == {entropy.GetID()}, "the entropy is the foreground of all views")
+        self._check(self.ui.reviewTable.rowCount > 0, "slices to review are listed")
+        self.ui.plotButton.click()
+
+    def goToNextSlice(self) -> None:
+        self._tell("Go to the next slice to paint")
+        self.ui.nextSliceButton.click()
+        self._settle()
+        self.suggested = self.logic.views.nextSlice()
+        self._check(self.logic.views.currentIndex() == self.suggested, "the view shows the suggested slice")
+        self._check(self.suggested not in self.painted, "it is not painted yet")
+
+    def correct(self) -> None:
+        self._tell("Paint it and propagate again")
+        self.paintSlice(self.suggested)
+        self.drawn = self.voxels()
+        self.propagate()
+
+    def applyAndUndo(self) -> None:
+        self._tell("Apply, undo, redo")
+        proposal = self.logic.preview.masks()[self.logic.segmentId].filled()
+        self.ui.applyButton.click()
+        self._settle()
+        result = self.voxels()
+        self._check((result == proposal).all(), "the preview is in the segment")
+        kept = [*self.painted, self.suggested]
+        self._check((result[kept] == self.drawn[kept]).all(), "painted slices are as they were drawn")
+        overlap = 2 * (result & self.reference).sum() / (result.sum() + self.reference.sum())
+        self._check(overlap > 0.6, f"the result agrees with the reference (Dice {overlap:.2f})")
+        self.ui.segmentEditor.undo()
+        self._settle()
+        self._check((self.voxels() == self.drawn).all(), "one undo brings the drawing back")
+        self.ui.segmentEditor.redo()
+        self._settle()
+        self.result = self.voxels()
+        self._check((self.result == result).all(), "redo brings the result back")
+
+    def saveAndReload(self) -> None:
+        self._tell("Save and reload")
+        with tempfile.TemporaryDirectory() as folder:
+            self.surroundings.reload(str(Path(folder) / "patchicl_story.mrb"))
+        self._settle()
+        self._check(self.logic.volumeNode is not None, "the volume is selected again")
+        self.volume = self.logic.volumeNode
+        self._check((self.voxels() == self.result).all(), "the result was saved")
+        rows = [row.index for row in self.logic.painting.slices()]
+        self._check(rows == sorted([*self.painted, self.suggested]), "the painted slices are remembered")
+        self._check(self.logic.results.run["weights"]["sha256"] != "", "the result says which weights made it")
+
+    def voxels(self) -> np.ndarray:
+        return (
+            slicer.util.arrayFromSegmentBinaryLabelmap(self.logic.segmentationNode, self.logic.segmentId, self.volume) > 0
+        )
+
+    def _waitWhileBusy(self) -> None:
+        end = time.monotonic() + LONGEST_RUN_SECONDS
+        while self.logic.state.isBusy and time.monotonic() < end:
+            self.surroundings.processEvents()
+            time.sleep(0.01)
+        self._settle()
+
+    def _settle(self, seconds: float = 0.4) -> None:
+        """Lets the panel's timers pass."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.surroundings.processEvents()
+            time.sleep(0.01)
+
+    def _tell(self, text: str) -> None:
+        self.step = text
+        self.surroundings.show(text)
+
+    def _check(self, isTrue, what: str) -> None:
+        if not isTrue:
+            raise AssertionError(f"{self.step}: expected that {what}")
+
+
+def strokes(mask: np.ndarray, step: int = 2) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Brush strokes along the rows that cover a 2D mask: ((row, first column), (row, last column))."""
+    found = []
+    for row in np.flatnonzero(mask.any(axis=1))[::step]:
+        changes = np.diff(np.concatenate([[0], mask[row].astype(np.int8), [0]]))
+        starts, ends = np.flatnonzero(changes == 1), np.flatnonzero(changes == -1) - 1
+        found += [
+            ((int(row), int(first)), (int(row), int(last))) for first, last in zip(starts, ends, strict=True)
+        ]
+    return found
+
+
+class SlicerSurroundings:
+    """The story inside the Slicer application: its own Paint effect, a simulated mouse on its slice views."""
+
+    def __init__(self, showText):
+        self.show = showText
+
+    def processEvents(self) -> None:
+        slicer.app.processEvents()
+
+    def drag(self, sliceNode, start, end, radius: float) -> None:
+        view = slicer.app.layoutManager().sliceWidget(sliceNode.GetLayoutName()).sliceView()
+        editor = slicer.modules.PatchICLSegmentWidget.panel.ui.segmentEditor
+        effect = editor.activeEffect()
+        effect.setCommonParameter("BrushDiameterIsRelative", 0)
+        effect.setCommonParameter("BrushAbsoluteDiameter", 2 * radius)
+        toView = np.linalg.inv(slicer.util.arrayFromVTKMatrix(sliceNode.GetXYToRAS()))
+        points = [tuple(int(round(value)) for value in (toView @ [*point, 1])[:2]) for point in (start, end)]
+        slicer.util.clickAndDrag(view, start=points[0], end=points[1], steps=8)
+
+    def reload(self, path: str) -> None:
+        if not slicer.util.saveScene(path):
+            raise AssertionError(f"the scene could not be saved to {path}")
+        slicer.mrmlScene.Clear()
+        slicer.util.loadScene(path)

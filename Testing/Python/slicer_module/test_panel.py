@@ -1,0 +1,444 @@
+"""The panel under real Qt: widgets, clicks and keys, over the same .ui file that Slicer loads."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import fields
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
+
+import slicer
+import slicer.util
+import vtk
+from PatchICLSegmentLib.Errors import SceneError
+from PatchICLSegmentLib.Inspection import writePicture
+from PatchICLSegmentLib.Logic import PatchICLSegmentLogic, State
+from PatchICLSegmentLib.Parameters import Parameters
+from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice
+from PatchICLSegmentLib.Story import Story, strokes
+from PySide6 import QtCore
+from PySide6.QtTest import QTest
+
+from Testing.StandIn import PythonQt
+from Testing.StandIn.Brush import Brush
+from Testing.StandIn.Headless import SliceView
+from Testing.StandIn.Worker import NearestSliceWorker
+
+
+@pytest.fixture(scope="session")
+def qtApplication():
+    PythonQt.install()
+    return PythonQt.application()
+
+
+class FakeInstaller:
+    ready = True
+    calls: list
+
+    def __init__(self):
+        self.calls = []
+
+    def isReady(self):
+        return self.ready
+
+    def missingPackages(self):
+        return [] if self.ready else ["torch"]
+
+    def explanation(self):
+        return "fine" if self.ready else "torch (2900 MB): runs the network"
+
+    def install(self, wheelFolder=""):
+        self.calls.append(("install", wheelFolder))
+        if wheelFolder == "bad":
+            raise SceneError("The folder bad holds no wheels.")
+        self.ready = True
+
+    def uninstall(self):
+        self.calls.append(("uninstall",))
+        self.ready = False
+
+    def report(self, workerHealth=None):
+        return f"self-check {workerHealth}"
+
+
+class Desk:
+    """The panel, two slice views with a brush, and a worker without a network."""
+
+    def __init__(self, application, qtApplication, makeWorker=None):
+        from PatchICLSegmentLib.Panel import Panel
+
+        from Testing.StandIn.Widgets import Application
+
+        self.qtApplication, self.scene = qtApplication, application.scene
+        self.views = [
+            SliceView(application, "Red", "Axial", (320, 320)),
+            SliceView(application, "Green", "Coronal", (320, 320)),
+        ]
+        self.application, self.installer = Application(self.views), FakeInstaller()
+        self.workers = []
+
+        def makeFake(device, weights):
+            self.workers.append(NearestSliceWorker(device, weights))
+            return self.workers[-1]
+
+        def makeLogic(scene, undoKeeper):
+            return PatchICLSegmentLogic(scene, makeWorker or makeFake, undoKeeper)
+
+        self.panel = Panel(self.scene, self.application, makeLogic, self.installer)
+        self.ui, self.logic = self.panel.ui, self.panel.logic
+        self.brushes = [Brush(view, self.ui.segmentEditor) for view in self.views]
+        self.panel.widget.resize(430, 1000)
+        self.panel.widget.show()
+        self.panel.enter()
+
+    def openPhantom(self):
+        image = np.random.default_rng(0).normal(100, 15, (18, 40, 48)).astype(np.int16)
+        matrix = np.diag([-0.8, -0.9, 2.5, 1.0])
+        self.volume = slicer.util.addVolumeFromArray(image, matrix, "ct")
+        self.ui.volumeSelector.setCurrentNode(self.volume)
+        self.settle()
+        return self
+
+    # What a story needs of the application
+
+    def processEvents(self):
+        self.qtApplication.processEvents()
+
+    def show(self, text):
+        pass
+
+    def drag(self, sliceNode, start, end, radius):
+        brush = next(brush for brush in self.brushes if brush.view.node is sliceNode)
+        brush.radius = radius
+        first, last = (np.array(brush.view.displayPosition(point)) for point in (start, end))
+        steps = max(2, int(np.abs(last - first).max() // 4) + 1)
+        brush.drag([tuple(int(v) for v in first + (last - first) * t) for t in np.linspace(0, 1, steps)])
+
+    def reload(self, path):
+        assert self.scene.WriteToMRB(path)
+        self.scene.Clear(False)
+        assert self.scene.ReadFromMRB(path)
+
+    def settle(self, seconds=0.4):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.processEvents()
+            time.sleep(0.005)
+
+    def waitWhileBusy(self):
+        while self.logic.state.isBusy:
+            self.processEvents()
+        self.settle()
+
+    def paintWithMouse(self, *indices):
+        self.ui.segmentEditor.setActiveEffectByName("Paint")
+        for index in indices:
+            jumpToSlice(self.scene, self.volume, 0, index)
+            self.brushes[0].radius = 6.0
+            self.brushes[0].drag([(150, 150), (160, 150), (170, 155)])
+        self.settle()
+
+    def key(self, keys):
+        sequence = {
+            "Ctrl+Return": (QtCore.Qt.Key_Return, QtCore.Qt.ControlModifier),
+            "Ctrl+Shift+Return": (QtCore.Qt.Key_Return, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
+            "Ctrl+Shift+N": (QtCore.Qt.Key_N, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
+            "Ctrl+Shift+D": (QtCore.Qt.Key_D, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
+            "Ctrl+Shift+X": (QtCore.Qt.Key_X, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
+        }[keys]
+        self.panel.widget.activateWindow()
+        QTest.keyClick(self.panel.widget, *sequence)
+
+
+@pytest.fixture
+def desk(application, qtApplication):
+    desk = Desk(application, qtApplication)
+    yield desk
+    desk.panel.cleanup()
+    desk.panel.widget.close()
+
+
+def testOpensEmptyAndSaysWhatToDo(desk):
+    assert "Select a volume" in desk.ui.paintedLabel.text
+    desk.ui.propagateButton.click()
+    assert desk.ui.statusLabel.text == "Select a volume first."
+    for button in (desk.ui.notOnSliceButton, desk.ui.drawAfreshButton, desk.ui.removeSliceButton, desk.ui.exportButton):
+        assert not button.enabled
+    assert not desk.ui.cancelButton.visible and not desk.ui.applyButton.visible
+
+
+def testSegmentationIsCreatedWithTheVolume(desk):
+    desk.openPhantom()
+    assert desk.logic.segmentationNode is desk.ui.segmentationSelector.currentNode()
+    assert desk.ui.segmentEditor.segmentationNode is desk.logic.segmentationNode
+    assert desk.views[0].layers.GetBackgroundVolumeID() == desk.volume.GetID()
+    assert desk.ui.segmentEditor.table.rowCount == 1
+    assert desk.ui.segmentEditor.editorNode.GetSingletonTag() == "PatchICLSegment", "not the Segment Editor's own node"
+
+
+def testPaintedSlicesAppearInTheTable(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(4, 9, 13)
+    table = desk.ui.paintedTable
+    assert [table.item(row, 1).text() for row in range(table.rowCount)] == ["4", "9", "13"]
+    assert table.item(0, 2).text() == "S 10.0 mm"
+    voxels = (slicer.util.arrayFromSegmentBinaryLabelmap(desk.logic.segmentationNode, desk.logic.segmentId)[4] > 0).sum()
+    assert table.item(0, 3).text() == f"{voxels * 0.9 * 0.8:.0f} mm²"
+    assert not table.item(0, 4).icon().isNull()
+    desk.ui.paintedTable.cellClicked.emit(1, 1)
+    assert desk.logic.views.currentIndex() == 9
+    table.item(1, 0).setCheckState(QtCore.Qt.Unchecked)
+    desk.settle()
+    assert [row.isContext for row in desk.logic.painting.slices()] == [True, False, True]
+    table.setCurrentCell(2, 1)
+    desk.ui.removeSliceButton.click()
+    assert [row.index for row in desk.logic.painting.slices()] == [4, 9]
+
+
+def testButtonsWhileRunning(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    desk.ui.propagateButton.click()
+    assert desk.logic.state is State.PREPARING
+    assert not desk.ui.propagateButton.enabled and desk.ui.cancelButton.visible and desk.ui.progressBar.visible
+    assert not desk.ui.volumeSelector.enabled and not desk.ui.drawAfreshButton.enabled
+    texts = set()
+    while desk.logic.state.isBusy:
+        desk.processEvents()
+        texts.add(desk.ui.statusLabel.text)
+    assert any("of 10 slices, about" in text for text in texts)
+    assert desk.ui.applyButton.visible and desk.ui.discardButton.visible and desk.ui.previewOpacitySlider.visible
+    assert not desk.ui.cancelButton.visible and desk.ui.propagateButton.text == "Propagate again"
+    desk.ui.discardButton.click()
+    assert desk.logic.state is State.IDLE and not desk.ui.applyButton.visible
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def testCancelWithinASecond(desk, keep):
+    desk.openPhantom()
+    desk.paintWithMouse(2, 16)
+    desk.ui.propagateButton.click()
+    while desk.logic.progress is None or desk.logic.progress.done < 3:
+        desk.processEvents()
+    start = time.monotonic()
+    (desk.ui.keepButton if keep else desk.ui.cancelButton).click()
+    desk.waitWhileBusy()
+    assert time.monotonic() - start < 1.0
+    assert desk.logic.state is (State.PREVIEW if keep else State.IDLE)
+
+
+def testShortcuts(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    desk.key("Ctrl+Return")
+    assert desk.logic.state.isBusy
+    desk.waitWhileBusy()
+    desk.key("Ctrl+Shift+N")
+    assert desk.logic.views.currentIndex() == desk.logic.views.nextSlice()
+    desk.key("Ctrl+Shift+Return")
+    assert desk.logic.state is State.IDLE
+    index = desk.logic.views.currentIndex()
+    desk.key("Ctrl+Shift+D")
+    assert index not in [row.index for row in desk.logic.painting.slices()]
+    desk.key("Ctrl+Shift+X")
+    assert [row.declaredEmpty for row in desk.logic.painting.slices() if row.index == index] == [True]
+
+
+def testLeavingTheModuleFreesKeysAndMouse(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    desk.panel.exit()
+    assert desk.ui.segmentEditor.activeEffectName == "" and not desk.ui.segmentEditor.shortcutsInstalled
+    desk.key("Ctrl+Return")
+    assert desk.logic.state is State.IDLE
+    desk.panel.enter()
+    assert desk.ui.segmentEditor.shortcutsInstalled
+    desk.key("Ctrl+Return")
+    assert desk.logic.state.isBusy
+    desk.waitWhileBusy()
+
+
+def testRotatedViewWarnsAndIsCured(desk):
+    desk.openPhantom()
+    assert not desk.ui.alignButton.visible
+    turn = np.eye(4)
+    turn[1:3, 1:3] = [[0.98, -0.199], [0.199, 0.98]]
+    matrix = slicer.util.arrayFromVTKMatrix(desk.views[0].node.GetSliceToRAS())
+    slicer.util.updateVTKMatrixFromArray(desk.views[0].node.GetSliceToRAS(), matrix @ turn)
+    desk.views[0].node.UpdateMatrices()
+    desk.settle()
+    assert desk.ui.alignButton.visible and "Red" in desk.ui.rotatedLabel.text
+    desk.ui.alignButton.click()
+    assert not desk.ui.alignButton.visible
+
+
+def testNonLinearTransformIsHardenedOnRequest(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    warp = desk.scene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
+    transform = slicer.vtkOrientedBSplineTransform()
+    coefficients = vtk.vtkImageData()
+    coefficients.SetDimensions(4, 4, 4)
+    coefficients.AllocateScalars(vtk.VTK_DOUBLE, 3)
+    coefficients.GetPointData().GetScalars().Fill(0.0)
+    transform.SetCoefficientData(coefficients)
+    warp.SetAndObserveTransformFromParent(transform)
+    desk.volume.SetAndObserveTransformNodeID(warp.GetID())
+    desk.application.answer = False
+    desk.ui.propagateButton.click()
+    assert "Harden" in desk.application.questions[-1] and "harden" in desk.ui.statusLabel.text
+    assert desk.volume.GetTransformNodeID() == warp.GetID()
+    desk.application.answer = True
+    desk.ui.propagateButton.click()
+    assert desk.volume.GetTransformNodeID() is None
+
+
+def testWidgetsFollowParametersBothWays(desk):
+    bound = desk.panel.binding.widgets
+    unbound = {"reviewThreshold"} - bound.keys()
+    assert bound.keys() == {description.name for description in fields(Parameters)} - unbound
+    for description in fields(Parameters):
+        if "choices" in description.metadata:
+            assert bound[description.name].count == len(description.metadata["choices"])
+    desk.ui.deviceSelector.setCurrentIndex(1)
+    desk.ui.seedSpinBox.setValue(11)
+    desk.ui.priorCheckBox.click()
+    desk.ui.weightsEdit.setText(" mine ")
+    desk.ui.weightsEdit.editingFinished.emit()
+    desk.ui.entropyOpacitySlider.setValue(0.25)
+    parameters = desk.logic.parameters
+    assert (parameters.device, parameters.seed, parameters.usePrior, parameters.weights) == ("cpu", 11, False, "mine")
+    assert parameters.entropyOpacity == 0.25
+    desk.logic.parameters = Parameters(seed=3, extent="painted")
+    desk.panel.binding.updateWidgets()
+    assert desk.ui.seedSpinBox.value == 3 and desk.ui.extentSelector.currentIndex == 1
+    assert desk.logic.parameters == Parameters(seed=3, extent="painted")
+
+
+def testPreviewOpacityFollowsTheSlider(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    desk.ui.previewOpacitySlider.setValue(0.2)
+    assert desk.logic.preview.node.GetDisplayNode().GetOpacity2DFill() == pytest.approx(0.2)
+
+
+def testUncertaintySection(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    assert not desk.ui.nextSliceButton.enabled
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    assert not desk.ui.uncertaintySection.collapsed
+    table = desk.ui.reviewTable
+    values = [float(table.item(row, 2).text()) for row in range(table.rowCount)]
+    assert values == sorted(values, reverse=True) and len(values) == 10
+    table.cellClicked.emit(0, 0)
+    assert str(desk.logic.views.currentIndex()) == table.item(0, 0).text()
+    desk.ui.plotButton.click()
+    assert desk.application.plots == [desk.logic.results.chartNode]
+    desk.ui.entropyCheckBox.click()
+    assert desk.views[0].layers.GetForegroundVolumeID() is None
+    desk.ui.reviewButton.click()
+    assert desk.logic.segmentationNode.GetSegmentation().GetNumberOfSegments() == 2
+
+
+def testInspectSectionFollowsTheSlice(desk, tmp_path):
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    desk.ui.patchesCheckBox.click()
+    desk.logic.views.jumpTo(8)
+    desk.settle()
+    assert desk.ui.levelTable.rowCount == 2 and "Slice 8" in desk.ui.inspectLabel.text
+    assert sorted(desk.logic.views.patchLayers.nodes()) == [0, 1]
+    assert desk.ui.levelSlider.maximum == 1 and desk.ui.levelName.text == "all"
+    desk.ui.levelSlider.setValue(1)
+    assert desk.ui.levelName.text == "2"
+    desk.logic.views.jumpTo(3)
+    desk.settle()
+    assert "not predicted" in desk.ui.inspectLabel.text and desk.logic.views.patchLayers.nodes() == {}
+    desk.application.folder = str(tmp_path / "export")
+    desk.ui.exportButton.click()
+    assert (tmp_path / "export" / "patchicl_selections.json").exists()
+
+
+def testNothingRunsBeforeTheInstallation(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    desk.installer.ready = False
+    desk.panel.install.refresh()
+    assert desk.ui.installHint.visible and "2900 MB" in desk.ui.installLabel.text
+    desk.ui.propagateButton.click()
+    assert desk.logic.state is State.IDLE and not desk.ui.installSection.collapsed
+    desk.application.answer = False
+    desk.ui.installButton.click()
+    assert desk.installer.calls == [], "declined: nothing happens"
+    desk.application.answer, desk.application.folder = True, "bad"
+    desk.ui.wheelsButton.click()
+    assert desk.ui.statusLabel.text == "The folder bad holds no wheels."
+    desk.ui.installButton.click()
+    assert desk.installer.calls == [("install", "bad"), ("install", "")]
+    assert not desk.ui.installHint.visible
+    desk.ui.propagateButton.click()
+    assert desk.logic.state.isBusy
+    desk.waitWhileBusy()
+    desk.ui.selfCheckButton.click()
+    desk.ui.copyReportButton.click()
+    assert desk.application.copied == [desk.ui.reportText.plainText] and "cpu" in desk.application.copied[0]
+    desk.ui.uninstallButton.click()
+    assert desk.installer.calls[-1] == ("uninstall",) and desk.ui.installHint.visible
+
+
+def testSceneCloseEmptiesThePanel(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    desk.ui.propagateButton.click()
+    desk.processEvents()
+    desk.scene.Clear(False)
+    desk.settle()
+    assert desk.logic.state is State.IDLE and desk.ui.paintedTable.rowCount == 0
+    assert desk.ui.volumeSelector.currentNode() is None and desk.ui.propagateButton.enabled
+    assert desk.ui.segmentEditor.editorNode.GetScene() is desk.scene
+
+
+def testPanelStaysUsableWhileRunning(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(2, 16)
+    desk.ui.propagateButton.click()
+    desk.processEvents()
+    desk.logic.views.jumpTo(5)
+    desk.ui.entropyOpacitySlider.setValue(0.3)
+    assert desk.logic.state.isBusy and desk.logic.parameters.entropyOpacity == 0.3
+    desk.waitWhileBusy()
+    assert desk.logic.state is State.PREVIEW
+
+
+def testFailureIsShownWithoutPopup(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(2, 16)
+    desk.ui.propagateButton.click()
+    while desk.logic.state is not State.RUNNING:
+        desk.processEvents()
+    desk.workers[0].failure = "Out of memory; choose a range of slices."
+    desk.waitWhileBusy()
+    assert desk.ui.statusLabel.text == "Out of memory; choose a range of slices."
+    assert desk.application.questions == [] and desk.ui.propagateButton.enabled
+
+
+def testStory(desk):
+    Story(desk.panel, desk).run()
+
+
+def testStrokesCoverTheMask():
+    mask = np.zeros((12, 20), bool)
+    mask[3:9, 2:7] = mask[3:9, 12:18] = True
+    assert strokes(mask) == [
+        ((row, first), (row, last)) for row in (3, 5, 7) for first, last in ((2, 6), (12, 17))
+    ]
