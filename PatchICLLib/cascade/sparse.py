@@ -84,7 +84,7 @@ class SparseCascade(nn.Module):
         self.early_readout = MaskReadout(quarter, c.key_features)
         self.late_readout = MaskReadout(quarter + d, c.key_features)
         self.decoder = PatchDecoder(d, c.channels, guidance + 2)
-        self.prior_gains = nn.Parameter(torch.tensor([0.7, 2.5]))  # shape logits, vote
+        self.prior_gains = nn.Parameter(torch.tensor([0.2, 6.0]))  # shape logits, vote
         self.readout_gains = nn.Linear(c.resolution_features + 3, 2)
         nn.init.zeros_(self.readout_gains.weight)
         with torch.no_grad():

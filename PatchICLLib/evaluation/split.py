@@ -37,6 +37,16 @@ DEVELOPMENT_RULES: tuple[DevelopmentRule, ...] = (
 )
 
 
+EMBEDDED_SAMPLE = DevelopmentRule("mri_brain_atlases", r"colin27.*", "the demo segments this very scan")
+
+
+def is_embedded_sample(relative_path: Path | str) -> bool:
+    """Tell whether a file shows the scan that ships as the demo's sample: it serves neither split."""
+    path = Path(relative_path)
+    rule = EMBEDDED_SAMPLE
+    return path.parent.name == rule.source and re.fullmatch(rule.pattern, case_stem(path)) is not None
+
+
 def is_development(relative_path: Path | str) -> bool:
     """Tell whether a file belongs to the development split.
 

@@ -32,10 +32,10 @@ class Recipe:
 
     model: Configuration = field(default_factory=SparseConfiguration)
     plan: BatchPlan = field(default_factory=BatchPlan)
-    steps: int = 2700
-    learning_rate: float = 1.2e-3
+    steps: int = 2550
+    learning_rate: float = 6e-4
     warm_up: int = 60
-    decay: float = 0.35
+    decay: float = 0.5
     weight_decay: float = 0.02
     clip: float = 1.0
     ema: float = 0.998
@@ -58,4 +58,13 @@ RECIPES: dict[str, Recipe] = {
     "bundled": Recipe(),
     "paper": Recipe(PaperConfiguration(), _SMALL_BATCHES, learning_rate=5e-4),
     "universeg": Recipe(UniverSegInContextConfiguration(), _SMALL_BATCHES, learning_rate=5e-4),
+    # a minute that shows whether installation and data folder work; its weights are of no use
+    "check": Recipe(
+        SparseConfiguration(
+            channels=(4, 8, 8), features=16, heads=2, layers=1, target_patches=(4,), context_patches=(4,)
+        ),
+        BatchPlan(tasks=1, targets=2, contexts=(2,), sizes=((64, 1.0),)),
+        steps=20,
+        warm_up=5,
+    ),
 }

@@ -70,8 +70,8 @@ class HintDropout:
     """How often a task must do without: everything (pure in-context), or one of the hints."""
 
     everything: float = 0.2
-    shape: float = 0.2
-    vote: float = 0.25
+    shape: float = 0.3
+    vote: float = 0.15
     neighbours: float = 0.2
 
     def __call__(self, hints: Hints, rng: np.random.Generator) -> Hints:

@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from PatchICLLib.evaluation.split import is_development
+from PatchICLLib.evaluation.split import is_development, is_embedded_sample
 
 IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
@@ -81,23 +81,30 @@ def load_label_map(label: Path) -> LabelledVolume:
 
 def _images(folder: Path, development: bool) -> list[Path]:
     files = sorted(p for p in folder.glob("*_image.*") if p.name.endswith(IMAGE_ENDINGS))
-    return [f for f in files if is_development(f.relative_to(folder.parent)) == development]
+    relative = [(f, f.relative_to(folder.parent)) for f in files]
+    return [f for f, r in relative if is_development(r) == development and not is_embedded_sample(r)]
 
 
-def labelled_sources(data: Path, development: bool = False) -> dict[str, list[Callable[[], LabelledVolume]]]:
-    """Loaders of all image/label pairs below a data folder, by source; the development split apart.
+def labelled_pairs(data: Path, development: bool = False) -> dict[str, list[tuple[Path, Path]]]:
+    """Image and label map of all labelled cases below a data folder, by source; the development split apart.
 
     Args:
         data: folder with one folder a source, cases named `CASE_image.*` and `CASE_label.*`.
         development: the development cases instead of the training cases.
     """
-    sources: dict[str, list[Callable[[], LabelledVolume]]] = {}
+    sources: dict[str, list[tuple[Path, Path]]] = {}
     for folder in sorted(p for p in data.iterdir() if p.is_dir()):
         for image in _images(folder, development):
             label = label_file_of(image)
             if label is not None:
-                sources.setdefault(folder.name, []).append(functools.partial(load_pair, image, label))
+                sources.setdefault(folder.name, []).append((image, label))
     return sources
+
+
+def labelled_sources(data: Path, development: bool = False) -> dict[str, list[Callable[[], LabelledVolume]]]:
+    """Loaders of all ``labelled_pairs``, by source."""
+    pairs = labelled_pairs(data, development)
+    return {source: [functools.partial(load_pair, *pair) for pair in found] for source, found in pairs.items()}
 
 
 def label_map_sources(data: Path) -> dict[str, list[Callable[[], LabelledVolume]]]:
@@ -120,5 +127,9 @@ def unlabelled_files(data: Path) -> list[Path]:
 
 
 def pick(loaders: list[Callable[[], LabelledVolume]]) -> Callable[[np.random.Generator], LabelledVolume]:
-    """A draw from loaders, each equally likely."""
-    return lambda rng: loaders[rng.integers(len(loaders))]()
+    """A draw from loaders, each equally likely; can be pickled, for workers that are started afresh."""
+    return functools.partial(_draw_from, loaders)
+
+
+def _draw_from(loaders: list[Callable[[], LabelledVolume]], rng: np.random.Generator) -> LabelledVolume:
+    return loaders[rng.integers(len(loaders))]()
