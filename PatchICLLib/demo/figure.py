@@ -53,8 +53,8 @@ class _Composer:
         self.image, self.reference = result.sample.image, result.sample.reference
         self.labels = list(result.painted_slices)
         self.color = result.sample.colors
-        self.limits = (float(np.percentile(self.image.array, 2)), 1.08 * float(np.percentile(self.image.array, 99.8)))
         self.view = SliceView.around(self.image, self.reference > 0, result.axis, margin_mm=12)
+        self.limits = self.view.intensity_limits(self.image.array)
         self.focus = self._most_instructive_selection()
         self.tile = (_WIDTH - 2 * _MARGIN - (_STRIP_SLICES - 1) * _GAP) / _STRIP_SLICES
         self.strip_height = self.tile * self.view.aspect
@@ -98,7 +98,7 @@ class _Composer:
             _MARGIN,
             0.98,
             f"PatchICL on a T1 MRI: {len(self.labels)} structures, {per_structure} slices of each painted. "
-            f"The other {filled - painted} outlines took {result.seconds:.1f} s.",
+            f"The other {filled - painted} outlines took {result.seconds:.0f} s.",
             fontsize=13,
             color=MUTED,
         )
@@ -127,9 +127,10 @@ class _Composer:
         )
 
     def _strip(self, top: float) -> list[int]:
-        """A row of slices from the first to the last painted one of the largest structure; returns their indices."""
-        largest = max(self.labels, key=lambda label: int((self.reference == label).sum()))
-        painted = self.result.painted_slices[largest]
+        """A row of slices from the first to the last painted one of a structure; returns their indices."""
+        voxels = (np.moveaxis(self.reference, self.result.axis, 0) > 0).sum(axis=(1, 2))
+        # of the structure whose painted slices show most of all structures
+        painted = max(self.result.painted_slices.values(), key=lambda slices: int(voxels[list(slices)].sum()))
         positions = np.interp(np.linspace(0, len(painted) - 1, _STRIP_SLICES), np.arange(len(painted)), painted)
         shown = [round(position) for position in positions]
         for column, index in enumerate(shown):
@@ -165,7 +166,7 @@ class _Composer:
                 int(one["index"]): float(one["uncertainty"])
                 for one in self.result.propagation.report["slices"]
                 if one["label"] == label and present[0] <= one["index"] <= present[-1]
-            }
+            } | dict.fromkeys(self.result.painted_slices[label], 0.0)
             rows.append(
                 (
                     self.result.sample.names[label],

@@ -61,9 +61,9 @@ def show_patches(
     from matplotlib.colors import to_rgba
     from matplotlib.patches import Rectangle
 
-    left, right = sorted(axes.get_xlim())
-    top, bottom = sorted(axes.get_ylim())
-    rows, columns = np.mgrid[top : bottom : (bottom - top) / 400, left : right : (right - left) / 400]
+    left, right = (limit + side for limit, side in zip(sorted(axes.get_xlim()), (-1, 1), strict=True))
+    top, bottom = (limit + side for limit, side in zip(sorted(axes.get_ylim()), (-1, 1), strict=True))
+    columns, rows = np.meshgrid(np.linspace(left, right, 600), np.linspace(top, bottom, 600))
     outside = np.ones(rows.shape, dtype=bool)
     for x, y, width, height in boxes:
         outside &= ~((columns >= x) & (columns < x + width) & (rows >= y) & (rows < y + height))

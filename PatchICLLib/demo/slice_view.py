@@ -76,6 +76,14 @@ class SliceView:
         (row, column), (height, width) = corner, size
         return (row, column, height, width) if self.transposed else (column, row, width, height)
 
+    def intensity_limits(self, array: np.ndarray) -> tuple[float, float]:
+        """Intensities to show as black and white, from what the window shows of a (K, J, I) image."""
+        left, right, top, bottom = (round(edge + 0.5) for edge in self.window)
+        planes = np.moveaxis(array, self.axis, 0)
+        shown = planes[:, left:right, top:bottom] if self.transposed else planes[:, top:bottom, left:right]
+        low, high = np.percentile(shown, (1.5, 99.7))
+        return float(low), float(high + 0.25 * (high - low))
+
     def frame(self, axes: Any) -> None:
         """Set the limits and the shape of matplotlib axes to what is shown."""
         left, right, top, bottom = self.window
