@@ -128,6 +128,8 @@ def cut_stack(volume: LabelledVolume, rng: np.random.Generator, k: int, minimum:
     Raises:
         Unsuitable: the structure is too small for the task.
     """
+    if not volume.objects:
+        raise Unsuitable
     label = int(rng.choice(list(volume.objects)))
     box, axis = volume.objects[label], int(rng.integers(3))
     first, last = box[axis].start, box[axis].stop - 1
