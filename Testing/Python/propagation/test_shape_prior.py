@@ -1,0 +1,63 @@
+"""The shape prior in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from PatchICLLib.propagation.shape_prior import DECAY, ShapePrior, signed_distance
+
+SIZE = 64
+ROW, COLUMN = np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5, indexing="ij")
+RADIUS = np.hypot(ROW - 32, COLUMN - 32)
+POSITIONS = np.array([0.0, 0.5, 1.0])
+
+
+def prior(*radii: float) -> ShapePrior:
+    return ShapePrior.of(torch.from_numpy(np.stack([r >= RADIUS for r in radii]).astype(np.float32)))
+
+
+def test_signed_distance_of_a_half_plane() -> None:
+    mask = COLUMN > 20
+    np.testing.assert_allclose(signed_distance(mask), COLUMN - 20, atol=1e-5)
+
+
+def test_signed_distance_without_a_boundary() -> None:
+    assert (signed_distance(np.zeros((4, 4), bool)) == -np.inf).all()
+    assert (signed_distance(np.ones((4, 4), bool)) == np.inf).all()
+
+
+def test_painted_slices_are_reproduced() -> None:
+    logits = prior(10, 14, 6).at(POSITIONS, POSITIONS)
+    for field, radius in zip(logits, (10, 14, 6), strict=True):
+        np.testing.assert_array_equal(field.numpy() > 0, radius >= RADIUS)
+
+
+def test_half_way_is_the_mean_of_the_squashed_distances() -> None:
+    shapes = prior(10, 14, 6)
+    squash = 0.5 * np.sqrt(np.mean([(r >= RADIUS).mean() for r in (10, 14, 6)]) / np.pi) + 1e-3
+    fields = [np.tanh(signed_distance(r >= RADIUS) / SIZE / squash) for r in (10, 14)]
+    expected = np.clip(6 * (fields[0] + fields[1]) / 2, -4, 4)
+    np.testing.assert_allclose(shapes.at(POSITIONS, np.array([0.25]))[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("beyond", "end"), [(-0.1, 0), (1.2, 2)])
+def test_shrinks_beyond_the_ends(beyond: float, end: int) -> None:
+    radius = (10, 14, 6)[end]
+    field = prior(10, 14, 6).at(POSITIONS, np.array([beyond]))[0].numpy()
+    distance = abs(beyond - POSITIONS[end])
+    np.testing.assert_array_equal(field > 0, signed_distance(radius >= RADIUS) / SIZE > DECAY * distance)
+    assert (field > 0).sum() < (radius >= RADIUS).sum()
+
+
+def test_an_empty_painted_slice_ends_a_structure_half_way() -> None:
+    shapes = prior(10, -1)
+    areas = (shapes.at(np.array([0.0, 1.0]), np.array([0.0, 0.3, 0.6, 1.0])).numpy() > 0).sum((1, 2))
+    assert areas[0] > areas[1] > areas[2] == areas[3] == 0
+
+
+def test_one_painted_slice() -> None:
+    field = prior(10).at(np.array([0.4]), np.array([0.4, 0.9]))
+    np.testing.assert_array_equal(field[0].numpy() > 0, RADIUS <= 10)
+    assert field.shape == (2, SIZE, SIZE) and field.dtype == torch.float32
