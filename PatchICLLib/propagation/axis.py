@@ -77,10 +77,10 @@ def _crosses(part: np.ndarray) -> bool:
         return False
     if min(rows, columns) == 1:
         return True
-    if min(rows, columns) <= _ADJACENT or ndimage.binary_erosion(np.pad(part, 1)).any():
+    if min(rows, columns) <= _ADJACENT or ndimage.binary_erosion(part, np.ones((3, 3, 3))).any():
         return False
     areas = part.sum((1, 2))
     if areas.max() >= 4 * np.median(areas):
         return True  # a whole slice, and the edges of slices of another axis
-    deviations = np.sqrt(np.linalg.eigvalsh(np.cov(np.argwhere(part).T)))
+    deviations = np.sqrt(np.linalg.eigvalsh(np.cov(np.argwhere(part).T)).clip(0))
     return bool(deviations[0] < _SHEET and deviations[1] > 2 * _SHEET)
