@@ -48,13 +48,13 @@ class Canvas:
         """
         probability = expit(filled.logits.astype(np.float32))
         labels, best = self.labels[filled.index][filled.window], self.probability[filled.index][filled.window]
-        free = self.volume.painted[filled.index][filled.window] == 0
-        # the lower label where two are equally likely, so that their order does not matter
         inside = filled.logits > 0
-        better = free & ((probability > best) | ((probability == best) & inside & (label < labels)))
-        best[better] = probability[better]
+        # the lower label where two are equally likely, so that their order does not matter
+        better = (probability > best) | ((probability == best) & inside & (label < labels))
+        better &= self.volume.painted[filled.index][filled.window] == 0
+        np.copyto(best, probability, where=better)
         # exactly at 0.5 nothing is labelled, as with logits
-        labels[better] = np.where(inside[better], labels.dtype.type(label), labels.dtype.type(0))
+        np.copyto(labels, inside * labels.dtype.type(label), where=better)
         self._predicted.setdefault(filled.index, []).append(filled.window)
         entropy = float(entropy_bits(probability).sum())
         expected = float(probability.sum())
