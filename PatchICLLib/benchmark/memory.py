@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import torch
 
@@ -10,13 +11,15 @@ import torch
 def peak_mib(device: torch.device) -> float | None:
     """MiB at the highest point: memory of the whole process on the CPU, torch's allocations on a GPU.
 
-    None on Windows, which keeps no such figure that Python can read.
+    None on Windows, where Python cannot read that figure.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     if sys.platform == "win32":
         return None
+    if sys.platform == "linux":  # getrusage would count the parent's memory before the start of this program as well
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 2**10
     import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

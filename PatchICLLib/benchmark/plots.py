@@ -63,7 +63,7 @@ def plot_volumes(records: Records, path: Path) -> None:
         "volume_first_slice": "until the first slice",
         "volume_corrected": "again after one correction",
     }
-    styles = {"volume": "-", "volume_first_slice": ":", "volume_corrected": "--"}
+    styles = {"volume": "-o", "volume_first_slice": ":^", "volume_corrected": "--s"}
     chosen = [record for record in records if record["mode"] in labels]
     for name in _models(chosen):
         for mode, label in labels.items():
@@ -72,12 +72,13 @@ def plot_volumes(records: Records, path: Path) -> None:
             if points:
                 guess = ", extrapolated from a sample of slices" if any(r["extrapolated"] for r in mine) else ""
                 text = f"{_NAMES[name]}, {label}{guess}"
-                axes.plot(*zip(*points, strict=True), styles[mode], marker="o", color=_COLOURS[name], label=text)
+                axes.plot(*zip(*points, strict=True), styles[mode], color=_COLOURS[name], label=text)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("million voxels")
     axes.set_ylabel("seconds")
-    axes.set_title(f"From painted slices to a segmented volume, {chosen[0]['device']}, {chosen[0]['threads']} threads")
+    machine = f"{chosen[0]['device']} with {chosen[0]['threads']} threads" if chosen[0]["device"] == "cpu" else "GPU"
+    axes.set_title(f"From three painted slices to a segmented volume, {machine}")
     _save(figure, axes, path)
 
 

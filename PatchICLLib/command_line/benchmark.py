@@ -53,7 +53,7 @@ def speed(
     context: ContextOption = "3",
     volumes: Annotated[
         str, typer.Option(metavar="LIST", help="Volumes as 256x256x100 (columns x rows x slices), or none.")
-    ] = "256x256x100,512x512x300",
+    ] = "128x128x60,256x256x100,512x512x300",
     rounds: Annotated[int, typer.Option(min=1, help="Measurements of each case, after one to warm up.")] = 3,
     sample: Annotated[
         int, typer.Option(min=1, help="Slices of a volume that UniverSeg really segments; the rest is extrapolated.")

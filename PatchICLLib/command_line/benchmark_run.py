@@ -112,7 +112,7 @@ def run_speed(plan: SpeedPlan, json_file: Path | None, plot: Path | None, quiet:
 
 
 def _grid(title: str, records: Records, key: str, text: Any) -> Table:
-    """Models and modes by resolution, with the ratio to UniverSeg's first slice where that was measured."""
+    """Models and modes by resolution, with the ratio to UniverSeg where that was measured."""
     table = Table(title=title)
     sides = sorted({record["resolution"] for record in records})
     table.add_column("model")
@@ -125,7 +125,7 @@ def _grid(title: str, records: Records, key: str, text: Any) -> Table:
             cells = []
             for side in sides:
                 value, rival = values[name, mode, side], values.get(("universeg", mode, side))
-                share = f"  (1/{rival / value:.3g})" if rival and name != "universeg" else ""
+                share = f"  ({_ratio(value / rival)})" if rival and name != "universeg" else ""
                 cells.append(text(value) + share)
             table.add_row(name, mode, *cells)
     return table
@@ -155,6 +155,11 @@ def _volume_table(records: Records) -> Table:
         guess = " (extrapolated)" if record["extrapolated"] else ""
         table.add_row(size, record["model"], what + guess, f"{record['seconds']:,.2f}", _mib(record["peak_mib"]))
     return table
+
+
+def _ratio(share: float) -> str:
+    """Of UniverSeg's cost: "1/20.5" or "3.8 x"."""
+    return f"{share:.3g} x" if share > 1 else f"1/{1 / share:.3g}"
 
 
 def _mib(value: float | None) -> str:
