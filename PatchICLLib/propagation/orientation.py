@@ -1,10 +1,10 @@
 """How the engine turns a volume before it looks, so that the way a volume is stored does not change what is found.
 
 Networks and sweeps see an image and its mirror image slightly differently. The engine therefore looks at every volume
-in an orientation that follows from its content: mirrored so that its brighter half comes first along each axis, rows
-being the axis of the larger spacing, the larger extent, or the wider spread. Volumes that differ only in the order or
-the direction of their stored axes then give the very same slices, and the same result in space. (Content that is its
-own mirror image is the exception: there the stored order decides.)
+in an orientation that follows from its content: along each axis the brighter end comes first, and rows are the axis of
+the larger spacing, the larger extent, or the brighter end. Volumes that differ only in the order or the direction of
+their stored axes then give the very same slices, and the same result in space. (Where the planes' mean brightness is
+the same from either end, and the painting too, the stored order decides.)
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 _SAMPLES = 48  # planes looked at in each half along an axis
-_TIE = 1e-8  # differences below this share are rounding
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,12 @@ class Orientation:
         kept = np.ix_(*(_sampled(n) for n in image.shape))
         samples = [np.asarray(image[kept], np.float64), (painted[kept] != 0).astype(np.float64)]
         profiles = [[_profile(sample, a) for sample in samples] for a in range(3)]
-        mirrored = [_comes_second(profiles[a], _sampled(image.shape[a]), image.shape[a]) for a in range(3)]
-        rows, columns = (a for a in range(3) if a != axis)
-        if _key(columns, spacing, image.shape, profiles) > _key(rows, spacing, image.shape, profiles):
-            rows, columns = columns, rows
+        mirrored = [[p[::-1] for p in profiles[a]] > profiles[a] for a in range(3)]
+
+        def key(a: int) -> tuple[float, int, list[tuple[float, ...]]]:
+            return spacing[a], image.shape[a], [p[::-1] if mirrored[a] else p for p in profiles[a]]
+
+        rows, columns = sorted((a for a in range(3) if a != axis), key=key, reverse=True)
         axes = (axis, rows, columns)
         first, second, third = image.shape
         return cls(axes, (mirrored[axis], mirrored[rows], mirrored[columns]), (first, second, third))
@@ -90,31 +91,8 @@ def _sampled(count: int) -> np.ndarray:
     return np.union1d(low, count - 1 - low)
 
 
-def _profile(sample: np.ndarray, axis: int) -> np.ndarray:
-    """Mean of each plane across an axis, less the mean of all."""
+def _profile(sample: np.ndarray, axis: int) -> tuple[float, ...]:
+    """Mean of each plane across an axis, in units of the sample's range, without what is rounding."""
     means = sample.mean(tuple(a for a in range(3) if a != axis))
-    means -= means.mean()
-    means[np.abs(means) <= _TIE * (sample.max() - sample.min())] = 0
-    return means
-
-
-def _moment(profile: np.ndarray, power: int, places: np.ndarray) -> float:
-    """Moment about the middle, -1 to 1: 0 where it is within rounding."""
-    weights = places**power
-    moment, scale = float((profile * weights).sum()), float(np.abs(profile * weights).sum())
-    return moment / scale if abs(moment) > _TIE * scale else 0.0
-
-
-def _comes_second(profiles: list[np.ndarray], sampled: np.ndarray, count: int) -> bool:
-    """Whether the brighter half of an axis is the second."""
-    places = (2 * sampled - (count - 1)) / count
-    moments = (_moment(profile, power, places) for profile in profiles for power in (1, 3))
-    return next((moment > 0 for moment in moments if moment), False)
-
-
-def _key(
-    axis: int, spacing: tuple[float, float, float], shape: tuple[int, ...], profiles: list[list[np.ndarray]]
-) -> tuple[float, ...]:
-    """What decides which axis of a slice becomes its rows."""
-    places = (2 * _sampled(shape[axis]) - (shape[axis] - 1)) / shape[axis]
-    return (spacing[axis], shape[axis], *(round(_moment(p, 2, places), 9) for p in profiles[axis]))
+    spread = sample.max() - sample.min()
+    return tuple(((means - sample.min()) / spread).round(8).tolist()) if spread else ()
