@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +42,12 @@ class Checkpoint:
         """
         if not path.exists():
             raise InputError(f"There is no checkpoint to resume from at {path}.")
+        foreign = f"{path} is no checkpoint of a training, or damaged: delete it to start anew."
+        if not zipfile.is_zipfile(path):
+            raise InputError(foreign)
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            return cls(**state)
-        except (RuntimeError, TypeError, EOFError, OSError) as error:
-            raise InputError(f"The checkpoint {path} cannot be read ({error}); delete it to start anew.") from error
+            return cls(**torch.load(path, map_location="cpu", weights_only=True))
+        except OSError as error:
+            raise InputError(f"The checkpoint {path} cannot be read ({error.strerror}).") from error
+        except (RuntimeError, TypeError, pickle.UnpicklingError) as error:
+            raise InputError(foreign) from error

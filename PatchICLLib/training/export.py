@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from PatchICLLib.presets import build, preset_of
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.recipe import Recipe
-from PatchICLLib.training.trainer import Trainer, TrainerOptions
 from PatchICLLib.weights import save_weights
 
 
@@ -23,7 +23,7 @@ def export(checkpoint: Checkpoint, recipe: Recipe, path: Path, card: dict[str, A
     Returns:
         The model card.
     """
-    trainer = Trainer(recipe, [], TrainerOptions(path.parent))
-    trainer.resume(checkpoint)
+    model = build(recipe.model)
+    model.load_state_dict(checkpoint.average)
     whole = {"recipe": checkpoint.recipe, "steps": checkpoint.step, **card}
-    return save_weights(trainer.averaged_model(), path, "sparse", whole)
+    return save_weights(model, path, preset_of(recipe.model), whole)

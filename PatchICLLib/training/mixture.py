@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -81,23 +80,28 @@ def training_mixture(data: Path, cache: Path, weights: MixtureWeights | None = N
         mixture.append((VolumeTasks(pick(maps), dropout=dropout), weights.label_maps))
     files = [made for path in unlabelled_files(data) for made in prepare(path, cache)]
     if files:
-        mixture.append((VolumeTasks(_pick_supervoxels(files), dropout=dropout), weights.supervoxels))
+        mixture.append((VolumeTasks(_SupervoxelDraw(files), dropout=dropout), weights.supervoxels))
     sets = image_sets(data)
     if sets:
         mixture.append((ImageTasks(sets), weights.images))
     return mixture
 
 
-def _pick_supervoxels(files: list[Path]) -> Callable[[np.random.Generator], LabelledVolume]:
-    volumes: dict[Path, SupervoxelVolume] = {}
+class _SupervoxelDraw:
+    """A draw from prepared scans, each read once in a process; pickled without them, for workers started afresh."""
 
-    def draw(rng: np.random.Generator) -> LabelledVolume:
-        path = files[rng.integers(len(files))]
-        if path not in volumes:
-            volumes[path] = SupervoxelVolume(path)
-        return volumes[path].draw(rng)
+    def __init__(self, files: list[Path]) -> None:
+        self.files = files
+        self.volumes: dict[Path, SupervoxelVolume] = {}
 
-    return draw
+    def __getstate__(self) -> dict[str, Any]:
+        return {"files": self.files, "volumes": {}}
+
+    def __call__(self, rng: np.random.Generator) -> LabelledVolume:
+        path = self.files[rng.integers(len(self.files))]
+        if path not in self.volumes:
+            self.volumes[path] = SupervoxelVolume(path)
+        return self.volumes[path].draw(rng)
 
 
 class BatchStream(Dataset[TaskBatch]):

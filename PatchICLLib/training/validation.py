@@ -93,10 +93,10 @@ class ValidationSet:
                 panel.axis("off")
             row[0].set_title(source, fontsize=8)
             for i in (0, 1):
-                row[i].imshow(batch.context_images[0, i].cpu(), cmap="gray")
+                row[i].imshow(batch.context_images[0, i].cpu().numpy(), cmap="gray")
                 _outline(row[i], batch.context_masks[0, i].cpu() - 0.5, "orange")
             for j, panel in enumerate(row[2:]):
-                panel.imshow(batch.target_images[j, 0].cpu(), cmap="gray")
+                panel.imshow(batch.target_images[j, 0].cpu().numpy(), cmap="gray")
                 _outline(panel, batch.target_masks[j, 0].cpu() - 0.5, "lime")
                 _outline(panel, full[j, 0], "red")
                 _outline(panel, bare[j, 0], "deepskyblue", "dotted")
