@@ -1,4 +1,4 @@
-"""PatchICL Segment for 3D Slicer: metadata, the widget that hosts the panel, and the self-test. The rest is in the Lib."""
+"""PatchICL Segment for 3D Slicer: metadata, widget and self-test. The rest is in PatchICLSegmentLib."""
 
 import sys
 from pathlib import Path
@@ -24,8 +24,8 @@ class PatchICLSegment(ScriptedLoadableModule):
         self.parent.dependencies = ["Segmentations", "Volumes"]
         self.parent.contributors = ["PatchICL contributors"]
         self.parent.helpText = _(
-            "Paint a structure on two to five slices and press Propagate: the other slices are filled in, with a map of "
-            'where the model is unsure. See the <a href="{homepage}">tutorial</a>.'
+            "Paint a structure on two to five slices and press Propagate: the other slices are filled in, with a map "
+            'of where the model is unsure. See the <a href="{homepage}">tutorial</a>.'
         ).format(homepage=HOMEPAGE)
         self.parent.acknowledgementText = _("Patch-cascaded in-context segmentation.")
         slicer.app.connect("startupCompleted()", registerSampleData)
@@ -35,6 +35,7 @@ def registerSampleData():
     """Offers the embedded brain in the Sample Data module."""
     import SampleData
     from PatchICLSegmentLib.SampleJob import IMAGE
+
     from PatchICLLib.resources import resource_path
 
     SampleData.SampleDataLogic.registerCustomSampleDataSource(

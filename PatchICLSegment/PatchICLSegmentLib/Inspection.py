@@ -20,9 +20,7 @@ _MARGIN = 6
 
 def selectionOfSlice(selections, index: int, label: int | None = None):
     """The selections of a slice (of a label, if given), or None for a slice that was not predicted."""
-    return next(
-        (entry for entry in selections if entry.slice_index == index and label in (None, entry.label)), None
-    )
+    return next((entry for entry in selections if entry.slice_index == index and label in (None, entry.label)), None)
 
 
 def levelTable(selection) -> dict[str, list]:
@@ -52,13 +50,13 @@ def slicePicture(
     gray = np.clip((plane.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1)
     rows, columns = plane.shape
     longest = max(rows * spacing[0], columns * spacing[1])
-    height, width = (max(1, round(size * count * step / longest)) for count, step in zip(plane.shape, spacing, strict=True))
+    height, width = (
+        max(1, round(size * count * step / longest)) for count, step in zip(plane.shape, spacing, strict=True)
+    )
     index = np.ix_(np.arange(height) * rows // height, np.arange(width) * columns // width)
     picture = np.repeat((gray[index] * 255).astype(np.uint8)[..., None], 3, axis=2)
     inside = mask[index]
-    border = inside & ~(
-        np.roll(inside, 1, 0) & np.roll(inside, -1, 0) & np.roll(inside, 1, 1) & np.roll(inside, -1, 1)
-    )
+    border = inside & ~(np.roll(inside, 1, 0) & np.roll(inside, -1, 0) & np.roll(inside, 1, 1) & np.roll(inside, -1, 1))
     picture[border] = (90, 220, 130)
     lines = np.zeros((height, width), np.uint8)
     drawBoxes(lines, boxes, (height / rows, width / columns), dashed)
@@ -67,7 +65,7 @@ def slicePicture(
 
 
 def selectionPicture(volume: np.ndarray, labels: np.ndarray, axis: int, selection, spacing) -> np.ndarray:
-    """Every level of one slice as a row of pictures: the slice with its patches, then the context slices with theirs."""
+    """A row of pictures per level: the slice with its patches, then the context slices with theirs."""
     context = sorted({box.slice_index for level in selection.levels for box in level.context_patches})
     inPlane = tuple(step for other, step in enumerate(spacing) if other != axis)
     target = np.take(volume, selection.slice_index, axis=axis)

@@ -1,4 +1,4 @@
-"""The state of the module: from painted slices through a running propagation to a preview that is applied or discarded.
+"""The state of the module: from painted slices through a running propagation to a preview.
 
 Everything here runs on a MRML scene without Qt. Whoever uses it calls `poll()` from time to time while a run is on: the
 panel by a timer, a script in a loop.
@@ -13,15 +13,14 @@ from enum import Enum
 from .Errors import SceneError
 from .Job import Job, Painting, prepareJob, readPainting
 from .PaintingActions import PaintingActions
-from .Parameters import ParameterNode, Parameters
+from .Parameters import ParameterNode
 from .Preview import Preview
 from .Protocols import UndoKeeper, WorkerFactory
 from .Results import Results
 from .ResultViews import ResultViews
-from .SceneIO.Segments import segmentIds
-from .SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
-from .SceneIO.Volumes import frameOfVolume, gridOfVolume, volumeFingerprint
+from .SceneIO.Volumes import frameOfVolume, volumeFingerprint
 from .SceneWatch import SceneWatch
+from .Selection import Selection
 from .Signal import Signal
 from .Translation import _
 from .WorkerSession import WorkerSession, defaultWorker
@@ -29,7 +28,6 @@ from .Writing import writeProposal
 
 # A worker that does not confirm a cancellation by then is replaced.
 CANCEL_PATIENCE_SECONDS = 5.0
-FIRST_SEGMENT_COLOR = (0.31, 0.73, 0.44)
 
 
 class State(Enum):
@@ -44,13 +42,13 @@ class State(Enum):
         return self in (State.PREPARING, State.RUNNING, State.CANCELLING)
 
 
-class PatchICLSegmentLogic:
+class PatchICLSegmentLogic(Selection):
     """Propagates painted slices.
 
     Example (a script without panel):
         logic = PatchICLSegmentLogic(scene)
         logic.select(volumeNode, segmentationNode, segmentId)
-        logic.propagate()        # waits; startPropagation() and poll() do not
+        logic.propagate()  # waits; startPropagation() and poll() do not
         logic.applyPreview()
 
     Attributes:
@@ -69,22 +67,20 @@ class PatchICLSegmentLogic:
         undoKeeper: UndoKeeper | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.scene = scene
+        Selection.__init__(self, scene, undoKeeper)
         self.clock = clock
-        self.undoKeeper = undoKeeper
         self.stateChanged, self.progressChanged = Signal(), Signal()
-        self.paintingChanged, self.resultsChanged = Signal(), Signal()
+        self.resultsChanged = Signal()
         self.failed, self.sceneReplaced = Signal(), Signal()
         self.progress = None
         self._state = State.IDLE
         self._session = WorkerSession(makeWorker)
-        self._histories: dict[str, SegmentHistory] = {}
+        self.workerHealth = self._session.health
         self._job: Job | None = None
         self._fingerprint: tuple = ()
         self._keepPartialResult = False
         self._cancelledAt = 0.0
         self._writing = False
-        self.parameterNode = ParameterNode.ofScene(scene)
         self.results = Results(scene, self.parameterNode)
         self.preview = self._previewOfScene()
         self.painting = PaintingActions(self)
@@ -98,69 +94,13 @@ class PatchICLSegmentLogic:
         if self.preview is not None:
             self._state = State.PREVIEW
 
-    # What is being worked on
-
     @property
     def state(self) -> State:
         return self._state
 
-    @property
-    def parameters(self) -> Parameters:
-        return self.parameterNode.read()
-
-    @parameters.setter
-    def parameters(self, parameters: Parameters) -> None:
-        self.parameterNode.write(parameters)
-
-    @property
-    def editorNode(self):
-        """The module's own segment editor node, so that the Segment Editor module keeps its own choices."""
-        node = self.scene.GetSingletonNode(ParameterNode.MODULE_NAME, "vtkMRMLSegmentEditorNode")
-        if node is None:
-            node = self.scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
-            node.UnRegister(None)
-            node.SetSingletonTag(ParameterNode.MODULE_NAME)
-            node = self.scene.AddNode(node)
-        return node
-
-    @property
-    def volumeNode(self):
-        return self.parameterNode.reference("Volume")
-
-    @property
-    def segmentationNode(self):
-        return self.parameterNode.reference("Segmentation")
-
-    @property
-    def segmentId(self) -> str:
-        return self.editorNode.GetSelectedSegmentID() or ""
-
     def select(self, volumeNode, segmentationNode, segmentId: str | None = None) -> None:
-        """Chooses what to work on. Without a segment identifier the selection stays, or becomes the first segment."""
-        self.parameterNode.setReference("Volume", volumeNode)
-        self.parameterNode.setReference("Segmentation", segmentationNode)
-        self.editorNode.SetAndObserveSourceVolumeNode(volumeNode)
-        self.editorNode.SetAndObserveSegmentationNode(segmentationNode)
-        identifiers = segmentIds(segmentationNode) if segmentationNode is not None else []
-        if segmentId is None:
-            segmentId = self.segmentId if self.segmentId in identifiers else next(iter(identifiers), "")
-        self.editorNode.SetSelectedSegmentID(segmentId)
         self._watch.watch(segmentationNode)
-        self.paintingChanged.emit()
-
-    def createSegmentation(self):
-        """Adds a segmentation with one segment on the grid of the selected volume, and selects it."""
-        volumeNode = self.volumeNode
-        gridOfVolume(volumeNode)
-        name = _("{volume} segmentation").format(volume=volumeNode.GetName())
-        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.scene.GenerateUniqueName(name))
-        node.CreateDefaultDisplayNodes()
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
-        node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
-        segmentId = node.GetSegmentation().AddEmptySegment("", _("Structure"))
-        node.GetSegmentation().GetSegment(segmentId).SetColor(*FIRST_SEGMENT_COLOR)
-        self.select(volumeNode, node, segmentId)
-        return node
+        Selection.select(self, volumeNode, segmentationNode, segmentId)
 
     def currentPainting(self) -> Painting | None:
         """Painted slices of the selected segment, None where no segment or no usable volume is selected."""
@@ -170,16 +110,6 @@ class PatchICLSegmentLogic:
         if segmentationNode.GetSegmentation().GetSegment(self.segmentId) is None:
             return None
         return readPainting(segmentationNode, self.segmentId, self.volumeNode)
-
-    def writer(self) -> SegmentWriter:
-        return SegmentWriter(self.scene, self.editorNode, self.undoKeeper or self.history())
-
-    def history(self) -> SegmentHistory:
-        """Undo states of the selected segmentation, where no Segment Editor widget keeps them."""
-        node = self.segmentationNode
-        if node.GetID() not in self._histories:
-            self._histories[node.GetID()] = SegmentHistory(node)
-        return self._histories[node.GetID()]
 
     # A run
 
@@ -262,9 +192,6 @@ class PatchICLSegmentLogic:
         """Takes the preview away; the segments were never touched."""
         if self._state is State.PREVIEW:
             self._end(State.IDLE)
-
-    def workerHealth(self):
-        return self._session.health()
 
     def shutdown(self) -> None:
         """Ends the worker and all observations. The logic is of no use afterward."""

@@ -11,8 +11,8 @@ import numpy as np
 class Worker(Protocol):
     """Runs propagations outside the application: `PatchICLLib.worker.WorkerClient` or `InProcessWorker`.
 
-    `propagate` returns the job's number at once, starting the worker if need be. `poll` returns events with the attributes kind ("progress", "result", "cancelled", "error", "died" or "log"),
-    job, progress, result and message.
+    `propagate` returns the job's number at once, starting the worker if need be. `poll` returns events with the
+    attributes kind ("progress", "result", "cancelled", "error", "died" or "log"), job, progress, result and message.
     """
 
     @property

@@ -1,10 +1,11 @@
-"""The result of the last run in the scene: entropy volume, tables, plot, report and selections, all found again by role."""
+"""The result of the last run in the scene: entropy volume, tables, plot, report and selections."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import slicer
+
 from PatchICLLib.propagation.result import SliceSelections
 
 from .Parameters import ParameterNode
@@ -15,7 +16,7 @@ from .Uncertainty import SliceUncertainty, UncertaintyPlot, storeEntropy, uncert
 
 
 class Results:
-    """Reads and writes the nodes of a result. Roles are kept on the parameter node, so they are saved with the scene."""
+    """Nodes of a result. They are found by roles on the parameter node, which is saved with the scene."""
 
     ENTROPY, REPORT, SELECTIONS, VOLUME = "Entropy", "Report", "Selections", "ResultVolume"
     ROLES = (

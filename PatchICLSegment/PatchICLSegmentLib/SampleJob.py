@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import slicer
 import slicer.util
+
 from PatchICLLib.errors import PatchICLError
 from PatchICLLib.resources import resource_path
 
@@ -56,9 +57,7 @@ def trySample(logic, showVolume) -> None:
     chosen = slicesToPaint(mask)
     painted[chosen] = mask[chosen]
     writer = logic.writer()
-    writer.writeUnmasked(
-        segmentationNode, volumeNode, logic.segmentId, SegmentBox(painted.shape, (0, 0, 0), painted)
-    )
+    writer.writeUnmasked(segmentationNode, volumeNode, logic.segmentId, SegmentBox(painted.shape, (0, 0, 0), painted))
     showVolume(volumeNode)
     logic.views.jumpTo(chosen[len(chosen) // 2])
     logic.startPropagation()

@@ -1,6 +1,6 @@
 """The tutorial as a script: what a user does with mouse and buttons, with a check after every step.
 
-Runs in the tests without Slicer and, by `PatchICLSegmentTest`, inside Slicer. What differs between the two is passed in.
+Runs in the tests without Slicer and, by `PatchICLSegmentTest`, inside Slicer. What differs is passed in.
 """
 
 from __future__ import annotations
@@ -159,7 +159,8 @@ class Story:
 
     def voxels(self) -> np.ndarray:
         return (
-            slicer.util.arrayFromSegmentBinaryLabelmap(self.logic.segmentationNode, self.logic.segmentId, self.volume) > 0
+            slicer.util.arrayFromSegmentBinaryLabelmap(self.logic.segmentationNode, self.logic.segmentId, self.volume)
+            > 0
         )
 
     def _waitWhileBusy(self) -> None:
@@ -191,9 +192,7 @@ def strokes(mask: np.ndarray, step: int = 2) -> list[tuple[tuple[int, int], tupl
     for row in np.flatnonzero(mask.any(axis=1))[::step]:
         changes = np.diff(np.concatenate([[0], mask[row].astype(np.int8), [0]]))
         starts, ends = np.flatnonzero(changes == 1), np.flatnonzero(changes == -1) - 1
-        found += [
-            ((int(row), int(first)), (int(row), int(last))) for first, last in zip(starts, ends, strict=True)
-        ]
+        found += [((int(row), int(first)), (int(row), int(last))) for first, last in zip(starts, ends, strict=True)]
     return found
 
 

@@ -63,9 +63,7 @@ class Brush:
         along = [(np.arange(grid.shape[other]) - center[other]) * grid.spacing[other] for other in others]
         inside = np.zeros(grid.shape, bool)
         inside[(slice(None),) * axis + (index,)] = along[0][:, None] ** 2 + along[1] ** 2 <= self.radius**2
-        image = orientedImage(
-            inside, (0, 0, 0), volumeToSegmentation(segmentationNode, volumeNode) @ grid.ijkToLocal
-        )
+        image = orientedImage(inside, (0, 0, 0), volumeToSegmentation(segmentationNode, volumeNode) @ grid.ijkToLocal)
         logic = slicer.vtkSlicerSegmentEditorLogic()
         logic.SetMRMLScene(volumeNode.GetScene())
         logic.SetSegmentEditorNode(self.editor.editorNode)

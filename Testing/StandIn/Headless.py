@@ -87,6 +87,10 @@ class HeadlessSlicer:
             **{name: types.SimpleNamespace(logic=lambda logic=logic: logic) for name, logic in self.logics.items()}
         )
 
+    def close(self) -> None:
+        self.scene.Clear(True)
+        self._folder.cleanup()
+
 
 class View:
     """An offscreen render window with the displayable managers of a view node."""

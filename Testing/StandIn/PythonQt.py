@@ -1,7 +1,7 @@
 """PySide6 dressed as Slicer's PythonQt: a flat `qt` module, properties as attributes, `connect("signal(types)", f)`.
 
-Only what differs for code that reads properties as attributes and writes them by setters: in PythonQt `label.text` is the
-text, in PySide6 a method. Values that are not QObjects (QTableWidgetItem, QImage) have methods in both.
+Only what differs for code that reads properties as attributes and writes them by setters: in PythonQt `label.text` is
+the text, in PySide6 a method. Values that are not QObjects (QTableWidgetItem, QImage) have methods in both.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _makeNoneImmortal() -> None:
 
 
 def dress(item: QtCore.QObject) -> QtCore.QObject:
-    """Gives an object PythonQt's `connect`. PySide6 finds its own even where the class has another: hence each object."""
+    """Gives an object PythonQt's `connect`. PySide6 prefers its own to one of the class: hence each object."""
     item.connect = types.MethodType(_connect, item)
     return item
 

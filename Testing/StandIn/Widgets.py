@@ -1,4 +1,4 @@
-"""Stand-ins for the ctk and qMRML widgets that the panel uses, as plain Qt widgets with the same methods and signals."""
+"""Stand-ins for the ctk and qMRML widgets that the panel uses, as plain Qt widgets with the same methods."""
 
 from __future__ import annotations
 
@@ -151,7 +151,9 @@ class NodeComboBox(qt.QComboBox):
         if not self._filling:
             self.currentNodeChanged.emit(self.currentNode())
 
-    nodeTypes = Property("QStringList", lambda self: self._nodeTypes, lambda self, names: setattr(self, "_nodeTypes", names))
+    nodeTypes = Property(
+        "QStringList", lambda self: self._nodeTypes, lambda self, names: setattr(self, "_nodeTypes", names)
+    )
     showChildNodeTypes = Property(bool, lambda self: False, lambda self, value: None)
     addEnabled = Property(bool, lambda self: False, lambda self, value: None)
     removeEnabled = Property(bool, lambda self: False, lambda self, value: None)

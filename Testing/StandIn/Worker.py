@@ -1,11 +1,13 @@
-"""A worker without a network: copies the nearest painted slice, one slice per poll, with the real worker's interface."""
+"""A worker without a network: copies the nearest painted slice, one per poll, with the real worker's interface."""
 
 from __future__ import annotations
 
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.result import LevelSelection, PatchBox, PropagationResult, SliceSelections
 from PatchICLLib.worker.events import WorkerEvent
@@ -44,7 +46,7 @@ class NearestSliceWorker:
         return self._job
 
     def poll(self, timeout: float = 0.0) -> list[WorkerEvent]:
-        return [event for _number, event in zip(range(self.slicesPerPoll), self._steps)]
+        return list(islice(self._steps, self.slicesPerPoll))
 
     def cancel(self) -> None:
         self._cancelled = True

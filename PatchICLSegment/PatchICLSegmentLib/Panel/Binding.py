@@ -1,4 +1,4 @@
-"""Widgets that carry the dynamic property SlicerParameterName follow the field of that name in Parameters, both ways."""
+"""Widgets with the property SlicerParameterName follow the field of that name in Parameters, both ways."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ PROPERTY = "SlicerParameterName"
 
 
 class ParameterBinding:
-    """Binds widgets by the type of their field: bool to a check box, a choice to the index in a combo box, text to a line
-    edit, whole numbers to a spin box or slider, real numbers to a ctkSliderWidget.
+    """Binds widgets by the type of their field: bool to a check box, a choice to the index in a combo box, text to a
+    line edit, whole numbers to a spin box or slider, real numbers to a ctkSliderWidget.
 
     Args:
         widgets: all widgets of the panel.

@@ -1,4 +1,4 @@
-"""The panel as a whole: loads the .ui file, wires its sections to the logic, and follows the life of module and scene."""
+"""The panel as a whole: loads the .ui file, wires its sections to the logic, follows module and scene."""
 
 from __future__ import annotations
 

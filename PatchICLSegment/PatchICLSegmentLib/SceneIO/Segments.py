@@ -33,9 +33,7 @@ class SegmentBox:
 
     @property
     def region(self) -> tuple[slice, slice, slice]:
-        return tuple(
-            slice(first, first + count) for first, count in zip(self.offset, self.voxels.shape, strict=True)
-        )
+        return tuple(slice(first, first + count) for first, count in zip(self.offset, self.voxels.shape, strict=True))
 
     def plane(self, axis: int, index: int) -> np.ndarray:
         """One whole slice of the volume, bool, in the order of the two other array axes."""
@@ -110,7 +108,7 @@ def binaryLabelmap(segmentationNode, segmentId: str):
 
 
 def orientedImage(voxels: np.ndarray, offset, ijkToLocal: np.ndarray):
-    """A uint8 vtkOrientedImageData holding a copy of `voxels` (K, J, I), its first voxel at index `offset` (k, j, i)."""
+    """A uint8 vtkOrientedImageData with a copy of `voxels` (K, J, I), the first at index `offset` (k, j, i)."""
     image = slicer.vtkOrientedImageData()
     extent = []
     for first, count in zip(reversed(offset), reversed(voxels.shape), strict=True):

@@ -40,11 +40,7 @@ def rotatedViews(scene, volumeNode) -> list:
         for layers in nodesOfClass(scene, "vtkMRMLSliceCompositeNode")
         if layers.GetBackgroundVolumeID() == volumeNode.GetID()
     }
-    return [
-        node
-        for node in sliceNodes(scene)
-        if node.GetLayoutName() in shown and alignedAxis(node, grid) is None
-    ]
+    return [node for node in sliceNodes(scene) if node.GetLayoutName() in shown and alignedAxis(node, grid) is None]
 
 
 def alignViews(scene, volumeNode) -> None:

@@ -1,1 +1,1 @@
-"""Between MRML and numpy: volumes, segments, painted slices and slice views. Arrays are K, J, I; positions RAS in mm."""
+"""Between MRML and numpy: volumes, segments, painted slices, views. Arrays are K, J, I; positions RAS, mm."""

@@ -37,7 +37,7 @@ def straightGeometry() -> np.ndarray:
 def application():
     application = HeadlessSlicer()
     yield application
-    application.scene.Clear(True)
+    application.close()
 
 
 @pytest.fixture

@@ -38,7 +38,8 @@ def testModuleImportsWithoutOptionalPackages(repository):
 import sys
 class Forbidden:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"torch", "scipy", "safetensors", "typer", "rich", "SimpleITK", "qt", "ctk", "PySide6"}:
+        optional = {"torch", "scipy", "safetensors", "typer", "rich", "SimpleITK", "qt", "ctk", "PySide6"}
+        if name.split(".")[0] in optional:
             raise ImportError(name + " is optional")
 sys.meta_path.insert(0, Forbidden())
 import importlib, pathlib

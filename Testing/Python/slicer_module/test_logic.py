@@ -1,4 +1,4 @@
-"""The state machine: from painted slices to a preview, applied or discarded, with everything that can go wrong between."""
+"""The state machine: from painted slices to a preview, applied or discarded, and what can go wrong between."""
 
 from __future__ import annotations
 

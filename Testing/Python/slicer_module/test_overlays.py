@@ -1,4 +1,4 @@
-"""Layers over the slices: what they show, and that the user's own layers come back. Pictures are compared with stored ones.
+"""Layers over the slices: what they show, compared with stored pictures, and that the user's own come back.
 
 After a wanted change of the pictures: PATCHICL_UPDATE_PICTURES=1 pytest Testing/Python/slicer_module/test_overlays.py,
 then look at Testing/Python/slicer_module/pictures.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import fields
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ import slicer
 import slicer.util
 import vtk
 from PatchICLSegmentLib.Errors import SceneError
-from PatchICLSegmentLib.Inspection import writePicture
 from PatchICLSegmentLib.Logic import PatchICLSegmentLogic, State
 from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice
@@ -186,7 +184,9 @@ def testPaintedSlicesAppearInTheTable(desk):
     table = desk.ui.paintedTable
     assert [table.item(row, 1).text() for row in range(table.rowCount)] == ["4", "9", "13"]
     assert table.item(0, 2).text() == "S 10.0 mm"
-    voxels = (slicer.util.arrayFromSegmentBinaryLabelmap(desk.logic.segmentationNode, desk.logic.segmentId)[4] > 0).sum()
+    voxels = (
+        slicer.util.arrayFromSegmentBinaryLabelmap(desk.logic.segmentationNode, desk.logic.segmentId)[4] > 0
+    ).sum()
     assert table.item(0, 3).text() == f"{voxels * 0.9 * 0.8:.0f} mm²"
     assert not table.item(0, 4).icon().isNull()
     desk.ui.paintedTable.cellClicked.emit(1, 1)
@@ -439,6 +439,4 @@ def testStory(desk):
 def testStrokesCoverTheMask():
     mask = np.zeros((12, 20), bool)
     mask[3:9, 2:7] = mask[3:9, 12:18] = True
-    assert strokes(mask) == [
-        ((row, first), (row, last)) for row in (3, 5, 7) for first, last in ((2, 6), (12, 17))
-    ]
+    assert strokes(mask) == [((row, first), (row, last)) for row in (3, 5, 7) for first, last in ((2, 6), (12, 17))]

@@ -1,0 +1,96 @@
+"""What is being worked on: volume, segmentation and segment, remembered in the scene."""
+
+from __future__ import annotations
+
+from .Parameters import ParameterNode, Parameters
+from .Protocols import UndoKeeper
+from .SceneIO.Segments import segmentIds
+from .SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
+from .SceneIO.Volumes import gridOfVolume
+from .Signal import Signal
+from .Translation import _
+
+FIRST_SEGMENT_COLOR = (0.31, 0.73, 0.44)
+
+
+class Selection:
+    """The selected nodes and the parameters, in the module's parameter node and its own segment editor node.
+
+    Attributes:
+        parameterNode: of the scene; replaced when the scene is.
+        paintingChanged: another segment is selected, or the selected one was painted on.
+    """
+
+    def __init__(self, scene, undoKeeper: UndoKeeper | None = None):
+        self.scene = scene
+        self.undoKeeper = undoKeeper
+        self._histories: dict[str, SegmentHistory] = {}
+        self.parameterNode = ParameterNode.ofScene(scene)
+        self.paintingChanged = Signal()
+
+    @property
+    def parameters(self) -> Parameters:
+        return self.parameterNode.read()
+
+    @parameters.setter
+    def parameters(self, parameters: Parameters) -> None:
+        self.parameterNode.write(parameters)
+
+    @property
+    def editorNode(self):
+        """The module's own segment editor node, so that the Segment Editor module keeps its own choices."""
+        node = self.scene.GetSingletonNode(ParameterNode.MODULE_NAME, "vtkMRMLSegmentEditorNode")
+        if node is None:
+            node = self.scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+            node.UnRegister(None)
+            node.SetSingletonTag(ParameterNode.MODULE_NAME)
+            node = self.scene.AddNode(node)
+        return node
+
+    @property
+    def volumeNode(self):
+        return self.parameterNode.reference("Volume")
+
+    @property
+    def segmentationNode(self):
+        return self.parameterNode.reference("Segmentation")
+
+    @property
+    def segmentId(self) -> str:
+        return self.editorNode.GetSelectedSegmentID() or ""
+
+    def select(self, volumeNode, segmentationNode, segmentId: str | None = None) -> None:
+        """Chooses what to work on. Without a segment identifier the selection stays, or becomes the first segment."""
+        self.parameterNode.setReference("Volume", volumeNode)
+        self.parameterNode.setReference("Segmentation", segmentationNode)
+        self.editorNode.SetAndObserveSourceVolumeNode(volumeNode)
+        self.editorNode.SetAndObserveSegmentationNode(segmentationNode)
+        identifiers = segmentIds(segmentationNode) if segmentationNode is not None else []
+        if segmentId is None:
+            segmentId = self.segmentId if self.segmentId in identifiers else next(iter(identifiers), "")
+        self.editorNode.SetSelectedSegmentID(segmentId)
+        self.paintingChanged.emit()
+
+    def createSegmentation(self):
+        """Adds a segmentation with one segment on the grid of the selected volume, and selects it."""
+        volumeNode = self.volumeNode
+        gridOfVolume(volumeNode)
+        name = _("{volume} segmentation").format(volume=volumeNode.GetName())
+        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.scene.GenerateUniqueName(name))
+        node.CreateDefaultDisplayNodes()
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        segmentId = node.GetSegmentation().AddEmptySegment("", _("Structure"))
+        node.GetSegmentation().GetSegment(segmentId).SetColor(*FIRST_SEGMENT_COLOR)
+        self.select(volumeNode, node, segmentId)
+        return node
+
+    def writer(self) -> SegmentWriter:
+        return SegmentWriter(self.scene, self.editorNode, self.undoKeeper or self.history())
+
+    def history(self) -> SegmentHistory:
+        """Undo states of the selected segmentation, where no Segment Editor widget keeps them."""
+        node = self.segmentationNode
+        if node.GetID() not in self._histories:
+            self._histories[node.GetID()] = SegmentHistory(node)
+        return self._histories[node.GetID()]

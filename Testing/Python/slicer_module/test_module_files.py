@@ -1,0 +1,154 @@
+"""What can be said about the module without running it: layers, strings, and the .ui file against the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from PatchICLSegmentLib.Parameters import Parameters
+
+MODULE = Path(__file__).resolve().parents[3] / "PatchICLSegment"
+LIBRARY = MODULE / "PatchICLSegmentLib"
+SOURCES = sorted([MODULE / "PatchICLSegment.py", *LIBRARY.rglob("*.py")])
+FILE_SCOPE_ALLOWED = {"slicer", "vtk", "numpy", "qt", "ctk", "PatchICLLib", "PatchICLSegmentLib"}
+CUSTOM_CLASSES = {
+    "ctkCollapsibleButton",
+    "ctkSliderWidget",
+    "qMRMLWidget",
+    "qMRMLNodeComboBox",
+    "qMRMLSegmentEditorWidget",
+}
+
+
+def imports(path: Path, onlyFileScope: bool) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for node in tree.body if onlyFileScope else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def calls(path: Path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            yield name, node
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def testOnlyThePanelKnowsQt(path):
+    if "Panel" not in path.parts:
+        assert not imports(path, onlyFileScope=False) & {"qt", "ctk"}
+    if "Panel" not in path.parts and path.name not in ("Story.py", "Installer.py", "PatchICLSegment.py"):
+        assert "slicer.app" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def testNothingHeavyAtFileScope(path):
+    import sys
+
+    assert imports(path, onlyFileScope=True) <= FILE_SCOPE_ALLOWED | set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def testFilesAreSmall(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) < (120 if path.name == "PatchICLSegment.py" else 300)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def testVisibleStringsAreTranslated(path):
+    shown = {
+        "SceneError",
+        "HardenTransformError",
+        "setText",
+        "setToolTip",
+        "note",
+        "problem",
+        "confirm",
+        "chooseFolder",
+    }
+    for name, call in calls(path):
+        for argument in call.args:
+            if name in shown and isinstance(argument, (ast.Constant, ast.JoinedStr)):
+                assert getattr(argument, "value", None) == "", f"line {call.lineno}: {ast.unparse(argument)}"
+            if name == "_":
+                assert isinstance(argument, ast.Constant), f"line {call.lineno}: translated strings are literals"
+
+
+def testUiFileMatchesTheCode():
+    root = ElementTree.parse(MODULE / "Resources" / "UI" / "PatchICLSegment.ui").getroot()
+    names = [widget.get("name") for widget in root.iter("widget")]
+    assert len(names) == len(set(names))
+    used = set()
+    for path in (LIBRARY / "Panel").glob("*.py"):
+        used |= set(re.findall(r"\bui\.(\w+)", path.read_text(encoding="utf-8")))
+    story = (LIBRARY / "Story.py").read_text(encoding="utf-8")
+    used |= set(re.findall(r"self\.ui\.(\w+)", story))
+    assert used <= set(names), used - set(names)
+    interactive = {
+        widget.get("name")
+        for widget in root.iter("widget")
+        if widget.get("class") in ("QPushButton", "QTableWidget", "qMRMLNodeComboBox", "qMRMLSegmentEditorWidget")
+    }
+    assert interactive <= used, f"nothing happens on {interactive - used}"
+
+
+def testUiFileBindsEveryParameterOnce():
+    root = ElementTree.parse(MODULE / "Resources" / "UI" / "PatchICLSegment.ui").getroot()
+    bound = [prop.findtext("string") for prop in root.iter("property") if prop.get("name") == "SlicerParameterName"]
+    assert sorted(bound) == sorted(description.name for description in fields(Parameters))
+
+
+def testUiFileKnowsItsCustomClasses():
+    root = ElementTree.parse(MODULE / "Resources" / "UI" / "PatchICLSegment.ui").getroot()
+    declared = {custom.findtext("class") for custom in root.iter("customwidget")}
+    used = {widget.get("class") for widget in root.iter("widget") if not widget.get("class").startswith("Q")}
+    assert declared == used == CUSTOM_CLASSES
+    receivers = {
+        connection.findtext("receiver")
+        for connection in root.iter("connection")
+        if connection.findtext("slot") == "setMRMLScene(vtkMRMLScene*)"
+    }
+    assert receivers == {
+        widget.get("name")
+        for widget in root.iter("widget")
+        if widget.get("class") in ("qMRMLNodeComboBox", "qMRMLSegmentEditorWidget")
+    }
+
+
+def testEveryControlExplainsItself():
+    root = ElementTree.parse(MODULE / "Resources" / "UI" / "PatchICLSegment.ui").getroot()
+    for widget in root.iter("widget"):
+        if widget.get("class") in (
+            "QPushButton",
+            "QCheckBox",
+            "QComboBox",
+            "QSpinBox",
+            "ctkSliderWidget",
+            "QTableWidget",
+        ):
+            tooltips = [prop for prop in widget.findall("property") if prop.get("name") == "toolTip"]
+            assert tooltips and tooltips[0].findtext("string"), widget.get("name")
+
+
+def testShortcutsAreFree():
+    """Keys of the Segment Editor and of Slicer's main window."""
+    pytest.importorskip("PySide6")
+    from Testing.StandIn import PythonQt
+
+    PythonQt.install()
+    from PatchICLSegmentLib.Panel.Panel import SHORTCUTS
+
+    editor = {*"1234567890ZYQWI", *(f"Shift+{digit}" for digit in range(10)), "Esc", "Space", "Ctrl+Z", "Ctrl+Y"}
+    mainWindow = {f"Ctrl+{key}" for key in "OSWFHNBQ0123456789"} | {"Ctrl+Shift+A", "Ctrl+Shift+O", "Ctrl+Shift+F"}
+    assert not set(SHORTCUTS) & (editor | mainWindow)
+    tooltips = (MODULE / "Resources" / "UI" / "PatchICLSegment.ui").read_text(encoding="utf-8")
+    for keys in SHORTCUTS:
+        assert f"({keys})" in tooltips, f"{keys} is named in a tooltip"
