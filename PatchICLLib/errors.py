@@ -34,3 +34,7 @@ class Cancelled(PatchICLError):
     def __init__(self, message: str = "Cancelled.", partial: PropagationResult | None = None) -> None:
         super().__init__(message)
         self.partial = partial
+
+
+class Stopped(Cancelled):
+    """The user stopped work that can go on later; the message says how. Exit code 130 on the command line."""

@@ -19,7 +19,8 @@ from PatchICLLib.command_line.info import info
 from PatchICLLib.command_line.overfit import overfit
 from PatchICLLib.command_line.propagate import propagate
 from PatchICLLib.command_line.segment import segment
-from PatchICLLib.errors import Cancelled, InputError, WorkerError
+from PatchICLLib.command_line.train import train
+from PatchICLLib.errors import Cancelled, InputError, Stopped, WorkerError
 from PatchICLLib.resources import ResourceError
 from PatchICLLib.version import __version__
 
@@ -42,6 +43,7 @@ app.command(no_args_is_help=True)(propagate)
 app.command(no_args_is_help=True)(segment)
 app.command()(demo)
 app.command()(info)
+app.command(no_args_is_help=True)(train)
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(benchmark, name="benchmark")
 app.command()(overfit)
@@ -85,6 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         _complain(str(error))
         return EXIT_BAD_INPUT
+    except Stopped as error:
+        _complain(str(error))
+        return EXIT_CANCELLED
     except (Cancelled, KeyboardInterrupt):
         _complain(_CANCELLED)
         return EXIT_CANCELLED

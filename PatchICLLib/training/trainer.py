@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.data import DataLoader
 
-from PatchICLLib.cascade.sparse import SparseCascade
+from PatchICLLib.presets import build
 from PatchICLLib.training.average import WeightAverage
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.loss import cascade_loss
@@ -48,7 +50,7 @@ class TrainerOptions:
 
 
 class Trainer:
-    """Trains a sparse cascade by a recipe.
+    """Trains a model by a recipe.
 
     Args:
         recipe: what to do.
@@ -56,6 +58,7 @@ class Trainer:
         options: where and how.
         validation: development tasks, or None.
         announce: receives each entry of the log.
+        proceed: asked after every step, with its number; False stops the run with a checkpoint.
     """
 
     def __init__(
@@ -65,14 +68,15 @@ class Trainer:
         options: TrainerOptions,
         validation: ValidationSet | None = None,
         announce: Callable[[dict[str, Any]], None] = lambda entry: None,
+        proceed: Callable[[int], bool] = lambda step: True,
     ) -> None:
         self.recipe, self.mixture, self.options = recipe, mixture, options
-        self.validation, self.announce = validation, announce
+        self.validation, self.announce, self.proceed = validation, announce, proceed
         torch.manual_seed(recipe.seed)
         # denormal numbers make convolutions on the CPU ten times slower
         torch.set_flush_denormal(True)
         self.device = torch.device(options.device)
-        self.model = SparseCascade(recipe.model).to(self.device)
+        self.model: Any = build(recipe.model).to(self.device)
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
         vectors = [p for p in self.model.parameters() if p.ndim <= 1]
         self.optimiser = torch.optim.AdamW(
@@ -105,16 +109,16 @@ class Trainer:
         self.optimiser.load_state_dict(checkpoint.optimiser)
         self.noise.set_state(checkpoint.noise)
 
-    def averaged_model(self) -> SparseCascade:
+    def averaged_model(self) -> nn.Module:
         """A copy with the averaged weights, in evaluation mode."""
-        model = SparseCascade(self.recipe.model).to(self.device)
+        model = build(self.recipe.model).to(self.device)
         model.load_state_dict(self.average.weights)
         return model.eval()
 
     # ---- loop ----------------------------------------------------------------------------------------------------
 
     def train(self) -> bool:
-        """Run until the recipe's last step, or until time is up.
+        """Run until the recipe's last step, until time is up, or until told to stop.
 
         Returns:
             True if the run is complete.
@@ -127,7 +131,7 @@ class Trainer:
             sampler=range(self.step, self.recipe.steps),
             num_workers=self.options.workers,
             prefetch_factor=4 if self.options.workers else None,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_start_worker,
         )
         window: list[dict[str, float]] = []
         since = time.monotonic()
@@ -142,7 +146,10 @@ class Trainer:
                 self.checkpoint().save(self.options.output / f"checkpoint-{self.step:06d}.pt")
             if self.validation is not None and self.step % self.options.validate_every == 0:
                 self._validate()
-            if self.options.max_minutes is not None and time.monotonic() - began > 60 * self.options.max_minutes:
+            out_of_time = (
+                self.options.max_minutes is not None and time.monotonic() - began > 60 * self.options.max_minutes
+            )
+            if not self.proceed(self.step) or out_of_time:
                 break
         self.checkpoint().save(self.options.output / CHECKPOINT)
         return self.step >= self.recipe.steps
@@ -195,8 +202,9 @@ class Trainer:
         self.announce(entry)
 
 
-def _one_thread(_: int) -> None:
+def _start_worker(_: int) -> None:
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the loop itself ends in order
 
 
 def _mean(window: list[dict[str, float]]) -> dict[str, float]:

@@ -1,0 +1,73 @@
+"""`patchicl train`: trains weights on a folder of scans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    output: Annotated[
+        Path,
+        typer.Option(
+            metavar="FOLDER", show_default=False, help="Checkpoint, log, learning curves, pictures; made if missing."
+        ),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            envvar="PATCHICL_DATA",
+            show_default=False,
+            help="One folder a source, with cases CASE_image.nii.gz and CASE_label.nii.gz.",
+        ),
+    ] = None,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="bundled (what ships), paper, universeg, or check: a minute to see that installation and data work."
+        ),
+    ] = "bundled",
+    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Instead of the recipe's number.")] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(min=0, metavar="M", help="Stop with a checkpoint after so long.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on from the checkpoint in --output, or delete it.")
+    ] = True,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    workers: Annotated[int, typer.Option(min=0, metavar="N", help="Processes that prepare tasks.")] = 1,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's seed.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the summary as JSON.")
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.safetensors", help="Also write the averaged weights, with their model card beside."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Train the model on your scans.
+
+    A training learns from everything below --data: scans with label maps; label maps without scans (images are made
+    up for them); scans without label maps (supervoxels take their place); and 2D images as CASE_image.png with
+    CASE_label.png. Made-up anatomy joins them. Cases that evaluation/split.py keeps for development are never
+    learned from; Dice on them, and a picture of them, show how the training goes.
+
+    In --output: checkpoint.pt, log.jsonl (an entry every few steps), curves.png, pictures/, cache/ (supervoxels).
+    The same command goes on where a run was stopped, by Ctrl-C, by --max-minutes, or by a crash, as if it had never
+    stopped. Use the weights with `patchicl propagate --weights FILE.safetensors`.
+
+    Exit codes: 0 done or time is up, 2 bad input, 130 stopped with Ctrl-C (a checkpoint is written).
+
+    Example: `patchicl train --data scans --output run1 --max-minutes 120 --export run1/mine.safetensors`
+    """
+    from PatchICLLib.command_line.train_run import TrainingRequest, run_training
+
+    run_training(
+        TrainingRequest(
+            data, output, recipe, steps, max_minutes, resume, device, workers, seed, json_file, export, quiet
+        )
+    )
