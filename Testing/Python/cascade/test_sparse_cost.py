@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -17,21 +18,22 @@ def model() -> SparseCascade:
     return SparseCascade().eval()
 
 
+def count(model: SparseCascade, images: Tensor, masks: Tensor, target: Tensor) -> tuple[float, float]:
+    """GFLOPs of a first slice, and of a further slice; the full budget is spent."""
+    made: list = []
+    ahead = count_flops(lambda: made.append(model.encode_context(images, masks)))
+    further = count_flops(lambda: made.append(model(target, made[0])))
+    c = model.configuration
+    for number, level in enumerate(made[1].levels):
+        assert level.selection.count == min(c.budget(c.target_patches, number), level.grid.count)
+    assert made[1].levels[-1].resolution == target.shape[-1]
+    return (ahead + further) / 1e9, further / 1e9
+
+
 @pytest.fixture(scope="module")
 def gflops(model, discs) -> dict[int, tuple[float, float]]:
-    """By size: with 3 context images, a first slice, and a further slice; the full budget is spent."""
-    c = model.configuration
-    counted = {}
-    for size in (128, 512):
-        (images, masks), target = discs(1, 3, size), discs(1, 1, size, 1)[0]
-        made = []
-        ahead = count_flops(lambda images=images, masks=masks: made.append(model.encode_context(images, masks)))
-        further = count_flops(lambda target=target: made.append(model(target, made[0])))
-        for number, level in enumerate(made[1].levels):
-            assert level.selection.count == min(c.budget(c.target_patches, number), level.grid.count)
-        assert made[1].levels[-1].resolution == size
-        counted[size] = ((ahead + further) / 1e9, further / 1e9)
-    return counted
+    """By size, with 3 context images."""
+    return {size: count(model, *discs(1, 3, size), discs(1, 1, size, 1)[0]) for size in (128, 512)}
 
 
 def test_a_slice_at_512_costs_less_than_12_gflops_and_a_further_one_less_than_6(gflops):

@@ -1,0 +1,177 @@
+"""Tasks cut from volumes: shapes and ranges, what is painted, where things stand, which draws are refused."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
+
+from PatchICLLib.cascade.hints import Hints  # noqa: E402
+from PatchICLLib.training.synthetic import random_anatomy  # noqa: E402
+from PatchICLLib.training.tasks import (  # noqa: E402
+    HintDropout,
+    TaskBatch,
+    TaskShape,
+    Unsuitable,
+    VolumeTasks,
+    cut_stack,
+    draw_painted,
+)
+from PatchICLLib.training.volumes import LabelledVolume  # noqa: E402
+
+
+def anatomy(rng: np.random.Generator) -> LabelledVolume:
+    return random_anatomy(rng, (20, 40, 40))
+
+
+def drawn(tasks: VolumeTasks, shape: TaskShape, seed: int) -> TaskBatch:
+    rng = np.random.default_rng(seed)
+    for _ in range(50):
+        try:
+            return tasks(rng, shape)
+        except Unsuitable:
+            continue
+    raise AssertionError("50 draws gave no task")
+
+
+def ball_volume(pseudo: bool = False, contrast: float = 100.0) -> LabelledVolume:
+    z, y, x = np.indices((30, 40, 44))
+    labels = ((z - 15) ** 2 / 100 + (y - 20) ** 2 / 121 + (x - 21) ** 2 / 100 < 1).astype(np.uint8)
+    noise = np.random.default_rng(0).normal(0, 1, labels.shape)
+    return LabelledVolume.of((contrast * labels + noise).astype(np.float32), labels, (1.0, 1.0, 1.0), pseudo)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_shapes_and_ranges(k):
+    shape = TaskShape(k, 3, 32)
+    for seed in range(3):
+        task = drawn(VolumeTasks(anatomy, dropout=HintDropout()), shape, seed)
+        assert task.context_images.shape == task.context_masks.shape == (1, k, 32, 32)
+        assert task.context_positions.shape == (1, k)
+        assert task.target_images.shape == task.target_masks.shape == (3, 1, 32, 32)
+        assert task.target_positions.shape == (3,)
+        assert task.hints.neighbours.shape == (3, 5, 32, 32)
+        for name in ("context_masks", "target_masks"):
+            mask = getattr(task, name)
+            assert mask.min() >= 0 and mask.max() <= 1 + 1e-5
+        assert task.context_masks.max() >= 0.5
+        assert task.hints.shape.abs().max() <= 4 + 1e-4
+        assert task.hints.vote.abs().max() <= 1 + 1e-4
+        assert all(getattr(task.hints, f.name).isfinite().all() for f in fields(Hints))
+        assert abs(task.context_images.mean()) < 0.2  # standardised over the context
+        assert 0.6 < task.context_images.std() < 1.4
+        assert torch.allclose(task.context_positions.mean(), torch.zeros(()), atol=1e-5)
+
+
+def test_a_seed_reproduces_a_task():
+    tasks, again = (VolumeTasks(anatomy, dropout=HintDropout()) for _ in range(2))
+    first, second = (drawn(t, TaskShape(2, 2, 32), 4) for t in (tasks, again))
+    for f in fields(TaskBatch):
+        if f.name != "hints":
+            assert torch.equal(getattr(first, f.name), getattr(second, f.name))
+    assert torch.equal(first.hints.vote, second.hints.vote)
+
+
+def test_without_augmentation_a_task_is_what_it_was_cut_from():
+    """A bright ball: target images and masks must agree, and the hints must nearly solve it."""
+    task = drawn(VolumeTasks(lambda rng: ball_volume(), augment=False), TaskShape(3, 4, 64), 0)
+    inside = task.target_masks >= 0.5
+    assert task.target_images[inside].mean() > task.target_images[~inside].mean() + 1.5
+    assert ((task.hints.vote > 0) == inside).float().mean() > 0.95
+    assert torch.equal(task.hints.flags(), torch.ones(4, 3))
+
+
+def test_positions_are_distances_in_fields_of_view():
+    """Neighbouring slices of the unaugmented stack lie spacing / side of the region apart, targets among painted."""
+    volume = ball_volume()
+    tasks = VolumeTasks(lambda rng: volume, augment=False)
+    rng = np.random.default_rng(3)
+    stack = cut_stack(volume, rng, 3, 2)
+    task = tasks.render(stack, rng, TaskShape(3, 2, 32))
+    extent = stack.mask[stack.painted].any(0)
+    side = 1.5 * max(np.ptp(np.flatnonzero(extent.any(a))) + 1 for a in (0, 1))
+    expected = (stack.painted - stack.painted.mean()) * stack.spacing[0] / side
+    np.testing.assert_allclose(task.context_positions[0], expected, rtol=1e-4)
+    places = task.target_positions.numpy() * side / stack.spacing[0] + stack.painted.mean()
+    np.testing.assert_allclose(places, np.round(places), atol=1e-3)
+    assert not set(np.round(places).astype(int)) & set(stack.painted.tolist())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_stacks_hold_the_structure_and_distinct_painted_slices(seed):
+    volume, rng = ball_volume(), np.random.default_rng(seed)
+    stack = cut_stack(volume, rng, 3, 2)
+    assert stack.image.shape == stack.mask.shape
+    assert stack.image.min() >= 0 and stack.image.max() <= 1
+    assert len(set(stack.painted.tolist())) == 3
+    assert (np.diff(stack.painted) > 0).all()
+    assert stack.mask[stack.painted].any()
+    # nothing of the structure is cut off in the plane
+    share = stack.mask.sum(0)
+    assert not (share[0].any() or share[-1].any() or share[:, 0].any() or share[:, -1].any())
+
+
+@pytest.mark.parametrize(("count", "k"), [(4, 1), (12, 3), (48, 5)])
+def test_painted_slices_lie_within_the_structure(count, k):
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        places = draw_painted(rng, count, k)
+        assert 1 <= len(places) <= k
+        assert (np.diff(places) > 0).all()
+        assert places[0] >= 0 and places[-1] < count
+
+
+def test_structures_too_small_are_refused():
+    labels = np.zeros((10, 20, 20), np.uint8)
+    labels[4:6, 8:11, 8:11] = 1
+    volume = LabelledVolume.of(np.zeros(labels.shape, np.float32), labels, (1.0, 1.0, 1.0))
+    for seed in range(10):
+        with pytest.raises(Unsuitable):
+            cut_stack(volume, np.random.default_rng(seed), 3, 2)
+
+
+def test_pseudo_labels_without_an_edge_are_mostly_refused():
+    def refused(contrast: float) -> int:
+        count = 0
+        for seed in range(30):
+            try:
+                cut_stack(ball_volume(True, contrast), np.random.default_rng(seed), 2, 2)
+            except Unsuitable:
+                count += 1
+        return count
+
+    assert refused(0.0) >= 20
+    assert refused(100.0) <= 5
+
+
+def given_hints(n: int) -> Hints:
+    one = torch.ones(n)
+    return Hints(torch.ones(n, 1, 4, 4), one, torch.ones(n, 1, 4, 4), one, torch.ones(n, 5, 4, 4), one)
+
+
+def test_hint_dropout_drops_as_often_as_said_and_wipes_what_it_drops():
+    dropout, rng, n = HintDropout(0.2, 0.3, 0.4, 0.1), np.random.default_rng(0), 4000
+    kept = np.zeros(3)
+    nothing = 0
+    for _ in range(n):
+        hints = dropout(given_hints(2), rng)
+        flags = hints.flags()
+        assert torch.equal(flags[0], flags[1])
+        kept += flags[0].numpy()
+        nothing += int(not flags.any())
+        for field, flag in zip((hints.shape, hints.vote, hints.neighbours), flags[0], strict=True):
+            assert field.unique().tolist() == [flag]
+    np.testing.assert_allclose(kept / n, 0.8 * np.array([0.7, 0.6, 0.9]), atol=0.03)
+    assert nothing / n == pytest.approx(0.2 + 0.8 * 0.3 * 0.4 * 0.1, abs=0.03)
+
+
+def test_collating_keeps_tasks_in_order():
+    tasks = [drawn(VolumeTasks(anatomy), TaskShape(2, 2, 32), seed) for seed in (0, 1)]
+    joined = TaskBatch.collate(tasks)
+    assert joined.context_images.shape == (2, 2, 32, 32)
+    assert torch.equal(joined.target_images[2:], tasks[1].target_images)
+    assert torch.equal(joined.hints.shape[:2], tasks[0].hints.shape)
