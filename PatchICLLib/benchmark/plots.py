@@ -8,11 +8,7 @@ from typing import Any
 from PatchICLLib.benchmark.compute import PUBLISHED
 
 _COLOURS = {"universeg": "#c44e52", "paper": "#dd8452", "sparse": "#1f6f8b"}
-_NAMES = {
-    "universeg": "UniverSeg",
-    "paper": "PatchICL as published (preset paper)",
-    "sparse": "PatchICL (preset sparse)",
-}
+_NAMES = {"universeg": "UniverSeg", "paper": "PatchICL as published", "sparse": "PatchICL, preset sparse"}
 Records = list[dict[str, Any]]
 
 
@@ -30,12 +26,15 @@ def plot_compute(records: Records, path: Path, context: int = 3) -> None:
         chosen = [record for record in records if record["model"] == name and record["context"] == shown]
         for mode, style in (("first", "-"), ("further", "--")):
             points = sorted((r["resolution"], r["gflops"]) for r in chosen if r["mode"] == mode)
-            if mode == "further" and points == sorted(
-                (r["resolution"], r["gflops"]) for r in chosen if r["mode"] == "first"
-            ):
-                continue  # nothing of the context can be kept: one line
+            if mode == "further" and name == "universeg":
+                continue  # nothing of its context can be kept: both are the same
             label = _NAMES[name] + (", each further slice" if mode == "further" else "")
             axes.plot(*zip(*points, strict=True), style, marker="o", color=_COLOURS[name], label=label)
+            for side, gflops in points[-2:]:
+                text = f"{gflops:,.0f}" if gflops >= 20 else f"{gflops:.1f}"
+                offset = (-12, 7) if name == "universeg" else (0, -15)
+                place = {"textcoords": "offset points", "xytext": offset, "ha": "center", "fontsize": 8}
+                axes.annotate(text, (side, gflops), color=_COLOURS[name], **place)
     if shown == 3:
         for name, gflops in PUBLISHED.items():
             star = "reported in the paper" if name == "paper" else None
@@ -77,9 +76,8 @@ def plot_volumes(records: Records, path: Path) -> None:
     axes.set_yscale("log")
     axes.set_xlabel("million voxels")
     axes.set_ylabel("seconds")
-    machine = f"{chosen[0]['device']} with {chosen[0]['threads']} threads" if chosen[0]["device"] == "cpu" else "GPU"
-    axes.set_title(f"From three painted slices to a segmented volume, {machine}")
-    _save(figure, axes, path)
+    axes.set_title(f"From three painted slices to a segmented volume, {_machine(chosen[0])}")
+    _save(figure, axes, path, columns=1)
 
 
 def plot_slices(records: Records, path: Path, context: int = 3) -> None:
@@ -99,7 +97,7 @@ def plot_slices(records: Records, path: Path, context: int = 3) -> None:
     axes.set_xticks(sides, [f"{side}²" for side in sides])
     axes.set_xlabel("pixels of a slice")
     axes.set_ylabel("seconds per target slice")
-    axes.set_title(f"Time of one slice with {shown} context images, {slices[0]['device']}")
+    axes.set_title(f"Time of one slice with {shown} context images, {_machine(slices[0])}")
     _save(figure, axes, path)
 
 
@@ -118,14 +116,19 @@ def _figure() -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.6), dpi=150)
+    figure = Figure(figsize=(7, 5), dpi=150)
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
 
 
-def _save(figure: Any, axes: Any, path: Path) -> None:
+def _machine(record: dict[str, Any]) -> str:
+    threads = record["threads"]
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''}" if record["device"] == "cpu" else "GPU"
+
+
+def _save(figure: Any, axes: Any, path: Path, columns: int = 2) -> None:
     axes.grid(True, which="both", alpha=0.25)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, ncol=columns, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.tight_layout()
