@@ -5,6 +5,7 @@ Nothing heavy is imported here or at the top of a command's file, so that `patch
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -74,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # Threads of torch that spin while they wait slow each other down many times on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         code = app(arguments, prog_name="patchicl", standalone_mode=False)
         if code == EXIT_CANCELLED:  # typer's answer to KeyboardInterrupt
