@@ -140,9 +140,12 @@ class _Composer:
             self._outlines(axes, index)
             names = [label for label in self.labels if index in self.result.painted_slices[label]]
             self._text(left, top - 0.1, f"slice {index}", fontsize=10.5, color=MUTED)
+            for position, label in enumerate(reversed(names)):
+                dot = left + self.tile - 0.16 * position
+                self._text(dot, top - 0.1, "●", fontsize=10.5, color=self.color[label], ha="right")
             if names:
-                painted_here = {"fontsize": 10.5, "fontweight": "bold", "ha": "right"}
-                self._text(left + self.tile, top - 0.1, "painted", color=self.color[names[0]], **painted_here)
+                end = left + self.tile - 0.16 * len(names) - 0.03
+                self._text(end, top - 0.1, "painted", fontsize=10.5, ha="right")
         return shown
 
     def _outlines(self, axes: Any, index: int) -> None:
