@@ -66,8 +66,15 @@ def test_painted_slices_come_back_bit_for_bit(
     assert (result.probability[painted != 0] == 1).all()
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 2, 0), (2, 1, 0)])
-@pytest.mark.parametrize("mirrored", [(True, False, False), (False, True, True)])
+@pytest.mark.parametrize(
+    ("order", "mirrored"),
+    [
+        ((0, 1, 2), (True, False, False)),
+        ((0, 2, 1), (False, True, True)),
+        ((1, 2, 0), (False, False, True)),
+        ((2, 1, 0), (True, True, False)),
+    ],
+)
 def test_storage_does_not_matter(
     engine: Propagator,
     stored_result: dict[str, np.ndarray],
