@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,7 +20,10 @@ def test_help_imports_nothing_heavy() -> None:
         "heavy = {'torch', 'numpy', 'SimpleITK', 'scipy', 'matplotlib'} & set(sys.modules); "
         "sys.exit(code or (f'imported {heavy}' if heavy else 0))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", env=environment, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     for command in ("propagate", "segment", "demo", "info"):
         assert command in done.stdout
