@@ -41,6 +41,7 @@ def test_counts_of_universeg_are_those_of_its_convolutions():
     assert network(3, 512) / 1e9 == pytest.approx(549.35, abs=0.005)
 
 
+@pytest.mark.slow
 def test_sparse_costs_what_it_must_at_most():
     records = measure_compute(["sparse"], [128, 512], [3])
     cost = {(record["resolution"], record["mode"]): record["gflops"] for record in records}

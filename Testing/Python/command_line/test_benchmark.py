@@ -9,6 +9,7 @@ import pytest
 from PatchICLLib.command_line.app import main
 
 
+@pytest.mark.slow
 def test_compute_prints_a_table_and_writes_records_and_a_figure(tmp_path, capsys):
     json_file, plot = tmp_path / "cost.json", tmp_path / "cost.png"
     arguments = ["--models", "universeg,sparse", "--resolutions", "128,64", "--context", "3"]
