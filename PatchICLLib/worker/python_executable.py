@@ -56,6 +56,7 @@ def worker_environment(own_python: bool, changes: Mapping[str, str | None] | Non
         environment.pop("PYTHONPATH", None)
     environment["PYTHONSAFEPATH"] = "1"  # a torch.py in the current folder is not torch
     environment["PYTHONFAULTHANDLER"] = "1"  # a crash in a library says where
+    environment.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin while they wait starve a busy machine
     environment["PYTHONIOENCODING"] = "utf-8:backslashreplace"
     for name, value in (changes or {}).items():
         if value is None:

@@ -16,6 +16,7 @@ from PatchICLLib.resources import resource_path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch; spinning threads starve a busy machine
 
 # Torch's first call and busy machines take longer than hypothesis' 200 ms, which says nothing about the code.
 settings.register_profile("patchicl", deadline=None)
