@@ -215,13 +215,16 @@ class SparseCascade(nn.Module):
             return CascadeOutput(levels[-1].after, tuple(levels))
         return CascadeOutput(self._finish(start, levels, size), tuple(levels))
 
-    @staticmethod
-    def _finish(start: Tensor, levels: list[LevelTrace], size: int) -> Tensor:
-        """Logits at input size of a cascade that stopped early."""
+    def _finish(self, start: Tensor, levels: list[LevelTrace], size: int) -> Tensor:
+        """Logits at input size of a cascade that stopped early; a sample's result does not depend on its batch."""
         if not levels:
             return start
-        correction = levels[-1].after - pool(start, levels[-1].resolution)
-        return start + upsample(correction, size)
+        reached = levels[-1].resolution
+        correction = levels[-1].after - pool(start, reached)
+        for resolution in self.configuration.resolutions(size):
+            if resolution > reached:
+                correction = upsample(correction, resolution)
+        return start + correction
 
     def _segment_level(
         self,

@@ -74,6 +74,8 @@ class SupervoxelVolume:
 
     def draw(self, rng: np.random.Generator) -> LabelledVolume:
         """A window of the scan with one object: the supervoxels around a seed whose mean is close to the seed's."""
+        if not len(self.seeds):  # a scan of constant intensity
+            return LabelledVolume.of(self.image, np.zeros(self.image.shape, np.uint8), self.spacing, pseudo=True)
         seed = int(self.seeds[rng.integers(len(self.seeds))])
         box = self.objects[seed - 1]
         reach = rng.uniform(15, 60)

@@ -107,7 +107,10 @@ class Trainer:
         self.model.load_state_dict(checkpoint.model)
         self.average.weights = {k: v.to(self.device) for k, v in checkpoint.average.items()}
         self.optimiser.load_state_dict(checkpoint.optimiser)
-        self.noise.set_state(checkpoint.noise)
+        if checkpoint.noise.shape == self.noise.get_state().shape:
+            self.noise.set_state(checkpoint.noise)
+        else:  # saved on another kind of device, whose generator cannot go on here
+            self.noise.manual_seed(self.recipe.seed + self.step)
 
     def averaged_model(self) -> nn.Module:
         """A copy with the averaged weights, in evaluation mode."""
@@ -158,7 +161,7 @@ class Trainer:
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate(self.step)
-        with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             context = self.model.encode_context(
                 batch.context_images, batch.context_masks, batch.context_positions, self.noise
             )

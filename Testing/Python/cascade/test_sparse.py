@@ -186,8 +186,23 @@ def test_certain_inputs_stop_after_the_level_that_looks_at_everything(small_casc
     assert ((output.logits > 0) == (logit > 0)).all()
     # what the coarse level corrected is carried up to the input's size
     (level,) = output.levels
-    correction = torch.nn.functional.interpolate(level.after - level.before, size=64, mode="bilinear")
+    correction = level.after - level.before
+    for size in (32, 64):
+        correction = torch.nn.functional.interpolate(correction, size=size, mode="bilinear")
     torch.testing.assert_close(output.logits, model.prior_gains[0] * logit + correction, rtol=1e-4, atol=1e-3)
+
+
+def test_a_target_that_stops_early_is_the_same_in_a_batch_that_goes_on(small_cascade, scene):
+    model = small_cascade()
+    images, masks, places, targets, hints, at = scene
+    hints.shape[0], hints.shape[1:] = 40.0, 0.0
+    hints = replace(hints, vote_given=torch.zeros(4))
+    # the first of the context's sets with its two targets, alone and together
+    context = model.encode_context(images[:1], masks[:1], places[:1])
+    together = model(targets[:2], context, rows_of(hints, slice(0, 2)), at[:2])
+    alone = model(targets[:1], context, rows_of(hints, slice(0, 1)), at[:1])
+    assert len(alone.levels) < len(together.levels)
+    torch.testing.assert_close(together.logits[:1], alone.logits, **TOLERANCE)
 
 
 def test_training_never_stops_early(small_cascade, scene):
