@@ -142,7 +142,8 @@ def test_untrained_the_cascade_starts_from_its_hints(small_configuration, scene)
     model = SparseCascade(small_configuration).eval()
     images, masks, places, targets, hints, at = scene
     output = model(targets, model.encode_context(images, masks, places), hints, at)
-    start = 0.7 * hints.shape + 2.5 * hints.vote
+    shape_gain, vote_gain = model.prior_gains.tolist()
+        start = shape_gain * hints.shape + vote_gain * hints.vote
     torch.testing.assert_close(output.levels[0].before, torch.nn.functional.avg_pool2d(start, 4), rtol=1e-5, atol=1e-5)
 
 
