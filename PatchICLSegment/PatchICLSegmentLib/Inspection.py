@@ -29,10 +29,10 @@ def levelTable(selection) -> dict[str, list]:
     return {
         _("Level"): [number for number, _level in enumerate(levels, start=1)],
         _("Resolution"): [int(level.resolution) for level in levels],
-        _("Target patches"): [len(level.patches) for level in levels],
-        _("Context patches"): [len(level.context_patches) for level in levels],
+        _("Patches"): [len(level.patches) for level in levels],
+        _("Context"): [len(level.context_patches) for level in levels],
         _("Covered"): [float(level.coverage) for level in levels],
-        _("Mean entropy [bits]"): [float(level.mean_entropy) for level in levels],
+        _("Entropy"): [float(level.mean_entropy) for level in levels],
     }
 
 
@@ -64,10 +64,11 @@ def slicePicture(
     return picture
 
 
-def selectionPicture(volume: np.ndarray, labels: np.ndarray, axis: int, selection, spacing) -> np.ndarray:
+def selectionPicture(volume: np.ndarray, labels: np.ndarray, axis: int, selection, grid) -> np.ndarray:
     """A row of pictures per level: the slice with its patches, then the context slices with theirs."""
     context = sorted({box.slice_index for level in selection.levels for box in level.context_patches})
-    inPlane = tuple(step for other, step in enumerate(spacing) if other != axis)
+    inPlane = tuple(step for other, step in enumerate(grid.spacing) if other != axis)
+    order = grid.displayOrder(axis)
     target = np.take(volume, selection.slice_index, axis=axis)
     window = np.percentile(target, (0.5, 99.5))
     rows = []
@@ -85,7 +86,7 @@ def selectionPicture(volume: np.ndarray, labels: np.ndarray, axis: int, selectio
                     window,
                     inPlane,
                     dashed=not isTarget,
-                )
+                )[order]
             )
         rows.append(_joined(tiles, axis=1))
     return _joined(rows, axis=0)

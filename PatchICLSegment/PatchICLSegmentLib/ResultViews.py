@@ -140,9 +140,7 @@ class ResultViews:
         if selection is not None:
             volumeNode = logic.results.volumeNode
             mask = self._shownMask(volumeNode, selection.label)
-            picture = selectionPicture(
-                arrayOfVolume(volumeNode), mask, self.axis, selection, gridOfVolume(volumeNode).spacing
-            )
+            picture = selectionPicture(arrayOfVolume(volumeNode), mask, self.axis, selection, gridOfVolume(volumeNode))
         return export(folder, run, logic.results.selectionsJson, picture)
 
     def axisLabel(self, index: int) -> str:

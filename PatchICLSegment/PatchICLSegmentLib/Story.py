@@ -20,7 +20,7 @@ from .SceneIO.SliceViews import jumpToSlice, viewForAxis
 from .SceneIO.Volumes import gridOfVolume
 
 AXIS = 0
-BRUSH_RADIUS_MM = 1.2
+BRUSH_RADIUS_MM = 1.5
 LONGEST_RUN_SECONDS = 300
 
 

@@ -220,6 +220,8 @@ class SegmentEditorWidget(qt.QFrame):
                 self.history = slicer.vtkSegmentationHistory()
                 self.history.SetMaximumNumberOfStates(self.undoStates)
                 self.history.SetSegmentation(node.GetSegmentation())
+                for event in (slicer.vtkSegmentation.SegmentAdded, slicer.vtkSegmentation.SegmentModified):
+                    node.AddObserver(event, lambda *_: self.updateWidgetFromMRML())
         self.editorNode.SetAndObserveSegmentationNode(node)
         self.updateWidgetFromMRML()
 
@@ -267,8 +269,9 @@ class SegmentEditorWidget(qt.QFrame):
         self.table.setRowCount(len(identifiers))
         for row, identifier in enumerate(identifiers):
             segment = self.segmentationNode.GetSegmentation().GetSegment(identifier)
-            color = qt.QTableWidgetItem()
-            color.setBackground(qt.QColor.fromRgbF(*segment.GetColor()))
+            swatch = qt.QPixmap(14, 14)
+            swatch.fill(qt.QColor.fromRgbF(*segment.GetColor()))
+            color = qt.QTableWidgetItem(qt.QIcon(swatch), "")
             self.table.setItem(row, 0, color)
             self.table.setItem(row, 1, qt.QTableWidgetItem(segment.GetName()))
             self.table.setRowHeight(row, 22)

@@ -49,7 +49,7 @@ class Panel(VTKObservationMixin):
         self._connectEditor()
         self.install = InstallSection(ui, logic, installer or PackageInstaller(), self.application, self.attempt)
         self.propagate = PropagateSection(ui, logic, self.attempt, self.install.isReady)
-        self.work = WorkSection(ui, logic, self.application, self.attempt)
+        self.work = WorkSection(ui, logic, self.application, self.attempt, self.propagate.showEstimate)
         self.uncertainty = UncertaintySection(ui, logic, self.application, self.attempt)
         self.inspect = InspectSection(ui, logic, self.application, self.attempt)
         self.binding = ParameterBinding(vars(ui).values(), logic, self._onParameterChanged)
@@ -100,6 +100,7 @@ class Panel(VTKObservationMixin):
         self.uncertainty.refresh()
         self.inspect.refresh()
         self.install.refresh()
+        self._showRange()
 
     # Actions
 
@@ -129,6 +130,8 @@ class Panel(VTKObservationMixin):
     def _onParameterChanged(self, name: str) -> None:
         if name == "previewOpacity" and self.logic.preview is not None:
             self.logic.preview.setOpacity(self.logic.parameters.previewOpacity)
+        elif name == "extent":
+            self._showRange()
         elif name.startswith("entropy"):
             self.logic.views.updateEntropy()
         elif name.startswith("patch"):
@@ -136,6 +139,12 @@ class Panel(VTKObservationMixin):
 
     def _onPaintingChanged(self) -> None:
         self._viewTimer.start()
+
+    def _showRange(self) -> None:
+        """First and last slice matter only where a range is to be filled."""
+        isRange = self.logic.parameters.extent == "range"
+        for widget in (self.ui.rangeLabel, self.ui.firstSliceSpinBox, self.ui.toLabel, self.ui.lastSliceSpinBox):
+            widget.setEnabled(isRange)
 
     def _onStateChanged(self) -> None:
         busy = self.logic.state.isBusy

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import qt
 
+from ..Errors import SceneError
+from ..Estimate import estimate
 from ..Logic import State
 from ..Translation import _
 
@@ -59,7 +61,31 @@ class PropagateSection:
         elif state is State.PREVIEW:
             self.note(_("This is a preview: Apply writes it into the segment, Discard takes it away."))
         elif state is State.IDLE:
+            self.showEstimate()
+
+    def showEstimate(self) -> None:
+        """What Propagate would take, while nothing is running."""
+        if self.logic.state is not State.IDLE:
+            return
+        try:
+            painting = self.logic.currentPainting()
+        except SceneError:
+            painting = None  # The volume cannot be used: Propagate says why.
+        found = estimate(painting, self.logic.parameters, self.logic.results.run) if painting is not None else None
+        if found is None:
             self.note("")
+        elif found.seconds is None:
+            self.note(
+                _(
+                    "Up to {slices} slices to fill, about {memory:.1f} GB of memory; the first run measures the time."
+                ).format(slices=found.slices, memory=found.gigabytes)
+            )
+        else:
+            self.note(
+                _("Up to {slices} slices to fill, about {seconds:.0f} s and {memory:.1f} GB of memory.").format(
+                    slices=found.slices, seconds=max(1, found.seconds), memory=found.gigabytes
+                )
+            )
 
     def problem(self, text: str) -> None:
         self.ui.statusLabel.setStyleSheet("font-weight: bold")

@@ -14,15 +14,15 @@ SIZE = 48  # pixels
 _OUTLINE = (0.35, 0.86, 0.51)
 
 
-def thumbnail(volume: np.ndarray, painting: Painting, index: int, spacing, window) -> qt.QPixmap:
+def thumbnail(volume: np.ndarray, painting: Painting, index: int, grid, window) -> qt.QPixmap:
     """A painted slice around its drawing, with the outline of the drawing."""
     axis = painting.axis
     mask = painting.box.plane(axis, index)
     plane = np.take(volume, index, axis=axis)
-    inPlane = tuple(step for other, step in enumerate(spacing) if other != axis)
+    inPlane = tuple(step for other, step in enumerate(grid.spacing) if other != axis)
     region = _around(mask)
     pixels = slicePicture(plane[region], mask[region], (), _OUTLINE, window, inPlane, size=SIZE)
-    return pixmapOf(pixels)
+    return pixmapOf(pixels[grid.displayOrder(axis)])
 
 
 def pixmapOf(pixels: np.ndarray) -> qt.QPixmap:

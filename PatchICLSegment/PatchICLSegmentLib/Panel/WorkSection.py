@@ -16,8 +16,9 @@ _REFRESH_DELAY_MS = 250
 
 
 class WorkSection:
-    def __init__(self, ui, logic, application, attempt):
+    def __init__(self, ui, logic, application, attempt, paintingShown):
         self.ui, self.logic, self.application = ui, logic, application
+        self._paintingShown = paintingShown
         self._attempt = attempt
         self._updating = False
         self._thumbnails = {}
@@ -75,6 +76,7 @@ class WorkSection:
         self.ui.paintedLabel.setText(self._summary(painting))
         self.ui.paintedTable.resizeColumnsToContents()
         self.updateButtons()
+        self._paintingShown()
 
     def refreshViews(self) -> None:
         """Warns of views in which a stroke would cross slices."""
@@ -190,7 +192,7 @@ class WorkSection:
             display = self.logic.volumeNode.GetScalarVolumeDisplayNode()
             window = display.GetWindowLevelMin(), display.GetWindowLevelMax()
             volume = arrayOfVolume(self.logic.volumeNode)
-            self._thumbnails[key] = thumbnail(volume, painting, row.index, grid.spacing, window)
+            self._thumbnails[key] = thumbnail(volume, painting, row.index, grid, window)
         return self._thumbnails[key]
 
     def _summary(self, painting) -> str:

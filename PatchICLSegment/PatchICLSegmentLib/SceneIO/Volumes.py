@@ -59,6 +59,17 @@ class VolumeGrid:
         """Letters for the positive and the negative side of `normal`."""
         return (("R", "L"), ("A", "P"), ("S", "I"))[int(np.argmax(np.abs(self.normal(axis))))]
 
+    def displayOrder(self, axis: int) -> tuple[slice, slice]:
+        """How to index the rows and columns of a slice so that a picture shows them as Slicer's views do.
+
+        Anterior or superior is up; the patient's right, or anterior in sagittal slices, is on the left.
+        """
+        rows, columns = (self.ijkToWorld[:3, 2 - other] for other in range(3) if other != axis)
+        up = rows[np.argmax(np.abs(rows))] > 0
+        across = int(np.argmax(np.abs(columns)))
+        leftIsFirst = columns[across] < 0
+        return slice(None, None, -1 if up else 1), slice(None, None, 1 if leftIsFirst else -1)
+
     def indexAt(self, axis: int, world) -> float:
         """Slice index along an axis, as a real number, of a point in world RAS."""
         ijk = np.linalg.solve(self.ijkToWorld, [*world, 1.0])[:3]

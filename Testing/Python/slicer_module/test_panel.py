@@ -13,143 +13,19 @@ pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
 import slicer
 import slicer.util
 import vtk
-from PatchICLSegmentLib.Errors import SceneError
-from PatchICLSegmentLib.Logic import PatchICLSegmentLogic, State
+from PatchICLSegmentLib.Logic import State
 from PatchICLSegmentLib.Parameters import Parameters
-from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice
 from PatchICLSegmentLib.Story import Story, strokes
 from PySide6 import QtCore
-from PySide6.QtTest import QTest
 
 from Testing.StandIn import PythonQt
-from Testing.StandIn.Brush import Brush
-from Testing.StandIn.Headless import SliceView
-from Testing.StandIn.Worker import NearestSliceWorker
+from Testing.StandIn.Desk import Desk
 
 
 @pytest.fixture(scope="session")
 def qtApplication():
     PythonQt.install()
     return PythonQt.application()
-
-
-class FakeInstaller:
-    ready = True
-    calls: list
-
-    def __init__(self):
-        self.calls = []
-
-    def isReady(self):
-        return self.ready
-
-    def missingPackages(self):
-        return [] if self.ready else ["torch"]
-
-    def explanation(self):
-        return "fine" if self.ready else "torch (2900 MB): runs the network"
-
-    def install(self, wheelFolder=""):
-        self.calls.append(("install", wheelFolder))
-        if wheelFolder == "bad":
-            raise SceneError("The folder bad holds no wheels.")
-        self.ready = True
-
-    def uninstall(self):
-        self.calls.append(("uninstall",))
-        self.ready = False
-
-    def report(self, workerHealth=None):
-        return f"self-check {workerHealth}"
-
-
-class Desk:
-    """The panel, two slice views with a brush, and a worker without a network."""
-
-    def __init__(self, application, qtApplication, makeWorker=None):
-        from PatchICLSegmentLib.Panel import Panel
-
-        from Testing.StandIn.Widgets import Application
-
-        self.qtApplication, self.scene = qtApplication, application.scene
-        self.views = [
-            SliceView(application, "Red", "Axial", (320, 320)),
-            SliceView(application, "Green", "Coronal", (320, 320)),
-        ]
-        self.application, self.installer = Application(self.views), FakeInstaller()
-        self.workers = []
-
-        def makeFake(device, weights):
-            self.workers.append(NearestSliceWorker(device, weights))
-            return self.workers[-1]
-
-        def makeLogic(scene, undoKeeper):
-            return PatchICLSegmentLogic(scene, makeWorker or makeFake, undoKeeper)
-
-        self.panel = Panel(self.scene, self.application, makeLogic, self.installer)
-        self.ui, self.logic = self.panel.ui, self.panel.logic
-        self.brushes = [Brush(view, self.ui.segmentEditor) for view in self.views]
-        self.panel.widget.resize(430, 1000)
-        self.panel.widget.show()
-        self.panel.enter()
-
-    def openPhantom(self):
-        image = np.random.default_rng(0).normal(100, 15, (18, 40, 48)).astype(np.int16)
-        matrix = np.diag([-0.8, -0.9, 2.5, 1.0])
-        self.volume = slicer.util.addVolumeFromArray(image, matrix, "ct")
-        self.ui.volumeSelector.setCurrentNode(self.volume)
-        self.settle()
-        return self
-
-    # What a story needs of the application
-
-    def processEvents(self):
-        self.qtApplication.processEvents()
-
-    def show(self, text):
-        pass
-
-    def drag(self, sliceNode, start, end, radius):
-        brush = next(brush for brush in self.brushes if brush.view.node is sliceNode)
-        brush.radius = radius
-        first, last = (np.array(brush.view.displayPosition(point)) for point in (start, end))
-        steps = max(2, int(np.abs(last - first).max() // 4) + 1)
-        brush.drag([tuple(int(v) for v in first + (last - first) * t) for t in np.linspace(0, 1, steps)])
-
-    def reload(self, path):
-        assert self.scene.WriteToMRB(path)
-        self.scene.Clear(False)
-        assert self.scene.ReadFromMRB(path)
-
-    def settle(self, seconds=0.4):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.processEvents()
-            time.sleep(0.005)
-
-    def waitWhileBusy(self):
-        while self.logic.state.isBusy:
-            self.processEvents()
-        self.settle()
-
-    def paintWithMouse(self, *indices):
-        self.ui.segmentEditor.setActiveEffectByName("Paint")
-        for index in indices:
-            jumpToSlice(self.scene, self.volume, 0, index)
-            self.brushes[0].radius = 6.0
-            self.brushes[0].drag([(150, 150), (160, 150), (170, 155)])
-        self.settle()
-
-    def key(self, keys):
-        sequence = {
-            "Ctrl+Return": (QtCore.Qt.Key_Return, QtCore.Qt.ControlModifier),
-            "Ctrl+Shift+Return": (QtCore.Qt.Key_Return, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
-            "Ctrl+Shift+N": (QtCore.Qt.Key_N, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
-            "Ctrl+Shift+D": (QtCore.Qt.Key_D, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
-            "Ctrl+Shift+X": (QtCore.Qt.Key_X, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
-        }[keys]
-        self.panel.widget.activateWindow()
-        QTest.keyClick(self.panel.widget, *sequence)
 
 
 @pytest.fixture
@@ -430,6 +306,26 @@ def testFailureIsShownWithoutPopup(desk):
     desk.waitWhileBusy()
     assert desk.ui.statusLabel.text == "Out of memory; choose a range of slices."
     assert desk.application.questions == [] and desk.ui.propagateButton.enabled
+
+
+def testEstimateBeforeTheRun(desk):
+    desk.openPhantom()
+    assert desk.ui.statusLabel.text == ""
+    desk.paintWithMouse(3, 14)
+    assert desk.ui.statusLabel.text.startswith("Up to 16 slices to fill, about 0.5 GB")
+    desk.ui.extentSelector.setCurrentIndex(1)
+    desk.panel.refresh()
+    assert desk.ui.statusLabel.text.startswith("Up to 10 slices")
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    desk.ui.discardButton.click()
+    assert "about 1 s and" in desk.ui.statusLabel.text
+
+
+def testRangeIsOnlyEnabledWhereItMatters(desk):
+    assert not desk.ui.firstSliceSpinBox.enabled
+    desk.ui.extentSelector.setCurrentIndex(2)
+    assert desk.ui.firstSliceSpinBox.enabled and desk.ui.lastSliceSpinBox.enabled
 
 
 def testStory(desk):

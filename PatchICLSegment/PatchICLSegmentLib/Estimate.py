@@ -1,0 +1,46 @@
+"""What a run will take, said before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .Job import Painting
+from .Parameters import Parameters
+
+# Measured with the bundled network: what the worker holds without a volume, and per voxel of it
+# (image, labels, probability, entropy, interpolation and copies in shared memory).
+WORKER_BYTES = 500e6
+BYTES_PER_VOXEL = 24
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Attributes: slices: most that will be computed; seconds: at the speed of the last run, None before the first;
+    gigabytes: of memory, in the worker."""
+
+    slices: int
+    seconds: float | None
+    gigabytes: float
+
+
+def estimate(painting: Painting, parameters: Parameters, run: Mapping[str, Any] | None) -> Estimate | None:
+    """None while nothing is painted."""
+    if painting.axis is None or not any(row.area for row in painting.context):
+        return None
+    count = painting.box.shape[painting.axis]
+    painted = [row.index for row in painting.context]
+    first, last = {
+        "auto": (0, count - 1),
+        "painted": (min(painted), max(painted)),
+        "range": (parameters.firstSlice, min(parameters.lastSlice, count - 1)),
+    }[parameters.extent]
+    slices = len(set(range(first, last + 1)) - set(painted))
+    seconds = None
+    if run is not None and run["timings"].get("computed_slices"):
+        seconds = slices * run["timings"]["total_seconds"] / run["timings"]["computed_slices"]
+    voxels = int(np.prod(painting.box.shape))
+    return Estimate(slices, seconds, (WORKER_BYTES + BYTES_PER_VOXEL * voxels) / 1e9)

@@ -1,0 +1,70 @@
+"""Panel logic, Python, worker process and command line give the same mask, bit for bit, with the bundled network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import slicer
+import slicer.util
+from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
+from PatchICLSegmentLib.Parameters import Parameters
+
+pytest.importorskip("torch")
+
+from PatchICLLib import Propagator
+from PatchICLLib.worker import InProcessWorker, WorkerClient
+
+PAINTED = (5, 9, 13)
+
+
+@pytest.fixture(scope="module")
+def direct(phantom):
+    """The mask that Python gets from the library itself."""
+    painted = np.zeros(phantom.labels.shape, np.uint8)
+    for index in PAINTED:
+        painted[index] = phantom.labels[index] == 1
+    result = Propagator.from_pretrained(device="cpu").propagate(phantom.image, painted, phantom.spacing, seed=3)
+    assert result.labels.any(axis=(1, 2)).sum() > len(PAINTED)
+    return painted, result.labels
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [WorkerClient, InProcessWorker])
+def testPanelLogic(scene, phantom, direct, kind):
+    painted, expected = direct
+    step = phantom.spacing
+    matrix = np.diag([-step[2], -step[1], step[0], 1.0])
+    volume = slicer.util.addVolumeFromArray(phantom.image.copy(), matrix, "phantom")
+    logic = PatchICLSegmentLogic(scene, lambda device, weights: kind(device=device, weights=weights or None))
+    try:
+        logic.select(volume, None)
+        segmentation = logic.createSegmentation()
+        slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentation, logic.segmentId, volume)
+        logic.parameters = Parameters(device="cpu", seed=3)
+        logic.propagate()
+        logic.applyPreview()
+        mask = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, logic.segmentId, volume)
+        assert ((mask > 0) == (expected > 0)).all()
+        assert logic.results.run["weights"]["sha256"] and logic.results.selections
+    finally:
+        logic.shutdown()
+
+
+@pytest.mark.slow
+def testCommandLine(phantom, direct, tmp_path):
+    painted, expected = direct
+    paths = [tmp_path / name for name in ("image.nii.gz", "painted.nii.gz", "output.nii.gz")]
+    for path, array in zip(paths, (phantom.image, painted), strict=False):
+        image = sitk.GetImageFromArray(array)
+        image.SetSpacing(phantom.spacing[::-1])
+        sitk.WriteImage(image, str(path))
+    command = [sys.executable, "-m", "PatchICLLib", "propagate", *map(str, paths)]
+    command += ["--device", "cpu", "--seed", "3", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"})
+    assert done.returncode == 0, done.stderr
+    assert (sitk.GetArrayFromImage(sitk.ReadImage(str(paths[2]))) == expected).all()

@@ -1,0 +1,141 @@
+"""The panel on a desk: real widgets, offscreen slice views with a brush, and a mouse and keys to use them."""
+
+from __future__ import annotations
+
+import time
+
+from . import PythonQt
+
+PythonQt.install()
+
+import numpy as np  # noqa: E402
+import slicer  # noqa: E402
+import slicer.util  # noqa: E402
+from PatchICLSegmentLib.Errors import SceneError  # noqa: E402
+from PatchICLSegmentLib.Logic import PatchICLSegmentLogic  # noqa: E402
+from PatchICLSegmentLib.Panel import Panel  # noqa: E402
+from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice  # noqa: E402
+from PySide6 import QtCore  # noqa: E402
+from PySide6.QtTest import QTest  # noqa: E402
+
+from .Brush import Brush  # noqa: E402
+from .Headless import SliceView  # noqa: E402
+from .Widgets import Application  # noqa: E402
+from .Worker import NearestSliceWorker  # noqa: E402
+
+
+class FakeInstaller:
+    """Stands for `PatchICLSegmentLib.Installer.PackageInstaller`; installs nothing and keeps what it was asked."""
+
+    ready = True
+    calls: list
+
+    def __init__(self):
+        self.calls = []
+
+    def isReady(self):
+        return self.ready
+
+    def missingPackages(self):
+        return [] if self.ready else ["torch"]
+
+    def explanation(self):
+        return "fine" if self.ready else "torch (2900 MB): runs the network"
+
+    def install(self, wheelFolder=""):
+        self.calls.append(("install", wheelFolder))
+        if wheelFolder == "bad":
+            raise SceneError("The folder bad holds no wheels.")
+        self.ready = True
+
+    def uninstall(self):
+        self.calls.append(("uninstall",))
+        self.ready = False
+
+    def report(self, workerHealth=None):
+        return f"self-check {workerHealth}"
+
+
+class Desk:
+    """The panel, two slice views with a brush, and a worker without a network."""
+
+    def __init__(self, application, qtApplication, makeWorker=None, size=320, installer=None):
+        self.qtApplication, self.scene = qtApplication, application.scene
+        self.views = [
+            SliceView(application, "Red", "Axial", (size, size)),
+            SliceView(application, "Green", "Coronal", (size, size)),
+        ]
+        self.application, self.installer = Application(self.views), installer or FakeInstaller()
+        self.workers = []
+
+        def makeFake(device, weights):
+            self.workers.append(NearestSliceWorker(device, weights))
+            return self.workers[-1]
+
+        def makeLogic(scene, undoKeeper):
+            return PatchICLSegmentLogic(scene, makeWorker or makeFake, undoKeeper)
+
+        self.panel = Panel(self.scene, self.application, makeLogic, self.installer)
+        self.ui, self.logic = self.panel.ui, self.panel.logic
+        self.brushes = [Brush(view, self.ui.segmentEditor) for view in self.views]
+        self.panel.widget.resize(430, 1000)
+        self.panel.widget.show()
+        self.panel.enter()
+
+    def openPhantom(self):
+        image = np.random.default_rng(0).normal(100, 15, (18, 40, 48)).astype(np.int16)
+        matrix = np.diag([-0.8, -0.9, 2.5, 1.0])
+        self.volume = slicer.util.addVolumeFromArray(image, matrix, "ct")
+        self.ui.volumeSelector.setCurrentNode(self.volume)
+        self.settle()
+        return self
+
+    # What a story needs of the application
+
+    def processEvents(self):
+        self.qtApplication.processEvents()
+
+    def show(self, text):
+        pass
+
+    def drag(self, sliceNode, start, end, radius):
+        brush = next(brush for brush in self.brushes if brush.view.node is sliceNode)
+        brush.radius = radius
+        first, last = (np.array(brush.view.displayPosition(point)) for point in (start, end))
+        steps = max(2, int(np.abs(last - first).max() // 4) + 1)
+        brush.drag([tuple(int(v) for v in first + (last - first) * t) for t in np.linspace(0, 1, steps)])
+
+    def reload(self, path):
+        assert self.scene.WriteToMRB(path)
+        self.scene.Clear(False)
+        assert self.scene.ReadFromMRB(path)
+
+    def settle(self, seconds=0.4):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.processEvents()
+            time.sleep(0.005)
+
+    def waitWhileBusy(self):
+        while self.logic.state.isBusy:
+            self.processEvents()
+        self.settle()
+
+    def paintWithMouse(self, *indices):
+        self.ui.segmentEditor.setActiveEffectByName("Paint")
+        for index in indices:
+            jumpToSlice(self.scene, self.volume, 0, index)
+            self.brushes[0].radius = 6.0
+            self.brushes[0].drag([(150, 150), (160, 150), (170, 155)])
+        self.settle()
+
+    def key(self, keys):
+        sequence = {
+            "Ctrl+Return": (QtCore.Qt.Key_Return, QtCore.Qt.ControlModifier),
+            "Ctrl+Shift+Return": (QtCore.Qt.Key_Return, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
+            "Ctrl+Shift+N": (QtCore.Qt.Key_N, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
+            "Ctrl+Shift+D": (QtCore.Qt.Key_D, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
+            "Ctrl+Shift+X": (QtCore.Qt.Key_X, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
+        }[keys]
+        self.panel.widget.activateWindow()
+        QTest.keyClick(self.panel.widget, *sequence)
