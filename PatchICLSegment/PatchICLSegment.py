@@ -74,13 +74,19 @@ class PatchICLSegmentWidget(ScriptedLoadableModuleWidget):
 
 
 class PatchICLSegmentLogic(ScriptedLoadableModuleLogic):
-    """For scripts: `slicer.util.getModuleLogic("PatchICLSegment").propagation` is the logic that the panel uses too."""
+    """For scripts: `PatchICLSegmentLogic().propagation` has select, propagate and applyPreview, without a panel."""
 
     def __init__(self):
         ScriptedLoadableModuleLogic.__init__(self)
-        from PatchICLSegmentLib.Logic import PatchICLSegmentLogic as PropagationLogic
+        self._propagation = None
 
-        self.propagation = PropagationLogic(slicer.mrmlScene)
+    @property
+    def propagation(self):
+        if self._propagation is None:
+            from PatchICLSegmentLib.Logic import PatchICLSegmentLogic as PropagationLogic
+
+            self._propagation = PropagationLogic(slicer.mrmlScene)
+        return self._propagation
 
 
 class PatchICLSegmentTest(ScriptedLoadableModuleTest):

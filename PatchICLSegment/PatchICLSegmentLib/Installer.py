@@ -68,6 +68,10 @@ class PackageInstaller:
     def isReady(self) -> bool:
         return not self.missingPackages()
 
+    def needsExtension(self) -> bool:
+        """Whether the PyTorch extension has to come first."""
+        return not self._isInstalled("torch") and self._torchUtilities() is None
+
     def explanation(self) -> str:
         """What `install` would do, before it does anything."""
         missing = self.missingPackages()

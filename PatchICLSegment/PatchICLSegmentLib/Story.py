@@ -90,6 +90,8 @@ class Story:
 
     def propagate(self) -> None:
         self._tell("Propagate")
+        installer = self.panel.install.installer
+        self._check(installer.isReady(), f"the packages are installed. {installer.explanation()}")
         before = self.voxels()
         self._check(self.ui.propagateButton.enabled, "Propagate can be pressed")
         self.ui.propagateButton.click()

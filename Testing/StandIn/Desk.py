@@ -12,6 +12,7 @@ import numpy as np  # noqa: E402
 import slicer  # noqa: E402
 import slicer.util  # noqa: E402
 from PatchICLSegmentLib.Errors import SceneError  # noqa: E402
+from PatchICLSegmentLib.Installer import Package  # noqa: E402
 from PatchICLSegmentLib.Logic import PatchICLSegmentLogic  # noqa: E402
 from PatchICLSegmentLib.Panel import Panel  # noqa: E402
 from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice  # noqa: E402
@@ -28,6 +29,7 @@ class FakeInstaller:
     """Stands for `PatchICLSegmentLib.Installer.PackageInstaller`; installs nothing and keeps what it was asked."""
 
     ready = True
+    extensionIsMissing = False
     calls: list
 
     def __init__(self):
@@ -37,7 +39,10 @@ class FakeInstaller:
         return self.ready
 
     def missingPackages(self):
-        return [] if self.ready else ["torch"]
+        return [] if self.ready else [Package("torch", "runs the network", 2900)]
+
+    def needsExtension(self):
+        return self.extensionIsMissing
 
     def explanation(self):
         return "fine" if self.ready else "torch (2900 MB): runs the network"

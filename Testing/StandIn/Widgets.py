@@ -165,6 +165,9 @@ class SegmentEditorWidget(qt.QFrame):
     """qMRMLSegmentEditorWidget: the table of segments, a palette and undo; painting itself is done by `Brush`."""
 
     currentSegmentIDChanged = Signal(str)
+    segmentationNodeSelectorVisible = Property(bool, lambda self: False, lambda self, value: None)
+    sourceVolumeNodeSelectorVisible = Property(bool, lambda self: False, lambda self, value: None)
+    switchToSegmentationsButtonVisible = Property(bool, lambda self: False, lambda self, value: None)
     EFFECTS = ("Paint", "Draw", "Erase", "Level tracing", "Scissors", "Islands")
 
     def __init__(self, parent=None):
@@ -331,7 +334,7 @@ class Application:
 
     def __init__(self, views=()):
         self.views = list(views)
-        self.questions, self.plots, self.copied = [], [], []
+        self.questions, self.plots, self.copied, self.extensions = [], [], [], []
         self.answer, self.folder = True, ""
 
     def loadUi(self):
@@ -358,6 +361,9 @@ class Application:
 
     def shortcutParent(self, panelWidget):
         return panelWidget
+
+    def installExtension(self, name):
+        self.extensions.append(name)
 
     def busyCursor(self):
         pass

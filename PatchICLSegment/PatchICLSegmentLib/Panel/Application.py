@@ -8,6 +8,9 @@ import qt
 import slicer
 import slicer.util
 
+from ..Errors import SceneError
+from ..Translation import _
+
 UI_FILE = Path(__file__).resolve().parents[2] / "Resources" / "UI" / "PatchICLSegment.ui"
 
 
@@ -35,6 +38,21 @@ class SlicerApplication:
     def shortcutParent(self, panelWidget):
         """The widget whose focus makes shortcuts work: the main window, so that they work over the slice views."""
         return slicer.util.mainWindow() or panelWidget
+
+    def installExtension(self, name: str) -> None:
+        """Installs an extension from the server and restarts Slicer.
+
+        Raises:
+            SceneError: the server cannot be reached, or does not have it for this Slicer.
+        """
+        manager = slicer.app.extensionsManagerModel()
+        if not manager.installExtensionFromServer(name):
+            raise SceneError(
+                _("The extension {name} could not be installed; install it in the Extensions Manager.").format(
+                    name=name
+                )
+            )
+        slicer.util.restart()
 
     def busyCursor(self) -> None:
         qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)

@@ -36,6 +36,9 @@ class InstallSection:
         self.ui.installSection.setProperty("collapsed", False)
 
     def install(self, wheelFolder: str) -> None:
+        if not wheelFolder and self.installer.needsExtension():
+            self._installExtension()
+            return
         if not self.application.confirm(self.installer.explanation()):
             return
         self.application.busyCursor()
@@ -44,6 +47,14 @@ class InstallSection:
         finally:
             self.application.normalCursor()
         self.refresh()
+
+    def _installExtension(self) -> None:
+        question = _(
+            "PatchICL needs the PyTorch extension, which chooses the build of torch that fits this computer. "
+            "Install it now? Slicer restarts afterward; then press Install again for the packages (about {total} MB)."
+        ).format(total=sum(package.megabytes for package in self.installer.missingPackages()))
+        if self.application.confirm(question):
+            self._attempt(lambda: self.application.installExtension("PyTorch"))
 
     def selfCheck(self) -> None:
         self.ui.reportText.setPlainText(self.installer.report(self.logic.workerHealth()))

@@ -41,12 +41,11 @@ class Panel(VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.application = application or SlicerApplication()
         self.widget, self.ui = self.application.loadUi()
-        self.widget.setMRMLScene(scene)
         ui = self.ui
-        ui.segmentEditor.setMaximumNumberOfUndoStates(10)
-        self.logic = makeLogic(scene, undoKeeper=ui.segmentEditor)
-        logic = self.logic
+        self.logic = logic = makeLogic(scene, undoKeeper=ui.segmentEditor)
         self._connectEditor()
+        self.widget.setMRMLScene(scene)
+        ui.segmentEditor.setMaximumNumberOfUndoStates(10)
         self.install = InstallSection(ui, logic, installer or PackageInstaller(), self.application, self.attempt)
         self.propagate = PropagateSection(ui, logic, self.attempt, self.install.isReady)
         self.work = WorkSection(ui, logic, self.application, self.attempt, self.propagate.showEstimate)

@@ -272,6 +272,33 @@ def testNothingRunsBeforeTheInstallation(desk):
     assert desk.installer.calls[-1] == ("uninstall",) and desk.ui.installHint.visible
 
 
+def testExtensionComesFirst(desk):
+    desk.installer.ready, desk.installer.extensionIsMissing = False, True
+    desk.application.answer = False
+    desk.ui.showInstallButton.click()
+    desk.panel.install.refresh()
+    desk.ui.installButton.click()
+    assert "2900 MB" in desk.application.questions[-1] and desk.application.extensions == []
+    desk.application.answer = True
+    desk.ui.installButton.click()
+    assert desk.application.extensions == ["PyTorch"] and desk.installer.calls == []
+    desk.application.folder = "wheels"
+    desk.ui.wheelsButton.click()
+    assert desk.installer.calls == [("install", "wheels")], "a folder of wheels needs no extension"
+
+
+def testTryItLoadsPaintsAndPropagates(desk):
+    assert desk.ui.tryItButton.visible
+    desk.ui.tryItButton.click()
+    assert desk.logic.state.isBusy and desk.logic.volumeNode.GetName() == "PatchICL sample brain"
+    assert len(desk.logic.painting.slices()) == 3
+    desk.waitWhileBusy()
+    assert desk.logic.state is State.PREVIEW and not desk.ui.tryItButton.visible
+    desk.ui.applyButton.click()
+    areas = desk.logic.currentPainting().box.areas(0)
+    assert (areas > 0).sum() > 10
+
+
 def testSceneCloseEmptiesThePanel(desk):
     desk.openPhantom()
     desk.paintWithMouse(3, 14)
