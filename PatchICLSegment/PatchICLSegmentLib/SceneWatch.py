@@ -44,6 +44,7 @@ class SceneWatch(VTKObservationMixin):
 
     def stop(self) -> None:
         self.removeObservers()
+        self._segmentationNode = None
 
     @staticmethod
     def _segmentationEvents():

@@ -45,6 +45,7 @@ def plotPicture(chartNode, size) -> np.ndarray:
     view.GetScene().AddItem(chart)
     chart.SetTitle(chartNode.GetTitle())
     chart.SetShowLegend(True)
+    chart.GetLegend().SetHorizontalAlignment(vtk.vtkChartLegend.CENTER)
     chart.GetAxis(vtk.vtkAxis.BOTTOM).SetTitle(chartNode.GetXAxisTitle())
     chart.GetAxis(vtk.vtkAxis.LEFT).SetTitle(chartNode.GetYAxisTitle())
     for number in range(chartNode.GetNumberOfPlotSeriesNodes()):

@@ -89,6 +89,7 @@ class Panel(VTKObservationMixin):
         """The module is closed or reloaded."""
         self.exit()
         self.propagate.stop()
+        self.work.stop()
         self._viewTimer.stop()
         self.logic.shutdown()
 

@@ -43,6 +43,12 @@ class WorkSection:
         logic.paintingChanged.connect(self.scheduleRefresh)
         logic.stateChanged.connect(self.updateButtons)
 
+    def stop(self) -> None:
+        """The widgets may outlive the panel for a while, and the scene may change under them."""
+        self._timer.stop()
+        for selector in (self.ui.volumeSelector, self.ui.segmentationSelector):
+            selector.blockSignals(True)
+
     # From the scene
 
     def refresh(self) -> None:
