@@ -47,6 +47,10 @@ def train(
         Path | None,
         typer.Option(metavar="FILE.safetensors", help="Also write the averaged weights, with their model card beside."),
     ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Begin a new run with these weights instead of random ones."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train the model on your scans.
@@ -68,6 +72,18 @@ def train(
 
     run_training(
         TrainingRequest(
-            data, output, recipe, steps, max_minutes, resume, device, workers, seed, json_file, export, quiet
+            data,
+            output,
+            recipe,
+            steps,
+            max_minutes,
+            resume,
+            device,
+            workers,
+            seed,
+            json_file,
+            export,
+            start_from,
+            quiet,
         )
     )

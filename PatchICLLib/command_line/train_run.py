@@ -42,6 +42,7 @@ class TrainingRequest:
     seed: int | None
     json_file: Path | None
     export: Path | None
+    start_from: str | None
     quiet: bool
 
 
@@ -54,6 +55,7 @@ def run_training(request: TrainingRequest) -> None:
     """
     if importlib.util.find_spec("monai") is None:
         raise InputError("Training needs MONAI, which is not installed: run `pip install patchicl[train]`.")
+    from PatchICLLib.presets import preset_of
     from PatchICLLib.training.export import export
     from PatchICLLib.training.mixture import training_mixture
     from PatchICLLib.training.pseudo_labels import prepare
@@ -61,6 +63,7 @@ def run_training(request: TrainingRequest) -> None:
     from PatchICLLib.training.trainer import CHECKPOINT, LOG, PICTURES, Trainer, TrainerOptions
     from PatchICLLib.training.validation import ValidationSet
     from PatchICLLib.training.volumes import unlabelled_files
+    from PatchICLLib.weights import load_weights
 
     if request.recipe not in RECIPES:
         raise InputError(f"--recipe must be one of {', '.join(RECIPES)}, but it is {request.recipe}.")
@@ -82,6 +85,8 @@ def run_training(request: TrainingRequest) -> None:
     checkpoint = Checkpoint.load(checkpoint_file) if checkpoint_file.exists() else None
     if checkpoint is not None:
         _check_recipe(checkpoint, recipe.describe(), request.output)
+
+    initial = None if request.start_from is None else load_weights(request.start_from, preset_of(recipe.model))
 
     console, token = Console(stderr=request.quiet), CancelToken()
     if not request.quiet:
@@ -117,6 +122,8 @@ def run_training(request: TrainingRequest) -> None:
         )
         if checkpoint is not None:
             trainer.resume(checkpoint)
+        elif initial is not None:
+            trainer.begin_with(initial)
         first, started = trainer.step, time.monotonic()
         token.raise_if_cancelled()
         complete = trainer.train()

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from PatchICLLib.errors import InputError
 from PatchICLLib.presets import build
 from PatchICLLib.training.average import WeightAverage
 from PatchICLLib.training.checkpoint import Checkpoint
@@ -23,6 +24,7 @@ from PatchICLLib.training.mixture import BatchStream, Tasks
 from PatchICLLib.training.recipe import Recipe
 from PatchICLLib.training.tasks import TaskBatch
 from PatchICLLib.training.validation import ValidationSet, hard_dice
+from PatchICLLib.weights import Pretrained
 
 CHECKPOINT, LOG, PICTURES = "checkpoint.pt", "log.jsonl", "pictures"
 
@@ -111,6 +113,17 @@ class Trainer:
             self.noise.set_state(checkpoint.noise)
         else:  # saved on another kind of device, whose generator cannot go on here
             self.noise.manual_seed(self.recipe.seed + self.step)
+
+    def begin_with(self, weights: Pretrained) -> None:
+        """Start from weights trained before, with a fresh optimiser and average.
+
+        Raises:
+            InputError: they are of another configuration.
+        """
+        if weights.model.configuration != self.recipe.model:
+            raise InputError(f"The weights {weights.name} have another configuration than the recipe's model.")
+        self.model.load_state_dict(weights.model.state_dict())
+        self.average = WeightAverage(self.model, self.recipe.ema)
 
     def averaged_model(self) -> nn.Module:
         """A copy with the averaged weights, in evaluation mode."""

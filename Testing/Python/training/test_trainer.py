@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor
 
 pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 
+from PatchICLLib.errors import InputError  # noqa: E402
 from PatchICLLib.training import trainer as trainer_module  # noqa: E402
 from PatchICLLib.training.checkpoint import Checkpoint  # noqa: E402
 from PatchICLLib.training.export import export  # noqa: E402
@@ -177,6 +179,20 @@ def test_exported_weights_are_the_averaged_ones(tiny_recipe, tmp_path, uninterru
     assert same(pretrained.model.state_dict(), uninterrupted.average.weights)
     assert (card["preset"], card["steps"], card["data"]) == ("sparse", 4, {"balls": 2})
     assert pretrained.card["recipe"]["seed"] == 5
+
+
+def test_a_new_run_may_begin_with_exported_weights(tiny_recipe, anatomy_mixture, tmp_path, uninterrupted):
+    export(uninterrupted.checkpoint(), tiny_recipe, tmp_path / "first.safetensors", {})
+    trainer = Trainer(tiny_recipe, anatomy_mixture, options(tmp_path))
+    trainer.begin_with(load_weights(tmp_path / "first.safetensors"))
+    assert trainer.step == 0
+    assert same(trainer.model.state_dict(), uninterrupted.average.weights)
+    assert same(trainer.average.weights, uninterrupted.average.weights)
+    other = Trainer(
+        replace(tiny_recipe, model=replace(tiny_recipe.model, layers=2)), anatomy_mixture, options(tmp_path)
+    )
+    with pytest.raises(InputError, match="another configuration"):
+        other.begin_with(load_weights(tmp_path / "first.safetensors"))
 
 
 def test_export_does_not_care_on_which_device_the_noise_was_drawn(tiny_recipe, tmp_path, uninterrupted):
