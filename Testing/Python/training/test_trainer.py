@@ -182,14 +182,14 @@ def test_exported_weights_are_the_averaged_ones(tiny_recipe, tmp_path, uninterru
 
 
 def test_a_new_run_may_begin_with_exported_weights(tiny_recipe, anatomy_mixture, tmp_path, uninterrupted):
-    export(uninterrupted.checkpoint(), tiny_recipe, tmp_path / "first.safetensors", {})
-    trainer = Trainer(tiny_recipe, anatomy_mixture, options(tmp_path))
+    export(uninterrupted.checkpoint(), tiny_recipe(), tmp_path / "first.safetensors", {})
+    trainer = Trainer(tiny_recipe(), anatomy_mixture, options(tmp_path))
     trainer.begin_with(load_weights(tmp_path / "first.safetensors"))
     assert trainer.step == 0
     assert same(trainer.model.state_dict(), uninterrupted.average.weights)
     assert same(trainer.average.weights, uninterrupted.average.weights)
     other = Trainer(
-        replace(tiny_recipe, model=replace(tiny_recipe.model, layers=2)), anatomy_mixture, options(tmp_path)
+        replace(tiny_recipe(), model=replace(tiny_recipe().model, layers=2)), anatomy_mixture, options(tmp_path)
     )
     with pytest.raises(InputError, match="another configuration"):
         other.begin_with(load_weights(tmp_path / "first.safetensors"))
