@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from enum import Enum
 
 from .Errors import SceneError
 from .Job import Job, Painting, prepareJob, readPainting
@@ -22,24 +21,13 @@ from .SceneIO.Volumes import frameOfVolume, volumeFingerprint
 from .SceneWatch import SceneWatch
 from .Selection import Selection
 from .Signal import Signal
+from .State import State
 from .Translation import _
 from .WorkerSession import WorkerSession, defaultWorker
-from .Writing import writeProposal
+from .Writing import checkFrame, writeProposal
 
 # A worker that does not confirm a cancellation by then is replaced.
 CANCEL_PATIENCE_SECONDS = 5.0
-
-
-class State(Enum):
-    IDLE = "idle"
-    PREPARING = "preparing"
-    RUNNING = "running"
-    CANCELLING = "cancelling"
-    PREVIEW = "preview"
-
-    @property
-    def isBusy(self) -> bool:
-        return self in (State.PREPARING, State.RUNNING, State.CANCELLING)
 
 
 class PatchICLSegmentLogic(Selection):
@@ -177,9 +165,14 @@ class PatchICLSegmentLogic(Selection):
                 self._end(State.IDLE)
 
     def applyPreview(self) -> None:
-        """Writes the preview into the segments, as one undo step."""
+        """Writes the preview into the segments, as one undo step.
+
+        Raises:
+            SceneError: the volume shows another frame of its sequence now.
+        """
         if self._state is not State.PREVIEW:
             return
+        checkFrame(self.scene, self.preview, self.results.run)
         self._writing = True
         try:
             writeProposal(self.writer(), self.preview, self.results.run)

@@ -33,6 +33,8 @@ class Preview:
         name = _("{name} preview").format(name=segmentationNode.GetName())
         node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(name))
         node.CreateDefaultDisplayNodes()
+        # Not to be chosen as a segmentation to work on.
+        node.SetHideFromEditors(1)
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
         node.SetNodeReferenceID(_VOLUME_ROLE, volumeNode.GetID())

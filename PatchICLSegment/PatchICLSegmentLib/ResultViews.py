@@ -49,11 +49,12 @@ class ResultViews:
     # Uncertainty
 
     def slicesToReview(self) -> list[SliceUncertainty]:
-        """Slices that are not painted, the most uncertain first; empty before the first run."""
+        """Slices where the selected segment is not painted, most uncertain first; empty before the first run."""
         logic = self.logic
         if logic.results.run is None or logic.results.volumeNode is None:
             return []
-        rows = logic.results.uncertainty(gridOfVolume(logic.results.volumeNode))
+        label = logic.results.labelOf(logic.segmentId)
+        rows = logic.results.uncertainty(gridOfVolume(logic.results.volumeNode), label)
         return slicesToReview(rows, (row.index for row in logic.painting.slices()))
 
     def nextSlice(self) -> int | None:
@@ -108,8 +109,11 @@ class ResultViews:
     # Inspection
 
     def selectionOfCurrentSlice(self):
-        index = self.currentIndex()
-        return selectionOfSlice(self.logic.results.selections, index) if index is not None else None
+        """Of the selected segment if it took part in the last run, else of any."""
+        index, results = self.currentIndex(), self.logic.results
+        if index is None:
+            return None
+        return selectionOfSlice(results.selections, index, results.labelOf(self.logic.segmentId))
 
     def updatePatches(self) -> None:
         """Shows the patches of the current slice as the parameters say, and fills the table of levels."""

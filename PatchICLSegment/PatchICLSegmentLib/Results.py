@@ -106,9 +106,14 @@ class Results:
     def selectionsJson(self) -> list[dict[str, Any]]:
         return readText(self.parameterNode.reference(self.SELECTIONS)) or []
 
-    def uncertainty(self, grid: VolumeGrid) -> list[SliceUncertainty]:
+    def uncertainty(self, grid: VolumeGrid, label: int | None = None) -> list[SliceUncertainty]:
         run = self.run
-        return uncertaintyOfSlices(run, grid, self.axis) if run else []
+        return uncertaintyOfSlices(run, grid, self.axis, label) if run else []
+
+    def labelOf(self, segmentId: str) -> int | None:
+        """The label that a segment had in the last run, None if it took no part."""
+        segments = (self.run or {}).get("segments", {})
+        return next((int(label) for label, entry in segments.items() if entry["id"] == segmentId), None)
 
     def _file(self, volumeNode) -> None:
         """Groups the nodes in a folder of the subject hierarchy."""

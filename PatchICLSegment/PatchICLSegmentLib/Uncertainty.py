@@ -18,17 +18,21 @@ from .Translation import _
 
 @dataclass(frozen=True)
 class SliceUncertainty:
-    """One row of the table: slice index, its position in mm, and its uncertainty (highest over the labels)."""
+    """One row of the table: slice index, its position in mm, and its uncertainty (0-1)."""
 
     index: int
     offset: float
     uncertainty: float
 
 
-def uncertaintyOfSlices(report: Mapping[str, Any], grid: VolumeGrid, axis: int) -> list[SliceUncertainty]:
-    """Rows in the order of the slices, from the report's entries per slice and label."""
+def uncertaintyOfSlices(
+    report: Mapping[str, Any], grid: VolumeGrid, axis: int, label: int | None = None
+) -> list[SliceUncertainty]:
+    """Rows in the order of the slices; the highest over all labels, or those of one label."""
     highest: dict[int, float] = {}
     for entry in report["slices"]:
+        if label not in (None, entry["label"]):
+            continue
         highest[entry["index"]] = max(highest.get(entry["index"], 0.0), float(entry["uncertainty"]))
     return [SliceUncertainty(index, grid.sliceOffset(axis, index), highest[index]) for index in sorted(highest)]
 

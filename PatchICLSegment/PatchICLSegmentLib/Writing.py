@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from .Errors import SceneError
 from .Job import Painting, readPainting
 from .Preview import Preview
 from .Provenance import tagSegment
 from .SceneIO.PaintedSlices import SegmentMemory, sliceChecksum
 from .SceneIO.Segments import SegmentBox, readSegment
 from .SceneIO.SegmentWriter import SegmentWriter
+from .SceneIO.Volumes import frameOfVolume
+from .Translation import _
 from .Uncertainty import boundingBox
 
 
@@ -33,6 +36,19 @@ def writeProposal(writer: SegmentWriter, preview: Preview, run) -> None:
         replace(memory, axis=axis, empty=empty, afresh=frozenset(), written=checksums).store(segment)
         if run:
             tagSegment(segment, run)
+
+
+def checkFrame(scene, preview: Preview, run) -> None:
+    """Raises:
+    SceneError: the volume shows another frame of its sequence than the one the preview was made for.
+    """
+    made, now = (run or {}).get("frame"), frameOfVolume(scene, preview.volumeNode)
+    if made != now:
+        raise SceneError(
+            _("The preview was made for frame {made}, but frame {now} is shown; go back to it, or discard.").format(
+                made=made, now=now
+            )
+        )
 
 
 def keepPainted(proposal: SegmentBox, painting: Painting, axis: int) -> SegmentBox:

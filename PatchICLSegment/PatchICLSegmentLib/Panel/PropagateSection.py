@@ -6,7 +6,7 @@ import qt
 
 from ..Errors import SceneError
 from ..Estimate import estimate
-from ..Logic import State
+from ..State import State
 from ..Translation import _
 
 _POLL_INTERVAL_MS = 50

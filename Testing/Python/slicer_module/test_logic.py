@@ -9,8 +9,9 @@ import pytest
 import slicer
 import slicer.util
 from PatchICLSegmentLib.Errors import SceneError
-from PatchICLSegmentLib.Logic import CANCEL_PATIENCE_SECONDS, PatchICLSegmentLogic, State
+from PatchICLSegmentLib.Logic import CANCEL_PATIENCE_SECONDS, PatchICLSegmentLogic
 from PatchICLSegmentLib.Parameters import Parameters
+from PatchICLSegmentLib.State import State
 
 
 def finish(logic) -> None:
@@ -433,6 +434,40 @@ def testDrawingDuringThePreviewIsKept(workplace):
     drawn = workplace.paint(0, [7], size=3)
     workplace.logic.applyPreview()
     assert (workplace.read()[7] == drawn[7]).all()
+
+
+def testPreviewOfAnotherFrameIsNotApplied(workplace):
+    scene = workplace.scene
+    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode")
+    for value in ("0.0", "0.4"):
+        sequence.SetDataNodeAtValue(workplace.volume, value)
+    browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
+    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
+    browser.AddProxyNode(workplace.volume, sequence, False)
+    browser.SetSelectedItemNumber(0)
+    drawn = workplace.paint(0, [3, 12])
+    workplace.runToPreview()
+    assert workplace.logic.results.run["frame"] == "0 (0.0)"
+    browser.SetSelectedItemNumber(1)
+    with pytest.raises(SceneError, match="frame 0"):
+        workplace.logic.applyPreview()
+    assert (workplace.read() == drawn).all()
+    browser.SetSelectedItemNumber(0)
+    workplace.logic.applyPreview()
+    assert workplace.read()[7].any()
+
+
+def testSelectedSegmentDecidesWhatIsReviewed(workplace):
+    workplace.paint(0, [3, 8])
+    workplace.paint(0, [4, 9], workplace.other)
+    workplace.logic.parameters = Parameters(scope="visible")
+    workplace.runToPreview()
+    results = workplace.logic.results
+    assert (results.labelOf(workplace.organ), results.labelOf(workplace.other)) == (1, 2)
+    assert results.labelOf("stranger") is None
+    assert workplace.logic.views.slicesToReview()
+    workplace.logic.select(workplace.volume, workplace.segmentation, workplace.other)
+    assert workplace.logic.views.slicesToReview() == [], "the stand-in worker tells uncertainty of label 1 only"
 
 
 def testLargeVolumeDoesNotBlock(scene):

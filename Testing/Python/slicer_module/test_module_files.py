@@ -152,3 +152,23 @@ def testShortcutsAreFree():
     tooltips = (MODULE / "Resources" / "UI" / "PatchICLSegment.ui").read_text(encoding="utf-8")
     for keys in SHORTCUTS:
         assert f"({keys})" in tooltips, f"{keys} is named in a tooltip"
+
+
+def testTroubleshootingQuotesRealMessages():
+    """Every message of the table in the README, with ... for names, stands in the code."""
+    table = (MODULE / "README.md").read_text(encoding="utf-8").split("## Troubleshooting")[1].split("##")[0]
+    quoted = re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
+    assert len(quoted) >= 9
+    spoken = []
+    for path in SOURCES:
+        for name, call in calls(path):
+            if name == "_" and isinstance(call.args[0], ast.Constant):
+                spoken.append(re.sub(r"\{.*?\}", "...", call.args[0].value))
+    for message in quoted:
+        assert message in [text.replace("... components", "3 components") for text in spoken], message
+
+
+def testReadmeShowsPicturesThatExist():
+    readme = (MODULE / "README.md").read_text(encoding="utf-8")
+    pictures = re.findall(r"!\[.*?\]\((.*?)\)", readme)
+    assert len(pictures) >= 5 and all((MODULE / picture).exists() for picture in pictures)

@@ -1,0 +1,123 @@
+"""PatchICLSegment.py itself, with stand-ins for Slicer's base classes."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import types
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
+
+import slicer
+
+from Testing.StandIn import PythonQt
+from Testing.StandIn.Desk import Desk, FakeInstaller
+
+MODULE_FILE = Path(__file__).resolve().parents[3] / "PatchICLSegment" / "PatchICLSegment.py"
+
+
+class Base:
+    """Stands for ScriptedLoadableModule and its Widget, Logic and Test."""
+
+    def __init__(self, parent=None):
+        self.parent = parent
+        self.reloaded = False
+
+    def setup(self):
+        self.layout = SimpleNamespace(widgets=[])
+        self.layout.addWidget = self.layout.widgets.append
+
+    def onReload(self):
+        self.reloaded = True
+
+
+@pytest.fixture
+def module(application, monkeypatch):
+    """The module file, imported as Slicer does; `module.started` are the functions run after start-up."""
+    started = []
+    base = types.ModuleType("slicer.ScriptedLoadableModule")
+    for name in ("", "Widget", "Logic", "Test"):
+        setattr(base, f"ScriptedLoadableModule{name}", type(f"ScriptedLoadableModule{name}", (Base,), {}))
+    i18n = types.ModuleType("slicer.i18n")
+    i18n.tr = lambda text, context=None: text
+    i18n.translate = lambda context, text: text
+    monkeypatch.setitem(sys.modules, "slicer.ScriptedLoadableModule", base)
+    monkeypatch.setitem(sys.modules, "slicer.i18n", i18n)
+    app = SimpleNamespace(connect=lambda signal, function: started.append((signal, function)))
+    monkeypatch.setattr(slicer, "app", app, raising=False)
+    specification = importlib.util.spec_from_file_location("PatchICLSegment", MODULE_FILE)
+    loaded = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(loaded)
+    loaded.started = started
+    return loaded
+
+
+def testMetadata(module):
+    parent = SimpleNamespace()
+    module.PatchICLSegment(parent)
+    assert parent.title == "PatchICL Segment" and parent.categories == ["Segmentation"]
+    assert "Segmentations" in parent.dependencies and parent.helpText and parent.contributors
+
+
+def testSampleDataIsRegisteredAfterStartUp(module, monkeypatch):
+    registered = []
+    sampleData = types.ModuleType("SampleData")
+    sampleData.SampleDataLogic = SimpleNamespace(
+        registerCustomSampleDataSource=lambda **arguments: registered.append(arguments)
+    )
+    monkeypatch.setitem(sys.modules, "SampleData", sampleData)
+    module.PatchICLSegment(SimpleNamespace())
+    (signal, function), *rest = module.started
+    assert signal == "startupCompleted()" and not rest and not registered
+    function()
+    source = registered[0]
+    assert source["uris"].startswith("file://") and Path(source["uris"][7:]).exists()
+    assert Path(source["thumbnailFileName"]).exists()
+
+
+def testWidgetHostsThePanel(module, application, monkeypatch):
+    qtApplication = PythonQt.application()
+    desk = Desk(application, qtApplication)  # only for its views and application
+    import PatchICLSegmentLib.Panel as package
+
+    realPanel = package.Panel
+    monkeypatch.setattr(package, "Panel", lambda scene: realPanel(scene, desk.application, installer=FakeInstaller()))
+    widget = module.PatchICLSegmentWidget()
+    widget.setup()
+    assert widget.layout.widgets == [widget.panel.widget]
+    widget.enter()
+    assert widget.panel.ui.segmentEditor.shortcutsInstalled
+    widget.exit()
+    assert not widget.panel.ui.segmentEditor.shortcutsInstalled
+    packages = ("PatchICLSegmentLib", "PatchICLLib")
+    before = {name: value for name, value in sys.modules.items() if name.split(".")[0] in packages}
+    widget.onReload()
+    left = [name for name in sys.modules if name.split(".")[0] in packages]
+    sys.modules.update(before)
+    assert widget.reloaded and left == []
+    desk.panel.cleanup()
+
+
+def testReloadedPanelFindsThePreview(application):
+    """What a reload of the module does: the old panel goes, a new one comes, the scene stays."""
+    desk = Desk(application, PythonQt.application()).openPhantom()
+    desk.paintWithMouse(3, 14)
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    desk.panel.cleanup()
+    again = Desk(application, PythonQt.application())
+    assert again.logic.preview is not None and again.ui.applyButton.visible
+    assert again.ui.paintedTable.rowCount == 2 and again.ui.reviewTable.rowCount > 0
+    again.ui.applyButton.click()
+    assert (again.logic.currentPainting().box.areas(0) > 0).sum() == 12
+    again.panel.cleanup()
+
+
+def testLogicForScripts(module, application):
+    logic = module.PatchICLSegmentLogic()
+    assert logic.propagation.scene is application.scene and logic.propagation is logic.propagation
+    logic.propagation.shutdown()
