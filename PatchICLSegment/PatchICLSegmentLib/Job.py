@@ -150,4 +150,6 @@ def _options(axis: int, declaredEmpty, parameters: Parameters, grid: VolumeGrid)
         "context_size": parameters.contextSize or None,
         "prior": parameters.usePrior,
         "seed": parameters.seed,
+        # The panel has no use for the probability, which is as large as the entropy.
+        "outputs": frozenset({"entropy", "selections"}),
     }

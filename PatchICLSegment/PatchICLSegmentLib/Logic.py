@@ -26,8 +26,8 @@ from .Translation import _
 from .WorkerSession import WorkerSession, defaultWorker
 from .Writing import checkFrame, writeProposal
 
-# A worker that does not confirm a cancellation by then is replaced.
-CANCEL_PATIENCE_SECONDS = 5.0
+# A worker that does not hand over a partial result by then is replaced.
+CANCEL_PATIENCE_SECONDS = 35.0
 
 
 class PatchICLSegmentLogic(Selection):
@@ -66,7 +66,6 @@ class PatchICLSegmentLogic(Selection):
         self.workerHealth = self._session.health
         self._job: Job | None = None
         self._fingerprint: tuple = ()
-        self._keepPartialResult = False
         self._cancelledAt = 0.0
         self._writing = False
         self.results = Results(scene, self.parameterNode)
@@ -138,6 +137,7 @@ class PatchICLSegmentLogic(Selection):
     def poll(self) -> None:
         """Takes what the worker has to say; never blocks."""
         if not self._state.isBusy:
+            self._session.poll()  # the end of a run that was dropped
             return
         if volumeFingerprint(self.volumeNode) != self._fingerprint:
             self._abort(
@@ -155,14 +155,19 @@ class PatchICLSegmentLogic(Selection):
             self._end(State.IDLE)
 
     def cancel(self, keepPartialResult: bool = False) -> None:
-        """Stops the run; what is finished becomes a preview or is dropped."""
-        if self._state in (State.PREPARING, State.RUNNING):
-            self._keepPartialResult = keepPartialResult
+        """Stops the run; what is finished becomes a preview, or is dropped, which needs no waiting."""
+        if self._state not in (State.PREPARING, State.RUNNING):
+            return
+        reachedWorker = self._session.cancel()
+        if keepPartialResult and reachedWorker:
             self._cancelledAt = self.clock()
-            if self._session.cancel():
-                self._setState(State.CANCELLING)
-            else:
-                self._end(State.IDLE)
+            self._setState(State.CANCELLING)
+        else:
+            self._end(State.IDLE)
+
+    @property
+    def needsPolling(self) -> bool:
+        return self._state.isBusy or self._session.isBusy
 
     def applyPreview(self) -> None:
         """Writes the preview into the segments, as one undo step.
@@ -204,7 +209,7 @@ class PatchICLSegmentLogic(Selection):
         elif event.kind == "result":
             self._finish(event.result)
         elif event.kind == "cancelled":
-            if event.result is not None and self._keepPartialResult:
+            if event.result is not None:
                 self._finish(event.result)
             else:
                 self._end(State.IDLE)

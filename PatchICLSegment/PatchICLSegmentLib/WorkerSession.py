@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ from PatchICLLib.errors import PatchICLError
 from .Job import Job
 from .Protocols import Worker, WorkerFactory
 
+_LARGE_BYTES = 32e6  # copied in a tenth of a second at most
 _LAST_EVENTS = ("result", "cancelled", "error", "died")
 
 
@@ -27,6 +29,11 @@ class WorkerSession:
         self._waiting: tuple[Job, str, str] | None = None
         self._running: Any = None  # what the worker is busy with, wanted or not
         self._wanted: Any = None  # the job whose events are of interest
+        self._handOver: _HandOver | None = None
+
+    @property
+    def isBusy(self) -> bool:
+        return self._waiting is not None or self._handOver is not None or self._running is not None
 
     def submit(self, job: Job, device: str, weights: str) -> None:
         """Hands over a job as soon as the worker is free; `poll` does that and reports what becomes of it."""
@@ -35,7 +42,9 @@ class WorkerSession:
 
     def poll(self) -> list[Any]:
         """Events of the submitted job since the last call; those of earlier jobs are dropped."""
-        events = []
+        if self._handOver is not None and not self._handOver.isDone:
+            return []
+        events = self._handedOver()
         if self._worker is not None:
             for event in self._worker.poll(0.0):
                 if event.job is not None and event.job == self._wanted:
@@ -43,13 +52,21 @@ class WorkerSession:
                 if event.kind in _LAST_EVENTS and event.job == self._running:
                     self._running = None
         if self._waiting is not None and self._running is None:
-            events += self._handOver(*self._waiting)
+            (job, device, weights), self._waiting = self._waiting, None
+            if self._key != (device, weights):
+                self.shutdown()
+                self._key = (device, weights)
+            self._handOver = _HandOver(self._worker, lambda: self._makeWorker(device, weights), job)
+            events += self._handedOver()
         return events
 
     def cancel(self) -> bool:
         """Asks the worker to stop. False where the job had not reached the worker and is simply forgotten."""
         if self._waiting is not None:
             self._waiting = None
+            return False
+        if self._handOver is not None:
+            self._handOver.isWanted = False
             return False
         if self._worker is not None and self._running is not None:
             self._worker.cancel()
@@ -67,29 +84,67 @@ class WorkerSession:
         return self._worker.health()
 
     def shutdown(self) -> None:
+        if self._handOver is not None:
+            self._handOver.finish()
+            self._handedOver()
         worker, self._worker, self._key = self._worker, None, None
         self._running = None
         self.forgetJob()
         if worker is not None:
             worker.shutdown()
 
-    def _handOver(self, job: Job, device: str, weights: str) -> list[Any]:
-        try:
-            if self._key != (device, weights):
-                self.shutdown()
-                self._worker = self._makeWorker(device, weights)
-                self._key = (device, weights)
-            self._waiting = None
-            self._running = self._worker.propagate(job.image, job.painted, job.grid.spacing, **job.options)
-        except PatchICLError as error:
-            self._waiting = None
-            return [SimpleNamespace(kind="error", job=None, progress=None, result=None, message=str(error))]
-        self._wanted = self._running
+    def _handedOver(self) -> list[Any]:
+        """Takes the result of a hand-over that is done; an event where it failed."""
+        handOver = self._handOver
+        if handOver is None or not handOver.isDone:
+            return []
+        self._handOver = None
+        self._worker = handOver.worker
+        if handOver.error is not None:
+            error = handOver.error
+            message = str(error) if isinstance(error, PatchICLError) else f"{type(error).__name__}: {error}"
+            return [SimpleNamespace(kind="error", job=None, progress=None, result=None, message=message)]
+        self._running = handOver.number
+        if handOver.isWanted:
+            self._wanted = self._running
+        else:
+            self._worker.cancel()
         return []
+
+
+class _HandOver:
+    """Gives a job to a worker, which copies the arrays: it is not to hold up the application."""
+
+    def __init__(self, worker: Worker | None, makeWorker: Callable[[], Worker], job: Job):
+        self.worker, self._makeWorker, self._job = worker, makeWorker, job
+        self.number: Any = None
+        self.error: Exception | None = None
+        self.isWanted = True
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        if job.image.nbytes < _LARGE_BYTES:
+            self.finish()
+
+    @property
+    def isDone(self) -> bool:
+        return not self._thread.is_alive()
+
+    def finish(self) -> None:
+        self._thread.join()
+
+    def _run(self) -> None:
+        job = self._job
+        try:
+            if self.worker is None:
+                self.worker = self._makeWorker()
+            self.number = self.worker.propagate(job.image, job.painted, job.grid.spacing, **job.options)
+        except Exception as error:  # In a thread nobody would see it; poll() tells the user.
+            self.error = error
 
 
 def defaultWorker(device: str, weights: str) -> Worker:
     """The worker process of PatchICLLib."""
     from PatchICLLib.worker import WorkerClient
 
-    return WorkerClient(device=device, weights=weights or None)
+    # Putting together the partial result of a large volume takes longer than the worker's usual grace.
+    return WorkerClient(device=device, weights=weights or None, cancel_grace=30.0)

@@ -21,7 +21,7 @@ class PropagateSection:
         self._isReady = isReady
         self._timer = qt.QTimer()
         self._timer.setInterval(_POLL_INTERVAL_MS)
-        self._timer.connect("timeout()", logic.poll)
+        self._timer.connect("timeout()", self._poll)
         ui.propagateButton.connect("clicked()", self.propagate)
         ui.keepButton.connect("clicked()", lambda: logic.cancel(keepPartialResult=True))
         ui.cancelButton.connect("clicked()", lambda: logic.cancel(keepPartialResult=False))
@@ -41,7 +41,8 @@ class PropagateSection:
 
     def refresh(self) -> None:
         state = self.logic.state
-        self._timer.start() if state.isBusy else self._timer.stop()
+        if self.logic.needsPolling:
+            self._timer.start()
         ui = self.ui
         ui.propagateButton.setEnabled(not state.isBusy)
         ui.propagateButton.setText(_("Propagate again") if state is State.PREVIEW else _("Propagate"))
@@ -97,6 +98,11 @@ class PropagateSection:
 
     def stop(self) -> None:
         self._timer.stop()
+
+    def _poll(self) -> None:
+        self.logic.poll()
+        if not self.logic.needsPolling:
+            self._timer.stop()
 
     def _showProgress(self) -> None:
         progress = self.logic.progress

@@ -95,6 +95,7 @@ def testParametersReachTheWorker(workplace):
         "context_size": 2,
         "prior": False,
         "seed": 7,
+        "outputs": {"entropy", "selections"},
     }
 
 
@@ -205,7 +206,7 @@ def testCancelKeepsOrDropsWhatIsFinished(workplace, keep):
     while logic.progress is None or logic.progress.done < 4:
         logic.poll()
     logic.cancel(keepPartialResult=keep)
-    assert logic.state is State.CANCELLING
+    assert logic.state is (State.CANCELLING if keep else State.IDLE), "what is dropped need not be waited for"
     finish(logic)
     assert (workplace.read() == drawn).all()
     if keep:
@@ -224,7 +225,7 @@ def testWorkerThatDoesNotStopIsReplaced(workplace):
     workplace.logic.startPropagation()
     workplace.logic.poll()
     workplace.workers[0].poll = lambda timeout=0.0: []
-    workplace.logic.cancel()
+    workplace.logic.cancel(keepPartialResult=True)
     workplace.logic.poll()
     assert workplace.logic.state is State.CANCELLING
     now[0] = CANCEL_PATIENCE_SECONDS + 0.1
@@ -232,6 +233,33 @@ def testWorkerThatDoesNotStopIsReplaced(workplace):
     assert workplace.logic.state is State.IDLE and not workplace.workers[0].is_alive
     workplace.runToPreview()
     assert len(workplace.workers) == 2
+
+
+def testNextRunWaitsForTheCancelledOne(workplace):
+    logic = workplace.logic
+    workplace.paint(0, [2, 15])
+    logic.startPropagation()
+    while logic.state is not State.RUNNING:
+        logic.poll()
+    logic.cancel()
+    assert logic.state is State.IDLE and logic.needsPolling
+    logic.startPropagation()
+    assert len(workplace.workers[0].calls) == 1
+    finish(logic)
+    assert len(workplace.workers[0].calls) == 2 and logic.state is State.PREVIEW
+    assert (logic.preview.masks()[workplace.organ].areas(0) > 0).sum() == 14
+
+
+def testCancelledRunIsHeardOut(workplace):
+    workplace.paint(0, [2, 15])
+    workplace.logic.startPropagation()
+    while workplace.logic.state is not State.RUNNING:
+        workplace.logic.poll()
+    workplace.logic.cancel()
+    while workplace.logic.needsPolling:
+        workplace.logic.poll()
+    assert workplace.logic.state is State.IDLE and workplace.logic.preview is None
+    assert workplace.logic.results.run is None
 
 
 @pytest.mark.parametrize("died", [True, False])
@@ -470,6 +498,7 @@ def testSelectedSegmentDecidesWhatIsReviewed(workplace):
     assert workplace.logic.views.slicesToReview() == [], "the stand-in worker tells uncertainty of label 1 only"
 
 
+@pytest.mark.slow
 def testLargeVolumeDoesNotBlock(scene):
     """512 x 512 x 300: what happens on the application's thread stays short."""
     import time
@@ -493,8 +522,8 @@ def testLargeVolumeDoesNotBlock(scene):
     while logic.progress is None or logic.progress.done < 20:
         start = time.perf_counter()
         logic.poll()
-        if logic.progress is not None and logic.progress.done > 2:
-            longest = max(longest, time.perf_counter() - start)
-    assert longest < 0.2
+        longest = max(longest, time.perf_counter() - start)
+        time.sleep(0.01)
+    assert longest < 0.3
     logic.cancel()
     logic.shutdown()
