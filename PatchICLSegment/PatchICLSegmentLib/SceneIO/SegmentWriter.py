@@ -48,10 +48,12 @@ class SegmentWriter:
         """
         showed3D = hasClosedSurface(segmentationNode)
         self.undoKeeper.saveStateForUndo()
+        selected = self.editorNode.GetSelectedSegmentID()
         logic = self._editorLogic(segmentationNode, volumeNode)
         for segmentId, mask in masks.items():
             logic.SetCurrentSegmentID(segmentId)
             self._writeOne(logic, segmentationNode, segmentId, volumeNode, mask)
+        self.editorNode.SetSelectedSegmentID(selected)
         if showed3D:
             segmentationNode.CreateClosedSurfaceRepresentation()
 
@@ -87,7 +89,7 @@ class SegmentWriter:
         labelmap = binaryLabelmap(segmentationNode, segmentId)
         before = readSegment(segmentationNode, segmentId, volumeNode)
         if labelmap is None or not labelmap.GetNumberOfPoints() or _liesInside(labelmap, toSegmentation, grid.shape):
-            image = _nonEmptyImage(mask, toSegmentation)
+            image = _nonEmptyImage(_covering(mask, before), toSegmentation)
             logic.ModifySegmentByLabelmap(segmentationNode, segmentId, image, logic.ModificationModeSet, False, False)
             return
         # The labelmap has another grid or reaches beyond the volume: what lies outside the volume must survive.
@@ -101,6 +103,23 @@ class SegmentWriter:
 def hasClosedSurface(segmentationNode) -> bool:
     name = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
     return segmentationNode.GetSegmentation().ContainsRepresentation(name)
+
+
+def _covering(mask: SegmentBox, before: SegmentBox) -> SegmentBox:
+    """The mask in a box that also holds all former voxels: with masking on, Slicer keeps what lies outside the box."""
+    boxes = [box for box in (mask, before) if box.voxels.size]
+    if not boxes:
+        return mask
+    first = [min(box.offset[axis] for box in boxes) for axis in range(3)]
+    last = [max(box.offset[axis] + box.voxels.shape[axis] for box in boxes) for axis in range(3)]
+    voxels = np.zeros([end - start for start, end in zip(first, last, strict=True)], bool)
+    if mask.voxels.size:
+        region = tuple(
+            slice(offset - start, offset - start + count)
+            for offset, start, count in zip(mask.offset, first, mask.voxels.shape, strict=True)
+        )
+        voxels[region] = mask.voxels
+    return SegmentBox(mask.shape, tuple(first), voxels)
 
 
 def _nonEmptyImage(mask: SegmentBox, ijkToLocal):

@@ -125,6 +125,7 @@ def testVisibleSegmentsInOneRun(workplace):
     assert (workplace.read()[[3, 8]] == first[[3, 8]]).all()
     assert (workplace.read(workplace.other)[[4, 9]] == second[[4, 9]]).all()
     assert (workplace.read(hidden) == hiddenDrawn).all()
+    assert workplace.logic.segmentId == workplace.organ, "the selection stays"
     assert workplace.logic.history().undo()
     assert (workplace.read() == first).all() and (workplace.read(workplace.other) == second).all()
 
@@ -454,6 +455,36 @@ def testSecondStartWhileRunningIsRefused(workplace):
     workplace.logic.startPropagation()
     with pytest.raises(SceneError, match="running already"):
         workplace.logic.startPropagation()
+
+
+@pytest.mark.parametrize("how", ["intensity", "insideSegment", "outsideSegment"])
+def testMaskingHoldsForApply(workplace, how):
+    """Forbidden voxels stay as they were drawn, allowed ones become the proposal."""
+    logic = workplace.logic
+    drawn = workplace.paint(0, [3, 12])
+    other = np.zeros_like(drawn)
+    other[2:9, 4:11, 9:30] = True
+    workplace.write(other, workplace.other)
+    editorNode, node = logic.editorNode, slicer.vtkMRMLSegmentationNode
+    editorNode.SetOverwriteMode(editorNode.OverwriteNone)
+    if how == "intensity":
+        editorNode.SetSourceVolumeIntensityMask(True)
+        editorNode.SetSourceVolumeIntensityMaskRange(90, 400)
+        image = slicer.util.arrayFromVolume(workplace.volume)
+        allowed = (image >= 90) & (image <= 400)
+    elif how == "insideSegment":
+        editorNode.SetMaskMode(node.EditAllowedInsideSingleSegment)
+        editorNode.SetMaskSegmentID(workplace.other)
+        allowed = other
+    else:
+        editorNode.SetMaskMode(node.EditAllowedOutsideVisibleSegments)
+        allowed = ~other
+    workplace.runToPreview()
+    proposal = logic.preview.masks()[workplace.organ].filled()
+    logic.applyPreview()
+    assert (workplace.read() == np.where(allowed, proposal, drawn)).all()
+    assert (workplace.read(workplace.other) == other).all()
+    assert [row.index for row in logic.painting.slices()] == [3, 12]
 
 
 def testDrawingDuringThePreviewIsKept(workplace):

@@ -206,6 +206,21 @@ def testMaskingKeepsForbiddenVoxels(scene, workplace):
     assert (workplace.read() == ((old & ~other) | (new & other))).all()
 
 
+def testShrinkingUnderAMaskErasesWhatIsAllowed(scene, workplace):
+    old, new = np.zeros((2, 18, 40, 48), bool)
+    old[3:12, 4:30, 4:30] = new[6:8, 10:14, 10:14] = True
+    workplace.write(old)
+    editorNode = workplace.logic.editorNode
+    editorNode.SetSourceVolumeIntensityMask(True)
+    editorNode.SetSourceVolumeIntensityMaskRange(100, 400)
+    allowed = arrayOfVolume(workplace.volume) >= 100
+    box = SegmentBox(old.shape, (6, 10, 10), new[6:8, 10:14, 10:14])
+    SegmentWriter(scene, editorNode, CountingUndo()).write(
+        workplace.segmentation, workplace.volume, {workplace.organ: box}
+    )
+    assert (workplace.read() == np.where(allowed, new, old)).all()
+
+
 def testIntensityMaskIsHonored(scene, workplace):
     new = np.zeros((18, 40, 48), bool)
     new[3:6, 4:20, 4:20] = True
