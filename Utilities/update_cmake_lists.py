@@ -48,7 +48,7 @@ def files_in_list(text: str, name: str, module_name: str) -> list[str]:
 
 def differences(module: Path) -> list[str]:
     """One sentence for each file that is only in the tree or only in a list."""
-    text = (module / "CMakeLists.txt").read_text()
+    text = (module / "CMakeLists.txt").read_text(encoding="utf-8")
     found = []
     for name, files in files_in_tree(module).items():
         listed = files_in_list(text, name, module.name)
@@ -63,12 +63,12 @@ def differences(module: Path) -> list[str]:
 def rewrite(module: Path) -> None:
     """Write the tree's files into the lists."""
     path = module / "CMakeLists.txt"
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     for name, files in files_in_tree(module).items():
         match = find_list(text, name)
         lines = "".join(f"\n  {entry}" for entry in files)
         text = f"{text[: match.start()]}set({name}{lines}\n  ){text[match.end() :]}"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
 
 
 def main() -> int:

@@ -75,8 +75,6 @@ class Trainer:
         self.recipe, self.mixture, self.options = recipe, mixture, options
         self.validation, self.announce, self.proceed = validation, announce, proceed
         torch.manual_seed(recipe.seed)
-        # denormal numbers make convolutions on the CPU ten times slower
-        torch.set_flush_denormal(True)
         self.device = torch.device(options.device)
         self.model: Any = build(recipe.model).to(self.device)
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
@@ -139,6 +137,14 @@ class Trainer:
         Returns:
             True if the run is complete.
         """
+        # denormal numbers make convolutions on the CPU ten times slower; nobody else should compute without them
+        torch.set_flush_denormal(True)
+        try:
+            return self._train()
+        finally:
+            torch.set_flush_denormal(False)
+
+    def _train(self) -> bool:
         began = time.monotonic()
         stream = BatchStream(self.mixture, self.recipe.plan, self.recipe.seed, self.recipe.steps)
         loader = DataLoader(

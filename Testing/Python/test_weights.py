@@ -31,7 +31,7 @@ def saved(tmp_path: Path) -> Path:
 
 
 def edit_card(path: Path, **changes: object) -> None:
-    card = json.loads(path.with_suffix(".json").read_text())
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     card.update(changes)
     path.with_suffix(".json").write_text(json.dumps({k: v for k, v in card.items() if v is not None}))
 

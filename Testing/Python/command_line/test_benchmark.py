@@ -15,7 +15,7 @@ def test_compute_prints_a_table_and_writes_records_and_a_figure(tmp_path, capsys
     arguments = ["--models", "universeg,sparse", "--resolutions", "128,64", "--context", "3"]
     code = main(["benchmark", "compute", *arguments, "--json", str(json_file), "--plot", str(plot), "--quiet"])
     assert code == 0
-    records = json.loads(json_file.read_text())
+    records = json.loads(json_file.read_text(encoding="utf-8"))
     assert len(records) == 2 * 2 * 2
     assert {(r["model"], r["resolution"]) for r in records} == {
         (name, side) for name in ("universeg", "sparse") for side in (64, 128)
@@ -54,7 +54,7 @@ def test_overfit_says_whether_the_goal_was_reached(tmp_path, capsys):
     json_file = tmp_path / "course.json"
     arguments = ["overfit", "--preset", "sparse", "--tasks", "1", "--steps", "2", "--json", str(json_file), "--quiet"]
     assert main(arguments) == 1
-    report = json.loads(json_file.read_text())
+    report = json.loads(json_file.read_text(encoding="utf-8"))
     assert report["reached"] is False
     assert report["steps"] == 2
     assert "not reached" in capsys.readouterr().out

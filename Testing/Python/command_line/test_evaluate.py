@@ -34,7 +34,7 @@ def test_table_json_and_figures(data: Path, tmp_path: Path, capsys: pytest.Captu
     )
     assert code == 0
     assert "span, k = 3: 2 structures" in capsys.readouterr().out
-    (span, inset) = json.loads(summary.read_text())["settings"]
+    (span, inset) = json.loads(summary.read_text(encoding="utf-8"))["settings"]
     assert (span["placement"], inset["placement"]) == ("span", "inset")
     assert span["methods"]["nearest"]["by_source"]["boxes"]["dice_within"] == 1.0
     assert {path.name for path in output.iterdir()} == {
@@ -103,7 +103,7 @@ def test_the_product_is_evaluated_with_its_calibration(data: Path, weights: Path
     arguments = ["evaluate", "propagation", str(data), "--k", "3", "--protocol", "span", "--quiet"]
     arguments += ["--methods", "patchicl,nearest", "--weights", str(weights), "--device", "cpu"]
     assert main([*arguments, "--output", str(output), "--json", str(summary)]) == 0
-    (entry,) = json.loads(summary.read_text())["settings"]
+    (entry,) = json.loads(summary.read_text(encoding="utf-8"))["settings"]
     assert entry["against_peers"]["best_peer"] == "nearest"
     calibration = entry["methods"]["patchicl"]["calibration"]
     assert sum(calibration["probability_bins"][0]) == sum(calibration["entropy_bins"][0]) > 0
@@ -118,6 +118,6 @@ def test_next_slice_prints_what_the_suggestion_saves(
     arguments = ["evaluate", "next-slice", str(data), "--most", "3", "--weights", str(weights), "--device", "cpu"]
     assert main([*arguments, "--json", str(summary), "--quiet"]) == 0
     assert "Slices saved by the suggestion" in capsys.readouterr().out
-    content = json.loads(summary.read_text())
+    content = json.loads(summary.read_text(encoding="utf-8"))
     assert content["structures"] == 2 and len(content["sessions"]) == 4
     assert all(2 <= len(session["painted_slices"]) <= 3 for session in content["sessions"])

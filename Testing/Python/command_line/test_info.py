@@ -18,7 +18,7 @@ from PatchICLLib.version import __version__
 
 def test_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--json", str(tmp_path / "info.json")]) == 0
-    facts = json.loads((tmp_path / "info.json").read_text())
+    facts = json.loads((tmp_path / "info.json").read_text(encoding="utf-8"))
     assert facts["patchicl"] == __version__
     assert facts["python"] == platform.python_version()
     assert facts["packages"]["torch"] == torch.__version__

@@ -79,9 +79,9 @@ def test_outputs_lie_on_the_grid_of_the_image(scan: Path, painted: Path, paintin
         np.testing.assert_allclose(image.GetOrigin(), source.GetOrigin(), atol=1e-5)
         np.testing.assert_allclose(image.GetSpacing(), source.GetSpacing(), rtol=1e-6)
         np.testing.assert_allclose(image.GetDirection(), source.GetDirection(), atol=1e-6)
-    selections = json.loads((scan.parent / "selections.json").read_text())
+    selections = json.loads((scan.parent / "selections.json").read_text(encoding="utf-8"))
     assert selections == {"axis": "k", "selections": [{"slice_index": 3, "label": 1, "levels": []}]}
-    report = json.loads((scan.parent / "report.json").read_text())
+    report = json.loads((scan.parent / "report.json").read_text(encoding="utf-8"))
     assert report["image"] == str(scan) and report["painted_slices"] == {"1": [1, 4], "3": [2]}
 
 

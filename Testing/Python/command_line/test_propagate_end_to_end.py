@@ -75,10 +75,10 @@ def test_all_outputs(files, part: tuple[sitk.Image, sitk.Image]) -> None:
     )
     for array in (probability, entropy):
         assert array.dtype == np.float32 and array.min() >= 0 and 0.5 < array.max() <= 1
-    report = json.loads((folder / "r.json").read_text())
+    report = json.loads((folder / "r.json").read_text(encoding="utf-8"))
     assert report["axis"] == "k" and report["painted_slices"] == {str(LABEL): list(painted_on)}
     assert report["device"] == "cpu" and report["weights"]["sha256"]
-    selections = json.loads((folder / "s.json").read_text())["selections"]
+    selections = json.loads((folder / "s.json").read_text(encoding="utf-8"))["selections"]
     assert {one["slice"] for one in selections} >= set(between)
     assert all(level["patches"] for one in selections for level in one["levels"])
 

@@ -50,7 +50,7 @@ def test_trains_exports_and_tells(data: Path, tmp_path: Path, capsys: pytest.Cap
     assert "Dice on development cases" in printed
     assert (output / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert [p.name for p in sorted((output / "pictures").iterdir())] == ["step-000001.png", "step-000002.png"]
-    summary = json.loads(summary_file.read_text())
+    summary = json.loads(summary_file.read_text(encoding="utf-8"))
     assert summary["complete"] and summary["step"] == 2
     assert summary["data"]["labelled"] == {"mri_hippocampus_msd": 2}
     assert summary["data"]["development"] == {"mri_hippocampus_msd": 1}
@@ -82,7 +82,7 @@ def test_goes_on_where_time_was_up_as_if_nothing_had_happened(
     assert Checkpoint.load(parts / "checkpoint.pt").step == 3
     assert main(arguments(data, parts, "--seed", 9, "--no-resume", "--quiet", steps=1)) == 0
     assert Checkpoint.load(parts / "checkpoint.pt").step == 1
-    assert {json.loads(line)["step"] for line in (parts / "log.jsonl").read_text().splitlines()} == {1}
+    assert {json.loads(line)["step"] for line in (parts / "log.jsonl").read_text(encoding="utf-8").splitlines()} == {1}
 
 
 @pytest.mark.slow

@@ -109,7 +109,7 @@ def test_demo_beats_both_baselines(tmp_path: Path, capsys: pytest.CaptureFixture
     folder = tmp_path / "demo"
     assert main(["demo", "--output", str(folder), "--device", "cpu", "--json", str(tmp_path / "demo.json")]) == 0
     printed = capsys.readouterr().out
-    facts = json.loads((tmp_path / "demo.json").read_text())
+    facts = json.loads((tmp_path / "demo.json").read_text(encoding="utf-8"))
     ours = facts["mean_dice"].pop(OURS)
     assert ours > max(facts["mean_dice"].values())
     assert f"{ours:.3f}" in printed and str(folder / "propagation.png") in printed

@@ -173,7 +173,7 @@ def test_files_appear_together_or_not_at_all(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setattr(os, "replace", replace)
         files.commit()
     assert sorted(os.listdir(tmp_path)) == ["first.txt"]
-    assert first.read_text() == "old first"
+    assert first.read_text(encoding="utf-8") == "old first"
 
 
 def test_interrupted_before_commit(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ CATALOGUE_KEYS = {
 
 @pytest.fixture(scope="module")
 def cmake(repository: Path) -> dict[str, str]:
-    text = (repository / "CMakeLists.txt").read_text()
+    text = (repository / "CMakeLists.txt").read_text(encoding="utf-8")
     facts = dict(re.findall(r'set\(EXTENSION_(\w+) "([^"]*)"\)', text))
     facts["PROJECT"] = re.search(r"project\((\w+)\)", text)[1]
     return facts
@@ -27,13 +27,13 @@ def cmake(repository: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def s4ext(repository: Path) -> dict[str, str]:
-    lines = (repository / "patchicl.s4ext").read_text().splitlines()
+    lines = (repository / "patchicl.s4ext").read_text(encoding="utf-8").splitlines()
     return dict(line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
 
 
 @pytest.fixture(scope="module")
 def catalogue(repository: Path) -> dict[str, object]:
-    return json.loads((repository / "Resources" / "Catalog" / "PatchICL.json").read_text())
+    return json.loads((repository / "Resources" / "Catalog" / "PatchICL.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_repository_name_starts_with_slicer_as_the_index_demands(catalogue: dict
 
 
 def test_python_package_names_the_same_homepage(repository: Path, cmake: dict[str, str]) -> None:
-    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["urls"]["Homepage"] == cmake["HOMEPAGE"]
 
 

@@ -48,7 +48,7 @@ def test_differences_name_missing_and_stale_entries(tool: ModuleType, small_modu
 def test_rewriting_leaves_no_difference_and_nothing_else_changed(tool: ModuleType, small_module: Path) -> None:
     tool.rewrite(small_module)
     assert tool.differences(small_module) == []
-    text = (small_module / "CMakeLists.txt").read_text()
+    text = (small_module / "CMakeLists.txt").read_text(encoding="utf-8")
     assert text == (
         "set(MODULE_NAME Small)\n"
         "set(MODULE_PYTHON_SCRIPTS\n  __init__.py\n  part/a.py\n  )\n"

@@ -49,7 +49,7 @@ def test_the_library_does_not_reach_up_into_slicer(repository: Path) -> None:
     offenders = []
     for path in library.rglob("*.py"):
         relative = path.relative_to(library)
-        tree = ast.parse(path.read_text())
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         # Peers may import Slicer inside a function, so that everything else works without it.
         top_level = ast.Module([node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)], [])
         used = imports(top_level if relative.parts[0] in MAY_USE_SLICER else tree) & SLICER_PACKAGES
@@ -64,7 +64,7 @@ def test_importing_the_package_imports_no_torch() -> None:
 
 
 def test_constraints_are_exact_versions_without_addresses(repository: Path) -> None:
-    lines = (repository / "constraints.txt").read_text().splitlines()
+    lines = (repository / "constraints.txt").read_text(encoding="utf-8").splitlines()
     wrong = [line for line in lines if not line.startswith("#") and not re.fullmatch(r"[\w.-]+==[\w.]+", line)]
     assert wrong == []
 
@@ -73,15 +73,15 @@ def test_every_dependency_is_pinned(repository: Path) -> None:
     def normalised(requirement: str) -> str:
         return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()
 
-    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = {normalised(text) for text in project["dependencies"]}
     wanted |= {normalised(text) for extra in project["optional-dependencies"].values() for text in extra}
-    lines = (repository / "constraints.txt").read_text().splitlines()
+    lines = (repository / "constraints.txt").read_text(encoding="utf-8").splitlines()
     assert wanted - {normalised(line) for line in lines if not line.startswith("#")} == set()
 
 
 def test_pictures_and_files_that_the_readme_links_exist(repository: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", (repository / "README.md").read_text())
+    targets = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", (repository / "README.md").read_text(encoding="utf-8"))
     local = [target for target in targets if "://" not in target]
     assert local
     assert [target for target in local if not (repository / target).exists()] == []

@@ -25,7 +25,7 @@ def reference(sample_labels_path: Path) -> sitk.Image:
 
 @pytest.fixture(scope="module")
 def names(sample_labels_path: Path) -> dict[int, str]:
-    entries = json.loads((sample_labels_path.parent / "brain_t1_labels.json").read_text())
+    entries = json.loads((sample_labels_path.parent / "brain_t1_labels.json").read_text(encoding="utf-8"))
     assert all(len(entry["color"]) == 3 and all(0 <= c <= 255 for c in entry["color"]) for entry in entries)
     return {entry["value"]: entry["name"] for entry in entries}
 
@@ -35,7 +35,7 @@ def test_sample_stays_small(sample_image_path: Path) -> None:
 
 
 def test_notice_names_the_files_and_their_copyright(sample_image_path: Path) -> None:
-    notice = (sample_image_path.parent / "NOTICE").read_text()
+    notice = (sample_image_path.parent / "NOTICE").read_text(encoding="utf-8")
     for words in ("brain_t1.nii.gz", "brain_t1_labels.nii.gz", "Copyright (C) 1993-2009 Louis Collins", "mricron-data"):
         assert words in notice
 
@@ -92,6 +92,7 @@ def test_borders_follow_the_edges_of_the_image(image: sitk.Image, reference: sit
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_script_draws_the_reference_that_ships(image: sitk.Image, reference: sitk.Image, repository: Path) -> None:
     script = load_script(repository)
     box = sitk.GetArrayFromImage(script.crop(image, script.BOX)).transpose(2, 1, 0)

@@ -28,7 +28,7 @@ def options(output: Path, **changes) -> TrainerOptions:
 
 
 def log_of(output: Path) -> list[dict]:
-    entries = [json.loads(line) for line in (output / LOG).read_text().splitlines()]
+    entries = [json.loads(line) for line in (output / LOG).read_text(encoding="utf-8").splitlines()]
     return [{k: v for k, v in e.items() if k != "seconds_per_step"} for e in entries]
 
 
@@ -116,6 +116,11 @@ def test_time_is_up_after_a_step_with_a_checkpoint(tiny_recipe, anatomy_mixture,
     trainer = Trainer(tiny_recipe(), anatomy_mixture, options(tmp_path, max_minutes=0))
     assert not trainer.train()
     assert Checkpoint.load(tmp_path / CHECKPOINT).step == trainer.step == 1
+
+
+def test_arithmetic_is_as_before_after_a_run(tiny_recipe, anatomy_mixture, tmp_path):
+    Trainer(tiny_recipe(steps=1), anatomy_mixture, options(tmp_path)).train()
+    assert torch.tensor(1e-40) * 1 > 0  # a denormal number that a run flushes to zero
 
 
 def test_a_finished_run_has_nothing_left_to_do(tiny_recipe, anatomy_mixture, tmp_path, uninterrupted):
