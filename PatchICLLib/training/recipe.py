@@ -32,7 +32,7 @@ class Recipe:
 
     model: Configuration = field(default_factory=SparseConfiguration)
     plan: BatchPlan = field(default_factory=BatchPlan)
-    steps: int = 2550
+    steps: int = 2350
     learning_rate: float = 6e-4
     warm_up: int = 60
     decay: float = 0.5
