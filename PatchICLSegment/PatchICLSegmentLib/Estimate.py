@@ -27,8 +27,8 @@ class Estimate:
     gigabytes: float
 
 
-def estimate(painting: Painting, parameters: Parameters, run: Mapping[str, Any] | None) -> Estimate | None:
-    """None while nothing is painted."""
+def estimate(painting: Painting, parameters: Parameters, timings: Mapping[str, Any] | None) -> Estimate | None:
+    """None while nothing is painted. `timings` are those of the last run, if any."""
     if painting.axis is None or not any(row.area for row in painting.context):
         return None
     count = painting.box.shape[painting.axis]
@@ -40,7 +40,7 @@ def estimate(painting: Painting, parameters: Parameters, run: Mapping[str, Any] 
     }[parameters.extent]
     slices = len(set(range(first, last + 1)) - set(painted))
     seconds = None
-    if run is not None and run["timings"].get("computed_slices"):
-        seconds = slices * run["timings"]["total_seconds"] / run["timings"]["computed_slices"]
+    if timings is not None and timings.get("computed_slices"):
+        seconds = slices * timings["total_seconds"] / timings["computed_slices"]
     voxels = int(np.prod(painting.box.shape))
     return Estimate(slices, seconds, (WORKER_BYTES + BYTES_PER_VOXEL * voxels) / 1e9)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from .Errors import SceneError
-from .Job import Job, Painting, prepareJob, readPainting
+from .Job import Job, prepareJob
 from .PaintingActions import PaintingActions
 from .Parameters import ParameterNode
 from .Preview import Preview
@@ -44,6 +44,7 @@ class PatchICLSegmentLogic(Selection):
         failed: signal with one sentence for the user.
         sceneReplaced: the scene was closed or another one loaded; everything may be different.
         progress: the worker's latest Progress, or None.
+        timings: of the last run, as in its report, or None.
         painting: declarations and clearings of single slices, see PaintingActions.
         views: layers and jumps in the slice views, see ResultViews.
     """
@@ -61,6 +62,7 @@ class PatchICLSegmentLogic(Selection):
         self.resultsChanged = Signal()
         self.failed, self.sceneReplaced = Signal(), Signal()
         self.progress = None
+        self.timings: dict | None = None
         self._state = State.IDLE
         self._session = WorkerSession(makeWorker)
         self.workerHealth = self._session.health
@@ -88,15 +90,6 @@ class PatchICLSegmentLogic(Selection):
     def select(self, volumeNode, segmentationNode, segmentId: str | None = None) -> None:
         self._watch.watch(segmentationNode)
         Selection.select(self, volumeNode, segmentationNode, segmentId)
-
-    def currentPainting(self) -> Painting | None:
-        """Painted slices of the selected segment, None where no segment or no usable volume is selected."""
-        segmentationNode = self.segmentationNode
-        if self.volumeNode is None or segmentationNode is None:
-            return None
-        if segmentationNode.GetSegmentation().GetSegment(self.segmentId) is None:
-            return None
-        return readPainting(segmentationNode, self.segmentId, self.volumeNode)
 
     # A run
 
@@ -187,9 +180,12 @@ class PatchICLSegmentLogic(Selection):
         self.paintingChanged.emit()
 
     def discardPreview(self) -> None:
-        """Takes the preview away; the segments were never touched."""
+        """Takes the preview and what was found out about it away; the segments were never touched."""
         if self._state is State.PREVIEW:
+            self.views.hideAll()
+            self.results.clear()
             self._end(State.IDLE)
+            self.resultsChanged.emit()
 
     def shutdown(self) -> None:
         """Ends the worker and all observations. The logic is of no use afterward."""
@@ -221,6 +217,7 @@ class PatchICLSegmentLogic(Selection):
         self.preview.showVolume(result.labels)
         frame = frameOfVolume(self.scene, self.volumeNode)
         self.results.store(result, job.labels, self.volumeNode, self.segmentationNode, frame)
+        self.timings = result.report["timings"]
         self._session.forgetJob()
         self._job = None
         self._setState(State.PREVIEW)

@@ -79,6 +79,12 @@ class ResultViews:
         else:
             self.entropyLayer.hide(node)
 
+    def hideAll(self) -> None:
+        """Takes entropy and patches from the views; the user's own foreground comes back."""
+        if self.logic.results.entropyNode is not None:
+            self.entropyLayer.hide(self.logic.results.entropyNode)
+        self.patchLayers.hide()
+
     def addReviewSegment(self) -> str:
         """Adds a segment with the voxels whose entropy reaches the threshold, as one undo step; returns its identifier.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .Job import Painting, readPainting
 from .Parameters import ParameterNode, Parameters
 from .Protocols import UndoKeeper
 from .SceneIO.Segments import segmentIds
@@ -84,6 +85,15 @@ class Selection:
         node.GetSegmentation().GetSegment(segmentId).SetColor(*FIRST_SEGMENT_COLOR)
         self.select(volumeNode, node, segmentId)
         return node
+
+    def currentPainting(self) -> Painting | None:
+        """Painted slices of the selected segment, None where no segment or no usable volume is selected."""
+        segmentationNode = self.segmentationNode
+        if self.volumeNode is None or segmentationNode is None:
+            return None
+        if segmentationNode.GetSegmentation().GetSegment(self.segmentId) is None:
+            return None
+        return readPainting(segmentationNode, self.segmentId, self.volumeNode)
 
     def writer(self) -> SegmentWriter:
         return SegmentWriter(self.scene, self.editorNode, self.undoKeeper or self.history())

@@ -208,7 +208,7 @@ class SlicerSurroundings:
         slicer.app.processEvents()
 
     def drag(self, sliceNode, start, end, radius: float) -> None:
-        view = slicer.app.layoutManager().sliceWidget(sliceNode.GetLayoutName()).sliceView()
+        view = slicer.app.layoutManager().sliceWidget(sliceNode.GetLayoutName())
         editor = slicer.modules.PatchICLSegmentWidget.panel.ui.segmentEditor
         effect = editor.activeEffect()
         effect.setCommonParameter("BrushDiameterIsRelative", 0)

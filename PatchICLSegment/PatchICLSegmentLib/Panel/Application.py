@@ -40,7 +40,7 @@ class SlicerApplication:
         return slicer.util.mainWindow() or panelWidget
 
     def installExtension(self, name: str) -> None:
-        """Installs an extension from the server and restarts Slicer.
+        """Installs an extension from the server and offers to restart Slicer.
 
         Raises:
             SceneError: the server cannot be reached, or does not have it for this Slicer.
@@ -52,7 +52,7 @@ class SlicerApplication:
                     name=name
                 )
             )
-        slicer.util.restart()
+        slicer.app.confirmRestart(_("The extension {name} is installed; Slicer has to restart.").format(name=name))
 
     def busyCursor(self) -> None:
         qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)

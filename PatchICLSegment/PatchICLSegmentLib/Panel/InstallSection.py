@@ -51,7 +51,7 @@ class InstallSection:
     def _installExtension(self) -> None:
         question = _(
             "PatchICL needs the PyTorch extension, which chooses the build of torch that fits this computer. "
-            "Install it now? Slicer restarts afterward; then press Install again for the packages (about {total} MB)."
+            "Install it now? Slicer has to restart afterward; then press Install again (about {total} MB)."
         ).format(total=sum(package.megabytes for package in self.installer.missingPackages()))
         if self.application.confirm(question):
             self._attempt(lambda: self.application.installExtension("PyTorch"))

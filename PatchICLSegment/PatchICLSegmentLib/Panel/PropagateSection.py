@@ -72,7 +72,7 @@ class PropagateSection:
             painting = self.logic.currentPainting()
         except SceneError:
             painting = None  # The volume cannot be used: Propagate says why.
-        found = estimate(painting, self.logic.parameters, self.logic.results.run) if painting is not None else None
+        found = estimate(painting, self.logic.parameters, self.logic.timings) if painting is not None else None
         if found is None:
             self.note("")
         elif found.seconds is None:

@@ -195,9 +195,12 @@ class WorkSection:
         if key not in self._thumbnails:
             if len(self._thumbnails) > 200:
                 self._thumbnails.clear()
-            display = self.logic.volumeNode.GetScalarVolumeDisplayNode()
-            window = display.GetWindowLevelMin(), display.GetWindowLevelMax()
             volume = arrayOfVolume(self.logic.volumeNode)
+            display = self.logic.volumeNode.GetScalarVolumeDisplayNode()
+            if display is not None:
+                window = display.GetWindowLevelMin(), display.GetWindowLevelMax()
+            else:
+                window = np.percentile(np.take(volume, row.index, axis=painting.axis), (1, 99))
             self._thumbnails[key] = thumbnail(volume, painting, row.index, grid, window)
         return self._thumbnails[key]
 

@@ -32,6 +32,7 @@ class TorchUtilities:
         return self.answer
 
 
+@pytest.mark.slow
 def testModuleImportsWithoutOptionalPackages(repository):
     """Everything but numpy, vtk and slicer is forbidden; importing the module must not need it."""
     code = """

@@ -11,6 +11,7 @@ import slicer.util
 from PatchICLSegmentLib.Errors import SceneError
 from PatchICLSegmentLib.Logic import CANCEL_PATIENCE_SECONDS, PatchICLSegmentLogic
 from PatchICLSegmentLib.Parameters import Parameters
+from PatchICLSegmentLib.SceneIO.SliceViews import nodesOfClass
 from PatchICLSegmentLib.State import State
 
 
@@ -45,14 +46,17 @@ def testDiscardLeavesTheSceneAsItWas(workplace):
     drawn = workplace.paint(0, [3, 8])
     editorNode, parameterNode = workplace.logic.editorNode, workplace.logic.parameterNode
     count = workplace.scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
+    before = {node.GetID() for node in nodesOfClass(workplace.scene, "vtkMRMLNode")}
     workplace.runToPreview()
+    workplace.logic.views.updateEntropy()
     workplace.logic.discardPreview()
     assert workplace.logic.state is State.IDLE
+    left = {node for node in nodesOfClass(workplace.scene, "vtkMRMLNode") if node.GetID() not in before}
+    assert {node.GetClassName() for node in left} <= {"vtkMRMLProceduralColorNode"}, "only the colors are kept"
     assert workplace.scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == count
     assert (workplace.read() == drawn).all()
     assert editorNode.GetScene() and parameterNode.reference("Preview") is None
-    workplace.logic.results.clear()
-    assert workplace.scene.GetNumberOfNodesByClass("vtkMRMLTextNode") == 0
+    assert workplace.logic.results.run is None
 
 
 def testPreviewFillsSliceBySlice(workplace):

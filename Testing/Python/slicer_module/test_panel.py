@@ -16,6 +16,7 @@ import vtk
 from PatchICLSegmentLib.Logic import State
 from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.Story import Story, strokes
+from PatchICLSegmentLib.WorkerSession import defaultWorker
 from PySide6 import QtCore
 
 from Testing.StandIn import PythonQt
@@ -355,8 +356,21 @@ def testRangeIsOnlyEnabledWhereItMatters(desk):
     assert desk.ui.firstSliceSpinBox.enabled and desk.ui.lastSliceSpinBox.enabled
 
 
+@pytest.mark.slow
 def testStory(desk):
     Story(desk.panel, desk).run()
+
+
+@pytest.mark.slow
+def testStoryWithTheNetwork(application, qtApplication):
+    """The same with the bundled network in its worker process."""
+    desk = Desk(application, qtApplication, makeWorker=defaultWorker)
+    desk.logic.parameters = Parameters(device="cpu", extent="painted")
+    try:
+        Story(desk.panel, desk).run()
+    finally:
+        desk.panel.cleanup()
+        desk.panel.widget.close()
 
 
 def testStrokesCoverTheMask():
