@@ -89,6 +89,8 @@ class HeadlessSlicer:
 
     def close(self) -> None:
         self.scene.Clear(True)
+        # The scene may be destroyed by the garbage collector, when what observes it is half gone.
+        self.scene.RemoveAllObservers()
         self._folder.cleanup()
 
 

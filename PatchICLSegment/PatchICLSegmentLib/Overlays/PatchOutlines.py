@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-# From coarse to fine: cold to hot. Levels beyond the last color take it again.
+# From coarse to fine, none like the preview of a green segment. Levels beyond the last color take it again.
 LEVEL_COLORS = (
-    (0.30, 0.79, 0.94),
+    (0.60, 0.50, 1.00),
     (0.29, 0.87, 0.50),
     (0.98, 0.80, 0.08),
     (0.98, 0.57, 0.24),

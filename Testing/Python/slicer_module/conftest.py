@@ -9,6 +9,7 @@ pytest.importorskip("slicer", reason="needs slicer-core (pip install slicer-core
 
 import slicer
 import slicer.util
+import vtk
 from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
 
 from Testing.StandIn.Headless import HeadlessSlicer
@@ -31,6 +32,22 @@ def straightGeometry() -> np.ndarray:
     matrix = np.diag([-0.8, -0.9, 2.5, 1.0])
     matrix[:3, 3] = [20, 15, -30]
     return matrix
+
+
+def warpNode(scene, node) -> None:
+    """Puts a node under a thin-plate spline: a transform that is not linear."""
+    warp = vtk.vtkThinPlateSplineTransform()
+    corners = ((0, 0, 0), (50, 0, 0), (0, 50, 0), (0, 0, 50), (50, 50, 50))
+    source, target = vtk.vtkPoints(), vtk.vtkPoints()
+    for number, corner in enumerate(corners):
+        source.InsertNextPoint(corner)
+        target.InsertNextPoint(corner[0] + number % 2, corner[1], corner[2])
+    warp.SetSourceLandmarks(source)
+    warp.SetTargetLandmarks(target)
+    warp.SetBasisToR()
+    transform = scene.AddNewNodeByClass("vtkMRMLTransformNode")
+    transform.SetAndObserveTransformToParent(warp)
+    node.SetAndObserveTransformNodeID(transform.GetID())
 
 
 @pytest.fixture

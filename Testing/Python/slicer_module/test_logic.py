@@ -551,7 +551,8 @@ def testLargeVolumeDoesNotBlock(scene):
     rows = logic.painting.slices()
     tableSeconds = time.perf_counter() - start
     assert [row.index for row in rows] == [60, 150, 240]
-    assert tableSeconds < 0.3
+    # A tenth of a second on a free machine.
+    assert tableSeconds < 1.0
     logic.startPropagation()
     longest = 0.0
     while logic.progress is None or logic.progress.done < 20:
@@ -559,6 +560,6 @@ def testLargeVolumeDoesNotBlock(scene):
         logic.poll()
         longest = max(longest, time.perf_counter() - start)
         time.sleep(0.01)
-    assert longest < 0.3
+    assert longest < 1.0
     logic.cancel()
     logic.shutdown()

@@ -12,7 +12,6 @@ pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
 
 import slicer
 import slicer.util
-import vtk
 from PatchICLSegmentLib.Logic import State
 from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.Story import Story, strokes
@@ -21,6 +20,8 @@ from PySide6 import QtCore
 
 from Testing.StandIn import PythonQt
 from Testing.StandIn.Desk import Desk
+
+from .conftest import warpNode
 
 
 @pytest.fixture(scope="session")
@@ -156,19 +157,12 @@ def testRotatedViewWarnsAndIsCured(desk):
 def testNonLinearTransformIsHardenedOnRequest(desk):
     desk.openPhantom()
     desk.paintWithMouse(3, 14)
-    warp = desk.scene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
-    transform = slicer.vtkOrientedBSplineTransform()
-    coefficients = vtk.vtkImageData()
-    coefficients.SetDimensions(4, 4, 4)
-    coefficients.AllocateScalars(vtk.VTK_DOUBLE, 3)
-    coefficients.GetPointData().GetScalars().Fill(0.0)
-    transform.SetCoefficientData(coefficients)
-    warp.SetAndObserveTransformFromParent(transform)
-    desk.volume.SetAndObserveTransformNodeID(warp.GetID())
+    warpNode(desk.scene, desk.volume)
+    warp = desk.volume.GetTransformNodeID()
     desk.application.answer = False
     desk.ui.propagateButton.click()
     assert "Harden" in desk.application.questions[-1] and "harden" in desk.ui.statusLabel.text
-    assert desk.volume.GetTransformNodeID() == warp.GetID()
+    assert desk.volume.GetTransformNodeID() == warp
     desk.application.answer = True
     desk.ui.propagateButton.click()
     assert desk.volume.GetTransformNodeID() is None

@@ -15,6 +15,8 @@ from PatchICLSegmentLib.SceneIO.Segments import SegmentBox, readSegment
 from PatchICLSegmentLib.SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
 from PatchICLSegmentLib.SceneIO.Volumes import addVolume, arrayOfVolume, frameOfVolume, gridOfVolume
 
+from .conftest import warpNode
+
 
 def moveNode(scene, node, matrix) -> None:
     transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
@@ -58,15 +60,7 @@ def testTransformMovesPositionsButNotTheArray(scene, workplace):
 
 
 def testNonLinearTransformAsksToHarden(scene, workplace):
-    warp = scene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
-    grid = slicer.vtkOrientedBSplineTransform()
-    coefficients = vtk.vtkImageData()
-    coefficients.SetDimensions(4, 4, 4)
-    coefficients.AllocateScalars(vtk.VTK_DOUBLE, 3)
-    coefficients.GetPointData().GetScalars().Fill(1.0)
-    grid.SetCoefficientData(coefficients)
-    warp.SetAndObserveTransformFromParent(grid)
-    workplace.volume.SetAndObserveTransformNodeID(warp.GetID())
+    warpNode(scene, workplace.volume)
     with pytest.raises(HardenTransformError, match="harden"):
         arrayOfVolume(workplace.volume)
 
