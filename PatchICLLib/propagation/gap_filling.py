@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.gaps import Gap
 from PatchICLLib.propagation.painted_context import PaintedContext
-from PatchICLLib.propagation.painted_stack import VOTE_SIZE, vote_on_slices
+from PatchICLLib.propagation.painted_stack import VOTE_SIZE, Guides, guides_on_slices
 from PatchICLLib.propagation.result import SliceSelections
 from PatchICLLib.propagation.selections import describe
 from PatchICLLib.propagation.sliced_volume import SlicedVolume
@@ -74,7 +73,7 @@ class GapFilling:
         self.contexts, self.prior, self.traced, self.check = contexts, prior, traced, check
         self.stops = stops and not gap.inner
         self._growth = 1.0
-        self._votes: tuple[float, dict[int, Tensor]] = (0.0, {})
+        self._guides: tuple[float, dict[int, Guides]] = (0.0, {})
 
     def batches(self) -> Iterator[list[FilledSlice]]:
         """Batches of finished slices."""
@@ -126,7 +125,7 @@ class GapFilling:
         places = np.array(batch) * step
         hints: Hints | None = None
         if self.prior:
-            hints = context.stack.hints(places, self._vote(batch, context)).to(self.device)
+            hints = context.stack.hints(places, self._guide(batch, context)).to(self.device)
         with torch.inference_mode():
             output = self.model(
                 images.to(self.device),
@@ -143,15 +142,16 @@ class GapFilling:
             for index, values, chosen in zip(batch, logits, selections, strict=True)
         ]
 
-    def _vote(self, batch: list[int], context: PaintedContext) -> Tensor:
-        side, votes = self._votes
-        if side != context.region.side or any(index not in votes for index in batch):
-            votes = self._compute_votes(batch, context)
-            self._votes = (context.region.side, votes)
-        return torch.stack([votes[index] for index in batch])
+    def _guide(self, batch: list[int], context: PaintedContext) -> Guides:
+        side, guides = self._guides
+        if side != context.region.side or any(index not in guides for index in batch):
+            guides = self._compute_guides(batch, context)
+            self._guides = (context.region.side, guides)
+        chosen = [guides[index] for index in batch]
+        return Guides(torch.stack([g.votes for g in chosen]), torch.stack([g.motion for g in chosen]))
 
-    def _compute_votes(self, batch: list[int], context: PaintedContext) -> dict[int, Tensor]:
-        """Votes on the whole gap, or, beyond the outermost painted slice, as far as needed and as far again."""
+    def _compute_guides(self, batch: list[int], context: PaintedContext) -> dict[int, Guides]:
+        """Guides on the whole gap, or, beyond the outermost painted slice, as far as needed and as far again."""
         gap = self.gap
         bounds = [b for b in (gap.before, gap.after) if b is not None]
         if gap.inner:
@@ -165,7 +165,7 @@ class GapFilling:
         images = context.normalisation.unit(region.sample(self.volume.image[first : last + 1], VOTE_SIZE, "border"))
         masks = region.sample(self.volume.painted[bounds] == self.label, VOTE_SIZE)
         run = np.array([z for z in range(first, last + 1) if z not in bounds])
-        votes = vote_on_slices(
+        found = guides_on_slices(
             images, masks, np.array(bounds) - first, self.volume.step / region.side, run - first, self.check
         )
-        return dict(zip(run.tolist(), votes, strict=True))
+        return {int(z): Guides(vote, motion) for z, vote, motion in zip(run, found.votes, found.motion, strict=True)}

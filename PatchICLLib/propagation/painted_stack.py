@@ -13,9 +13,25 @@ from torch import Tensor
 
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.propagation.geodesic_vote import geodesic_vote
+from PatchICLLib.propagation.motion import motion_to_painted, warp
 from PatchICLLib.propagation.shape_prior import ShapePrior
 
 VOTE_SIZE = 96  # pixels a side at which the image-aware vote is computed, whatever the network's input
+MOTION_SIZE = 48  # and the motion between slices
+
+
+@dataclass(frozen=True)
+class Guides:
+    """What the whole run of slices says about T of them.
+
+    Attributes:
+        votes: (T, v, v) image-aware votes, -1 to 1, of any resolution.
+        motion: (T, 2, 2, m, m) displacements to the painted slices before and after, of any resolution; see
+            ``motion_to_painted``.
+    """
+
+    votes: Tensor
+    motion: Tensor
 
 
 @dataclass(frozen=True)
@@ -36,38 +52,55 @@ class PaintedStack:
     def _shapes(self) -> ShapePrior:
         return ShapePrior.of(self.masks)
 
-    def hints(self, targets: np.ndarray, votes: Tensor) -> Hints:
+    def hints(self, targets: np.ndarray, guides: Guides) -> Hints:
         """All hints for target slices.
 
         Args:
             targets: (T,) places of the target slices.
-            votes: (T, v, v) image-aware votes of any resolution.
+            guides: of the target slices.
         """
         size = self.images.shape[-1]
         given = torch.ones(len(targets))
-        vote = F.interpolate(votes[:, None], size=(size, size), mode="bilinear", align_corners=False)
-        shape = self._shapes.at(self.positions, targets)[:, None]
-        return Hints(shape, given, vote, given, self._neighbours(targets), given)
+        vote = F.interpolate(guides.votes[:, None], size=(size, size), mode="bilinear", align_corners=False)
+        shape = self._shapes.at(self.positions, targets, guides.motion)[:, None]
+        return Hints(shape, given, vote, given, self._neighbours(targets, guides.motion), given)
 
-    def _neighbours(self, targets: np.ndarray) -> Tensor:
+    def _neighbours(self, targets: np.ndarray, motion: Tensor) -> Tensor:
         """Nearest painted slice, the one on the other side, and the target's place between them; see ``Hints``."""
         stacked = []
-        for target in targets:
+        for target, moved in zip(targets, motion, strict=True):
             after = int(np.searchsorted(self.positions, target))
             if 0 < after < len(self.positions):
                 first, last = self.positions[after - 1], self.positions[after]
-                t = (target - first) / (last - first)
-                near, far, fraction = (after - 1, after, t) if t <= 0.5 else (after, after - 1, 1 - t)
+                t = float((target - first) / (last - first))
+                near, fraction = (0, t) if t <= 0.5 else (1, 1 - t)
+                seen = [self._carried(after - 1 + side, moved[side]) for side in (near, 1 - near)]
             else:
-                near = far = 0 if after == 0 else len(self.positions) - 1
-                fraction = 0.0
-            place = torch.full_like(self.images[0], float(fraction))
-            stacked.append(
-                torch.stack(
-                    [self.images[near], self.masks[near] * 2 - 1, self.images[far], self.masks[far] * 2 - 1, place]
-                )
-            )
+                end, side, fraction = (0, 1, 0.0) if after == 0 else (len(self.positions) - 1, 0, 0.0)
+                seen = [self._carried(end, moved[side])] * 2
+            stacked.append(torch.cat([*seen, torch.full_like(self.images[:1], fraction)]))
         return torch.stack(stacked)
+
+    def _carried(self, number: int, motion: Tensor) -> Tensor:
+        """Image and mask (-1 to 1) of a painted slice, carried along by a motion (2, m, m): (2, S, S)."""
+        return warp(torch.stack([self.images[number], self.masks[number] * 2 - 1])[None], motion[None])[0]
+
+
+def guides_on_slices(
+    images: Tensor,
+    masks: Tensor,
+    painted: np.ndarray,
+    slice_step: float,
+    wanted: np.ndarray,
+    check: Callable[[], None] = lambda: None,
+) -> Guides:
+    """Image-aware vote of the painted slices on a run of slices, and the motion from there to the painted ones.
+
+    Args and shapes as in ``vote_on_slices``.
+    """
+    votes = vote_on_slices(images, masks, painted, slice_step, wanted, check)
+    small = F.interpolate(images[None], size=(MOTION_SIZE, MOTION_SIZE), mode="area")[0]
+    return Guides(votes, motion_to_painted(small, painted, wanted, check))
 
 
 def vote_on_slices(

@@ -1,4 +1,4 @@
-"""Shape prior: signed distances of the painted masks, squashed and interpolated between the painted slices.
+"""Shape prior: signed distances of the painted masks, squashed, carried along with the picture and interpolated.
 
 Interpolating ``tanh(distance / half the equivalent radius)`` instead of the distance itself keeps a small end slice
 from being overruled by a large neighbour.
@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
+
+from PatchICLLib.propagation.motion import warp
 
 _GAIN, _LIMIT = 6.0, 4.0
 DECAY = 0.5  # mm of shrinkage per mm beyond the outermost painted slice
@@ -48,26 +50,35 @@ class ShapePrior:
         distances = np.stack([signed_distance(m) for m in hard]) / masks.shape[-1]
         filled = [float(m.mean()) for m in hard if m.any()]
         radius = 0.5 * np.sqrt(np.mean(filled) / np.pi) + 1e-3 if filled else 1.0
-        return cls(distances, radius, np.tanh(distances / radius))
+        return cls(distances, float(radius), np.tanh(distances / radius))
 
-    def at(self, positions: np.ndarray, targets: np.ndarray) -> Tensor:
+    def at(self, positions: np.ndarray, targets: np.ndarray, motion: Tensor) -> Tensor:
         """Logits of the shape expected on each target slice.
 
         Args:
             positions: (k,) ascending places of the painted slices, in units of the field of view.
             targets: (T,) places of the target slices.
+            motion: (T, 2, 2, v, v) from ``motion_to_painted``, all 0 for shapes that stay where they are.
 
         Returns:
             (T, S, S) float32, -4 to 4.
         """
         fields = []
-        for target in targets:
+        for target, moved in zip(targets, motion, strict=True):
             after = int(np.searchsorted(positions, target))
             if 0 < after < len(positions):
                 first, last = positions[after - 1], positions[after]
-                t = (target - first) / (last - first)
-                fields.append((1 - t) * self.squashed[after - 1] + t * self.squashed[after])
+                t = float((target - first) / (last - first))
+                before, behind = (_carried(self.squashed[after - 1 + side], moved[side]) for side in (0, 1))
+                fields.append((1 - t) * before + t * behind)
             else:
-                end = 0 if after == 0 else len(positions) - 1
-                fields.append(np.tanh((self.distances[end] - DECAY * abs(target - positions[end])) / self.radius))
-        return torch.from_numpy((_GAIN * np.stack(fields)).clip(-_LIMIT, _LIMIT).astype(np.float32))
+                end, side = (0, 1) if after == 0 else (len(positions) - 1, 0)
+                distance = _carried(self.distances[end], moved[side])
+                fields.append(torch.tanh((distance - DECAY * float(abs(target - positions[end]))) / self.radius))
+        return (_GAIN * torch.stack(fields)).clamp(-_LIMIT, _LIMIT)
+
+
+def _carried(field: np.ndarray, motion: Tensor) -> Tensor:
+    """(S, S) float32 looked up along the motion (2, v, v); infinite fields stay as they are."""
+    values = torch.from_numpy(field.astype(np.float32))
+    return values if not np.isfinite(field).all() else warp(values[None, None], motion[None])[0, 0]

@@ -18,6 +18,15 @@ def prior(*radii: float) -> ShapePrior:
     return ShapePrior.of(torch.from_numpy(np.stack([r >= RADIUS for r in radii]).astype(np.float32)))
 
 
+def still(targets: np.ndarray) -> torch.Tensor:
+    return torch.zeros(len(targets), 2, 2, 8, 8)
+
+
+def shapes_at(shapes: ShapePrior, positions: np.ndarray, targets: np.ndarray) -> torch.Tensor:
+    """Of a picture that does not move."""
+    return shapes.at(positions, targets, still(targets))
+
+
 def test_signed_distance_of_a_half_plane() -> None:
     mask = COLUMN > 20
     np.testing.assert_allclose(signed_distance(mask), COLUMN - 20, atol=1e-5)
@@ -29,7 +38,7 @@ def test_signed_distance_without_a_boundary() -> None:
 
 
 def test_painted_slices_are_reproduced() -> None:
-    logits = prior(10, 14, 6).at(POSITIONS, POSITIONS)
+    logits = shapes_at(prior(10, 14, 6), POSITIONS, POSITIONS)
     for field, radius in zip(logits, (10, 14, 6), strict=True):
         np.testing.assert_array_equal(field.numpy() > 0, radius >= RADIUS)
 
@@ -39,13 +48,13 @@ def test_half_way_is_the_mean_of_the_squashed_distances() -> None:
     squash = 0.5 * np.sqrt(np.mean([(r >= RADIUS).mean() for r in (10, 14, 6)]) / np.pi) + 1e-3
     fields = [np.tanh(signed_distance(r >= RADIUS) / SIZE / squash) for r in (10, 14)]
     expected = np.clip(6 * (fields[0] + fields[1]) / 2, -4, 4)
-    np.testing.assert_allclose(shapes.at(POSITIONS, np.array([0.25]))[0], expected, atol=1e-5)
+    np.testing.assert_allclose(shapes_at(shapes, POSITIONS, np.array([0.25]))[0], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("beyond", "end"), [(-0.1, 0), (1.2, 2)])
 def test_shrinks_beyond_the_ends(beyond: float, end: int) -> None:
     radius = (10, 14, 6)[end]
-    field = prior(10, 14, 6).at(POSITIONS, np.array([beyond]))[0].numpy()
+    field = shapes_at(prior(10, 14, 6), POSITIONS, np.array([beyond]))[0].numpy()
     distance = abs(beyond - POSITIONS[end])
     np.testing.assert_array_equal(field > 0, signed_distance(radius >= RADIUS) / SIZE > DECAY * distance)
     assert (field > 0).sum() < (radius >= RADIUS).sum()
@@ -53,11 +62,30 @@ def test_shrinks_beyond_the_ends(beyond: float, end: int) -> None:
 
 def test_an_empty_painted_slice_ends_a_structure_half_way() -> None:
     shapes = prior(10, -1)
-    areas = (shapes.at(np.array([0.0, 1.0]), np.array([0.0, 0.3, 0.6, 1.0])).numpy() > 0).sum((1, 2))
+    areas = (shapes_at(shapes, np.array([0.0, 1.0]), np.array([0.0, 0.3, 0.6, 1.0])).numpy() > 0).sum((1, 2))
     assert areas[0] > areas[1] > areas[2] == areas[3] == 0
 
 
 def test_one_painted_slice() -> None:
-    field = prior(10).at(np.array([0.4]), np.array([0.4, 0.9]))
+    field = shapes_at(prior(10), np.array([0.4]), np.array([0.4, 0.9]))
     np.testing.assert_array_equal(field[0].numpy() > 0, RADIUS <= 10)
     assert field.shape == (2, SIZE, SIZE) and field.dtype == torch.float32
+
+
+@pytest.mark.parametrize(("target", "side"), [(0.5, 0), (0.5, 1), (1.1, 0), (-0.1, 1)])
+def test_shapes_are_carried_along_with_the_picture(target: float, side: int) -> None:
+    targets = np.array([target])
+    motion = still(targets)
+    motion[:, :, 0] = -8 / SIZE  # each place lies 8 rows higher in the painted slices
+    positions = np.array([0.0, 1.0])
+    moved, rest = (prior(10, 10).at(positions, targets, m)[0] > 0 for m in (motion, still(targets)))
+    assert moved.any()
+    torch.testing.assert_close(moved[8:], rest[:-8])
+    motion[:, 1 - side] = 0  # one side alone moves the shape beyond that end, and half of it between
+    if not 0 < target < 1:
+        torch.testing.assert_close(prior(10, 10).at(positions, targets, motion)[0] > 0, moved)
+
+
+def test_a_slice_declared_empty_stays_empty_under_motion() -> None:
+    targets = np.array([1.2])
+    assert (prior(10, -1).at(np.array([0.0, 1.0]), targets, still(targets) + 0.1) < 0).all()
