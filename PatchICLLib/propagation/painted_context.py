@@ -69,9 +69,10 @@ class PaintedContext:
         region = Region.around(painted.any(0), volume.spacing).grown(growth)
         size = input_size(region)
         images = region.sample(volume.image[chosen], size, "border")
-        normalisation = Normalisation.fit(images)
+        masks = region.sample(painted, size)
+        normalisation = Normalisation.around(images, masks)
         step = volume.step / region.side
-        stack = PaintedStack(normalisation.standard(images), region.sample(painted, size), np.array(chosen) * step)
+        stack = PaintedStack(normalisation.standard(images), masks, np.array(chosen) * step)
         centre = float(stack.positions.mean())
         places = torch.from_numpy(stack.positions - centre)[None].float()
         encoded = model.encode_context(  # type: ignore[operator]

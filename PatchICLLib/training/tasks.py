@@ -15,7 +15,7 @@ from torch import Tensor
 
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.propagation.normalisation import Normalisation
-from PatchICLLib.propagation.painted_stack import VOTE_SIZE, PaintedStack, vote_on_slices
+from PatchICLLib.propagation.painted_stack import VOTE_SIZE, PaintedStack, guides_on_slices
 from PatchICLLib.propagation.region import Region
 from PatchICLLib.training.augmentation import IntensityAugmentation
 from PatchICLLib.training.synthetic import paint_labels
@@ -229,10 +229,10 @@ class VolumeTasks:
         if masks.amax() < 0.5:
             raise Unsuitable
         chosen = region.sample(image[np.r_[painted, targets]], shape.size, outside)
-        normalisation = Normalisation.fit(chosen[: len(painted)])
+        normalisation = Normalisation.around(chosen[: len(painted)], masks)
         chosen = normalisation.standard(chosen)
-        # the vote needs every slice of the stack, the network only the chosen ones
-        votes = vote_on_slices(
+        # vote and motion need every slice of the stack, the network only the chosen ones
+        guides = guides_on_slices(
             normalisation.unit(region.sample(image, VOTE_SIZE, outside)),
             region.sample(stack.mask[painted], VOTE_SIZE),
             painted,
@@ -240,7 +240,7 @@ class VolumeTasks:
             targets,
         )
         painted_stack = PaintedStack(chosen[: len(painted)], masks, painted * step)
-        hints = painted_stack.hints(targets * step, votes)
+        hints = painted_stack.hints(targets * step, guides)
         if self.dropout is not None:
             hints = self.dropout(hints, rng)
         centre = float(painted.mean()) * step

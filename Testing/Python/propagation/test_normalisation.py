@@ -13,7 +13,7 @@ def test_percentiles_to_0_and_1_then_standardised() -> None:
     normalisation = Normalisation.fit(pixels)
     assert (normalisation.low, normalisation.high) == (pytest.approx(1), pytest.approx(99))
     unit = normalisation.unit(torch.tensor([1.0, 50.0, 99.0, -1000.0, 1000.0]))
-    torch.testing.assert_close(unit, torch.tensor([0.0, 0.5, 1.0, -0.2, 1.2]))
+    torch.testing.assert_close(unit, torch.tensor([0.0, 0.5, 1.0, -0.4, 1.4]))
     standard = normalisation.standard(pixels)
     assert standard.mean().abs() < 1e-4 and standard.std() == pytest.approx(1, abs=1e-2)
 
@@ -43,3 +43,20 @@ def test_a_constant_region_gives_finite_numbers() -> None:
 def test_more_pixels_than_are_looked_at() -> None:
     normalisation = Normalisation.fit(torch.rand(17_000_000, generator=torch.Generator().manual_seed(0)))
     assert normalisation.low == pytest.approx(0.01, abs=5e-3)
+
+
+def test_contrast_is_spent_around_the_structure() -> None:
+    image = torch.zeros(1, 100, 100)
+    image[:, 50:] = 1000.0  # bone, far away
+    image[:, 10:30, 10:30] = 40.0
+    mask = torch.zeros(1, 100, 100)
+    mask[:, 10:30, 10:30] = 1
+    normalisation = Normalisation.around(image, mask)
+    assert (normalisation.low, normalisation.high) == (pytest.approx(0), pytest.approx(40))
+    unit = normalisation.unit(torch.tensor([0.0, 20.0, 40.0, 1000.0]))
+    torch.testing.assert_close(unit, torch.tensor([0.0, 0.5, 1.0, 1.4]))
+
+
+def test_nothing_painted_counts_everything() -> None:
+    image = torch.rand(2, 30, 30, generator=torch.Generator().manual_seed(0))
+    assert Normalisation.around(image, torch.zeros_like(image)) == Normalisation.fit(image)
