@@ -62,7 +62,7 @@ def run_training(request: TrainingRequest) -> None:
     from PatchICLLib.training.recipe import RECIPES
     from PatchICLLib.training.trainer import CHECKPOINT, LOG, PICTURES, Trainer, TrainerOptions
     from PatchICLLib.training.validation import ValidationSet
-    from PatchICLLib.training.volumes import unlabelled_files
+    from PatchICLLib.training.volumes import scans_without_names
     from PatchICLLib.weights import load_weights
 
     if request.recipe not in RECIPES:
@@ -93,7 +93,7 @@ def run_training(request: TrainingRequest) -> None:
         console.print(_data_table(offered))
     began = time.monotonic()
     with ProgressDisplay(request.quiet, unit="steps") as display, interrupt_cancels(token):
-        cache, files = request.output / "cache", unlabelled_files(request.data)
+        cache, files = request.output / "cache", scans_without_names(request.data)
         for done, path in enumerate(files):
             display.show("Making supervoxels", done, len(files))
             prepare(path, cache)

@@ -18,7 +18,7 @@ from PatchICLLib.training.volumes import (
     label_map_sources,
     labelled_sources,
     pick,
-    unlabelled_files,
+    scans_without_names,
 )
 
 
@@ -47,19 +47,19 @@ class BatchPlan:
 class MixtureWeights:
     """How often each kind of task comes; sources of real images share theirs by ``sources``, others equally."""
 
-    real: float = 0.42
-    label_maps: float = 0.14
-    supervoxels: float = 0.20
-    anatomy: float = 0.12
-    images: float = 0.12
+    real: float = 0.36
+    label_maps: float = 0.13
+    supervoxels: float = 0.27
+    anatomy: float = 0.14
+    images: float = 0.10
     sources: dict[str, float] = field(
         default_factory=lambda: {
             "mri_hippocampus_msd": 0.20,
-            "mri_fetal_brain_atlas": 0.22,
-            "mri_brain_atlases": 0.20,
-            "ct_body_totalsegmentator": 0.16,
-            "mri_ms_lesions": 0.08,
-            "mri_lesions_pyradiomics": 0.14,
+            "mri_fetal_brain_atlas": 0.20,
+            "mri_brain_atlases": 0.18,
+            "ct_body_totalsegmentator": 0.26,
+            "mri_ms_lesions": 0.07,
+            "mri_lesions_pyradiomics": 0.09,
         }
     )
 
@@ -78,7 +78,7 @@ def training_mixture(data: Path, cache: Path, weights: MixtureWeights | None = N
     maps = [loader for loaders in label_map_sources(data).values() for loader in loaders]
     if maps:
         mixture.append((VolumeTasks(pick(maps), dropout=dropout), weights.label_maps))
-    files = [made for path in unlabelled_files(data) for made in prepare(path, cache)]
+    files = [made for path in scans_without_names(data) for made in prepare(path, cache)]
     if files:
         mixture.append((VolumeTasks(_SupervoxelDraw(files), dropout=dropout), weights.supervoxels))
     sets = image_sets(data)

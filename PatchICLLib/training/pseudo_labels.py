@@ -1,4 +1,4 @@
-"""Something to segment in scans without labels: supervoxels, joined with neighbours that look alike."""
+"""Something to segment in scans without labels: joined supervoxels, and what hangs together in a range of intensity."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from scipy import ndimage
 from PatchICLLib.training.volumes import LabelledVolume, read_array
 
 _WORKING_VOXELS = 6_000_000
+_SUPERVOXELS = 0.55  # of draws; the others take what hangs together
+_FILLED = 0.5  # of a window, at most
+_VIEW = 1.8  # reach of the image beyond that of the object
+_CUT_OFF = 0.6  # voxels on the window's sides, in units of the face of a cube as large as the object
 
 
 def supervoxels(image: np.ndarray, spacing: tuple[float, ...], size_mm: float) -> np.ndarray:
@@ -73,21 +77,61 @@ class SupervoxelVolume:
         self.seeds = np.flatnonzero((sizes > 8) & (self.means > low + 0.05 * self.range))
 
     def draw(self, rng: np.random.Generator) -> LabelledVolume:
-        """A window of the scan with one object: the supervoxels around a seed whose mean is close to the seed's."""
+        """A window of the scan with one object around a random seed.
+
+        Either the supervoxels around the seed whose mean is close to the seed's, or all voxels of about the seed's
+        intensity that hang together: bones, vessels, airways and other shapes that branch, split and vanish.
+        """
         if not len(self.seeds):  # a scan of constant intensity
             return LabelledVolume.of(self.image, np.zeros(self.image.shape, np.uint8), self.spacing, pseudo=True)
         seed = int(self.seeds[rng.integers(len(self.seeds))])
-        box = self.objects[seed - 1]
-        reach = rng.uniform(15, 60)
-        window = tuple(
-            slice(max(0, int(b.start - reach / s)), int(b.stop + reach / s))
-            for b, s in zip(box, self.spacing, strict=True)
+        reach = rng.uniform(20, 70)
+        window, around = self._window(seed, reach), self._window(seed, _VIEW * reach)
+        found = self._alike(window, seed, rng) if rng.random() < _SUPERVOXELS else self._connected(window, seed, rng)
+        mask = np.zeros(tuple(a.stop - a.start for a in around), np.uint8)
+        inner = tuple(slice(w.start - a.start, w.stop - a.start) for w, a in zip(window, around, strict=True))
+        if not self._cut_off(found, window):
+            mask[inner] = found
+        return LabelledVolume.of(self.image[around], mask, self.spacing, pseudo=True)
+
+    def _window(self, seed: int, reach: float) -> tuple[slice, ...]:
+        """Box of a supervoxel grown by ``reach`` mm, within the scan."""
+        return tuple(
+            slice(max(0, int(b.start - reach / s)), min(n, int(b.stop + reach / s)))
+            for b, s, n in zip(self.objects[seed - 1], self.spacing, self.image.shape, strict=True)
         )
+
+    def _cut_off(self, mask: np.ndarray, window: tuple[slice, ...]) -> bool:
+        """Whether the object goes on beyond the window: its shape would be the window's, not its own."""
+        touching = 0
+        for axis, (w, count) in enumerate(zip(window, self.image.shape, strict=True)):
+            along = np.moveaxis(mask, axis, 0)
+            touching += int(along[0].sum()) * (w.start > 0) + int(along[-1].sum()) * (w.stop < count)
+        return touching > _CUT_OFF * mask.sum() ** (2 / 3)
+
+    def _alike(self, window: tuple[slice, ...], seed: int, rng: np.random.Generator) -> np.ndarray:
+        """Supervoxels joined with their likes: bool, of the window's shape."""
         labels = self.labels[window]
         alike = np.abs(self.means[labels] - self.means[seed]) < rng.uniform(0.0, 0.12) * self.range
         parts, _ = ndimage.label(alike | (labels == seed))
-        number = parts[labels == seed][0]
-        mask = parts == number
-        if rng.random() < 0.5:
-            mask = ndimage.binary_opening(mask, iterations=1) if mask.sum() > 500 else mask
-        return LabelledVolume.of(self.image[window], mask.astype(np.uint8), self.spacing, pseudo=True)
+        mask: np.ndarray = parts == parts[labels == seed][0]
+        if rng.random() < 0.5 and mask.sum() > 500:
+            mask = ndimage.binary_opening(mask, iterations=1)
+        return mask
+
+    def _connected(self, window: tuple[slice, ...], seed: int, rng: np.random.Generator) -> np.ndarray:
+        """What hangs together with the seed in a range of intensity: bool, of the window's shape."""
+        smooth = ndimage.gaussian_filter(self.image[window], rng.uniform(0.4, 1.0))
+        here = self.labels[window] == seed
+        level = float(np.median(smooth[here]))
+        below, above = rng.uniform(0.04, 0.3, 2) * self.range
+        if rng.random() < 0.4:  # everything brighter, or everything darker
+            below, above = (below, np.inf) if rng.random() < 0.6 else (np.inf, above)
+        inside = (smooth >= level - below) & (smooth <= level + above)
+        if rng.random() < 0.4:
+            inside = ndimage.binary_opening(inside, iterations=1)
+        parts, _ = ndimage.label(inside)
+        found = parts[here & inside]
+        mask: np.ndarray = np.zeros(inside.shape, bool) if not found.size else parts == np.bincount(found).argmax()
+        # what fills its surroundings has no shape of its own
+        return mask & (mask.mean() < _FILLED) & (parts > 0)

@@ -107,23 +107,47 @@ def labelled_sources(data: Path, development: bool = False) -> dict[str, list[Ca
     return {source: [functools.partial(load_pair, *pair) for pair in found] for source, found in pairs.items()}
 
 
+LABEL_MAP_FOLDER = (
+    "labelmaps"  # folders whose names begin so hold nothing but label maps, whatever the files are called
+)
+
+
+def _label_maps(folder: Path) -> list[Path]:
+    """Label maps of a folder without images: those named `CASE_label.*`, or all files of a `labelmaps...` folder."""
+    files = [p for p in sorted(folder.iterdir()) if p.name.endswith(IMAGE_ENDINGS)]
+    if folder.name.startswith(LABEL_MAP_FOLDER):
+        return files
+    return [] if any(folder.glob("*_image.*")) else [p for p in files if "_label." in p.name]
+
+
 def label_map_sources(data: Path) -> dict[str, list[Callable[[], LabelledVolume]]]:
     """Loaders of label maps that have no image, by source."""
-    sources: dict[str, list[Callable[[], LabelledVolume]]] = {}
-    for folder in sorted(p for p in data.iterdir() if p.is_dir()):
-        labels = [p for p in sorted(folder.glob("*_label.*")) if p.name.endswith(IMAGE_ENDINGS)]
-        if labels and not any(folder.glob("*_image.*")):
-            sources[folder.name] = [functools.partial(load_label_map, p) for p in labels]
-    return sources
+    folders = sorted(p for p in data.iterdir() if p.is_dir())
+    found = {folder.name: _label_maps(folder) for folder in folders}
+    return {name: [functools.partial(load_label_map, p) for p in labels] for name, labels in found.items() if labels}
 
 
 def unlabelled_files(data: Path) -> list[Path]:
     """Images in folders without any label map."""
     files: list[Path] = []
     for folder in sorted(p for p in data.iterdir() if p.is_dir()):
-        if not any(folder.glob("*_label.*")):
+        if not any(folder.glob("*_label.*")) and not _label_maps(folder):
             files += [p for p in sorted(folder.iterdir()) if p.name.endswith(IMAGE_ENDINGS)]
     return files
+
+
+def scans_without_names(data: Path, per_source: int = 1) -> list[Path]:
+    """Scans in which objects are found by intensity alone: all unlabelled ones, and some training cases of each source.
+
+    Args:
+        data: folder with one folder a source.
+        per_source: at most so many labelled scans of a source, evenly chosen.
+    """
+    labelled = []
+    for pairs in labelled_pairs(data).values():
+        images = [image for image, _ in pairs]
+        labelled += images[:: max(1, -(-len(images) // per_source))]
+    return unlabelled_files(data) + labelled
 
 
 def pick(loaders: list[Callable[[], LabelledVolume]]) -> Callable[[np.random.Generator], LabelledVolume]:

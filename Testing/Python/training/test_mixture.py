@@ -22,7 +22,12 @@ from PatchICLLib.training.data_folder import inspect  # noqa: E402
 from PatchICLLib.training.image_tasks import ImageTasks, image_sets  # noqa: E402
 from PatchICLLib.training.mixture import BatchPlan, BatchStream, training_mixture  # noqa: E402
 from PatchICLLib.training.tasks import TaskBatch, TaskShape, Unsuitable  # noqa: E402
-from PatchICLLib.training.volumes import label_map_sources, labelled_pairs, unlabelled_files  # noqa: E402
+from PatchICLLib.training.volumes import (  # noqa: E402
+    label_map_sources,
+    labelled_pairs,
+    scans_without_names,
+    unlabelled_files,
+)
 
 PLAN = BatchPlan(tasks=2, targets=2, contexts=(1, 2), sizes=((32, 1.0),))
 
@@ -129,7 +134,9 @@ def test_each_kind_of_data_has_its_part(miniature_data, tmp_path):
     weights = [weight for _, weight in mixture]
     assert len(mixture) == 6  # anatomy, two labelled sources, label maps, supervoxels, images
     assert sum(weights) == pytest.approx(1)
-    assert sorted(p.suffix for p in (tmp_path / "cache").iterdir()) == [".npz"] * 3
+    assert (
+        sorted(p.suffix for p in (tmp_path / "cache").iterdir()) == [".npz"] * 9
+    )  # three scans, three sizes of supervoxels
 
 
 def test_the_mixture_can_be_sent_to_workers_that_are_started_afresh(miniature_data, tmp_path):
@@ -152,6 +159,20 @@ def test_pairs_maps_and_bare_scans_are_told_apart(miniature_data):
     assert development == {}
     assert list(label_map_sources(miniature_data)) == ["maps"]
     assert [p.name for p in unlabelled_files(miniature_data)] == ["c.nii.gz"]
+
+
+def test_a_folder_of_label_maps_holds_nothing_else(tmp_path):
+    """Whatever its files are called: intensities must never be taken from label numbers."""
+    for name in ("labelmaps_heads/training_seg_01.nii.gz", "scans/a.nii.gz"):
+        save(tmp_path / name, (4, 5, 6))
+    assert list(label_map_sources(tmp_path)) == ["labelmaps_heads"]
+    assert [p.name for p in unlabelled_files(tmp_path)] == ["a.nii.gz"]
+    assert [p.name for p in scans_without_names(tmp_path)] == ["a.nii.gz"]
+
+
+def test_objects_are_also_found_in_some_labelled_training_scans(miniature_data):
+    names = [p.name for p in scans_without_names(miniature_data)]
+    assert names == ["c.nii.gz", "a_image.nrrd", "hippocampus_01_image.nii.gz"]
 
 
 def test_labels_are_renumbered_in_order():
