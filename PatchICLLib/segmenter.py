@@ -106,7 +106,7 @@ class InContextSegmenter:
         logits = np.full(image.shape, -np.inf, np.float32)
         logits[window] = values[0]
         with np.errstate(over="ignore"):
-            probability = (1 / (1 + np.exp(-logits))).astype(np.float32)
+            probability = (1 / (1 + np.exp(-logits / self.pretrained.temperature))).astype(np.float32)
         return Segmentation(logits > 0, probability, entropy_bits(probability), output.levels)
 
     @staticmethod

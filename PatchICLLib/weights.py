@@ -40,6 +40,11 @@ class Pretrained:
     sha256: str
     card: dict[str, Any]
 
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before they become probabilities; fitted by ``patchicl evaluate calibration``."""
+        return float(self.card.get("calibration", {}).get("temperature", 1.0))
+
     def provenance(self) -> dict[str, str]:
         return {"name": self.name, "preset": self.preset, "sha256": self.sha256}
 
@@ -93,7 +98,31 @@ def read_card(path: Path) -> dict[str, Any]:
         or not isinstance(card["configuration"], dict)
     ):
         raise WeightsError(f"The model card {card_path} lacks preset, configuration or sha256; get both files again.")
+    _check_calibration(card.get("calibration", {}), card_path)
     return card
+
+
+def _check_calibration(calibration: Any, card_path: Path) -> None:
+    temperature = calibration.get("temperature", 1.0) if isinstance(calibration, dict) else None
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 < temperature < 1000:
+        raise WeightsError(f"The model card {card_path} gives a temperature that is no positive number; get it again.")
+
+
+def write_calibration(path: Path, calibration: dict[str, Any]) -> None:
+    """Say in the model card beside a weights file how its probabilities are calibrated.
+
+    Args:
+        path: of the weights.
+        calibration: with ``temperature``, above 0.
+
+    Raises:
+        WeightsError: the card cannot be read, or the temperature is no positive number.
+    """
+    card = read_card(path)
+    _check_calibration(calibration, path.with_suffix(".json"))
+    text = path.with_suffix(".json.part")
+    text.write_text(json.dumps({**card, "calibration": calibration}, indent=2) + "\n", encoding="utf-8")
+    os.replace(text, path.with_suffix(".json"))
 
 
 def load_weights(weights: str | Path | None = None, preset_name: str | None = None, device: Any = "cpu") -> Pretrained:

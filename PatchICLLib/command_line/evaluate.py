@@ -21,6 +21,7 @@ DataArgument = Annotated[
         help="Folder, searched recursively, with pairs CASE_image and CASE_label; each folder is one source.",
     ),
 ]
+KOption = Annotated[str, typer.Option("--k", metavar="LIST", help="Numbers of painted slices.")]
 AxisOption = Annotated[
     str, typer.Option(help="Axis across the slices: i, j, k, or auto: that with the largest spacing, else k.")
 ]
@@ -39,7 +40,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 @evaluate.command(no_args_is_help=True)
 def propagation(
     data: DataArgument,
-    k: Annotated[str, typer.Option("--k", metavar="LIST", help="Numbers of painted slices.")] = "1,2,3,5",
+    k: KOption = "1,2,3,5",
     protocol: Annotated[
         str,
         typer.Option(
@@ -150,6 +151,47 @@ def next_slice(
         split=split,
         max_structures=max_structures,
         most=most,
+        json_file=json_file,
+        weights=weights,
+        device=device,
+        quiet=quiet,
+    )
+
+
+@evaluate.command(no_args_is_help=True)
+def calibration(
+    data: DataArgument,
+    k: KOption = "2,3,5",
+    axis: AxisOption = "auto",
+    sources: SourcesOption = None,
+    split: SplitOption = "development",
+    max_structures: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most so many structures of each source.")
+    ] = None,
+    store: Annotated[bool, typer.Option("--store", help="Store the temperature in the weights' model card.")] = False,
+    json_file: JsonOption = None,
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+) -> None:
+    """Fit the temperature that makes the probabilities true, and say how far off they were and are.
+
+    Logits are divided by it before they become probabilities and entropies; masks stay as they are. With --store the
+    model card keeps it, and every later use of the weights follows it.
+
+    Example: `patchicl evaluate calibration data --weights mine.safetensors --store`
+    """
+    from PatchICLLib.command_line.calibration_run import run_calibration
+    from PatchICLLib.command_line.options import numbers_from_text
+
+    run_calibration(
+        data,
+        ks=numbers_from_text(k, "--k"),
+        axis=axis,
+        sources=_words(sources or ""),
+        split=split,
+        max_structures=max_structures,
+        store=store,
         json_file=json_file,
         weights=weights,
         device=device,

@@ -54,7 +54,7 @@ def run_propagation(
     settings = Settings(
         tuple(ks), cast(tuple[Placement, ...], tuple(placements)), axis_from_text(axis), max_structures, _shard(shard)
     )
-    cases = _cases(data, sources, split)
+    cases = chosen_cases(data, sources, split)
     methods = load_methods(list(method_names), Weights(weights, universeg_weights), device)
     with ProgressDisplay(quiet, unit="predictions") as display:
         rows = evaluate_propagation(
@@ -86,7 +86,7 @@ def run_next_slice(
 ) -> None:
     """Play both readers and print how many slices each paints."""
     settings = Settings(axis=axis_from_text(axis), max_structures=max_structures)
-    cases = _cases(data, sources, split)
+    cases = chosen_cases(data, sources, split)
     (method,) = load_methods(["patchicl"], Weights(weights), device)
     with ProgressDisplay(quiet, unit="readers") as display:
         sessions = evaluate_next_slice(
@@ -119,7 +119,12 @@ def _show(rows: Sequence[Row], output: Path, json_file: Path | None) -> None:
         write_json(summary, json_file)
 
 
-def _cases(data: Path, sources: Sequence[str], split: str) -> list[Case]:
+def chosen_cases(data: Path, sources: Sequence[str], split: str) -> list[Case]:
+    """Cases of a split.
+
+    Raises:
+        InputError: unknown split, or no case in it.
+    """
     if split not in ("all", "development"):
         raise InputError(f"--split must be all or development, but it is {split}.")
     cases = find_cases(data, sources)

@@ -23,10 +23,17 @@ class Canvas:
 
     The label with the largest logit above 0 wins a voxel; painted voxels are never touched, nor are slices for a label
     that was painted on them. Pages of the volumes that are never written take no memory.
+
+    Args:
+        volume: image and painting.
+        painted_slices: of each label.
+        temperature: logits are divided by it, which changes probabilities and no label.
     """
 
-    def __init__(self, volume: SlicedVolume, painted_slices: dict[int, tuple[int, ...]]) -> None:
-        self.volume = volume
+    def __init__(
+        self, volume: SlicedVolume, painted_slices: dict[int, tuple[int, ...]], temperature: float = 1.0
+    ) -> None:
+        self.volume, self.temperature = volume, temperature
         stored = volume.orientation.shape
         self._labels = np.zeros(stored, volume.painted.dtype)
         self._probability = np.zeros(stored, np.float32)
@@ -46,7 +53,7 @@ class Canvas:
             Its figures: ``uncertainty`` (0 to 1: entropy over probability plus entropy), ``entropy`` (bits, summed
             over voxels) and ``voxels`` of the label.
         """
-        probability = expit(filled.logits.astype(np.float32))
+        probability = expit(filled.logits.astype(np.float32) / self.temperature)
         labels, best = self.labels[filled.index][filled.window], self.probability[filled.index][filled.window]
         inside = filled.logits > 0
         # the lower label where two are equally likely, so that their order does not matter

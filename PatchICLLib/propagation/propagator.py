@@ -123,7 +123,7 @@ class _Run:
             first, last = sorted(turned.slice_index(z) for z in options.extent)
             self.extent = (first, last)
         self.contexts = Contexts(engine.model, engine.device, volume)
-        self.canvas = Canvas(volume, self.painted)
+        self.canvas = Canvas(volume, self.painted, engine.pretrained.temperature)
         self.figures: list[dict[str, Any]] = []
         self.selections: list[SliceSelections] = []
         self.computed = self.recalled = 0

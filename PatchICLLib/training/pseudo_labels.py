@@ -12,7 +12,8 @@ from scipy import ndimage
 from PatchICLLib.training.volumes import LabelledVolume, read_array
 
 _WORKING_VOXELS = 6_000_000
-_SUPERVOXELS = 0.55  # of draws; the others take what hangs together
+_SUPERVOXELS = 0.45  # of draws; the others take what hangs together
+_SCATTERED = 0.2  # of joined supervoxels: all that look alike, connected or not
 _FILLED = 0.5  # of a window, at most
 _VIEW = 1.8  # reach of the image beyond that of the object
 _CUT_OFF = 0.6  # voxels on the window's sides, in units of the face of a cube as large as the object
@@ -79,8 +80,9 @@ class SupervoxelVolume:
     def draw(self, rng: np.random.Generator) -> LabelledVolume:
         """A window of the scan with one object around a random seed.
 
-        Either the supervoxels around the seed whose mean is close to the seed's, or all voxels of about the seed's
-        intensity that hang together: bones, vessels, airways and other shapes that branch, split and vanish.
+        Either the supervoxels around the seed whose mean is close to the seed's (now and then also those that are not
+        connected to it), or all voxels of about the seed's intensity that hang together: bones, vessels, airways and
+        other shapes that branch, split and vanish.
         """
         if not len(self.seeds):  # a scan of constant intensity
             return LabelledVolume.of(self.image, np.zeros(self.image.shape, np.uint8), self.spacing, pseudo=True)
@@ -113,6 +115,9 @@ class SupervoxelVolume:
         """Supervoxels joined with their likes: bool, of the window's shape."""
         labels = self.labels[window]
         alike = np.abs(self.means[labels] - self.means[seed]) < rng.uniform(0.0, 0.12) * self.range
+        if rng.random() < _SCATTERED:  # many pieces, like lesions
+            scattered: np.ndarray = np.abs(self.means[labels] - self.means[seed]) < 0.03 * self.range
+            return scattered & (scattered.mean() < _FILLED / 2)
         parts, _ = ndimage.label(alike | (labels == seed))
         mask: np.ndarray = parts == parts[labels == seed][0]
         if rng.random() < 0.5 and mask.sum() > 500:

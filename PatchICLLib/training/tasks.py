@@ -69,10 +69,10 @@ class TaskBatch:
 class HintDropout:
     """How often a task must do without: everything (pure in-context), or one of the hints."""
 
-    everything: float = 0.2
-    shape: float = 0.3
+    everything: float = 0.15
+    shape: float = 0.15
     vote: float = 0.15
-    neighbours: float = 0.2
+    neighbours: float = 0.15
 
     def __call__(self, hints: Hints, rng: np.random.Generator) -> Hints:
         if rng.random() < self.everything:

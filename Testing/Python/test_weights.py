@@ -158,3 +158,13 @@ def test_another_preset_than_asked_for_is_refused(saved):
 def test_unknown_weights_are_refused(arguments, sentence):
     with pytest.raises(InputError, match=sentence):
         find_weights(*arguments)
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, "warm", None, True, float("nan")])
+def test_a_temperature_must_be_a_positive_number(tmp_path, temperature):
+    bundled, copy = find_weights(), tmp_path / "w.safetensors"
+    copy.write_bytes(bundled.read_bytes())
+    card = json.loads(bundled.with_suffix(".json").read_text(encoding="utf-8"))
+    copy.with_suffix(".json").write_text(json.dumps({**card, "calibration": {"temperature": temperature}}))
+    with pytest.raises(WeightsError, match="temperature that is no positive number"):
+        load_weights(copy)

@@ -121,3 +121,38 @@ def test_next_slice_prints_what_the_suggestion_saves(
     content = json.loads(summary.read_text(encoding="utf-8"))
     assert content["structures"] == 2 and len(content["sessions"]) == 4
     assert all(2 <= len(session["painted_slices"]) <= 3 for session in content["sessions"])
+
+
+def test_calibration_is_fitted_stored_and_used(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import shutil
+
+    from PatchICLLib import Propagator
+    from PatchICLLib.weights import find_weights
+
+    bundled, mine = find_weights(), tmp_path / "mine.safetensors"
+    shutil.copy(bundled, mine)
+    card = json.loads(bundled.with_suffix(".json").read_text(encoding="utf-8"))
+    mine.with_suffix(".json").write_text(json.dumps({**card, "calibration": {"temperature": 3.0}}), encoding="utf-8")
+    image = sitk.GetArrayFromImage(sitk.ReadImage(str(data / "boxes" / "a_image.nii.gz")))
+    painted = sitk.GetArrayFromImage(sitk.ReadImage(str(data / "boxes" / "a_label.nii.gz")))
+    painted[[0, 1, 3, 4, 5, 7, 8, 9, 10, 12, 13, 14, 15]] = 0
+    warm = Propagator.from_pretrained(mine, device="cpu").propagate(image, painted)
+
+    summary, arguments = tmp_path / "summary.json", ["--split", "all", "--k", "2", "--quiet", "--store"]
+    assert main(["evaluate", "calibration", str(data), "--weights", str(mine), "--json", str(summary), *arguments]) == 0
+    assert "expected calibration error" in capsys.readouterr().out
+    stored = json.loads(mine.with_suffix(".json").read_text(encoding="utf-8"))
+    assert stored["calibration"] == json.loads(summary.read_text(encoding="utf-8"))
+    assert stored["calibration"]["expected_calibration_error"] <= 1
+    assert {key: value for key, value in stored.items() if key != "calibration"} == {
+        key: value for key, value in card.items() if key != "calibration"
+    }
+    fitted = Propagator.from_pretrained(mine, device="cpu").propagate(image, painted)
+    np.testing.assert_array_equal(fitted.labels, warm.labels)
+    assert warm.probability is not None and fitted.probability is not None
+    free = (painted.max((1, 2)) == 0)[:, None, None] & (np.abs(warm.probability - 0.5) < 0.49)
+    free &= (fitted.probability > 0) & (fitted.probability < 0.5)  # single precision keeps logits on that side
+    assert free.any()
+    ratio = stored["calibration"]["temperature"] / 3.0
+    logits = [np.log(p / (1 - p)) for p in (r.probability[free].astype(float) for r in (warm, fitted))]
+    np.testing.assert_allclose(logits[0], logits[1] * ratio, atol=1e-3)

@@ -1,0 +1,68 @@
+"""What `patchicl evaluate calibration` does once its options are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from PatchICLLib.command_line.evaluate_run import chosen_cases
+from PatchICLLib.command_line.options import axis_from_text, write_json
+from PatchICLLib.command_line.progress_display import ProgressDisplay
+from PatchICLLib.device import resolve_device
+from PatchICLLib.evaluation.methods import NetworkMethod
+from PatchICLLib.evaluation.runner import Settings
+from PatchICLLib.evaluation.temperature import collect_histograms, expected_calibration_error, fit_temperature
+from PatchICLLib.propagation import Propagator
+from PatchICLLib.weights import find_weights, load_weights, write_calibration
+
+
+def run_calibration(
+    data: Path,
+    *,
+    ks: Sequence[int],
+    axis: str,
+    sources: Sequence[str],
+    split: str,
+    max_structures: int | None,
+    store: bool,
+    json_file: Path | None,
+    weights: str | None,
+    device: str,
+    quiet: bool,
+) -> None:
+    """Fit the temperature, print the calibration error without and with it, and store it if asked to."""
+    settings = Settings(ks=tuple(ks), axis=axis_from_text(axis), max_structures=max_structures)
+    cases = chosen_cases(data, sources, split)
+    chosen = resolve_device(device)
+    pretrained = load_weights(weights, None, chosen)
+    # fitted on the network's own logits, whatever the card says so far
+    plain = replace(pretrained, card={key: value for key, value in pretrained.card.items() if key != "calibration"})
+    method = NetworkMethod(pretrained.name, Propagator(plain, chosen), pretrained.sha256[:12])
+    with ProgressDisplay(quiet, unit="predictions") as display:
+        histograms = collect_histograms(
+            cases, method, settings, lambda done, total, stage: display.show(stage, done, total)
+        )
+    temperature = round(fit_temperature(histograms), 4)
+    summary = {
+        "temperature": temperature,
+        "expected_calibration_error": round(expected_calibration_error(histograms, temperature), 4),
+        "expected_calibration_error_without": round(expected_calibration_error(histograms, 1.0), 4),
+        "predictions": len(histograms),
+        "k": list(ks),
+        "split": split,
+        "command": f"patchicl evaluate calibration DATA --split {split} --k {','.join(map(str, ks))}"
+        + (f" --max-structures {max_structures}" if max_structures else ""),
+    }
+    Console().print(
+        f"Temperature {temperature:.3f}: expected calibration error {summary['expected_calibration_error']:.4f}, "
+        f"without {summary['expected_calibration_error_without']:.4f} ({len(histograms)} predictions)."
+    )
+    if store:
+        path = find_weights(weights)
+        write_calibration(path, summary)
+        Console().print(f"Stored in {path.with_suffix('.json')}", soft_wrap=True)
+    if json_file is not None:
+        write_json(summary, json_file)
