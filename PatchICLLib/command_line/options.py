@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from PatchICLLib.errors import InputError
 
+_WHOLE = (0, 2**31 - 1)
 _AXES: dict[str, Literal[0, 1, 2] | None] = {"auto": None, "k": 0, "j": 1, "i": 2}
 
 
@@ -47,6 +48,20 @@ def extent_from_text(text: str) -> Literal["auto", "painted"] | tuple[int, int]:
             f"--extent must be auto, painted, or FIRST:LAST with the first slice not after the last, but it is {text}."
         )
     return int(first), int(last)
+
+
+def region_from_text(text: str) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """First and last voxel along k, j and i of --region such as "i=40:200,k=5:90"; an axis left out is whole."""
+    spans = {"k": _WHOLE, "j": _WHOLE, "i": _WHOLE}
+    for part in text.lower().split(","):
+        axis, _, span = part.strip().partition("=")
+        first, colon, last = span.partition(":")
+        if axis not in spans or not colon or not (first.isdigit() and last.isdigit()) or int(first) > int(last):
+            raise InputError(
+                f"--region must be spans of voxels along i, j, or k, such as i=40:200,k=5:90, but it is {text}."
+            )
+        spans[axis] = (int(first), int(last))
+    return spans["k"], spans["j"], spans["i"]
 
 
 def check_distinct(outputs: dict[str, Path | None], inputs: dict[str, Path]) -> None:

@@ -49,6 +49,20 @@ def propagate(
     preset: Annotated[str | None, typer.Option(help="Model preset; default that of the weights.")] = None,
     weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    patch_budget: Annotated[
+        float,
+        typer.Option(
+            min=0.1, max=10, metavar="FACTOR", help="Patches per level, times the model's own; less is faster."
+        ),
+    ] = 1.0,
+    field_of_view: Annotated[
+        float | None,
+        typer.Option(min=1, max=10, metavar="FACTOR", help="Side of what the model sees over the painted extent."),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(metavar="BOX", help="Label nothing beyond these voxels, such as i=40:200,j=30:180,k=5:90."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, input, and device: same output.")] = 0,
     probability: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the probability of any label, 0 to 1.")
@@ -75,7 +89,13 @@ def propagate(
 
     Example: `patchicl propagate scan.nii.gz painted.nii.gz liver.nii.gz --entropy unsure.nii.gz`
     """
-    from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_from_text, numbers_from_text
+    from PatchICLLib.command_line.options import (
+        axis_from_text,
+        extent_from_text,
+        labels_from_text,
+        numbers_from_text,
+        region_from_text,
+    )
     from PatchICLLib.command_line.propagate_files import PropagationFiles, propagate_files
 
     options = {
@@ -85,6 +105,9 @@ def propagate(
         "extent": extent_from_text(extent),
         "context_size": context_size,
         "prior": prior,
+        "patch_budget": patch_budget,
+        "field_of_view": field_of_view,
+        "region": None if region is None else region_from_text(region),
         "seed": seed,
     }
     model = {"weights": weights, "device": device, "preset": preset}

@@ -7,16 +7,31 @@ from collections import OrderedDict
 import torch
 
 from PatchICLLib.propagation.painted_context import PaintedContext
+from PatchICLLib.propagation.region import GROWTH
 from PatchICLLib.propagation.sliced_volume import SlicedVolume
 
 _KEPT = 24  # contexts in memory at a time, about 10 MB each
 
 
 class Contexts:
-    """Contexts of one volume, by label, painted slices and size of the region; the least recently used forgotten."""
+    """Contexts of one volume, by label, painted slices and size of the region; the least recently used forgotten.
 
-    def __init__(self, model: torch.nn.Module, device: torch.device, volume: SlicedVolume) -> None:
+    Args:
+        model: called like the cascades.
+        device: of the model.
+        volume: image and painting.
+        field_of_view: usual side of the region over the longer side of the painted extent; None for the default.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        device: torch.device,
+        volume: SlicedVolume,
+        field_of_view: float | None = None,
+    ) -> None:
         self.model, self.device, self.volume = model, device, volume
+        self._usual = 1.0 if field_of_view is None else field_of_view / GROWTH
         self._encoded: OrderedDict[tuple[int, tuple[int, ...], float], PaintedContext] = OrderedDict()
 
     def get(self, label: int, slices: tuple[int, ...], growth: float = 1.0) -> PaintedContext:
@@ -32,6 +47,8 @@ class Contexts:
             while len(self._encoded) >= _KEPT:
                 self._encoded.popitem(last=False)
             with torch.inference_mode():
-                self._encoded[key] = PaintedContext.encode(self.model, self.device, self.volume, label, slices, growth)
+                self._encoded[key] = PaintedContext.encode(
+                    self.model, self.device, self.volume, label, slices, self._usual * growth
+                )
         self._encoded.move_to_end(key)
         return self._encoded[key]

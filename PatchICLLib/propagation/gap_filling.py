@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
 from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.trace import CascadeOutput
+from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.gaps import Gap
 from PatchICLLib.propagation.painted_context import PaintedContext
 from PatchICLLib.propagation.painted_stack import VOTE_SIZE, Guides, guides_on_slices
+from PatchICLLib.propagation.region import Region
 from PatchICLLib.propagation.result import SliceSelections
 from PatchICLLib.propagation.selections import describe
+from PatchICLLib.propagation.slice_logits import SliceLogits, logits_of_slice
 from PatchICLLib.propagation.sliced_volume import SlicedVolume
 
 _PIXELS = 8 * 128 * 128  # of target slices in one batch: a fraction of a second on a laptop
@@ -32,12 +37,14 @@ class FilledSlice:
         window: rows and columns that were predicted; the label is nowhere else.
         logits: (h, w) float32.
         selections: patches looked at, or None.
+        levels: logits before and after each level, if asked for.
     """
 
     index: int
     window: tuple[slice, slice]
     logits: np.ndarray
     selections: SliceSelections | None
+    levels: SliceLogits | None = None
 
 
 class GapFilling:
@@ -54,6 +61,8 @@ class GapFilling:
         traced: describe the selections.
         stops: end beyond the outermost painted slice where the structure ends.
         check: called now and then; may raise to stop.
+        limit: of what is predicted at once.
+        inspected: slices whose logits before and after each level are kept.
     """
 
     def __init__(
@@ -68,9 +77,12 @@ class GapFilling:
         traced: bool,
         stops: bool,
         check: Callable[[], None],
+        limit: BatchLimit | None = None,
+        inspected: Container[int] = (),
     ) -> None:
         self.model, self.device, self.volume, self.label, self.gap = model, device, volume, label, gap
         self.contexts, self.prior, self.traced, self.check = contexts, prior, traced, check
+        self.limit, self.inspected = limit or BatchLimit(), inspected
         self.stops = stops and not gap.inner
         self._growth = 1.0
         self._guides: tuple[float, dict[int, Guides]] = (0.0, {})
@@ -98,7 +110,10 @@ class GapFilling:
 
     def _fill(self, batch: list[int]) -> list[FilledSlice]:
         while True:
-            filled = self._predict(batch, self._context())
+            context = self._context()
+            if self.prior:
+                self._guide(batch, context)  # on the whole batch, in however many parts it is predicted
+            filled = self.limit.predict(batch, partial(self._predict, context=context))
             if self._growth * _STEP > _MOST or not any(self._touches_border(f) for f in filled):
                 return filled
             self._growth *= _STEP
@@ -118,10 +133,10 @@ class GapFilling:
             or (columns.stop < width and inside[:, -1].any())
         )
 
-    def _predict(self, batch: list[int], context: PaintedContext) -> list[FilledSlice]:
+    def _predict(self, batch: Sequence[int], context: PaintedContext) -> list[FilledSlice]:
         region, normalisation = context.region, context.normalisation
         step = self.volume.step / region.side
-        images = normalisation.standard(region.sample(self.volume.image[batch], context.size, "border"))[:, None]
+        images = normalisation.standard(region.sample(self.volume.image[list(batch)], context.size, "border"))[:, None]
         places = np.array(batch) * step
         hints: Hints | None = None
         if self.prior:
@@ -135,14 +150,21 @@ class GapFilling:
             )
         logits, window = region.restore(output.logits[:, 0], self.volume.image.shape[1:])
         selections = (
-            describe(output.levels, context, batch, self.volume.orientation) if self.traced else [None] * len(batch)
+            describe(output.levels, context, list(batch), self.volume.orientation)
+            if self.traced
+            else [None] * len(batch)
         )
         return [
-            FilledSlice(index, window, values, chosen)
-            for index, values, chosen in zip(batch, logits, selections, strict=True)
+            FilledSlice(index, window, values, chosen, self._levels(output, number, index, region))
+            for number, (index, values, chosen) in enumerate(zip(batch, logits, selections, strict=True))
         ]
 
-    def _guide(self, batch: list[int], context: PaintedContext) -> Guides:
+    def _levels(self, output: CascadeOutput, number: int, index: int, region: Region) -> SliceLogits | None:
+        if index not in self.inspected:
+            return None
+        return logits_of_slice(output.levels, number, index, self.label, region, self.volume.orientation)
+
+    def _guide(self, batch: Sequence[int], context: PaintedContext) -> Guides:
         side, guides = self._guides
         if side != context.region.side or any(index not in guides for index in batch):
             guides = self._compute_guides(batch, context)
@@ -150,7 +172,7 @@ class GapFilling:
         chosen = [guides[index] for index in batch]
         return Guides(torch.stack([g.votes for g in chosen]), torch.stack([g.motion for g in chosen]))
 
-    def _compute_guides(self, batch: list[int], context: PaintedContext) -> dict[int, Guides]:
+    def _compute_guides(self, batch: Sequence[int], context: PaintedContext) -> dict[int, Guides]:
         """Guides on the whole gap, or, beyond the outermost painted slice, as far as needed and as far again."""
         gap = self.gap
         bounds = [b for b in (gap.before, gap.after) if b is not None]

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.painted_slices import Declared
+from PatchICLLib.propagation.slice_logits import MOST_SLICES
 
 OUTPUTS = frozenset({"probability", "entropy", "selections"})
+Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,12 @@ class PropagationOptions:
             or first and last slice.
         context_size: most painted slices that a slice learns from; None for 5.
         prior: start from an interpolation between the painted slices; False for pure in-context use.
+        patch_budget: patches per level of the cascade, times what the network was trained with: less is faster.
+        field_of_view: side of the square that the network sees over the painted extent; None for 1.5.
+        region: first and last voxel along k, j and i; nothing beyond is labelled. None for the whole volume.
         seed: of any random choice.
         outputs: which of probability, entropy and selections to return.
+        logits_slices: slices along the axis whose logits before and after each level are returned too.
     """
 
     axis: int | None = None
@@ -33,8 +39,12 @@ class PropagationOptions:
     extent: str | tuple[int, int] = "auto"
     context_size: int | None = None
     prior: bool = True
+    patch_budget: float = 1.0
+    field_of_view: float | None = None
+    region: Box | None = None
     seed: int = 0
     outputs: frozenset[str] = OUTPUTS
+    logits_slices: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         if self.axis not in (None, 0, 1, 2):
@@ -46,6 +56,19 @@ class PropagationOptions:
                 raise InputError(f"The extent must be auto, painted, or first and last slice, not {self.extent!r}.")
         elif len(self.extent) != 2 or not 0 <= self.extent[0] <= self.extent[1]:
             raise InputError(f"The extent must be a first and a last slice in order, but it is {self.extent!r}.")
+        if not 0.1 <= self.patch_budget <= 10:
+            raise InputError(f"The patch budget must be 0.1 to 10 times the network's own, not {self.patch_budget}.")
+        if self.field_of_view is not None and not 1 <= self.field_of_view <= 10:
+            raise InputError(f"The field of view must be 1 to 10 times the painted extent, not {self.field_of_view}.")
+        if self.region is not None and not (
+            len(self.region) == 3 and all(len(span) == 2 and 0 <= span[0] <= span[1] for span in self.region)
+        ):
+            raise InputError(f"The region must be first and last voxel along k, j and i, but it is {self.region!r}.")
+        if len(self.logits_slices) > MOST_SLICES:
+            raise InputError(
+                f"Logits are returned of at most {MOST_SLICES} slices at once, but {len(self.logits_slices)} are asked "
+                "for."
+            )
         unknown = set(self.outputs) - OUTPUTS
         if unknown:
             raise InputError(f"Outputs are among {', '.join(sorted(OUTPUTS))}, not {', '.join(sorted(unknown))}.")

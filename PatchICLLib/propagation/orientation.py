@@ -67,6 +67,22 @@ class Orientation:
         """Stored index of a slice, or the slice of a stored index."""
         return self.shape[self.axes[0]] - 1 - index if self.mirrored[0] else index
 
+    def stored_box(self, seen: tuple[slice, slice, slice]) -> tuple[slice, slice, slice]:
+        """A box of slices, rows, columns in the stored order of axes."""
+        found = {axis: self._turned(axis, m, s) for axis, m, s in zip(self.axes, self.mirrored, seen, strict=True)}
+        return found[0], found[1], found[2]
+
+    def seen_box(self, stored: tuple[slice, slice, slice]) -> tuple[slice, slice, slice]:
+        """A box of stored arrays as slices, rows, columns."""
+        slices, rows, columns = (
+            self._turned(axis, m, stored[axis]) for axis, m in zip(self.axes, self.mirrored, strict=True)
+        )
+        return slices, rows, columns
+
+    def _turned(self, axis: int, mirrored: bool, span: slice) -> slice:
+        count = self.shape[axis]
+        return slice(count - span.stop, count - span.start) if mirrored else span
+
     def plane(self, seen: np.ndarray) -> np.ndarray:
         """A slice as it is stored; nothing is copied."""
         upright = seen[tuple(slice(None, None, -1 if m else None) for m in self.mirrored[1:])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from PatchICLLib.device import resolve_device
 from PatchICLLib.errors import Cancelled, InputError
 from PatchICLLib.propagation.axis import AXIS_NAMES, find_axis
+from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.canvas import Canvas
 from PatchICLLib.propagation.contexts import Contexts
@@ -22,9 +24,13 @@ from PatchICLLib.propagation.gaps import Gap, find_gaps
 from PatchICLLib.propagation.memory import ResultMemory, rounded
 from PatchICLLib.propagation.options import PropagationOptions
 from PatchICLLib.propagation.painted_slices import painted_slices
+from PatchICLLib.propagation.patch_budget import with_patch_budget
 from PatchICLLib.propagation.progress import Progress
+from PatchICLLib.propagation.region import GROWTH
+from PatchICLLib.propagation.region_limit import RegionLimit
 from PatchICLLib.propagation.result import PropagationResult, SliceSelections
 from PatchICLLib.propagation.review import suggest_next_slice
+from PatchICLLib.propagation.slice_logits import SliceLogits
 from PatchICLLib.propagation.sliced_volume import SlicedVolume, check_volumes
 from PatchICLLib.version import __version__
 from PatchICLLib.weights import Pretrained, load_weights
@@ -122,12 +128,24 @@ class _Run:
         if not isinstance(options.extent, str):
             first, last = sorted(turned.slice_index(z) for z in options.extent)
             self.extent = (first, last)
-        self.contexts = Contexts(engine.model, engine.device, volume)
+        self.region = None if options.region is None else RegionLimit.of(options.region, turned)
+        self.inspected = frozenset(self._inspected(depth))
+        self.model = with_patch_budget(engine.model, options.patch_budget)
+        self.contexts = Contexts(self.model, engine.device, volume, options.field_of_view)
+        self.limit = BatchLimit()
         self.canvas = Canvas(volume, self.painted, engine.pretrained.temperature)
         self.figures: list[dict[str, Any]] = []
         self.selections: list[SliceSelections] = []
+        self.logits: list[SliceLogits] = []
         self.computed = self.recalled = 0
         self.first_slice: float | None = None
+
+    def _inspected(self, depth: int) -> list[int]:
+        """Slices whose logits are asked for, as the engine counts them."""
+        for index in self.options.logits_slices:
+            if not 0 <= index < depth:
+                raise InputError(f"There is no slice {index} to give the logits of: the last slice is {depth - 1}.")
+        return [self.orientation.slice_index(int(index)) for index in self.options.logits_slices]
 
     def execute(self, progress: Callable[[Progress], None], cancel: CancelToken) -> PropagationResult:
         self.fingerprint = self.volume.fingerprint(cancel.raise_if_cancelled)
@@ -165,13 +183,17 @@ class _Run:
         painted = self.painted[label]
         filled = [z for z in painted if (self.volume.painted[z] == label).any()]
         size = self.options.context_size or CONTEXT_SIZE
-        return find_gaps(painted, filled, len(self.volume.image), size, self.extent)
+        gaps = find_gaps(painted, filled, len(self.volume.image), size, self.extent)
+        return gaps if self.region is None else self.region.limited(gaps)
 
     def _batches(self, label: int, gap: Gap, cancel: CancelToken) -> Iterator[list[FilledSlice]]:
-        """Batches of a gap, from memory where an earlier propagation had the same."""
+        """Batches of a gap, from memory where an earlier propagation had the same.
+
+        Logits of levels are not remembered: where they are asked for, the gap is predicted anew up to that slice.
+        """
         options = self.options
         filling = GapFilling(
-            self.engine.model,
+            self.model,
             self.engine.device,
             self.volume,
             label,
@@ -181,27 +203,44 @@ class _Run:
             "selections" in options.outputs,
             options.extent == "auto",
             cancel.raise_if_cancelled,
+            self.limit,
+            self.inspected,
         )
         key = self._key(label, gap)
         remembered = self.engine.memory
         whole = remembered.get(key)
-        if whole is not None:
-            self.recalled += len(whole)
-            yield [self._relabelled(f, label) for f in whole]
-            return
+        missing = self.inspected.intersection(gap.slices)
         collected: list[FilledSlice] = []
-        for batch in filling.batches():
+        batches = filling.batches()
+        while whole is None or missing:
+            batch = next(batches, None)
+            if batch is None:
+                break
             batch = rounded(batch)
             self.computed += len(batch)
             collected += batch
+            missing = missing.difference(f.index for f in batch)
             yield batch
-        remembered.put(key, tuple(collected))
+        if whole is None:
+            remembered.put(key, tuple(replace(f, levels=None) for f in collected))
+        elif len(collected) < len(whole):
+            rest = whole[len(collected) :]
+            self.recalled += len(rest)
+            yield [self._relabelled(f, label) for f in rest]
 
     def _key(self, label: int, gap: Gap) -> bytes:
         """Everything that the result of a gap depends on."""
         digest = hashlib.blake2b(self.fingerprint)
         options = self.options
-        settings = (gap, options.prior, options.seed, options.extent == "auto", "selections" in options.outputs)
+        settings = (
+            gap,
+            options.prior,
+            options.seed,
+            options.extent == "auto",
+            "selections" in options.outputs,
+            options.patch_budget,
+            options.field_of_view,
+        )
         digest.update(repr((self.orientation, settings)).encode())
         for index in gap.context:
             digest.update(np.packbits(self.volume.painted[index] == label).tobytes())
@@ -212,16 +251,18 @@ class _Run:
         chosen = filled.selections
         if chosen is None or chosen.label == label:
             return filled
-        return FilledSlice(
-            filled.index, filled.window, filled.logits, SliceSelections(chosen.slice_index, label, chosen.levels)
-        )
+        return replace(filled, selections=SliceSelections(chosen.slice_index, label, chosen.levels))
 
     def _take(self, label: int, gap: Gap, filled: FilledSlice) -> None:
+        if self.region is not None:
+            filled = self.region.cut(filled)
         figures = self.canvas.add(label, filled)
         distance = gap.distance(filled.index) * self.volume.step
         self.figures.append({"index": filled.index, "label": label, "distance_mm": round(distance, 4), **figures})
         if filled.selections is not None:
             self.selections.append(filled.selections)
+        if filled.levels is not None:
+            self.logits.append(filled.levels)
         if self.first_slice is None:
             self.first_slice = self._elapsed()
 
@@ -246,6 +287,8 @@ class _Run:
             self.canvas.entropy() if "entropy" in outputs else None,
             tuple(self.selections) if "selections" in outputs else None,
             self._report(complete),
+            tuple(self.logits) if self.options.logits_slices else None,
+            self.canvas.box(),
         )
 
     def _report(self, complete: bool) -> dict[str, Any]:
@@ -261,12 +304,16 @@ class _Run:
             "seed": options.seed,
             "prior": options.prior,
             "context_size": options.context_size or CONTEXT_SIZE,
+            "patch_budget": options.patch_budget,
+            "field_of_view": options.field_of_view or GROWTH,
+            "region": None if self.region is None else self.region.stored(self.orientation),
             "extent": extent,
             "axis": AXIS_NAMES[self.volume.axis],
             "shape": list(self.orientation.shape),
             "spacing": list(self.spacing),
             "painted_slices": {str(label): list(slices) for label, slices in self.painted_stored.items()},
             "complete": complete,
+            "memory_was_short": self.limit.reduced,
             "slices": sorted(figures, key=lambda f: (f["label"], f["index"])),
             "suggested_next_slice": None if next_slice is None else self.orientation.slice_index(next_slice),
             "timings": {

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from PatchICLLib.propagation.slice_logits import SliceLogits
+
 
 @dataclass(frozen=True)
 class PatchBox:
@@ -102,6 +104,8 @@ class PropagationResult:
         entropy: (K, J, I) float32, of that probability in bits, 0 to 1; None if not asked for.
         selections: patches looked at, per slice and label, in the order of computation; None if not asked for.
         report: plain JSON: settings, provenance, timings, uncertainty per slice, suggested next slice.
+        logits: of the slices that were asked for, as far as they were predicted; None if none were.
+        box: where the volumes may differ from 0, for callers who need not look further; None if that is not known.
     """
 
     labels: np.ndarray
@@ -109,3 +113,5 @@ class PropagationResult:
     entropy: np.ndarray | None
     selections: tuple[SliceSelections, ...] | None
     report: dict[str, Any]
+    logits: tuple[SliceLogits, ...] | None = None
+    box: tuple[slice, slice, slice] | None = None

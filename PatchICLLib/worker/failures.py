@@ -7,14 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from PatchICLLib.errors import PatchICLError, WorkerError
-
-_MEMORY_PHRASES = (
-    "out of memory",  # CUDA, MPS
-    "can't allocate memory",  # torch on the CPU
-    "not enough memory",  # torch on the CPU, Windows
-    "failed to allocate memory",  # ITK
-    "bad_alloc",  # any C++ library
-)
+from PatchICLLib.out_of_memory import is_out_of_memory
 
 _SIGNALS = frozenset(signal.valid_signals())
 
@@ -26,13 +19,6 @@ _WINDOWS_CRASHES = {
     0xC00000FD: "stack overflow",
     0xC0000409: "stack buffer overrun",
 }
-
-
-def is_out_of_memory(exception: BaseException) -> bool:
-    """Whether ``exception`` says that memory ran out, on the computer or on its GPU."""
-    if isinstance(exception, MemoryError) or type(exception).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(exception, RuntimeError) and any(p in str(exception).lower() for p in _MEMORY_PHRASES)
 
 
 def error_of(exception: Exception) -> PatchICLError:

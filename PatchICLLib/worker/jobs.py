@@ -11,7 +11,6 @@ import gc
 import importlib
 import logging
 import queue
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,11 +20,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from PatchICLLib.errors import Cancelled, InputError
+from PatchICLLib.out_of_memory import is_out_of_memory, release_memory
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.result import PropagationResult
 from PatchICLLib.worker.events import WorkerEvent
-from PatchICLLib.worker.failures import error_of, is_out_of_memory
+from PatchICLLib.worker.failures import error_of
 
 DEFAULT_ENGINE = "PatchICLLib.propagation:Propagator.from_pretrained"
 CANCELLED_MESSAGE = "The propagation was cancelled."
@@ -160,8 +160,5 @@ def _failed(number: int, exception: Exception) -> WorkerEvent:
     # The frames of the traceback hold the arrays and tensors of the failed job.
     error.__cause__ = error.__context__ = error.__traceback__ = exception.__traceback__ = None
     if out_of_memory:
-        gc.collect()
-        torch = sys.modules.get("torch")
-        if torch is not None and torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
+        release_memory()
     return WorkerEvent("error", number, message=str(error), error=error)

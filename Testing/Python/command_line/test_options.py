@@ -12,6 +12,7 @@ from PatchICLLib.command_line.options import (
     extent_from_text,
     labels_from_text,
     numbers_from_text,
+    region_from_text,
 )
 from PatchICLLib.command_line.progress_display import time_text
 from PatchICLLib.errors import InputError
@@ -62,6 +63,18 @@ def test_extent(text: str, extent: object) -> None:
 def test_no_extent(text: str) -> None:
     with pytest.raises(InputError, match="--extent must be auto, painted, or FIRST:LAST"):
         extent_from_text(text)
+
+
+def test_region() -> None:
+    whole = (0, 2**31 - 1)
+    assert region_from_text("i=1:2, j=3:4,K=5:5") == ((5, 5), (3, 4), (1, 2))
+    assert region_from_text("j=3:40") == (whole, (3, 40), whole)
+
+
+@pytest.mark.parametrize("text", ["", "i=4", "i=9:4", "x=1:2", "1:2", "i=-1:4", "i=1:2,"])
+def test_no_region(text: str) -> None:
+    with pytest.raises(InputError, match="--region must be spans of voxels"):
+        region_from_text(text)
 
 
 def test_outputs_must_not_replace_inputs_or_each_other(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ def command(scan: Path, painted: Path, *options: str) -> list[str]:
 def test_engine_is_given_the_arrays_and_options(scan: Path, painted: Path, engine) -> None:
     arguments = command(
         scan, painted, "--axis", "k", "--painted-slices", "0,5", "--labels", "1,3", "--extent", "1:4",
-        "--context-size", "2", "--no-prior", "--seed", "9", "--device", "cpu", "--weights", "some",
+        "--context-size", "2", "--no-prior", "--seed", "9", "--patch-budget", "0.5", "--field-of-view", "2",
+        "--region", "k=1:4,i=2:9", "--device", "cpu", "--weights", "some",
         "--preset", "sparse",
     )  # fmt: skip
     assert main(arguments) == 0
@@ -42,6 +43,9 @@ def test_engine_is_given_the_arrays_and_options(scan: Path, painted: Path, engin
         "extent": (1, 4),
         "context_size": 2,
         "prior": False,
+        "patch_budget": 0.5,
+        "field_of_view": 2.0,
+        "region": ((1, 4), (0, 2**31 - 1), (2, 9)),
         "seed": 9,
         "outputs": frozenset({"probability", "entropy", "selections"}),
     }
@@ -57,6 +61,9 @@ def test_defaults_leave_the_choice_to_the_engine(scan: Path, painted: Path, engi
         "extent": "auto",
         "context_size": None,
         "prior": True,
+        "patch_budget": 1.0,
+        "field_of_view": None,
+        "region": None,
         "seed": 0,
         "outputs": frozenset(),
     }

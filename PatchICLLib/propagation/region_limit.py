@@ -1,0 +1,54 @@
+"""A box that the result is confined to; what the network sees is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.gap_filling import FilledSlice
+from PatchICLLib.propagation.gaps import Gap
+from PatchICLLib.propagation.options import Box
+from PatchICLLib.propagation.orientation import Orientation
+
+
+@dataclass(frozen=True)
+class RegionLimit:
+    """Attributes: box: slices, rows and columns as the engine sees the volume."""
+
+    box: tuple[slice, slice, slice]
+
+    @classmethod
+    def of(cls, region: Box, orientation: Orientation) -> RegionLimit:
+        """Of first and last voxels along the stored axes.
+
+        Raises:
+            InputError: the region lies beyond the volume.
+        """
+        if any(span[0] >= count for span, count in zip(region, orientation.shape, strict=True)):
+            raise InputError(f"The region {region} lies beyond the volume, whose shape is {orientation.shape}.")
+        spans = [
+            slice(int(first), min(int(last) + 1, count))
+            for (first, last), count in zip(region, orientation.shape, strict=True)
+        ]
+        return cls(orientation.seen_box((spans[0], spans[1], spans[2])))
+
+    def stored(self, orientation: Orientation) -> list[list[int]]:
+        """First and last voxels along the stored axes, within the volume."""
+        return [[span.start, span.stop - 1] for span in orientation.stored_box(self.box)]
+
+    def limited(self, gaps: Sequence[Gap]) -> list[Gap]:
+        """The gaps without the slices beyond the box."""
+        wanted = range(self.box[0].start, self.box[0].stop)
+        inside = (replace(gap, slices=tuple(z for z in gap.slices if z in wanted)) for gap in gaps)
+        return [gap for gap in inside if gap.slices]
+
+    def cut(self, filled: FilledSlice) -> FilledSlice:
+        """The part of a predicted slice inside the box; may be empty."""
+        window, inside = [], []
+        for span, limit in zip(filled.window, self.box[1:], strict=True):
+            start = min(max(span.start, limit.start), span.stop)
+            stop = max(min(span.stop, limit.stop), start)
+            window.append(slice(start, stop))
+            inside.append(slice(start - span.start, stop - span.start))
+        return replace(filled, window=(window[0], window[1]), logits=filled.logits[inside[0], inside[1]])
