@@ -16,6 +16,7 @@ from PatchICLLib.propagation.result import PropagationResult
 from PatchICLLib.worker.base import BUSY_MESSAGE, Worker
 from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.jobs import CANCELLED_MESSAGE, DEFAULT_ENGINE
+from PatchICLLib.worker.logits_transfer import NUMBERS_PER_SLICE, unpack_logits
 from PatchICLLib.worker.messages import (
     VOLUMES,
     Message,
@@ -212,9 +213,14 @@ class WorkerClient(Worker):
     def _result(self, message: Message) -> PropagationResult:
         volumes: dict[str, Any] = dict.fromkeys(VOLUMES)
         volumes |= {name: self._outputs[name].array for name in message["volumes"]}
-        packed = message["selections"]
-        selections = None if packed is None else decode_selections(packed)
-        return PropagationResult(**volumes, selections=selections, report=message["report"])
+        packed, described, box = message["selections"], message["logits"], message["box"]
+        return PropagationResult(
+            **volumes,
+            selections=None if packed is None else decode_selections(packed),
+            report=message["report"],
+            logits=None if described is None else unpack_logits(described, self._outputs["logits"].array),
+            box=None if box is None else (slice(*box[0]), slice(*box[1]), slice(*box[2])),
+        )
 
     def _bury(self, process: WorkerProcess) -> None:
         """Report that the worker is gone, unless it has said itself why it would go."""
@@ -262,6 +268,10 @@ def _share(image: np.ndarray, painted: np.ndarray, options: Mapping[str, Any]) -
         for name in ("probability", "entropy"):
             if name in wanted:
                 shared[name] = SharedArray.create(image.shape, np.dtype(np.float32))
+        if options.get("logits_slices"):
+            labels = options.get("labels") or np.unique(painted)
+            room = len(options["logits_slices"]) * len(labels) * NUMBERS_PER_SLICE
+            shared["logits"] = SharedArray.create((room,), np.dtype(np.float32))
     except (OSError, ValueError, MemoryError) as error:
         for made in shared.values():
             made.close_descriptor()

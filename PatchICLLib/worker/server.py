@@ -20,6 +20,7 @@ from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.failures import error_of, load_error_of
 from PatchICLLib.worker.health import describe_worker
 from PatchICLLib.worker.jobs import DEFAULT_ENGINE, Engine, Job, JobRunner, load_engine
+from PatchICLLib.worker.logits_transfer import pack_logits
 from PatchICLLib.worker.messages import (
     VOLUMES,
     Message,
@@ -104,7 +105,7 @@ class Server:
             failure = error_of(error)
             self._emit(WorkerEvent("error", number, message=str(failure), error=failure))
             return
-        self._outputs[number] = {name: shared[name] for name in VOLUMES if name in shared}
+        self._outputs[number] = {name: shared[name] for name in (*VOLUMES, "logits") if name in shared}
         self._runner.submit(
             Job(
                 number,
@@ -142,8 +143,9 @@ class Server:
 
 
 def _write_result(result: PropagationResult, outputs: dict[str, SharedArray]) -> Message:
-    """Put the volumes of ``result`` into ``outputs`` and describe the rest as JSON."""
+    """Put the volumes of ``result`` into ``outputs``, which are 0 as yet, and describe the rest as JSON."""
     written = []
+    box = result.box or (slice(None),) * 3
     for name in VOLUMES:
         volume = getattr(result, name)
         if volume is not None:
@@ -152,10 +154,16 @@ def _write_result(result: PropagationResult, outputs: dict[str, SharedArray]) ->
                 raise TypeError(
                     f"{name} must be {target.shape} {target.dtype}, but the engine gave {volume.shape} {volume.dtype}"
                 )
-            np.copyto(target, volume)
+            np.copyto(target[box], volume[box])
             written.append(name)
     selections = None if result.selections is None else encode_selections(result.selections)
-    return {"volumes": written, "selections": selections, "report": result.report}
+    return {
+        "volumes": written,
+        "selections": selections,
+        "report": result.report,
+        "logits": None if result.logits is None else pack_logits(result.logits, outputs["logits"].array),
+        "box": None if result.box is None else [[span.start, span.stop] for span in result.box],
+    }
 
 
 def take_over_standard_streams() -> tuple[Inbox, int]:

@@ -58,6 +58,7 @@ def test_same_result_as_without_a_worker(
         with InProcessWorker(device="cpu") as worker:
             result = worker.run(*case, extent="painted")
     np.testing.assert_array_equal(result.labels, direct.labels)
+    assert result.box == direct.box and result.logits is None
     np.testing.assert_array_equal(result.probability, direct.probability)
     np.testing.assert_array_equal(result.entropy, direct.entropy)
     assert result.selections == direct.selections
@@ -69,6 +70,31 @@ def test_second_job_recalls_the_slices_of_the_first(client: WorkerClient, case: 
     timings = client.run(*case, extent="painted").report["timings"]
     assert timings["computed_slices"] == 0
     assert timings["recalled_slices"] > 0
+
+
+def test_logits_of_levels_come_through_shared_memory(client: WorkerClient, case: Case) -> None:
+    options = {"extent": "painted", "logits_slices": [8, 9], "outputs": frozenset({"entropy"})}
+    direct = Propagator.from_pretrained(device="cpu").propagate(*case, **options)
+    result = client.run(*case, **options)
+    assert direct.logits and result.logits and len(result.logits) == 4, "two slices, two labels"
+    for one, other in zip(direct.logits, result.logits, strict=True):
+        assert (one.slice_index, one.label, one.corner, one.size) == (
+            other.slice_index,
+            other.label,
+            other.corner,
+            other.size,
+        )
+        for a, b in zip(one.levels, other.levels, strict=True):
+            assert a.resolution == b.resolution
+            np.testing.assert_array_equal(a.before, b.before)
+            np.testing.assert_array_equal(a.after, b.after)
+
+
+def test_settings_of_the_network_reach_it(client: WorkerClient, case: Case) -> None:
+    region = ((0, 17), (3, 40), (3, 40))
+    report = client.run(*case, extent=(6, 7), patch_budget=0.5, field_of_view=2.0, region=region).report
+    assert (report["patch_budget"], report["field_of_view"]) == (0.5, 2.0)
+    assert report["region"] == [list(span) for span in region]
 
 
 def test_progress_shows_every_slice_that_the_result_fills(client: WorkerClient, case: Case) -> None:

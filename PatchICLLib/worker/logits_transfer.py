@@ -1,0 +1,51 @@
+"""Logits of levels on their way to the client: one shared array of numbers, and a description of what lies in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from PatchICLLib.propagation.slice_logits import LevelLogits, SliceLogits
+
+_LARGEST_INPUT = 512  # pixels a side of the finest level that there is room for
+# Levels that halve their side add up to at most 4/3 of the finest; two arrays a level. Unused pages take no memory.
+NUMBERS_PER_SLICE = 2 * 4 * _LARGEST_INPUT**2 // 3
+
+
+def pack_logits(logits: Sequence[SliceLogits], target: np.ndarray) -> list[Any]:
+    """Copy all arrays into ``target``, one after another.
+
+    Returns:
+        Plain JSON from which ``unpack_logits`` finds them.
+
+    Raises:
+        TypeError: they do not fit.
+    """
+    described, used = [], 0
+    for one in logits:
+        sides = []
+        for level in one.levels:
+            for array in (level.before, level.after):
+                if used + array.size > target.size:
+                    raise TypeError(f"the logits of {len(logits)} slices need more than {target.size} numbers")
+                target[used : used + array.size] = array.ravel()
+                used += array.size
+            sides.append(int(level.resolution))
+        place = [float(v) for v in (*one.corner, *one.size)]
+        described.append([int(one.slice_index), int(one.label), place, sides])
+    return described
+
+
+def unpack_logits(described: Sequence[Any], source: np.ndarray) -> tuple[SliceLogits, ...]:
+    """The inverse of ``pack_logits``; the arrays are views of ``source``."""
+    found, used = [], 0
+    for index, label, (row, column, rows, columns), sides in described:
+        levels = []
+        for side in sides:
+            both = source[used : used + 2 * side * side].reshape(2, side, side)
+            used += both.size
+            levels.append(LevelLogits(side, both[0], both[1]))
+        found.append(SliceLogits(index, label, (row, column), (rows, columns), tuple(levels)))
+    return tuple(found)
