@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -18,15 +19,15 @@ def with_patch_budget(model: torch.nn.Module, factor: float) -> torch.nn.Module:
     """
     if factor == 1:
         return model
-    configuration = model.configuration
+    configuration: Any = model.configuration
 
     def scaled(budget: Sequence[int]) -> tuple[int, ...]:
         return tuple(max(1, round(count * factor)) for count in budget)
 
-    twin = copy.copy(model)
+    twin: Any = copy.copy(model)
     twin.configuration = replace(
-        configuration,  # type: ignore[arg-type]
-        target_patches=scaled(configuration.target_patches),  # type: ignore[union-attr,arg-type]
-        context_patches=scaled(configuration.context_patches),  # type: ignore[union-attr,arg-type]
+        configuration,
+        target_patches=scaled(configuration.target_patches),
+        context_patches=scaled(configuration.context_patches),
     )
     return twin

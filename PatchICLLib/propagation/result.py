@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +112,7 @@ class PropagationResult:
     labels: np.ndarray
     probability: np.ndarray | None
     entropy: np.ndarray | None
-    selections: tuple[SliceSelections, ...] | None
+    selections: Sequence[SliceSelections] | None
     report: dict[str, Any]
     logits: tuple[SliceLogits, ...] | None = None
     box: tuple[slice, slice, slice] | None = None

@@ -12,17 +12,18 @@ from typing import Any, Literal
 import numpy as np
 
 from PatchICLLib.errors import InputError, PatchICLError, WorkerError
+from PatchICLLib.propagation.packed_selections import PackedSelections
 from PatchICLLib.propagation.result import PropagationResult
 from PatchICLLib.worker.base import BUSY_MESSAGE, Worker
 from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.jobs import CANCELLED_MESSAGE, DEFAULT_ENGINE
 from PatchICLLib.worker.logits_transfer import NUMBERS_PER_SLICE, unpack_logits
 from PatchICLLib.worker.messages import (
+    OUTPUTS,
     VOLUMES,
     Message,
     decode_error,
     decode_progress,
-    decode_selections,
     encode_options,
 )
 from PatchICLLib.worker.process import WorkerProcess
@@ -135,12 +136,12 @@ class WorkerClient(Worker):
         assert self._process is not None
         self._jobs_begun += 1
         self._job = message["job"] = self._jobs_begun
-        self._outputs = arrays
         self._cancelled_at = None
         message["arrays"] = {name: shared.describe() for name, shared in arrays.items()}
         self._process.send(message, [shared.descriptor for shared in arrays.values() if shared.descriptor is not None])
         for shared in arrays.values():
             shared.close_descriptor()
+        self._outputs = {name: arrays[name] for name in OUTPUTS if name in arrays}
         return self._job
 
     def poll(self, timeout: float = 0.0) -> list[WorkerEvent]:
@@ -216,7 +217,7 @@ class WorkerClient(Worker):
         packed, described, box = message["selections"], message["logits"], message["box"]
         return PropagationResult(
             **volumes,
-            selections=None if packed is None else decode_selections(packed),
+            selections=None if packed is None else PackedSelections(packed),
             report=message["report"],
             logits=None if described is None else unpack_logits(described, self._outputs["logits"].array),
             box=None if box is None else (slice(*box[0]), slice(*box[1]), slice(*box[2])),

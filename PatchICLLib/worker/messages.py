@@ -2,7 +2,7 @@
 
 To the worker: propagate, cancel, health, shutdown. From the worker: ready, failed, health, progress, result,
 cancelled, error. Volumes travel in shared memory and are only described here; the slice of a progress message and the
-selections of a result travel inside it, compressed.
+selections of a result (``PackedSelections``) travel inside it, compressed.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,11 +18,11 @@ import numpy as np
 from PatchICLLib import errors
 from PatchICLLib.errors import InputError, PatchICLError, WorkerError
 from PatchICLLib.propagation.progress import Progress
-from PatchICLLib.propagation.result import LevelSelection, PatchBox, SliceSelections
 
 Message = dict[str, Any]
 
 VOLUMES = ("labels", "probability", "entropy")  # of a PropagationResult, in shared memory
+OUTPUTS = (*VOLUMES, "logits")  # everything that comes back in shared memory
 FROM_WORKER = frozenset({"ready", "failed", "health", "progress", "result", "cancelled", "error"})
 
 
@@ -105,44 +104,6 @@ def decode_progress(message: Message) -> Progress:
     """The inverse of ``encode_progress``."""
     labels = message["slice_labels"]
     return Progress(**{**message, "slice_labels": None if labels is None else _decode_slice(labels)})
-
-
-def encode_selections(selections: Sequence[SliceSelections]) -> Message:
-    """All ``selections`` exactly. Their patches, up to some hundred thousand, go into one compressed table."""
-    levels = [level for selection in selections for level in selection.levels]
-    rows = [
-        (patch.slice_index, *patch.corner, *patch.size, patch.score)
-        for level in levels
-        for patch in (*level.patches, *level.context_patches)
-    ]
-    columns = np.array(rows, np.float64).reshape(-1, 6).T
-    return {
-        "slices": [[int(s.slice_index), int(s.label), len(s.levels)] for s in selections],
-        "levels": [
-            [
-                int(level.resolution),
-                len(level.patches),
-                len(level.context_patches),
-                float(level.coverage),
-                float(level.mean_entropy),
-            ]
-            for level in levels
-        ],
-        "patches": _pack(columns.tobytes()),
-    }
-
-
-def decode_selections(message: Message) -> tuple[SliceSelections, ...]:
-    """The inverse of ``encode_selections``."""
-    slice_index, row, column, rows, columns, score = np.frombuffer(_unpack(message["patches"])).reshape(6, -1).tolist()
-    patches = map(
-        PatchBox, map(int, slice_index), zip(row, column, strict=True), zip(rows, columns, strict=True), score
-    )
-    levels = (
-        LevelSelection(resolution, tuple(islice(patches, target)), tuple(islice(patches, context)), coverage, entropy)
-        for resolution, target, context, coverage, entropy in message["levels"]
-    )
-    return tuple(SliceSelections(index, label, tuple(islice(levels, n))) for index, label, n in message["slices"])
 
 
 def _pack(data: bytes) -> str:

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from PatchICLLib.errors import WorkerError
+from PatchICLLib.propagation.packed_selections import PackedSelections
 from PatchICLLib.propagation.result import PropagationResult
 from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.failures import error_of, load_error_of
@@ -22,13 +23,13 @@ from PatchICLLib.worker.health import describe_worker
 from PatchICLLib.worker.jobs import DEFAULT_ENGINE, Engine, Job, JobRunner, load_engine
 from PatchICLLib.worker.logits_transfer import pack_logits
 from PatchICLLib.worker.messages import (
+    OUTPUTS,
     VOLUMES,
     Message,
     decode_options,
     encode,
     encode_error,
     encode_progress,
-    encode_selections,
 )
 from PatchICLLib.worker.shared_memory import SharedArray
 from PatchICLLib.worker.transport import Inbox
@@ -105,7 +106,7 @@ class Server:
             failure = error_of(error)
             self._emit(WorkerEvent("error", number, message=str(failure), error=failure))
             return
-        self._outputs[number] = {name: shared[name] for name in (*VOLUMES, "logits") if name in shared}
+        self._outputs[number] = {name: shared[name] for name in OUTPUTS if name in shared}
         self._runner.submit(
             Job(
                 number,
@@ -156,7 +157,7 @@ def _write_result(result: PropagationResult, outputs: dict[str, SharedArray]) ->
                 )
             np.copyto(target[box], volume[box])
             written.append(name)
-    selections = None if result.selections is None else encode_selections(result.selections)
+    selections = None if result.selections is None else PackedSelections.pack(result.selections).packed
     return {
         "volumes": written,
         "selections": selections,

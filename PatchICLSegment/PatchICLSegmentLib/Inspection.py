@@ -18,11 +18,6 @@ _PICTURE_SIZE = 480  # pixels of the longer side of a tile
 _MARGIN = 6
 
 
-def selectionOfSlice(selections, index: int, label: int | None = None):
-    """The selections of a slice (of a label, if given), or None for a slice that was not predicted."""
-    return next((entry for entry in selections if entry.slice_index == index and label in (None, entry.label)), None)
-
-
 def levelTable(selection) -> dict[str, list]:
     """Columns of the table of levels for one slice."""
     levels = selection.levels
@@ -107,12 +102,12 @@ def writePicture(path: str | Path, picture: np.ndarray) -> None:
         raise OSError(f"The picture {path} could not be written.")
 
 
-def export(folder: str | Path, run: Mapping[str, Any], selections: Sequence[Mapping[str, Any]], picture) -> list[Path]:
+def export(folder: str | Path, run: Mapping[str, Any], selections: Sequence[Any], picture) -> list[Path]:
     """Writes the report and all selections as JSON and, if given, the picture of the current slice as PNG."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "patchicl_report.json", folder / "patchicl_selections.json"]
-    for path, content in zip(written, (run, selections), strict=True):
+    for path, content in zip(written, (run, [entry.to_json() for entry in selections]), strict=True):
         path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     if picture is not None:
         written.append(folder / "patchicl_patches.png")

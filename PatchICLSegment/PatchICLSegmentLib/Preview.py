@@ -71,8 +71,9 @@ class Preview:
         self._voxels()[(slice(None),) * self.axis + (index,)] = labels
         self._voxelsModified()
 
-    def showVolume(self, labels: np.ndarray) -> None:
-        self._voxels()[...] = labels
+    def showVolume(self, labels: np.ndarray, box=(slice(None),) * 3) -> None:
+        """Fills in everything, (K, J, I) of label values; `box` says where they differ from what is shown."""
+        self._voxels()[box] = labels[box]
         self._voxelsModified()
         if hasClosedSurface(self.segmentationNode):
             self.node.CreateClosedSurfaceRepresentation()

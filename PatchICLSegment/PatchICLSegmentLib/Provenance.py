@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import vtk
@@ -26,21 +26,34 @@ def describeRun(report: Mapping[str, Any], volumeNode, segmentationNode, labels,
     }
 
 
-def storeText(scene, name: str, content: Any, node=None):
-    """Keeps plain JSON in a text node of the scene."""
+def storeText(scene, name: str, content: Any, node=None, indent: int | None = None):
+    """Keeps plain JSON in a text node of the scene; with `indent` for people to read, which is slow if it is long."""
     if node is None:
         node = scene.AddNewNodeByClass("vtkMRMLTextNode", scene.GenerateUniqueName(name))
         node.SetEncoding(vtk.VTK_ENCODING_UTF_8)
-    node.SetText(json.dumps(content, indent=1))
+    node.SetText(json.dumps(content, indent=indent))
     return node
 
 
-def readText(node) -> Any:
-    return json.loads(node.GetText()) if node is not None and node.GetText() else None
+class StoredText:
+    """What a text node holds as JSON, read anew only when the text has changed."""
+
+    def __init__(self, read: Callable[[Any], Any] = lambda content: content):
+        self._read = read
+        self._text = ""
+        self._content: Any = None
+
+    def of(self, node) -> Any:
+        """None where there is no node, or no text in it."""
+        text = (node.GetText() if node is not None else None) or ""
+        if text != self._text:
+            self._text = text
+            self._content = self._read(json.loads(text)) if text else None
+        return self._content
 
 
 def storeReport(scene, run: Mapping[str, Any], node=None):
-    return storeText(scene, _("PatchICL report"), run, node)
+    return storeText(scene, _("PatchICL report"), run, node, indent=1)
 
 
 def tagSegment(segment, run: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .Errors import SceneError
-from .Inspection import export, levelTable, selectionOfSlice, selectionPicture
+from .Inspection import export, levelTable, selectionPicture
 from .Overlays.EntropyLayer import EntropyLayer
 from .Overlays.PatchLayers import PatchLayers
 from .SceneIO.Segments import readSegment
@@ -117,9 +117,9 @@ class ResultViews:
     def selectionOfCurrentSlice(self):
         """Of the selected segment if it took part in the last run, else of any."""
         index, results = self.currentIndex(), self.logic.results
-        if index is None:
+        if index is None or results.selections is None:
             return None
-        return selectionOfSlice(results.selections, index, results.labelOf(self.logic.segmentId))
+        return results.selections.find(index, results.labelOf(self.logic.segmentId))
 
     def updatePatches(self) -> None:
         """Shows the patches of the current slice as the parameters say, and fills the table of levels."""
@@ -151,7 +151,7 @@ class ResultViews:
             volumeNode = logic.results.volumeNode
             mask = self._shownMask(volumeNode, selection.label)
             picture = selectionPicture(arrayOfVolume(volumeNode), mask, self.axis, selection, gridOfVolume(volumeNode))
-        return export(folder, run, logic.results.selectionsJson, picture)
+        return export(folder, run, logic.results.selections or (), picture)
 
     def axisLabel(self, index: int) -> str:
         """A slice in words, for example "k 17, S 34.5 mm"."""

@@ -6,10 +6,10 @@ from typing import Any
 
 import slicer
 
-from PatchICLLib.propagation.result import SliceSelections
+from PatchICLLib.propagation.packed_selections import PackedSelections
 
 from .Parameters import ParameterNode
-from .Provenance import describeRun, readText, storeReport, storeText
+from .Provenance import StoredText, describeRun, storeReport, storeText
 from .SceneIO.Volumes import AXIS_NAMES, VolumeGrid, gridOfVolume, removeWithDisplay
 from .Translation import _
 from .Uncertainty import SliceUncertainty, UncertaintyPlot, storeEntropy, uncertaintyOfSlices
@@ -34,8 +34,8 @@ class Results:
         self.scene = scene
         self.parameterNode = parameterNode
         self.plot = UncertaintyPlot(scene, parameterNode)
-        self._selectionsText = None
-        self._selections: list[SliceSelections] = []
+        self._report = StoredText()
+        self._selections = StoredText(PackedSelections)
 
     def store(self, result, labels: dict[int, str], volumeNode, segmentationNode, frame: str | None) -> None:
         """Puts a PropagationResult into the scene, in the place of the one before."""
@@ -44,12 +44,14 @@ class Results:
         parameterNode.setReference(self.VOLUME, volumeNode)
         parameterNode.setReference(self.REPORT, storeReport(self.scene, run, self.reportNode))
         if result.entropy is not None:
-            node = storeEntropy(self.scene, result.entropy, volumeNode, self.entropyNode)
+            node = storeEntropy(self.scene, result.entropy, volumeNode, result.box, self.entropyNode)
             parameterNode.setReference(self.ENTROPY, node)
-        selections = [entry.to_json() for entry in result.selections or ()]
-        selectionsNode = parameterNode.reference(self.SELECTIONS)
-        selectionsNode = storeText(self.scene, _("PatchICL selections"), selections, selectionsNode)
-        parameterNode.setReference(self.SELECTIONS, selectionsNode)
+        selections = result.selections or ()
+        if not isinstance(selections, PackedSelections):
+            selections = PackedSelections.pack(selections)
+        node = parameterNode.reference(self.SELECTIONS)
+        node = storeText(self.scene, _("PatchICL selections"), selections.packed, node)
+        parameterNode.setReference(self.SELECTIONS, node)
         grid = gridOfVolume(volumeNode)
         axis = AXIS_NAMES.index(run["axis"])
         painted = {index for indices in run["painted_slices"].values() for index in indices}
@@ -85,7 +87,7 @@ class Results:
     @property
     def run(self) -> dict[str, Any] | None:
         """The report of the last run, None before the first."""
-        return readText(self.reportNode)
+        return self._report.of(self.reportNode)
 
     @property
     def axis(self) -> int | None:
@@ -94,17 +96,9 @@ class Results:
         return AXIS_NAMES.index(run["axis"]) if run else None
 
     @property
-    def selections(self) -> list[SliceSelections]:
-        node = self.parameterNode.reference(self.SELECTIONS)
-        text = node.GetText() if node is not None else None
-        if text != self._selectionsText:
-            self._selectionsText = text
-            self._selections = [SliceSelections.from_json(entry) for entry in readText(node) or []]
-        return self._selections
-
-    @property
-    def selectionsJson(self) -> list[dict[str, Any]]:
-        return readText(self.parameterNode.reference(self.SELECTIONS)) or []
+    def selections(self) -> PackedSelections | None:
+        """Patches of all slices of the last run, None before the first."""
+        return self._selections.of(self.parameterNode.reference(self.SELECTIONS))
 
     def uncertainty(self, grid: VolumeGrid, label: int | None = None) -> list[SliceUncertainty]:
         run = self.run

@@ -138,17 +138,22 @@ class UncertaintyPlot:
         return series
 
 
-def storeEntropy(scene, entropy: np.ndarray, volumeNode, node=None):
-    """The entropy as a volume, cropped to where it is above zero: certain regions cost no memory."""
-    box = boundingBox(entropy > 0)
-    if box is None:
-        box = (slice(0, 1),) * 3
+def storeEntropy(scene, entropy: np.ndarray, volumeNode, box=None, node=None):
+    """The entropy as a volume, cropped to where it is above zero: certain regions cost no memory.
+
+    Args:
+        box: three slices outside of which the entropy is zero; None if that is not known.
+    """
+    outer = box or tuple(slice(0, count) for count in entropy.shape)
+    inner = boundingBox(entropy[outer])
+    if inner is None:
+        outer = inner = (slice(0, 1),) * 3
     return addVolume(
         scene,
-        entropy[box].astype(np.float32),
+        entropy[outer][inner],
         volumeNode,
         _("PatchICL entropy"),
-        offset=tuple(part.start for part in box),
+        offset=tuple(first.start + second.start for first, second in zip(outer, inner, strict=True)),
         node=node,
     )
 
@@ -163,7 +168,7 @@ def boxAbove(entropyNode, volumeNode, grid: VolumeGrid, threshold: float) -> Seg
 
 
 def boundingBox(mask: np.ndarray) -> tuple[slice, ...] | None:
-    """The smallest box with all voxels of a mask, None for an empty mask."""
+    """The smallest box with all voxels that are not zero, None where all are."""
     box = []
     for axis in range(mask.ndim):
         occupied = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))

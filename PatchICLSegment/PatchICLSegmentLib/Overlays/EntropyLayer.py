@@ -26,8 +26,6 @@ class EntropyLayer:
         """Args: opacity of the layer 0-1; below `threshold` (bits) the layer is transparent."""
         display = volumeNode.GetDisplayNode()
         display.SetAndObserveColorNodeID(self._colorNode().GetID())
-        display.AutoWindowLevelOff()
-        display.SetWindowLevel(1.0, 0.5)
         display.SetAutoThreshold(0)
         display.SetThreshold(max(threshold, 1e-6), 10.0)
         display.SetApplyThreshold(1)

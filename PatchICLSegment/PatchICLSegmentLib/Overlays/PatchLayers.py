@@ -70,8 +70,6 @@ class PatchLayers:
         display = node.GetDisplayNode()
         display.SetAndObserveColorNodeID(color.GetID())
         display.SetInterpolate(0)
-        display.AutoWindowLevelOff()
-        display.SetWindowLevel(1.0, 0.5)
         display.SetAutoThreshold(0)
         # In whole numbers: thresholds are cast to the type of the voxels, and 0.5 would become 0.
         display.SetThreshold(1, 255)

@@ -22,7 +22,7 @@ class InspectSection:
         ui, logic = self.ui, self.logic
         selections = logic.results.selections
         selection = logic.views.selectionOfCurrentSlice() if selections else None
-        levels = max((len(entry.levels) for entry in selections), default=0)
+        levels = selections.most_levels if selections else 0
         ui.levelSlider.setMaximum(max(levels - 1, -1))
         level = logic.parameters.patchLevel
         ui.levelName.setText(_("all") if level < 0 else str(level + 1))

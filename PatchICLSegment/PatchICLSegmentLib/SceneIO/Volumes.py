@@ -144,6 +144,8 @@ def volumeFingerprint(volumeNode) -> tuple:
 def addVolume(scene, array: np.ndarray, sourceNode, name: str, *, offset=(0, 0, 0), scale=(1, 1, 1), node=None):
     """Shows an array as a scalar volume on the grid of another volume.
 
+    Its window is 0 to 1, whoever shows it chooses the colors.
+
     Args:
         array: (K, J, I), of a type that VTK knows.
         sourceNode: the volume whose geometry and parent transform are taken over.
@@ -162,7 +164,12 @@ def addVolume(scene, array: np.ndarray, sourceNode, name: str, *, offset=(0, 0, 
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(grid.ijkToLocal @ toSource))
     node.SetAndObserveTransformNodeID(sourceNode.GetTransformNodeID())
     if node.GetDisplayNode() is None:
-        node.CreateDefaultDisplayNodes()
+        # Not the default display: its window comes from a histogram, which takes seconds on large volumes.
+        display = scene.CreateNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+        display.UnRegister(None)
+        display.AutoWindowLevelOff()
+        display.SetWindowLevel(1.0, 0.5)
+        node.SetAndObserveDisplayNodeID(scene.AddNode(display).GetID())
     return node
 
 

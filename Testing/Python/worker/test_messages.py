@@ -10,7 +10,6 @@ from hypothesis.extra import numpy as arrays
 
 from PatchICLLib.errors import InputError, WeightsError, WorkerError
 from PatchICLLib.propagation.progress import Progress
-from PatchICLLib.propagation.result import LevelSelection, PatchBox, SliceSelections
 from PatchICLLib.worker import messages
 
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -67,22 +66,6 @@ def test_progress_survives_the_journey(labels: np.ndarray) -> None:
         None,
         4,
     )
-
-
-numbers = st.floats(allow_nan=False, width=32)
-boxes = st.builds(PatchBox, st.integers(0, 999), st.tuples(numbers, numbers), st.tuples(numbers, numbers), numbers)
-patches = st.lists(boxes, max_size=3).map(tuple)
-levels = st.builds(LevelSelection, st.integers(1, 512), patches, patches, numbers, numbers)
-slices = st.builds(SliceSelections, st.integers(0, 999), st.integers(1, 99), st.lists(levels, max_size=2).map(tuple))
-
-
-@settings(max_examples=40)
-@given(st.lists(slices, max_size=3).map(tuple))
-def test_selections_survive_the_journey(selections: tuple[SliceSelections, ...]) -> None:
-    line = messages.encode({"type": "result", "selections": messages.encode_selections(selections)})
-    decoded = messages.decode(line)
-    assert decoded is not None
-    assert messages.decode_selections(decoded["selections"]) == selections
 
 
 @given(

@@ -91,7 +91,7 @@ def test_logits_of_levels_come_through_shared_memory(client: WorkerClient, case:
 
 
 def test_settings_of_the_network_reach_it(client: WorkerClient, case: Case) -> None:
-    region = ((0, 17), (3, 40), (3, 40))
+    region = ((0, 17), (3, 30), (3, 30))
     report = client.run(*case, extent=(6, 7), patch_budget=0.5, field_of_view=2.0, region=region).report
     assert (report["patch_budget"], report["field_of_view"]) == (0.5, 2.0)
     assert report["region"] == [list(span) for span in region]
