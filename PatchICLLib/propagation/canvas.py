@@ -80,20 +80,15 @@ class Canvas:
                 entropy[index][window] = entropy_bits(self.probability[index][window])
         return stored
 
-    def box(self) -> tuple[slice, slice, slice]:
-        """Where the volumes may differ from 0, in the stored order of axes."""
-        boxes = [self.volume.painted_box] if self.volume.painted_planes else []
-        boxes += [
-            (slice(index, index + 1), *window)
-            for index, windows in self._predicted.items()
-            for window in windows
-            if all(span.start < span.stop for span in window)
-        ]
-        spans = [
-            slice(min(box[a].start for box in boxes), max(box[a].stop for box in boxes)) if boxes else slice(0, 0)
-            for a in range(3)
-        ]
-        return self.volume.orientation.stored_box((spans[0], spans[1], spans[2]))
+    def boxes(self) -> tuple[tuple[slice, slice, slice], ...]:
+        """Where the volumes may differ from 0, in the stored order of axes: painted and predicted parts of slices."""
+        parts = [(index, self.volume.painted_box[1:]) for index in self.volume.painted_planes]
+        parts += [(index, window) for index, windows in self._predicted.items() for window in windows]
+        return tuple(
+            self.volume.orientation.stored_box((slice(index, index + 1), rows, columns))
+            for index, (rows, columns) in parts
+            if rows.start < rows.stop and columns.start < columns.stop
+        )
 
     def finish(self) -> tuple[np.ndarray, np.ndarray]:
         """Labels and probability in the stored order of axes."""

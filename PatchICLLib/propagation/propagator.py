@@ -288,7 +288,7 @@ class _Run:
             tuple(self.selections) if "selections" in outputs else None,
             self._report(complete),
             tuple(self.logits) if self.options.logits_slices else None,
-            self.canvas.box(),
+            self.canvas.boxes(),
         )
 
     def _report(self, complete: bool) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class PropagationResult:
         selections: patches looked at, per slice and label, in the order of computation; None if not asked for.
         report: plain JSON: settings, provenance, timings, uncertainty per slice, suggested next slice.
         logits: of the slices that were asked for, as far as they were predicted; None if none were.
-        box: where the volumes may differ from 0, for callers who need not look further; None if that is not known.
+        boxes: where the volumes may differ from 0, for callers who need not look further; None if that is not known.
     """
 
     labels: np.ndarray
@@ -115,4 +115,15 @@ class PropagationResult:
     selections: Sequence[SliceSelections] | None
     report: dict[str, Any]
     logits: tuple[SliceLogits, ...] | None = None
-    box: tuple[slice, slice, slice] | None = None
+    boxes: tuple[tuple[slice, slice, slice], ...] | None = None
+
+    @property
+    def box(self) -> tuple[slice, slice, slice]:
+        """One box around all ``boxes``; the whole volume if they are not known."""
+        if not self.boxes:
+            first, second, third = (slice(0, n) for n in self.labels.shape)
+        else:
+            first, second, third = (
+                slice(min(box[a].start for box in self.boxes), max(box[a].stop for box in self.boxes)) for a in range(3)
+            )
+        return first, second, third

@@ -214,13 +214,13 @@ class WorkerClient(Worker):
     def _result(self, message: Message) -> PropagationResult:
         volumes: dict[str, Any] = dict.fromkeys(VOLUMES)
         volumes |= {name: self._outputs[name].array for name in message["volumes"]}
-        packed, described, box = message["selections"], message["logits"], message["box"]
+        packed, described, boxes = message["selections"], message["logits"], message["boxes"]
         return PropagationResult(
             **volumes,
             selections=None if packed is None else PackedSelections(packed),
             report=message["report"],
             logits=None if described is None else unpack_logits(described, self._outputs["logits"].array),
-            box=None if box is None else (slice(*box[0]), slice(*box[1]), slice(*box[2])),
+            boxes=None if boxes is None else tuple((slice(*k), slice(*j), slice(*i)) for k, j, i in boxes),
         )
 
     def _bury(self, process: WorkerProcess) -> None:

@@ -12,8 +12,6 @@ import threading
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
-
 from PatchICLLib.errors import WorkerError
 from PatchICLLib.propagation.packed_selections import PackedSelections
 from PatchICLLib.propagation.result import PropagationResult
@@ -146,7 +144,7 @@ class Server:
 def _write_result(result: PropagationResult, outputs: dict[str, SharedArray]) -> Message:
     """Put the volumes of ``result`` into ``outputs``, which are 0 as yet, and describe the rest as JSON."""
     written = []
-    box = result.box or (slice(None),) * 3
+    boxes = [result.box] if result.boxes is None else result.boxes
     for name in VOLUMES:
         volume = getattr(result, name)
         if volume is not None:
@@ -155,7 +153,8 @@ def _write_result(result: PropagationResult, outputs: dict[str, SharedArray]) ->
                 raise TypeError(
                     f"{name} must be {target.shape} {target.dtype}, but the engine gave {volume.shape} {volume.dtype}"
                 )
-            np.copyto(target[box], volume[box])
+            for box in boxes:
+                target[box] = volume[box]
             written.append(name)
     selections = None if result.selections is None else PackedSelections.pack(result.selections).packed
     return {
@@ -163,7 +162,9 @@ def _write_result(result: PropagationResult, outputs: dict[str, SharedArray]) ->
         "selections": selections,
         "report": result.report,
         "logits": None if result.logits is None else pack_logits(result.logits, outputs["logits"].array),
-        "box": None if result.box is None else [[span.start, span.stop] for span in result.box],
+        "boxes": None
+        if result.boxes is None
+        else [[[int(span.start), int(span.stop)] for span in box] for box in result.boxes],
     }
 
 

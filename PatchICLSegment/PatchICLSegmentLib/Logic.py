@@ -214,7 +214,7 @@ class PatchICLSegmentLogic(Selection):
 
     def _finish(self, result) -> None:
         job = self._job
-        self.preview.showVolume(result.labels, result.box or (slice(None),) * 3)
+        self.preview.showVolume(result.labels, result.box)
         frame = frameOfVolume(self.scene, self.volumeNode)
         self.results.store(result, job.labels, self.volumeNode, self.segmentationNode, frame)
         self.timings = result.report["timings"]

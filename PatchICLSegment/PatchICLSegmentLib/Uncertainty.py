@@ -144,17 +144,10 @@ def storeEntropy(scene, entropy: np.ndarray, volumeNode, box=None, node=None):
     Args:
         box: three slices outside of which the entropy is zero; None if that is not known.
     """
-    outer = box or tuple(slice(0, count) for count in entropy.shape)
-    inner = boundingBox(entropy[outer])
-    if inner is None:
-        outer = inner = (slice(0, 1),) * 3
+    if box is None:
+        box = boundingBox(entropy) or (slice(0, 1),) * 3
     return addVolume(
-        scene,
-        entropy[outer][inner],
-        volumeNode,
-        _("PatchICL entropy"),
-        offset=tuple(first.start + second.start for first, second in zip(outer, inner, strict=True)),
-        node=node,
+        scene, entropy[box], volumeNode, _("PatchICL entropy"), offset=tuple(part.start for part in box), node=node
     )
 
 

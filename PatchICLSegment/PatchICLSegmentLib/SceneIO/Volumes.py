@@ -8,6 +8,7 @@ import numpy as np
 import slicer
 import slicer.util
 import vtk
+from vtk.util import numpy_support
 
 from ..Errors import HardenTransformError, SceneError
 from ..Translation import _
@@ -160,7 +161,7 @@ def addVolume(scene, array: np.ndarray, sourceNode, name: str, *, offset=(0, 0, 
         toSource[column, 3] = first - 0.5 + 0.5 / factor
     if node is None:
         node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(array))
+    node.SetAndObserveImageData(_imageOf(array))
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(grid.ijkToLocal @ toSource))
     node.SetAndObserveTransformNodeID(sourceNode.GetTransformNodeID())
     if node.GetDisplayNode() is None:
@@ -171,6 +172,15 @@ def addVolume(scene, array: np.ndarray, sourceNode, name: str, *, offset=(0, 0, 
         display.SetWindowLevel(1.0, 0.5)
         node.SetAndObserveDisplayNodeID(scene.AddNode(display).GetID())
     return node
+
+
+def _imageOf(array: np.ndarray):
+    """A vtkImageData with one copy of an array, (K, J, I), however it lies in memory."""
+    image = vtk.vtkImageData()
+    image.SetDimensions(*reversed(array.shape))
+    image.AllocateScalars(numpy_support.get_vtk_array_type(array.dtype), 1)
+    numpy_support.vtk_to_numpy(image.GetPointData().GetScalars()).reshape(array.shape)[:] = array
+    return image
 
 
 def removeWithDisplay(node) -> None:

@@ -50,12 +50,13 @@ def test_beyond_the_volume(engine: Propagator, scan: Scan) -> None:
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_nothing_lies_beyond_the_box_of_a_result(engine: Propagator, scan: Scan, axis: int) -> None:
+def test_nothing_lies_beyond_the_boxes_of_a_result(engine: Propagator, scan: Scan, axis: int) -> None:
     image, painted = (np.moveaxis(a, 0, axis) for a in (scan.image, scan.painted))
     result = engine.propagate(image, painted, tuple(np.moveaxis(np.array(scan.spacing), 0, 0)), axis=axis)
-    assert result.box is not None
+    assert result.boxes
     for volume in (result.labels, result.probability, result.entropy):
         rest = np.array(volume)
-        rest[result.box] = 0
+        for box in result.boxes:
+            rest[box] = 0
         assert not rest.any() and np.asarray(volume)[result.box].any()
     assert all(0 <= span.start < span.stop <= n for span, n in zip(result.box, image.shape, strict=True))

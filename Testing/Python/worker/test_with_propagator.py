@@ -58,7 +58,7 @@ def test_same_result_as_without_a_worker(
         with InProcessWorker(device="cpu") as worker:
             result = worker.run(*case, extent="painted")
     np.testing.assert_array_equal(result.labels, direct.labels)
-    assert result.box == direct.box and result.logits is None
+    assert result.boxes == direct.boxes and result.logits is None
     np.testing.assert_array_equal(result.probability, direct.probability)
     np.testing.assert_array_equal(result.entropy, direct.entropy)
     assert result.selections == direct.selections
