@@ -10,6 +10,7 @@ import numpy as np
 from .Errors import SceneError
 from .Parameters import Parameters
 from .SceneIO.PaintedSlices import PaintedSlice, SegmentMemory, detectAxis, paintedSlices
+from .SceneIO.Regions import spansOfRegion
 from .SceneIO.Segments import SegmentBox, readSegment, segmentIds
 from .SceneIO.Volumes import VolumeGrid, arrayOfVolume, gridOfVolume
 from .Translation import _
@@ -66,8 +67,8 @@ def readPainting(segmentationNode, segmentId: str, volumeNode) -> Painting:
     return Painting(segmentId, segment.GetName(), box, memory, axis, rows)
 
 
-def prepareJob(volumeNode, segmentationNode, selectedSegmentId: str, parameters: Parameters) -> Job:
-    """Collects what is painted.
+def prepareJob(volumeNode, segmentationNode, selectedSegmentId: str, parameters: Parameters, regionNode=None) -> Job:
+    """Collects what is painted; with a region, nothing beyond it will be filled.
 
     Raises:
         SceneError: there is nothing to propagate, with what to do about it.
@@ -92,7 +93,9 @@ def prepareJob(volumeNode, segmentationNode, selectedSegmentId: str, parameters:
             painted[position][painting.box.plane(axis, row.index)] = label
     if all(len(painting.context) == grid.shape[axis] for painting in paintings):
         raise SceneError(_("Every slice is painted already; there is nothing to propagate to."))
-    return Job(labels, axis, grid, image, painted, _options(axis, declaredEmpty, parameters, grid))
+    options = _options(axis, declaredEmpty, parameters, grid)
+    options["region"] = spansOfRegion(regionNode, grid) if regionNode is not None else None
+    return Job(labels, axis, grid, image, painted, options)
 
 
 def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, scope) -> list[Painting]:
@@ -149,6 +152,8 @@ def _options(axis: int, declaredEmpty, parameters: Parameters, grid: VolumeGrid)
         "extent": extent,
         "context_size": parameters.contextSize or None,
         "prior": parameters.usePrior,
+        "patch_budget": parameters.patchBudget,
+        "field_of_view": parameters.fieldOfView,
         "seed": parameters.seed,
         # The panel has no use for the probability, which is as large as the entropy.
         "outputs": frozenset({"entropy", "selections"}),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from .Errors import SceneError
 from .Job import Job, prepareJob
+from .LogitsRequest import LogitsRequest
 from .PaintingActions import PaintingActions
 from .Parameters import ParameterNode
 from .Preview import Preview
@@ -47,6 +48,7 @@ class PatchICLSegmentLogic(Selection):
         timings: of the last run, as in its report, or None.
         painting: declarations and clearings of single slices, see PaintingActions.
         views: layers and jumps in the slice views, see ResultViews.
+        logits: of one slice before and after each level, see LogitsRequest.
     """
 
     def __init__(
@@ -66,12 +68,13 @@ class PatchICLSegmentLogic(Selection):
         self._state = State.IDLE
         self._session = WorkerSession(makeWorker)
         self.workerHealth = self._session.health
+        self.logits = LogitsRequest(self, self._session)
         self._job: Job | None = None
         self._fingerprint: tuple = ()
         self._cancelledAt = 0.0
         self._writing = False
         self.results = Results(scene, self.parameterNode)
-        self.preview = self._previewOfScene()
+        self.preview = Preview.ofNode(self.parameterNode.reference("Preview"))
         self.painting = PaintingActions(self)
         self.views = ResultViews(self)
         self._watch = SceneWatch(scene)
@@ -102,7 +105,8 @@ class PatchICLSegmentLogic(Selection):
         if self._state.isBusy:
             raise SceneError(_("A propagation is running already; wait for it or cancel it."))
         parameters = self.parameters
-        job = prepareJob(self.volumeNode, self.segmentationNode, self.segmentId, parameters)
+        job = prepareJob(self.volumeNode, self.segmentationNode, self.segmentId, parameters, self.regionNode)
+        self.logits.stop()
         self._dropPreview()
         self._job = job
         self._fingerprint = volumeFingerprint(self.volumeNode)
@@ -130,7 +134,8 @@ class PatchICLSegmentLogic(Selection):
     def poll(self) -> None:
         """Takes what the worker has to say; never blocks."""
         if not self._state.isBusy:
-            self._session.poll()  # the end of a run that was dropped
+            for event in self._session.poll():  # an answer, or the end of a run that was dropped
+                self.logits.take(event)
             return
         if volumeFingerprint(self.volumeNode) != self._fingerprint:
             self._abort(
@@ -182,6 +187,7 @@ class PatchICLSegmentLogic(Selection):
     def discardPreview(self) -> None:
         """Takes the preview and what was found out about it away; the segments were never touched."""
         if self._state is State.PREVIEW:
+            self.logits.forget()
             self.views.hideAll()
             self.results.clear()
             self._end(State.IDLE)
@@ -221,6 +227,7 @@ class PatchICLSegmentLogic(Selection):
         self._session.forgetJob()
         self._job = None
         self._setState(State.PREVIEW)
+        self.logits.forget()
         self.resultsChanged.emit()
 
     def _fail(self, message: str) -> None:
@@ -243,11 +250,6 @@ class PatchICLSegmentLogic(Selection):
         if state is not self._state:
             self._state = state
             self.stateChanged.emit()
-
-    def _previewOfScene(self) -> Preview | None:
-        node = self.parameterNode.reference("Preview")
-        preview = Preview(node) if node is not None else None
-        return preview if preview and preview.volumeNode and preview.segmentationNode else None
 
     def _abort(self, reason: str) -> None:
         self._session.cancel()
@@ -274,6 +276,7 @@ class PatchICLSegmentLogic(Selection):
             self.paintingChanged.emit()
 
     def _onSceneClosing(self) -> None:
+        self.logits.forget()
         if self._state.isBusy:
             self._session.cancel()
         self._session.forgetJob()
@@ -287,7 +290,7 @@ class PatchICLSegmentLogic(Selection):
         self.parameterNode = ParameterNode.ofScene(self.scene)
         self.results = Results(self.scene, self.parameterNode)
         if not self._state.isBusy:
-            self.preview = self._previewOfScene()
+            self.preview = Preview.ofNode(self.parameterNode.reference("Preview"))
             self._state = State.PREVIEW if self.preview is not None else State.IDLE
         self._watch.watch(self.segmentationNode)
         self.sceneReplaced.emit()

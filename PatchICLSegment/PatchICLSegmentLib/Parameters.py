@@ -25,6 +25,8 @@ class Parameters:
         weights: name or file of the weights; "" = the bundled ones.
         contextSize: painted slices used per slice; 0 = the weights' own number.
         usePrior: start from a shape interpolation between the painted slices.
+        patchBudget: patches per level, times what the network was trained with.
+        fieldOfView: side of the square that the network sees, over the painted extent.
         seed: of the random choices, for repeatable results.
         extent: which slices are filled: as far as the structure goes, between painted slices only, or a given range.
         firstSlice, lastSlice: that range, both included.
@@ -33,6 +35,7 @@ class Parameters:
         entropyThreshold: below it (bits) the entropy layer is transparent.
         reviewThreshold: entropy (bits) from which a voxel belongs to the review segment.
         patchLevel: level shown by Inspect; -1 = all.
+        logitsShown: which logits of that level (of the last one, for all) lie over the slice they were asked for.
     """
 
     scope: str = _choice("selected", "selected", "visible")
@@ -40,6 +43,8 @@ class Parameters:
     weights: str = ""
     contextSize: int = _within(0, 0, 16)
     usePrior: bool = True
+    patchBudget: float = _within(1.0, 0.25, 4.0)
+    fieldOfView: float = _within(1.5, 1.0, 4.0)
     seed: int = _within(0, 0, 2**31 - 1)
     extent: str = _choice("auto", "auto", "painted", "range")
     firstSlice: int = _within(0, 0, 100000)
@@ -52,6 +57,7 @@ class Parameters:
     patchesVisible: bool = False
     patchOpacity: float = _within(0.9, 0.0, 1.0)
     patchLevel: int = _within(-1, -1, 15)
+    logitsShown: str = _choice("nothing", "nothing", "before", "after", "change")
 
     def __post_init__(self):
         for description in fields(self):

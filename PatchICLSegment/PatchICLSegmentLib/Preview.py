@@ -54,6 +54,12 @@ class Preview:
             node.GetSegmentation().AddSegment(segment, segmentId)
         return cls(node)
 
+    @classmethod
+    def ofNode(cls, node) -> Preview | None:
+        """A proposal that was saved with the scene, None where what it is meant for is gone."""
+        preview = cls(node) if node is not None else None
+        return preview if preview and preview.volumeNode and preview.segmentationNode else None
+
     @property
     def volumeNode(self):
         return self.node.GetNodeReference(_VOLUME_ROLE)
@@ -83,17 +89,29 @@ class Preview:
         display.SetOpacity2DFill(opacity)
         display.SetOpacity3D(max(opacity, 0.1))
 
+    def plane(self, segmentId: str, index: int) -> np.ndarray:
+        """What is proposed for a segment on one slice, bool; nothing for a segment that took no part."""
+        plane = np.take(self._voxels(), index, axis=self.axis)
+        segmentation = self.node.GetSegmentation()
+        for previewId in segmentation.GetSegmentIDs():
+            if self._sourceOf(previewId) == segmentId:
+                return plane == segmentation.GetSegment(previewId).GetLabelValue()
+        return np.zeros(plane.shape, bool)
+
     def masks(self) -> dict[str, SegmentBox]:
         """Proposed voxels by identifier of the segment that they are meant for."""
-        masks = {}
-        for previewId in self.node.GetSegmentation().GetSegmentIDs():
-            source = vtk.mutable("")
-            self.node.GetSegmentation().GetSegment(previewId).GetTag(_SOURCE_TAG, source)
-            masks[str(source)] = readSegment(self.node, previewId, self.volumeNode)
-        return masks
+        return {
+            self._sourceOf(previewId): readSegment(self.node, previewId, self.volumeNode)
+            for previewId in self.node.GetSegmentation().GetSegmentIDs()
+        }
 
     def remove(self) -> None:
         removeWithDisplay(self.node)
+
+    def _sourceOf(self, previewId: str) -> str:
+        source = vtk.mutable("")
+        self.node.GetSegmentation().GetSegment(previewId).GetTag(_SOURCE_TAG, source)
+        return str(source)
 
     def _labelmap(self):
         firstId = self.node.GetSegmentation().GetNthSegmentID(0)

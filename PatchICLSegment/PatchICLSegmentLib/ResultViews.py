@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from .Errors import SceneError
-from .Inspection import export, levelTable, selectionPicture
+from .Inspection import export, levelTable
+from .InspectionPictures import InspectedSlice, Tile, levelTiles, selectionPicture
 from .Overlays.EntropyLayer import EntropyLayer
+from .Overlays.LogitsLayer import LogitsLayer
 from .Overlays.PatchLayers import PatchLayers
-from .SceneIO.Segments import readSegment
+from .SceneIO.Segments import SegmentBox, readSegment
 from .SceneIO.SliceViews import currentSlice, jumpToSlice
 from .SceneIO.Volumes import AXIS_NAMES, arrayOfVolume, gridOfVolume
 from .Translation import _
@@ -26,6 +29,7 @@ class ResultViews:
         self.logic = logic
         self.entropyLayer = EntropyLayer(logic.scene)
         self.patchLayers = PatchLayers(logic.scene)
+        self.logitsLayer = LogitsLayer(logic.scene)
 
     @property
     def axis(self) -> int | None:
@@ -84,6 +88,7 @@ class ResultViews:
         if self.logic.results.entropyNode is not None:
             self.entropyLayer.hide(self.logic.results.entropyNode)
         self.patchLayers.hide()
+        self.logitsLayer.hide()
 
     def addReviewSegment(self) -> str:
         """Adds a segment with the voxels whose entropy reaches the threshold, as one undo step; returns its identifier.
@@ -135,8 +140,54 @@ class ResultViews:
         table = storeTable(self.logic.scene, _("PatchICL levels"), levelTable(selection), table)
         parameterNode.setReference(self.LEVEL_TABLE, table)
 
+    def logitsOfCurrentSlice(self):
+        """What the worker answered about the slice that is shown, None if it was not asked."""
+        found, selection = self.logic.logits.found, self.selectionOfCurrentSlice()
+        if found is None or selection is None:
+            return None
+        isShown = (found.slice_index, found.label) == (selection.slice_index, selection.label)
+        return found if isShown else None
+
+    def updateLogits(self) -> None:
+        """Shows the logits of the current slice as the parameters say."""
+        parameters, found = self.logic.parameters, self.logitsOfCurrentSlice()
+        if found is None or parameters.logitsShown == "nothing":
+            self.logitsLayer.hide()
+            return
+        level = found.levels[self.shownLevel(len(found.levels))]
+        values = {"before": level.before, "after": level.after, "change": level.after - level.before}
+        self.logitsLayer.show(
+            self.logic.results.volumeNode, self.axis, found, values[parameters.logitsShown], parameters.patchOpacity
+        )
+
+    def inspectionTiles(self) -> list[Tile]:
+        """Small pictures of what the chosen level (for all: the last) did on the current slice."""
+        inspected = self._inspectedSlice()
+        if inspected is None:
+            return []
+        return levelTiles(inspected, self.shownLevel(len(inspected.selection.levels)))
+
+    def shownLevel(self, count: int) -> int:
+        """Index of the level chosen in Inspect, the last where all are."""
+        level = self.logic.parameters.patchLevel
+        return count - 1 if level < 0 else min(level, count - 1)
+
+    def _inspectedSlice(self) -> InspectedSlice | None:
+        selection = self.selectionOfCurrentSlice()
+        if selection is None or not selection.levels:
+            return None
+        volumeNode = self.logic.results.volumeNode
+        return InspectedSlice(
+            arrayOfVolume(volumeNode),
+            self._shownMask(volumeNode, selection.label),
+            self.axis,
+            selection,
+            gridOfVolume(volumeNode),
+            self.logitsOfCurrentSlice(),
+        )
+
     def export(self, folder: str | Path) -> list[Path]:
-        """Writes report, selections and, where the current slice was predicted, a picture of its patches.
+        """Writes report and selections; of the current slice a picture of its patches, and its logits if asked for.
 
         Raises:
             SceneError: there is no result yet.
@@ -145,13 +196,9 @@ class ResultViews:
         run = logic.results.run
         if run is None:
             raise SceneError(_("There is no result to export yet; propagate first."))
-        selection = self.selectionOfCurrentSlice()
-        picture = None
-        if selection is not None:
-            volumeNode = logic.results.volumeNode
-            mask = self._shownMask(volumeNode, selection.label)
-            picture = selectionPicture(arrayOfVolume(volumeNode), mask, self.axis, selection, gridOfVolume(volumeNode))
-        return export(folder, run, logic.results.selections or (), picture)
+        inspected = self._inspectedSlice()
+        picture = selectionPicture(inspected) if inspected is not None else None
+        return export(folder, run, logic.results.selections or (), picture, self.logitsOfCurrentSlice())
 
     def axisLabel(self, index: int) -> str:
         """A slice in words, for example "k 17, S 34.5 mm"."""
@@ -160,12 +207,16 @@ class ResultViews:
         letter = grid.anatomicalLetters(axis)[0 if offset >= 0 else 1]
         return f"{AXIS_NAMES[axis]} {index}, {letter} {abs(offset):.1f} mm"
 
-    def _shownMask(self, volumeNode, label: int) -> np.ndarray:
-        logic = self.logic
-        segment = (logic.results.run or {}).get("segments", {}).get(str(label))
+    def _shownMask(self, volumeNode, label: int) -> Callable[[int], np.ndarray]:
+        """What is shown of a label on a slice: the preview, after Apply the segment."""
+        logic, axis = self.logic, self.axis
+        segment = (logic.results.run or {}).get("segments", {}).get(str(label), {})
+        segmentId = segment.get("id", "")
         if logic.preview is not None:
-            box = logic.preview.masks().get(segment["id"]) if segment else None
+            return lambda index: logic.preview.plane(segmentId, index)
+        segmentation = logic.segmentationNode.GetSegmentation() if logic.segmentationNode is not None else None
+        if segmentation is not None and segmentation.GetSegment(segmentId) is not None:
+            box = readSegment(logic.segmentationNode, segmentId, volumeNode)
         else:
-            known = segment and logic.segmentationNode.GetSegmentation().GetSegment(segment["id"]) is not None
-            box = readSegment(logic.segmentationNode, segment["id"], volumeNode) if known else None
-        return box.filled() if box is not None else np.zeros(gridOfVolume(volumeNode).shape, bool)
+            box = SegmentBox(gridOfVolume(volumeNode).shape, (0, 0, 0), np.zeros((0, 0, 0), bool))
+        return lambda index: box.plane(axis, index)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from .Errors import SceneError
 from .Job import Painting, readPainting
 from .Parameters import ParameterNode, Parameters
 from .Protocols import UndoKeeper
+from .SceneIO.Regions import addRegion, fitRegion
 from .SceneIO.Segments import segmentIds
 from .SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
 from .SceneIO.Volumes import gridOfVolume
@@ -55,6 +57,28 @@ class Selection:
     @property
     def segmentationNode(self):
         return self.parameterNode.reference("Segmentation")
+
+    @property
+    def regionNode(self):
+        """The region of interest that limits what is filled, or None."""
+        return self.parameterNode.reference("Region")
+
+    @regionNode.setter
+    def regionNode(self, node) -> None:
+        self.parameterNode.setReference("Region", node)
+
+    def fitRegion(self) -> None:
+        """Puts the region, added when missing, around the painted slices.
+
+        Raises:
+            SceneError: nothing is painted.
+        """
+        painting = self.currentPainting()
+        if painting is None or painting.axis is None:
+            raise SceneError(_("Nothing is painted yet to put a region around."))
+        if self.regionNode is None:
+            self.regionNode = addRegion(self.scene, _("PatchICL region"))
+        fitRegion(self.regionNode, gridOfVolume(self.volumeNode), painting.box, painting.axis)
 
     @property
     def segmentId(self) -> str:

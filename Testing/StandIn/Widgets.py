@@ -20,6 +20,8 @@ UI_FILE = Path(__file__).resolve().parents[2] / "PatchICLSegment" / "Resources" 
 class CollapsibleButton(qt.QWidget):
     """ctkCollapsibleButton: a header; its children are hidden while collapsed."""
 
+    contentsCollapsed = Signal(bool)
+
     def __init__(self, parent=None):
         super().__init__(parent)
         self._collapsed = False
@@ -46,6 +48,7 @@ class CollapsibleButton(qt.QWidget):
                 child.setMaximumHeight(0 if collapsed else 16777215)
         self.setMaximumHeight(self.header.sizeHint().height() if collapsed else 16777215)
         self.updateGeometry()
+        self.contentsCollapsed.emit(self._collapsed)
 
     def resizeEvent(self, event):
         self.header.setGeometry(0, 0, self.width, self.header.sizeHint().height())

@@ -10,6 +10,7 @@ import numpy as np
 
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.result import LevelSelection, PatchBox, PropagationResult, SliceSelections
+from PatchICLLib.propagation.slice_logits import LevelLogits, SliceLogits
 from PatchICLLib.worker.events import WorkerEvent
 
 LEVELS = (24, 64)
@@ -117,6 +118,10 @@ class NearestSliceWorker:
             "seed": call.options["seed"],
             "prior": call.options["prior"],
             "context_size": call.options["context_size"],
+            "patch_budget": call.options["patch_budget"],
+            "field_of_view": call.options["field_of_view"],
+            "region": call.options["region"],
+            "memory_was_short": False,
             "axis": "kji"[axis],
             "painted_slices": {"1": [row["index"] for row in rows if not row["uncertainty"]]},
             "complete": True,
@@ -133,6 +138,9 @@ class NearestSliceWorker:
             np.moveaxis(entropy, 0, axis),
             tuple(selections),
             report,
+            tuple(fakeLogits(entry) for entry in selections if entry.slice_index in call.options["logits_slices"])
+            if call.options.get("logits_slices")
+            else None,
         )
 
 
@@ -151,6 +159,19 @@ def borderEntropy(mask: np.ndarray) -> np.ndarray:
         border[tuple(before)] += changes
         border[tuple(after)] += changes
     return np.minimum(border, 1)
+
+
+def fakeLogits(selection: SliceSelections) -> SliceLogits:
+    """Undecided before the first level; after each level an inner square belongs, more surely from level to level."""
+    levels, before = [], np.zeros((LEVELS[0], LEVELS[0]), np.float32)
+    for number, resolution in enumerate(LEVELS, start=1):
+        grown = np.arange(resolution) * len(before) // resolution
+        before = before[np.ix_(grown, grown)]
+        after = np.full((resolution, resolution), -2.0 * number, np.float32)
+        after[resolution // 4 : -resolution // 4, resolution // 4 : -resolution // 4] = 2.0 * number
+        levels.append(LevelLogits(resolution, before, after))
+        before = after
+    return SliceLogits(selection.slice_index, selection.label, (3.5, 2.5), (16.0, 18.0), tuple(levels))
 
 
 def fakeSelections(index: int, nearest: int, mask: np.ndarray) -> SliceSelections:

@@ -1,4 +1,4 @@
-"""For researchers: the patches of the current slice, level by level."""
+"""For researchers: what the cascade did on the current slice, level by level."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import qt
 from ..Inspection import levelTable
 from ..Overlays.PatchOutlines import levelColor
 from ..Translation import _
+from .Tiles import tilesPixmap
 
 
 class InspectSection:
-    def __init__(self, ui, logic, application, attempt):
+    def __init__(self, ui, logic, application, attempt, startPolling):
         self.ui, self.logic, self.application = ui, logic, application
-        self._attempt = attempt
-        self._shown = None
+        self._attempt, self._startPolling = attempt, startPolling
         ui.exportButton.connect("clicked()", self.export)
+        ui.logitsButton.connect("clicked()", self.askForLogits)
+        ui.levelTable.connect("cellClicked(int,int)", lambda row, _column: ui.levelSlider.setValue(row))
+        ui.inspectSection.connect("contentsCollapsed(bool)", self._onCollapsed)
         logic.resultsChanged.connect(self.refresh)
+        logic.logits.changed.connect(self.refresh)
 
     def refresh(self) -> None:
         """Follows the slice that is shown."""
@@ -28,9 +32,14 @@ class InspectSection:
         ui.levelName.setText(_("all") if level < 0 else str(level + 1))
         for widget in (ui.patchesCheckBox, ui.levelSlider, ui.patchOpacitySlider):
             widget.setEnabled(bool(selections))
+        ui.logitsButton.setEnabled(selection is not None and not logic.state.isBusy and not logic.logits.isBusy)
+        ui.logitsSelector.setEnabled(logic.views.logitsOfCurrentSlice() is not None)
         ui.exportButton.setEnabled(logic.results.run is not None)
         logic.views.updatePatches()
-        if not selections:
+        logic.views.updateLogits()
+        if logic.logits.isBusy:
+            ui.inspectLabel.setText(_("Asking the network for the logits..."))
+        elif not selections:
             ui.inspectLabel.setText(_("There is no result to inspect yet."))
         elif selection is None:
             ui.inspectLabel.setText(_("The current slice was not predicted; go to another one."))
@@ -41,11 +50,31 @@ class InspectSection:
                 )
             )
         self._fillTable(levelTable(selection) if selection is not None else {})
+        self._showPicture()
+
+    def askForLogits(self) -> None:
+        if self._attempt(self.logic.logits.start):
+            self._startPolling()
 
     def export(self) -> None:
         folder = self.application.chooseFolder(_("Folder for the report, the selections and the picture"))
         if folder:
             self._attempt(lambda: self.logic.views.export(folder))
+
+    def _onCollapsed(self, collapsed: bool) -> None:
+        if not collapsed:
+            self._showPicture()
+
+    def _showPicture(self) -> None:
+        """Only where it is seen: it takes a moment on large volumes."""
+        label = self.ui.inspectPicture
+        tiles = [] if self.ui.inspectSection.collapsed else self.logic.views.inspectionTiles()
+        if tiles:
+            colors = [label.palette.color(role) for role in (qt.QPalette.WindowText, qt.QPalette.Window)]
+            label.setPixmap(tilesPixmap(tiles, *colors))
+        else:
+            label.setText("")
+        label.setVisible(bool(tiles))
 
     def _fillTable(self, columns) -> None:
         table = self.ui.levelTable

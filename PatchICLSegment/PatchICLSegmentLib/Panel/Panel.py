@@ -17,6 +17,7 @@ from .Binding import ParameterBinding
 from .InspectSection import InspectSection
 from .InstallSection import InstallSection
 from .PropagateSection import PropagateSection
+from .SettingsSection import SettingsSection
 from .UncertaintySection import UncertaintySection
 from .WorkSection import WorkSection
 
@@ -50,7 +51,8 @@ class Panel(VTKObservationMixin):
         self.propagate = PropagateSection(ui, logic, self.attempt, self.install.isReady)
         self.work = WorkSection(ui, logic, self.application, self.attempt, self.propagate.showEstimate)
         self.uncertainty = UncertaintySection(ui, logic, self.application, self.attempt)
-        self.inspect = InspectSection(ui, logic, self.application, self.attempt)
+        self.inspect = InspectSection(ui, logic, self.application, self.attempt, self.propagate.startPolling)
+        self.settings = SettingsSection(ui, logic, self.attempt)
         self.binding = ParameterBinding(vars(ui).values(), logic, self._onParameterChanged)
         self._viewTimer = qt.QTimer()
         self._viewTimer.setSingleShot(True)
@@ -90,6 +92,7 @@ class Panel(VTKObservationMixin):
         self.exit()
         self.propagate.stop()
         self.work.stop()
+        self.settings.stop()
         self._viewTimer.stop()
         self.logic.shutdown()
 
@@ -99,8 +102,8 @@ class Panel(VTKObservationMixin):
         self.propagate.refresh()
         self.uncertainty.refresh()
         self.inspect.refresh()
+        self.settings.refresh()
         self.install.refresh()
-        self._showRange()
 
     # Actions
 
@@ -131,20 +134,14 @@ class Panel(VTKObservationMixin):
         if name == "previewOpacity" and self.logic.preview is not None:
             self.logic.preview.setOpacity(self.logic.parameters.previewOpacity)
         elif name == "extent":
-            self._showRange()
+            self.settings.refresh()
         elif name.startswith("entropy"):
             self.logic.views.updateEntropy()
-        elif name.startswith("patch"):
+        elif name in ("patchesVisible", "patchOpacity", "patchLevel", "logitsShown"):
             self.inspect.refresh()
 
     def _onPaintingChanged(self) -> None:
         self._viewTimer.start()
-
-    def _showRange(self) -> None:
-        """First and last slice matter only where a range is to be filled."""
-        isRange = self.logic.parameters.extent == "range"
-        for widget in (self.ui.rangeLabel, self.ui.firstSliceSpinBox, self.ui.toLabel, self.ui.lastSliceSpinBox):
-            widget.setEnabled(isRange)
 
     def _onStateChanged(self) -> None:
         busy = self.logic.state.isBusy

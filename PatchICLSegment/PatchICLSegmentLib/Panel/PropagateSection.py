@@ -42,7 +42,7 @@ class PropagateSection:
     def refresh(self) -> None:
         state = self.logic.state
         if self.logic.needsPolling:
-            self._timer.start()
+            self.startPolling()
         ui = self.ui
         ui.propagateButton.setEnabled(not state.isBusy)
         ui.propagateButton.setText(_("Propagate again") if state is State.PREVIEW else _("Propagate"))
@@ -61,6 +61,10 @@ class PropagateSection:
             self.note(_("Stopping..."))
         elif state is State.PREVIEW:
             self.note(_("This is a preview: Apply writes it into the segment, Discard takes it away."))
+            if (self.logic.results.run or {}).get("memory_was_short"):
+                self.problem(
+                    _("Memory was short, so slices were computed one at a time. Nothing is missing; it took longer.")
+                )
         elif state is State.IDLE:
             self.showEstimate()
 
@@ -87,6 +91,10 @@ class PropagateSection:
                     slices=found.slices, seconds=max(1, found.seconds), memory=found.gigabytes
                 )
             )
+
+    def startPolling(self) -> None:
+        """Listens to the worker until it has nothing more to say."""
+        self._timer.start()
 
     def problem(self, text: str) -> None:
         self.ui.statusLabel.setStyleSheet("font-weight: bold")

@@ -7,7 +7,7 @@ import qt
 import vtk
 from vtk.util import numpy_support
 
-from ..Inspection import slicePicture
+from ..InspectionPictures import slicePicture
 from ..Job import Painting
 
 SIZE = 48  # pixels

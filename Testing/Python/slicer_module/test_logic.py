@@ -87,7 +87,16 @@ def testAnyAxisReachesTheWorker(workplace, axis):
 def testParametersReachTheWorker(workplace):
     workplace.paint(0, [3, 14])
     workplace.logic.parameters = Parameters(
-        device="cpu", weights="mine", contextSize=2, usePrior=False, seed=7, extent="range", firstSlice=2, lastSlice=99
+        device="cpu",
+        weights="mine",
+        contextSize=2,
+        usePrior=False,
+        patchBudget=0.5,
+        fieldOfView=2.0,
+        seed=7,
+        extent="range",
+        firstSlice=2,
+        lastSlice=99,
     )
     workplace.runToPreview()
     worker = workplace.workers[0]
@@ -98,6 +107,9 @@ def testParametersReachTheWorker(workplace):
         "extent": (2, 17),
         "context_size": 2,
         "prior": False,
+        "patch_budget": 0.5,
+        "field_of_view": 2.0,
+        "region": None,
         "seed": 7,
         "outputs": {"entropy", "selections"},
     }

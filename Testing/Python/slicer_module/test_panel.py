@@ -20,6 +20,7 @@ from PySide6 import QtCore
 
 from Testing.StandIn import PythonQt
 from Testing.StandIn.Desk import Desk
+from Testing.StandIn.Worker import NearestSliceWorker
 
 from .conftest import warpNode
 
@@ -238,6 +239,74 @@ def testInspectSectionFollowsTheSlice(desk, tmp_path):
     desk.application.folder = str(tmp_path / "export")
     desk.ui.exportButton.click()
     assert (tmp_path / "export" / "patchicl_selections.json").exists()
+
+
+def testLogitsOfTheSliceOnRequest(desk, tmp_path):
+    desk.openPhantom()
+    assert not desk.ui.logitsButton.enabled
+    desk.paintWithMouse(3, 14)
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    desk.ui.inspectSection.setProperty("collapsed", False)
+    desk.logic.views.jumpTo(8)
+    desk.settle()
+    assert desk.ui.inspectPicture.visible and not desk.ui.logitsSelector.enabled
+    height = desk.ui.inspectPicture.pixmap.height()
+    desk.ui.logitsButton.click()
+    assert "Asking" in desk.ui.inspectLabel.text and not desk.ui.logitsButton.enabled
+    while desk.logic.logits.isBusy:
+        desk.processEvents()
+    desk.settle()
+    assert desk.logic.state is State.PREVIEW and desk.ui.logitsSelector.enabled
+    assert desk.ui.inspectPicture.pixmap.height() > height, "the logits are a further row of pictures"
+    desk.ui.logitsSelector.setCurrentIndex(2)
+    assert desk.logic.views.logitsLayer.node() is not None
+    desk.logic.views.jumpTo(9)
+    desk.settle()
+    assert desk.logic.views.logitsLayer.node() is None and desk.ui.logitsButton.enabled
+
+
+def testClickOnALevelChoosesIt(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    desk.logic.views.jumpTo(8)
+    desk.settle()
+    desk.ui.levelTable.cellClicked.emit(1, 2)
+    assert desk.logic.parameters.patchLevel == 1 and desk.ui.levelName.text == "2"
+
+
+def testRegionOfInterest(desk):
+    desk.openPhantom()
+    desk.ui.fitRegionButton.click()
+    assert "Nothing is painted" in desk.ui.statusLabel.text
+    desk.paintWithMouse(5, 12)
+    desk.ui.fitRegionButton.click()
+    region = desk.ui.regionSelector.currentNode()
+    assert region is desk.logic.regionNode and region.IsA("vtkMRMLMarkupsROINode")
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    spans = desk.workers[0].calls[0].options["region"]
+    assert [list(span) for span in spans] == desk.logic.results.run["region"]
+    desk.ui.regionSelector.setCurrentNode(None)
+    assert desk.logic.regionNode is None
+
+
+def testShortMemoryIsTold(desk, monkeypatch):
+    makeResult = NearestSliceWorker._result
+
+    def resultOfAShortMemory(*arguments):
+        result = makeResult(*arguments)
+        result.report["memory_was_short"] = True
+        return result
+
+    monkeypatch.setattr(NearestSliceWorker, "_result", resultOfAShortMemory)
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    assert "Memory was short" in desk.ui.statusLabel.text and desk.logic.state is State.PREVIEW
 
 
 def testNothingRunsBeforeTheInstallation(desk):

@@ -1,0 +1,64 @@
+"""The logits of one slice over the slice views: red belongs to the structure, blue does not, white is undecided."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..SceneIO.Volumes import addVolume, removeWithDisplay
+from ..Translation import _
+from .ViewLayers import ViewLayers
+
+LIMIT = 8.0  # logits beyond it are as certain as any
+COLOR_POINTS = ((-1.0, (0.13, 0.30, 0.85)), (0.0, (0.97, 0.97, 0.97)), (1.0, (0.85, 0.12, 0.12)))
+_ATTRIBUTE = "PatchICL.Logits"
+
+
+class LogitsLayer:
+    """One additional layer with the square that the network saw of a slice."""
+
+    def __init__(self, scene, layers: ViewLayers | None = None):
+        self.scene = scene
+        self.layers = layers or ViewLayers(scene)
+
+    def show(self, volumeNode, axis: int, logits, values: np.ndarray, opacity: float) -> None:
+        """Args: logits: a `SliceLogits`, for its place; values: (S, S) of one of its levels."""
+        pixels = np.expand_dims(values, axis)
+        offset, scale = [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]
+        offset[axis] = logits.slice_index
+        for other, corner, size in zip(
+            (other for other in range(3) if other != axis), logits.corner, logits.size, strict=True
+        ):
+            offset[other] = corner + 0.5
+            scale[other] = pixels.shape[other] / size
+        node = addVolume(
+            self.scene, pixels, volumeNode, _("PatchICL logits"), offset=offset, scale=scale, node=self.node()
+        )
+        if node.GetAttribute(_ATTRIBUTE) is None:
+            node.SetAttribute(_ATTRIBUTE, "1")
+            self._style(node)
+        self.layers.showAdditional(node, opacity)
+
+    def hide(self) -> None:
+        node = self.node()
+        if node is not None:
+            self.layers.hideAdditional(node)
+            color = node.GetDisplayNode().GetColorNode()
+            removeWithDisplay(node)
+            self.scene.RemoveNode(color)
+
+    def node(self):
+        """The volume of the layer, None while it is not shown."""
+        for number in range(self.scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")):
+            node = self.scene.GetNthNodeByClass(number, "vtkMRMLScalarVolumeNode")
+            if node.GetAttribute(_ATTRIBUTE):
+                return node
+        return None
+
+    def _style(self, node) -> None:
+        color = self.scene.AddNewNodeByClass("vtkMRMLProceduralColorNode", f"{node.GetName()} color")
+        for place, rgb in COLOR_POINTS:
+            color.GetColorTransferFunction().AddRGBPoint(place * LIMIT, *rgb)
+        display = node.GetDisplayNode()
+        display.SetAndObserveColorNodeID(color.GetID())
+        display.SetInterpolate(0)
+        display.SetWindowLevel(2 * LIMIT, 0.0)
