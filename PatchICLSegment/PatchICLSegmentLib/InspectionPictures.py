@@ -22,10 +22,14 @@ _OUTLINE = (90, 220, 130)
 
 @dataclass(frozen=True)
 class Tile:
-    """A small picture, RGB (rows, columns, 3) with the first row on top, and what it shows."""
+    """A small picture, RGB (rows, columns, 3) with the first row on top, and what it shows.
+
+    Attributes: startsRow: belongs to something else than the tile before.
+    """
 
     title: str
     pixels: np.ndarray
+    startsRow: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def levelTiles(inspected: InspectedSlice, number: int, size: int = _TILE_SIZE) -
     return [replace(tile, pixels=tile.pixels[order]) for tile in tiles]
 
 
-def logitsPicture(values: np.ndarray, logits, crop, shape: tuple[int, int]) -> np.ndarray:
+def logitsPicture(values: np.ndarray, logits, crop, shape: tuple[int, int], limit: float = LIMIT) -> np.ndarray:
     """Logits (S, S) of one level as colors, over the part `crop` of the slice; black where the network did not look."""
     places = []
     for span, count, corner, extent in zip(crop, shape, logits.corner, logits.size, strict=True):
@@ -125,7 +129,7 @@ def logitsPicture(values: np.ndarray, logits, crop, shape: tuple[int, int]) -> n
         places.append(np.floor((voxels - corner) / extent * len(values)).astype(int))
     seen = [(place >= 0) & (place < len(values)) for place in places]
     inside = np.ix_(*(place.clip(0, len(values) - 1) for place in places))
-    shares = np.clip(values[inside] / LIMIT, -1, 1)
+    shares = np.clip(values[inside] / limit, -1, 1)
     where = [point for point, _color in COLOR_POINTS]
     colors = [np.interp(shares, where, [color[part] for _point, color in COLOR_POINTS]) for part in range(3)]
     picture = (np.stack(colors, axis=-1) * 255).astype(np.uint8)
@@ -154,7 +158,7 @@ def _patchTiles(inspected: InspectedSlice, number: int, crop, size: int) -> list
     for index in [inspected.selection.slice_index, *inspected.contextSlices]:
         isTarget = not tiles
         boxes = level.patches if isTarget else [box for box in level.context_patches if box.slice_index == index]
-        title = _("Slice {index}") if isTarget else _("drew on {index}")
+        title = _("slice {index}") if isTarget else _("drew on {index}")
         pixels = slicePicture(
             inspected.plane(index)[crop],
             inspected.maskOf(index)[crop],
@@ -175,8 +179,17 @@ def _logitsTiles(inspected: InspectedSlice, number: int, crop, size: int) -> lis
         return []
     level = logits.levels[number]
     shape = pictureShape([span.stop - span.start for span in crop], inspected.spacing, size)
-    arrays = ((_("before"), level.before), (_("after"), level.after), (_("change"), level.after - level.before))
-    return [Tile(title, logitsPicture(values, logits, crop, shape)) for title, values in arrays]
+    change = level.after - level.before
+    largest = max(float(np.abs(change).max()), 0.1)
+    pictures = (
+        (_("logits before"), level.before, LIMIT),
+        (_("after"), level.after, LIMIT),
+        (_("change, to {largest:.1f}").format(largest=largest), change, largest),
+    )
+    return [
+        Tile(title, logitsPicture(values, logits, crop, shape, limit), startsRow=number == 0)
+        for number, (title, values, limit) in enumerate(pictures)
+    ]
 
 
 def _fieldOfView(inspected: InspectedSlice) -> tuple[slice, slice]:

@@ -156,9 +156,9 @@ class ResultViews:
             return
         level = found.levels[self.shownLevel(len(found.levels))]
         values = {"before": level.before, "after": level.after, "change": level.after - level.before}
-        self.logitsLayer.show(
-            self.logic.results.volumeNode, self.axis, found, values[parameters.logitsShown], parameters.patchOpacity
-        )
+        # Half as opaque as the outlines: it covers the anatomy.
+        opacity = 0.5 * parameters.patchOpacity
+        self.logitsLayer.show(self.logic.results.volumeNode, self.axis, found, values[parameters.logitsShown], opacity)
 
     def inspectionTiles(self) -> list[Tile]:
         """Small pictures of what the chosen level (for all: the last) did on the current slice."""

@@ -25,6 +25,7 @@ class CollapsibleButton(qt.QWidget):
     def __init__(self, parent=None):
         super().__init__(parent)
         self._collapsed = False
+        self._heights = {}  # of the children by name, to come back to
         self._text = ""
         self.header = qt.QToolButton(self)
         self.header.setToolButtonStyle(qt.Qt.ToolButtonTextBesideIcon)
@@ -45,7 +46,9 @@ class CollapsibleButton(qt.QWidget):
         for child in self.children():
             if isinstance(child, qt.QWidget) and child is not self.header:
                 # Hidden on purpose (setVisible) or by collapsing are two things: the contents sit in one frame.
-                child.setMaximumHeight(0 if collapsed else 16777215)
+                if collapsed and child.maximumHeight:
+                    self._heights[child.objectName] = child.maximumHeight
+                child.setMaximumHeight(0 if collapsed else self._heights.get(child.objectName, child.maximumHeight))
         self.setMaximumHeight(self.header.sizeHint().height() if collapsed else 16777215)
         self.updateGeometry()
         self.contentsCollapsed.emit(self._collapsed)

@@ -92,3 +92,5 @@ class InspectSection:
                     item.setIcon(qt.QIcon(pixmap))
                 table.setItem(row, column, item)
         table.resizeColumnsToContents()
+        # As high as its rows: the pictures below are what one looks at.
+        table.setFixedHeight(table.horizontalHeader().height + 26 * max(table.rowCount, 2))

@@ -137,6 +137,7 @@ class Panel(VTKObservationMixin):
             self.settings.refresh()
         elif name.startswith("entropy"):
             self.logic.views.updateEntropy()
+            self.uncertainty.refresh()
         elif name in ("patchesVisible", "patchOpacity", "patchLevel", "logitsShown"):
             self.inspect.refresh()
 

@@ -18,15 +18,17 @@ def tilesPixmap(tiles: Sequence[Tile], text, background) -> qt.QPixmap:
     pixmaps = [pixmapOf(tile.pixels) for tile in tiles]
     width = max(pixmap.width() for pixmap in pixmaps) + _GAP
     height = max(pixmap.height() for pixmap in pixmaps) + _TEXT + _GAP
-    columns = min(_COLUMNS, len(tiles))
-    rows = -(-len(tiles) // columns)
-    picture = qt.QPixmap(columns * width, rows * height)
+    places: list[tuple[int, int]] = []  # row, column
+    for tile in tiles:
+        row, column = places[-1] if places else (0, -1)
+        places.append((row + 1, 0) if places and (tile.startsRow or column == _COLUMNS - 1) else (row, column + 1))
+    picture = qt.QPixmap(_COLUMNS * width, (places[-1][0] + 1) * height)
     picture.fill(background)
     painter = qt.QPainter()
     painter.begin(picture)
     painter.setPen(text)
-    for number, (tile, pixmap) in enumerate(zip(tiles, pixmaps, strict=True)):
-        left, top = number % columns * width, number // columns * height
+    for (row, column), tile, pixmap in zip(places, tiles, pixmaps, strict=True):
+        left, top = column * width, row * height
         painter.drawPixmap(left, top, pixmap)
         painter.drawText(left, top + pixmap.height() + _TEXT - 3, tile.title)
     painter.end()

@@ -7,6 +7,7 @@ import qt
 from ..Errors import SceneError
 from ..SceneIO.Volumes import gridOfVolume
 from ..Translation import _
+from .ColorBar import entropyBar
 
 _LONGEST_LIST = 12
 
@@ -32,6 +33,8 @@ class UncertaintySection:
         self.refresh()
 
     def refresh(self) -> None:
+        colors = [self.ui.entropyColors.palette.color(role) for role in (qt.QPalette.WindowText, qt.QPalette.Window)]
+        self.ui.entropyColors.setPixmap(entropyBar(self.logic.parameters.entropyThreshold, *colors))
         hasResult = self.logic.results.run is not None
         hasEntropy = self.logic.results.entropyNode is not None
         for widget in (self.ui.nextSliceButton, self.ui.plotButton):

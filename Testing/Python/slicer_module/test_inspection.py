@@ -129,9 +129,9 @@ def testLayerLiesOverTheSlice(asked, view, shown, red):
 
     inner, outer = color(11, 11), color(4, 4)
     if red:
-        assert inner[0] > inner[2] + 60 and outer[2] > outer[0] + 60
+        assert inner[0] > inner[2] + 30 and outer[2] > outer[0] + 30
     else:
-        assert abs(inner - inner.mean()).max() < 12 and inner.min() > 200, "undecided is white"
+        assert abs(inner - inner.mean()).max() < 12, "undecided has no color"
     logic.parameters = Parameters(logitsShown="nothing")
     logic.views.updateLogits()
     assert logic.views.logitsLayer.node() is None
@@ -150,7 +150,7 @@ def testLayerBelongsToItsSlice(asked):
 def testTilesShowSliceContextAndLogits(asked):
     logic = asked.logic
     titles = [tile.title for tile in logic.views.inspectionTiles()]
-    assert titles[0] == "Slice 7" and titles[-3:] == ["before", "after", "change"] and len(titles) == 5
+    assert titles == ["slice 7", "drew on 3", "logits before", "after", "change, to 2.0"]
     assert len({tile.pixels.shape for tile in logic.views.inspectionTiles()}) == 1, "all on the same crop"
     logic.logits.forget()
     assert [tile.title for tile in logic.views.inspectionTiles()] == titles[:2]
