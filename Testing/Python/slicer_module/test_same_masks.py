@@ -68,3 +68,43 @@ def testCommandLine(phantom, direct, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"})
     assert done.returncode == 0, done.stderr
     assert (sitk.GetArrayFromImage(sitk.ReadImage(str(paths[2]))) == expected).all()
+
+
+@pytest.mark.slow
+def testLogitsAreThoseOfTheMask(scene, phantom, direct, application):
+    """The last level's logits, asked for after the run, have the sign of the mask that the run gave."""
+    from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice
+
+    from Testing.StandIn.Headless import SliceView
+
+    painted, expected = direct
+    step = phantom.spacing
+    volume = slicer.util.addVolumeFromArray(
+        phantom.image.copy(), np.diag([-step[2], -step[1], step[0], 1.0]), "phantom"
+    )
+    view = SliceView(application, "Red", "Axial", (200, 200))
+    view.layers.SetBackgroundVolumeID(volume.GetID())
+    view.node.RotateToVolumePlane(volume)
+    logic = PatchICLSegmentLogic(scene)
+    try:
+        logic.select(volume, None)
+        segmentation = logic.createSegmentation()
+        slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentation, logic.segmentId, volume)
+        logic.parameters = Parameters(device="cpu", seed=3)
+        logic.propagate()
+        jumpToSlice(scene, volume, 0, 7)
+        logic.logits.start()
+        while logic.needsPolling:
+            logic.poll()
+        found = logic.logits.found
+        values = found.levels[-1].after
+        places = [
+            ((np.arange(count) - corner) / size * len(values)).astype(int)
+            for count, corner, size in zip(expected.shape[1:], found.corner, found.size, strict=True)
+        ]
+        rows, columns = (np.flatnonzero((place >= 0) & (place < len(values))) for place in places)
+        seen = values[np.ix_(places[0][rows], places[1][columns])] > 0
+        mask = expected[7][np.ix_(rows, columns)] > 0
+        assert mask.any() and (seen == mask).mean() > 0.98, "nearest pixels differ from interpolated ones at the border"
+    finally:
+        logic.shutdown()
