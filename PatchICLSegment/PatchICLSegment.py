@@ -32,7 +32,7 @@ class PatchICLSegment(ScriptedLoadableModule):
 
 
 def registerSampleData():
-    """Offers the embedded brain in the Sample Data module."""
+    """Offers the embedded brain and two of Slicer's own scans under PatchICL in the Sample Data module."""
     import SampleData
     from PatchICLSegmentLib.SampleJob import IMAGE
 
@@ -46,6 +46,18 @@ def registerSampleData():
         fileNames="PatchICLBrain.nii.gz",
         nodeNames="PatchICLBrain",
     )
+    for name in ("MRHead", "CTChest"):
+        known = SampleData.SampleDataLogic().sourceForSampleName(name)
+        if known is not None:
+            SampleData.SampleDataLogic.registerCustomSampleDataSource(
+                category="PatchICL",
+                sampleName=f"PatchICL{name}",
+                thumbnailFileName=known.thumbnailFileName,
+                uris=known.uris,
+                fileNames=known.fileNames,
+                nodeNames=known.nodeNames,
+                checksums=known.checksums,
+            )
 
 
 class PatchICLSegmentWidget(ScriptedLoadableModuleWidget):

@@ -66,9 +66,23 @@ def testMetadata(module):
 def testSampleDataIsRegisteredAfterStartUp(module, monkeypatch):
     registered = []
     sampleData = types.ModuleType("SampleData")
-    sampleData.SampleDataLogic = SimpleNamespace(
-        registerCustomSampleDataSource=lambda **arguments: registered.append(arguments)
+    head = SimpleNamespace(
+        thumbnailFileName="head.png",
+        uris=["uri"],
+        fileNames=["head.nrrd"],
+        nodeNames=["MRHead"],
+        checksums=["SHA256:0"],
     )
+
+    class SampleDataLogic:
+        @staticmethod
+        def registerCustomSampleDataSource(**arguments):
+            registered.append(arguments)
+
+        def sourceForSampleName(self, name):
+            return {"MRHead": head}.get(name)
+
+    sampleData.SampleDataLogic = SampleDataLogic
     monkeypatch.setitem(sys.modules, "SampleData", sampleData)
     module.PatchICLSegment(SimpleNamespace())
     (signal, function), *rest = module.started
@@ -77,6 +91,11 @@ def testSampleDataIsRegisteredAfterStartUp(module, monkeypatch):
     source = registered[0]
     assert source["uris"].startswith("file://") and Path(source["uris"][7:]).exists()
     assert Path(source["thumbnailFileName"]).exists()
+    assert [(source["category"], source["sampleName"]) for source in registered] == [
+        ("PatchICL", "PatchICLBrain"),
+        ("PatchICL", "PatchICLMRHead"),
+    ], "a scan that this Slicer does not know is left out"
+    assert registered[1]["uris"] == head.uris and registered[1]["checksums"] == head.checksums
 
 
 def testWidgetHostsThePanel(module, application, monkeypatch):

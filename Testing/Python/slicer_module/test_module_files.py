@@ -172,3 +172,15 @@ def testReadmeShowsPicturesThatExist():
     readme = (MODULE / "README.md").read_text(encoding="utf-8")
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", readme)
     assert len(pictures) >= 5 and all((MODULE / picture).exists() for picture in pictures)
+
+
+def testTestsNamedInTheReadmeExist():
+    readme = (MODULE / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", readme)
+    assert len(named) > 30
+    tests = Path(__file__).parents[1]
+    for path, function in named:
+        source = tests / path if "/" in path else tests / "slicer_module" / path
+        assert f"\ndef {function}(" in source.read_text(encoding="utf-8"), f"{path}::{function}"
+    rows = re.findall(r"^\| (\d+)\. ", readme, re.MULTILINE)
+    assert rows == [str(number) for number in range(1, 16)]
