@@ -49,6 +49,13 @@ class MaskReadout(nn.Module):
         Returns:
             (N, T, b), -1 to 1.
         """
-        content = F.normalize(self.project(features), dim=-1) * self.log_temperature.exp()
-        queries = torch.cat([content, 2 * self._scales() * positions, torch.ones_like(positions[..., :1])], -1)
+        queries = self._queries(features, positions)
         return F.scaled_dot_product_attention(queries[:, None], keys[:, None], blocks[:, None], scale=1.0)[:, 0]
+
+    def weights(self, features: Tensor, positions: Tensor, keys: Tensor) -> Tensor:
+        """What ``read`` weighs the context's tokens with: (..., T, C), rows add up to 1. Same arguments."""
+        return (self._queries(features, positions) @ keys.transpose(-1, -2)).softmax(-1)
+
+    def _queries(self, features: Tensor, positions: Tensor) -> Tensor:
+        content = F.normalize(self.project(features), dim=-1) * self.log_temperature.exp()
+        return torch.cat([content, 2 * self._scales() * positions, torch.ones_like(positions[..., :1])], -1)

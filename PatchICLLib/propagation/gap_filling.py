@@ -12,6 +12,7 @@ import torch
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.cascade.trace import CascadeOutput
 from PatchICLLib.propagation.batch_limit import BatchLimit
+from PatchICLLib.propagation.context_shares import ContextShares
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.gaps import Gap
 from PatchICLLib.propagation.painted_context import PaintedContext
@@ -141,7 +142,8 @@ class GapFilling:
         hints: Hints | None = None
         if self.prior:
             hints = context.stack.hints(places, self._guide(batch, context)).to(self.device)
-        with torch.inference_mode():
+        looked_at = [number for number, index in enumerate(batch) if index in self.inspected]
+        with torch.inference_mode(), ContextShares(self.model, looked_at) as shares:
             output = self.model(
                 images.to(self.device),
                 context.encoded,
@@ -155,14 +157,17 @@ class GapFilling:
             else [None] * len(batch)
         )
         return [
-            FilledSlice(index, window, values, chosen, self._levels(output, number, index, region))
+            FilledSlice(index, window, values, chosen, self._levels(output, number, index, region, shares))
             for number, (index, values, chosen) in enumerate(zip(batch, logits, selections, strict=True))
         ]
 
-    def _levels(self, output: CascadeOutput, number: int, index: int, region: Region) -> SliceLogits | None:
+    def _levels(
+        self, output: CascadeOutput, number: int, index: int, region: Region, shares: ContextShares
+    ) -> SliceLogits | None:
         if index not in self.inspected:
             return None
-        return logits_of_slice(output.levels, number, index, self.label, region, self.volume.orientation)
+        drawn = shares.of(number, output.levels)
+        return logits_of_slice(output.levels, number, index, self.label, region, self.volume.orientation, drawn)
 
     def _guide(self, batch: Sequence[int], context: PaintedContext) -> Guides:
         side, guides = self._guides

@@ -20,11 +20,19 @@ MOST_SLICES = 16  # asked for at once: some megabytes each
 
 @dataclass(frozen=True)
 class LevelLogits:
-    """Attributes: resolution: pixels a side, S; before, after: (S, S) float32, of the fusion at this level (eq. 4)."""
+    """One level.
+
+    Attributes:
+        resolution: pixels a side, S.
+        before, after: (S, S) float32, of the fusion at this level (eq. 4).
+        shares: of each context patch in the mask that was read out, in the order of `LevelSelection.context_patches`;
+            they add up to 1. None for a model that reads no mask.
+    """
 
     resolution: int
     before: np.ndarray
     after: np.ndarray
+    shares: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,13 @@ class SliceLogits:
 
 
 def logits_of_slice(
-    levels: Sequence[LevelTrace], number: int, index: int, label: int, region: Region, orientation: Orientation
+    levels: Sequence[LevelTrace],
+    number: int,
+    index: int,
+    label: int,
+    region: Region,
+    orientation: Orientation,
+    shares: Sequence[np.ndarray | None],
 ) -> SliceLogits:
     """Copy what the trace of a batch holds about one slice.
 
@@ -61,6 +75,7 @@ def logits_of_slice(
         label: the label.
         region: the network's field of view, unturned.
         orientation: in which the engine sees the volume.
+        shares: of the context patches, for each level.
     """
     extent = region.side / region.spacing[0], region.side / region.spacing[1]
     corner = region.centre[0] - extent[0] / 2, region.centre[1] - extent[1] / 2
@@ -68,5 +83,8 @@ def logits_of_slice(
     def stored(logits: Tensor) -> np.ndarray:
         return orientation.plane(logits[number, 0].float().cpu().numpy()).copy()
 
-    found = tuple(LevelLogits(level.resolution, stored(level.before), stored(level.after)) for level in levels)
+    found = tuple(
+        LevelLogits(level.resolution, stored(level.before), stored(level.after), drawn)
+        for level, drawn in zip(levels, shares, strict=True)
+    )
     return SliceLogits(orientation.slice_index(index), label, *orientation.box(corner, extent), found)

@@ -25,27 +25,29 @@ def pack_logits(logits: Sequence[SliceLogits], target: np.ndarray) -> list[Any]:
     """
     described, used = [], 0
     for one in logits:
-        sides = []
+        levels = []
         for level in one.levels:
-            for array in (level.before, level.after):
+            shares = np.zeros(0, np.float32) if level.shares is None else level.shares
+            for array in (level.before, level.after, shares):
                 if used + array.size > target.size:
                     raise TypeError(f"the logits of {len(logits)} slices need more than {target.size} numbers")
                 target[used : used + array.size] = array.ravel()
                 used += array.size
-            sides.append(int(level.resolution))
+            levels.append([int(level.resolution), int(shares.size)])
         place = [float(v) for v in (*one.corner, *one.size)]
-        described.append([int(one.slice_index), int(one.label), place, sides])
+        described.append([int(one.slice_index), int(one.label), place, levels])
     return described
 
 
 def unpack_logits(described: Sequence[Any], source: np.ndarray) -> tuple[SliceLogits, ...]:
     """The inverse of ``pack_logits``; the arrays are views of ``source``."""
     found, used = [], 0
-    for index, label, (row, column, rows, columns), sides in described:
+    for index, label, (row, column, rows, columns), sizes in described:
         levels = []
-        for side in sides:
+        for side, patches in sizes:
             both = source[used : used + 2 * side * side].reshape(2, side, side)
             used += both.size
-            levels.append(LevelLogits(side, both[0], both[1]))
+            levels.append(LevelLogits(side, both[0], both[1], source[used : used + patches] if patches else None))
+            used += patches
         found.append(SliceLogits(index, label, (row, column), (rows, columns), tuple(levels)))
     return tuple(found)

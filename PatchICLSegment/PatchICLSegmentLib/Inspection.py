@@ -66,4 +66,9 @@ def describeLogits(logits) -> dict[str, Any]:
         "corner": list(logits.corner),
         "size": list(logits.size),
         "resolutions": [level.resolution for level in logits.levels],
+        # In the order of the context patches in the exported selections.
+        "context_shares": [
+            None if level.shares is None else [round(float(share), 6) for share in level.shares]
+            for level in logits.levels
+        ],
     }

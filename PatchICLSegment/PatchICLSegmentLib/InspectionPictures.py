@@ -62,6 +62,12 @@ class InspectedSlice:
     def contextSlices(self) -> list[int]:
         return sorted({box.slice_index for level in self.selection.levels for box in level.context_patches})
 
+    def shares(self, number: int) -> np.ndarray | None:
+        """How much a level drew on each of its context patches; None before it was asked for."""
+        if self.logits is None or number >= len(self.logits.levels):
+            return None
+        return self.logits.levels[number].shares
+
     def plane(self, index: int) -> np.ndarray:
         return np.take(self.volume, index, axis=self.axis)
 
@@ -71,12 +77,13 @@ class InspectedSlice:
 
 
 def slicePicture(
-    plane: np.ndarray, mask: np.ndarray, boxes, color, window, spacing, dashed=False, size=_PICTURE_SIZE
+    plane: np.ndarray, mask: np.ndarray, boxes, color, window, spacing, dashed=(), size=_PICTURE_SIZE
 ) -> np.ndarray:
     """One slice as RGB: gray values, the outline of a mask, and boxes on top.
 
     Args:
         plane: (rows, columns) intensities; mask: bool, same shape.
+        boxes, dashed: drawn with solid and with dashed outlines.
         window: intensities shown black and white; spacing: mm per row and per column.
         size: pixels of the longer side of the picture.
     """
@@ -89,7 +96,8 @@ def slicePicture(
     border = inside & ~(np.roll(inside, 1, 0) & np.roll(inside, -1, 0) & np.roll(inside, 1, 1) & np.roll(inside, -1, 1))
     picture[border] = _OUTLINE
     lines = np.zeros((height, width), np.uint8)
-    drawBoxes(lines, boxes, (height / rows, width / columns), dashed)
+    drawBoxes(lines, dashed, (height / rows, width / columns), dashed=True)
+    drawBoxes(lines, boxes, (height / rows, width / columns), dashed=False)
     picture[lines > 0] = [round(255 * part) for part in color]
     return picture
 
@@ -153,23 +161,34 @@ def writePicture(path: str | Path, picture: np.ndarray) -> None:
 
 
 def _patchTiles(inspected: InspectedSlice, number: int, crop, size: int) -> list[Tile]:
+    """The slice, and the painted slices: with solid outlines what the mask was mostly read from, once that is known."""
     level, window = inspected.selection.levels[number], inspected.window()
-    tiles = []
-    for index in [inspected.selection.slice_index, *inspected.contextSlices]:
-        isTarget = not tiles
-        boxes = level.patches if isTarget else [box for box in level.context_patches if box.slice_index == index]
-        title = _("slice {index}") if isTarget else _("drew on {index}")
-        pixels = slicePicture(
+    shares = inspected.shares(number)
+
+    def picture(index: int, boxes, dashed=()):
+        return slicePicture(
             inspected.plane(index)[crop],
             inspected.maskOf(index)[crop],
             [_shifted(box, crop) for box in boxes],
             levelColor(number),
             window,
             inspected.spacing,
-            dashed=not isTarget,
-            size=size,
+            [_shifted(box, crop) for box in dashed],
+            size,
         )
-        tiles.append(Tile(title.format(index=index), pixels))
+
+    current = inspected.selection.slice_index
+    tiles = [Tile(_("slice {index}").format(index=current), picture(current, level.patches))]
+    for index in inspected.contextSlices:
+        places = [place for place, box in enumerate(level.context_patches) if box.slice_index == index]
+        strong = [place for place in places if shares is not None and shares[place] >= 1 / len(shares)]
+        boxes = [level.context_patches[place] for place in strong]
+        dashed = [level.context_patches[place] for place in places if place not in strong]
+        if shares is None:
+            title = _("drew on {index}").format(index=index)
+        else:
+            title = _("{index}: {percent:.0f} %").format(index=index, percent=100 * sum(shares[p] for p in places))
+        tiles.append(Tile(title, picture(index, boxes, dashed)))
     return tiles
 
 

@@ -169,7 +169,7 @@ def fakeLogits(selection: SliceSelections) -> SliceLogits:
         before = before[np.ix_(grown, grown)]
         after = np.full((resolution, resolution), -2.0 * number, np.float32)
         after[resolution // 4 : -resolution // 4, resolution // 4 : -resolution // 4] = 2.0 * number
-        levels.append(LevelLogits(resolution, before, after))
+        levels.append(LevelLogits(resolution, before, after, np.array([0.75, 0.25], np.float32)))
         before = after
     return SliceLogits(selection.slice_index, selection.label, (3.5, 2.5), (16.0, 18.0), tuple(levels))
 

@@ -82,3 +82,12 @@ def test_untrained_it_already_copies_from_the_same_place_when_all_looks_alike():
     blocks = torch.where(positions[..., :1] < 0.5, 1.0, -1.0).expand(1, 100, 16)
     copied = made.read(features, positions, made.keys(features, positions), blocks)
     assert ((copied > 0) == (blocks > 0)).all()
+
+
+def test_weights_are_those_that_are_read_with(readout):
+    features, positions = random_tokens(2, 4)
+    keys = readout.keys(*random_tokens(2, 7))
+    blocks = torch.rand(2, 7, 16).double() * 2 - 1
+    weights = readout.weights(features, positions, keys)
+    assert weights.shape == (2, 4, 7)
+    torch.testing.assert_close(weights @ blocks, readout.read(features, positions, keys, blocks))

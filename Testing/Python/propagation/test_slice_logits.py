@@ -80,6 +80,25 @@ def test_asking_later_gives_the_same_and_changes_nothing(new_engine: NewEngine, 
     assert again.report["timings"]["computed_slices"] == 0
 
 
+def test_shares_of_the_context_add_up(engine: Propagator, scan: Scan) -> None:
+    result = engine.propagate(scan.image, scan.painted, scan.spacing, labels=[1], logits_slices=[4, 9])
+    assert result.logits and result.selections
+    for one in result.logits:
+        (selection,) = (s for s in result.selections if s.slice_index == one.slice_index)
+        nearest: dict[int, float] = {}
+        for level, looked in zip(one.levels, selection.levels, strict=True):
+            assert level.shares is not None and len(level.shares) == len(looked.context_patches)
+            assert level.shares.min() >= 0 and level.shares.sum() == pytest.approx(1, abs=1e-4)
+            for box, share in zip(looked.context_patches, level.shares, strict=True):
+                nearest[box.slice_index] = nearest.get(box.slice_index, 0.0) + float(share)
+        assert max(nearest, key=lambda index: nearest[index]) == min(nearest, key=lambda z: abs(z - one.slice_index))
+
+
+def test_listening_leaves_the_model_as_it_was(engine: Propagator, scan: Scan) -> None:
+    engine.propagate(scan.image, scan.painted, scan.spacing, labels=[1], logits_slices=[4])
+    assert "read" not in vars(engine.model.late_readout)
+
+
 def test_painted_slices_have_none(engine: Propagator, scan: Scan) -> None:
     result = engine.propagate(scan.image, scan.painted, scan.spacing, labels=[1], logits_slices=[3])
     assert result.logits == ()

@@ -150,10 +150,10 @@ def testLayerBelongsToItsSlice(asked):
 def testTilesShowSliceContextAndLogits(asked):
     logic = asked.logic
     titles = [tile.title for tile in logic.views.inspectionTiles()]
-    assert titles == ["slice 7", "drew on 3", "logits before", "after", "change, to 2.0"]
+    assert titles == ["slice 7", "3: 100 %", "logits before", "after", "change, to 2.0"]
     assert len({tile.pixels.shape for tile in logic.views.inspectionTiles()}) == 1, "all on the same crop"
     logic.logits.forget()
-    assert [tile.title for tile in logic.views.inspectionTiles()] == titles[:2]
+    assert [tile.title for tile in logic.views.inspectionTiles()] == ["slice 7", "drew on 3"]
     logic.applyPreview()
     assert len(logic.views.inspectionTiles()) == 2, "after Apply the segment is shown instead of the preview"
 
@@ -169,7 +169,14 @@ def testLogitsAreExportedAsTheyAre(asked, tmp_path):
             assert (arrays[f"level{number}_before"] == level.before).all()
             assert (arrays[f"level{number}_after"] == level.after).all()
     place = json.loads(written[-1].read_text(encoding="utf-8"))
-    assert place == {"slice": 7, "label": 1, "corner": [3.5, 2.5], "size": [16.0, 18.0], "resolutions": [24, 64]}
+    assert place == {
+        "slice": 7,
+        "label": 1,
+        "corner": [3.5, 2.5],
+        "size": [16.0, 18.0],
+        "resolutions": [24, 64],
+        "context_shares": [[0.75, 0.25], [0.75, 0.25]],
+    }
 
 
 def testLogitsPictureFollowsThePlace():

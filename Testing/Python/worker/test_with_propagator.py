@@ -88,6 +88,7 @@ def test_logits_of_levels_come_through_shared_memory(client: WorkerClient, case:
             assert a.resolution == b.resolution
             np.testing.assert_array_equal(a.before, b.before)
             np.testing.assert_array_equal(a.after, b.after)
+            np.testing.assert_array_equal(a.shares, b.shares)
 
 
 def test_settings_of_the_network_reach_it(client: WorkerClient, case: Case) -> None:
