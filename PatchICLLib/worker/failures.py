@@ -28,8 +28,8 @@ def error_of(exception: Exception) -> PatchICLError:
     said = f"{type(exception).__name__}: {exception}" if str(exception) else type(exception).__name__
     if is_out_of_memory(exception):
         return WorkerError(
-            f"The worker ran out of memory ({said}); close other programs, crop the volume around the painted "
-            "structure, or choose the CPU as device if this was the memory of the GPU."
+            f"The worker ran out of memory ({said}); close other programs, lower the patch budget, crop the volume "
+            "around the painted structure, or choose the CPU as device if this was the memory of the GPU."
         )
     return WorkerError(f"The propagation failed ({said}); please report this with the log.")
 

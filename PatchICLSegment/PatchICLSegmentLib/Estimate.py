@@ -27,8 +27,10 @@ class Estimate:
     gigabytes: float
 
 
-def estimate(painting: Painting, parameters: Parameters, timings: Mapping[str, Any] | None) -> Estimate | None:
-    """None while nothing is painted. `timings` are those of the last run, if any."""
+def estimate(
+    painting: Painting, parameters: Parameters, timings: Mapping[str, Any] | None, region=None
+) -> Estimate | None:
+    """None while nothing is painted. `timings` are those of the last run, if any; `region` first and last voxels."""
     if painting.axis is None or not any(row.area for row in painting.context):
         return None
     count = painting.box.shape[painting.axis]
@@ -38,6 +40,8 @@ def estimate(painting: Painting, parameters: Parameters, timings: Mapping[str, A
         "painted": (min(painted), max(painted)),
         "range": (parameters.firstSlice, min(parameters.lastSlice, count - 1)),
     }[parameters.extent]
+    if region is not None:
+        first, last = max(first, region[painting.axis][0]), min(last, region[painting.axis][1])
     slices = len(set(range(first, last + 1)) - set(painted))
     seconds = None
     if timings is not None and timings.get("computed_slices"):

@@ -15,7 +15,7 @@ from .Overlays.LogitsLayer import LogitsLayer
 from .Overlays.PatchLayers import PatchLayers
 from .SceneIO.Segments import SegmentBox, readSegment
 from .SceneIO.SliceViews import currentSlice, jumpToSlice
-from .SceneIO.Volumes import AXIS_NAMES, arrayOfVolume, gridOfVolume
+from .SceneIO.Volumes import arrayOfVolume, gridOfVolume
 from .Translation import _
 from .Uncertainty import SliceUncertainty, boxAbove, slicesToReview, storeTable
 
@@ -199,13 +199,6 @@ class ResultViews:
         inspected = self._inspectedSlice()
         picture = selectionPicture(inspected) if inspected is not None else None
         return export(folder, run, logic.results.selections or (), picture, self.logitsOfCurrentSlice())
-
-    def axisLabel(self, index: int) -> str:
-        """A slice in words, for example "k 17, S 34.5 mm"."""
-        grid, axis = gridOfVolume(self.logic.volumeNode), self.axis
-        offset = grid.sliceOffset(axis, index)
-        letter = grid.anatomicalLetters(axis)[0 if offset >= 0 else 1]
-        return f"{AXIS_NAMES[axis]} {index}, {letter} {abs(offset):.1f} mm"
 
     def _shownMask(self, volumeNode, label: int) -> Callable[[int], np.ndarray]:
         """What is shown of a label on a slice: the preview, after Apply the segment."""

@@ -6,7 +6,7 @@ from .Errors import SceneError
 from .Job import Painting, readPainting
 from .Parameters import ParameterNode, Parameters
 from .Protocols import UndoKeeper
-from .SceneIO.Regions import addRegion, fitRegion
+from .SceneIO.Regions import addRegion, fitRegion, spansOfRegion
 from .SceneIO.Segments import segmentIds
 from .SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
 from .SceneIO.Volumes import gridOfVolume
@@ -66,6 +66,12 @@ class Selection:
     @regionNode.setter
     def regionNode(self, node) -> None:
         self.parameterNode.setReference("Region", node)
+
+    def regionSpans(self):
+        """First and last voxel of the region along k, j, i, None where there is none."""
+        if self.regionNode is None or self.volumeNode is None:
+            return None
+        return spansOfRegion(self.regionNode, gridOfVolume(self.volumeNode))
 
     def fitRegion(self) -> None:
         """Puts the region, added when missing, around the painted slices.

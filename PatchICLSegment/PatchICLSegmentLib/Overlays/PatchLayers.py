@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import slicer
 
 from ..SceneIO.Volumes import addVolume, gridOfVolume, removeWithDisplay
 from ..Translation import _
@@ -93,8 +92,3 @@ def levelPixels(shape, axis: int, selection, sliceIndex: int):
     offset, scale = [0, 0, 0], [fine, fine, fine]
     offset[axis], scale[axis] = first, 1
     return np.ascontiguousarray(np.moveaxis(block, 0, axis)), tuple(offset), tuple(scale)
-
-
-def patchLayersAvailable() -> bool:
-    """Additional slice-view layers came with Slicer 5.9."""
-    return hasattr(slicer.vtkMRMLSliceCompositeNode, "SetNthLayerVolumeID")

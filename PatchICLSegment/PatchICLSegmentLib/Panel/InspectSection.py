@@ -43,6 +43,12 @@ class InspectSection:
             ui.inspectLabel.setText(_("There is no result to inspect yet."))
         elif selection is None:
             ui.inspectLabel.setText(_("The current slice was not predicted; go to another one."))
+        elif logic.views.logitsOfCurrentSlice() is not None:
+            ui.inspectLabel.setText(
+                _(
+                    "Slice {index}: percents say how much was read from each painted slice, solid outlines where."
+                ).format(index=selection.slice_index)
+            )
         else:
             ui.inspectLabel.setText(
                 _("Slice {index}: solid outlines were looked at, dashed ones are the context they drew on.").format(

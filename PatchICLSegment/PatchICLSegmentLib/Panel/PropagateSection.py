@@ -73,10 +73,12 @@ class PropagateSection:
         if self.logic.state is not State.IDLE:
             return
         try:
-            painting = self.logic.currentPainting()
+            painting, region = self.logic.currentPainting(), self.logic.regionSpans()
         except SceneError:
-            painting = None  # The volume cannot be used: Propagate says why.
-        found = estimate(painting, self.logic.parameters, self.logic.timings) if painting is not None else None
+            painting, region = None, None  # The volume or the region cannot be used: Propagate says why.
+        found = None
+        if painting is not None:
+            found = estimate(painting, self.logic.parameters, self.logic.timings, region)
         if found is None:
             self.note("")
         elif found.seconds is None:

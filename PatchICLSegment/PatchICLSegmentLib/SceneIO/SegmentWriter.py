@@ -9,7 +9,9 @@ import slicer
 import slicer.util
 import vtk
 
+from ..Errors import SceneError
 from ..Protocols import UndoKeeper
+from ..Translation import _
 from .Segments import SegmentBox, binaryLabelmap, orientedImage, readSegment, volumeToSegmentation
 from .Volumes import gridOfVolume
 
@@ -76,7 +78,7 @@ class SegmentWriter:
         self.write(segmentationNode, volumeNode, {segmentId: SegmentBox(box.shape, box.offset, voxels)})
 
     def _editorLogic(self, segmentationNode, volumeNode):
-        logic = slicer.vtkSlicerSegmentEditorLogic()
+        logic = segmentEditorLogicClass()()
         logic.SetMRMLScene(self.scene)
         logic.SetSegmentEditorNode(self.editorNode)
         logic.SetSegmentationNode(segmentationNode)
@@ -98,6 +100,18 @@ class SegmentWriter:
             if not box.isEmpty:
                 image = _nonEmptyImage(box, toSegmentation)
                 logic.ModifySegmentByLabelmap(segmentationNode, segmentId, image, mode, False, False)
+
+
+def segmentEditorLogicClass():
+    """The class that knows masking and overwrite mode without Qt; it was renamed while it was new.
+
+    Raises:
+        SceneError: Slicer is older than 5.10.
+    """
+    for name in ("vtkSlicerSegmentEditorLogic", "vtkSegmentEditorLogic"):
+        if hasattr(slicer, name):
+            return getattr(slicer, name)
+    raise SceneError(_("This Slicer is too old to write into segments; PatchICL needs Slicer 5.10 or later."))
 
 
 def hasClosedSurface(segmentationNode) -> bool:

@@ -285,6 +285,8 @@ def testRegionOfInterest(desk):
     desk.ui.fitRegionButton.click()
     region = desk.ui.regionSelector.currentNode()
     assert region is desk.logic.regionNode and region.IsA("vtkMRMLMarkupsROINode")
+    desk.panel.refresh()
+    assert "Up to 14 slices" in desk.ui.statusLabel.text, "slices 1 to 16, two of them painted"
     desk.ui.propagateButton.click()
     desk.waitWhileBusy()
     spans = desk.workers[0].calls[0].options["region"]
