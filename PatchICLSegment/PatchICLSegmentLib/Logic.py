@@ -24,14 +24,15 @@ from .Selection import Selection
 from .Signal import Signal
 from .State import State
 from .Translation import _
+from .Waiting import Waiting
 from .WorkerSession import WorkerSession, defaultWorker
 from .Writing import checkFrame, writeProposal
 
-# A worker that does not hand over a partial result by then is replaced.
+# A worker that has not handed over what belongs to a kept preview by then is replaced.
 CANCEL_PATIENCE_SECONDS = 35.0
 
 
-class PatchICLSegmentLogic(Selection):
+class PatchICLSegmentLogic(Selection, Waiting):
     """Propagates painted slices.
 
     Example (a script without panel):
@@ -71,7 +72,7 @@ class PatchICLSegmentLogic(Selection):
         self.logits = LogitsRequest(self, self._session)
         self._job: Job | None = None
         self._fingerprint: tuple = ()
-        self._cancelledAt = 0.0
+        self._keptAt = 0.0
         self._writing = False
         self.results = Results(scene, self.parameterNode)
         self.preview = Preview.ofNode(self.parameterNode.reference("Preview"))
@@ -94,8 +95,6 @@ class PatchICLSegmentLogic(Selection):
         self._watch.watch(segmentationNode)
         Selection.select(self, volumeNode, segmentationNode, segmentId)
 
-    # A run
-
     def startPropagation(self) -> None:
         """Starts to propagate and returns at once.
 
@@ -117,22 +116,11 @@ class PatchICLSegmentLogic(Selection):
         self._session.submit(job, parameters.device, parameters.weights)
         self._setState(State.PREPARING)
 
-    def propagate(self, interval: float = 0.02) -> None:
-        """Starts to propagate and waits for the end; errors of the worker are raised as SceneError."""
-        problems: list[str] = []
-        self.failed.connect(problems.append)
-        try:
-            self.startPropagation()
-            while self._state.isBusy:
-                self.poll()
-                time.sleep(interval)
-        finally:
-            self.failed.disconnect(problems.append)
-        if problems:
-            raise SceneError(problems[0])
-
     def poll(self) -> None:
         """Takes what the worker has to say; never blocks."""
+        if self._state is State.KEEPING:
+            self._pollKept()
+            return
         if not self._state.isBusy:
             for event in self._session.poll():  # an answer, or the end of a run that was dropped
                 self.logits.take(event)
@@ -148,31 +136,29 @@ class PatchICLSegmentLogic(Selection):
             if not self._state.isBusy:
                 return
             self._take(event)
-        if self._state is State.CANCELLING and self.clock() - self._cancelledAt > CANCEL_PATIENCE_SECONDS:
-            self._session.shutdown()
-            self._end(State.IDLE)
 
     def cancel(self, keepPartialResult: bool = False) -> None:
-        """Stops the run; what is finished becomes a preview, or is dropped, which needs no waiting."""
-        if self._state not in (State.PREPARING, State.RUNNING):
+        """Stops the run at once; what is finished becomes a preview, or is dropped."""
+        if not self._state.isBusy:
             return
         reachedWorker = self._session.cancel()
-        if keepPartialResult and reachedWorker:
-            self._cancelledAt = self.clock()
-            self._setState(State.CANCELLING)
+        if keepPartialResult and reachedWorker and self.progress is not None and self.progress.done:
+            self._keptAt = self.clock()
+            self._setState(State.KEEPING)
         else:
             self._end(State.IDLE)
 
     @property
     def needsPolling(self) -> bool:
-        return self._state.isBusy or self._session.isBusy
+        return self._state.isBusy or self._state is State.KEEPING or self._session.isBusy
 
     def applyPreview(self) -> None:
-        """Writes the preview into the segments, as one undo step.
+        """Writes the preview into the segments, as one undo step. Right after a stop it waits for the worker.
 
         Raises:
             SceneError: the volume shows another frame of its sequence now.
         """
+        self.waitForTheRest()
         if self._state is not State.PREVIEW:
             return
         checkFrame(self.scene, self.preview, self.results.run)
@@ -186,7 +172,7 @@ class PatchICLSegmentLogic(Selection):
 
     def discardPreview(self) -> None:
         """Takes the preview and what was found out about it away; the segments were never touched."""
-        if self._state is State.PREVIEW:
+        if self._state.hasPreview:
             self.logits.forget()
             self.views.hideAll()
             self.results.clear()
@@ -198,25 +184,39 @@ class PatchICLSegmentLogic(Selection):
         self._watch.stop()
         self._session.shutdown()
 
-    # Events
-
     def _take(self, event) -> None:
         if event.kind == "progress":
             if self._state is State.PREPARING:
                 self._setState(State.RUNNING)
             self.progress = event.progress
-            if event.progress.slice_labels is not None and self._state is State.RUNNING:
+            if event.progress.slice_labels is not None:
                 self.preview.showSlice(event.progress.slice_index, event.progress.slice_labels)
             self.progressChanged.emit()
-        elif event.kind == "result":
+        elif event.kind == "result" or event.kind == "cancelled" and event.result is not None:
             self._finish(event.result)
-        elif event.kind == "cancelled":
-            if event.result is not None:
-                self._finish(event.result)
+        elif event.kind in ("cancelled", "error", "died"):
+            message = "" if event.kind == "cancelled" else event.message
+            if self._state is State.KEEPING:
+                self._keepWithoutRest(message)
             else:
-                self._end(State.IDLE)
-        elif event.kind in ("error", "died"):
-            self._fail(event.message)
+                self._fail(message)
+
+    def _pollKept(self) -> None:
+        for event in self._session.poll():
+            self._take(event)
+        if self._state is State.KEEPING and self.clock() - self._keptAt > CANCEL_PATIENCE_SECONDS:
+            self._session.shutdown()
+            self._keepWithoutRest("")
+
+    def _keepWithoutRest(self, message: str) -> None:
+        """The slices stay as a preview, but nothing else is known of the run."""
+        self._session.forgetJob()
+        self._job = None
+        self.results.clear()
+        self._setState(State.PREVIEW)
+        self.resultsChanged.emit()
+        if message:
+            self.failed.emit(message)
 
     def _finish(self, result) -> None:
         job = self._job
@@ -232,7 +232,8 @@ class PatchICLSegmentLogic(Selection):
 
     def _fail(self, message: str) -> None:
         self._end(State.IDLE)
-        self.failed.emit(message)
+        if message:
+            self.failed.emit(message)
 
     def _end(self, state: State) -> None:
         self._session.forgetJob()
@@ -264,7 +265,7 @@ class PatchICLSegmentLogic(Selection):
         elif node in (self.volumeNode, self.segmentationNode):
             if self._state.isBusy:
                 self._abort(_("{name} was removed while it was being propagated.").format(name=node.GetName()))
-            elif self._state is State.PREVIEW:
+            elif self._state.hasPreview:
                 self._end(State.IDLE)
             volumeNode, segmentationNode = self.volumeNode, self.segmentationNode
             self.select(

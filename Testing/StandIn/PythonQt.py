@@ -21,7 +21,7 @@ def install() -> types.ModuleType:
     """Puts the module `qt` into sys.modules and returns it; patches PySide6's classes once."""
     if "qt" in sys.modules:
         return sys.modules["qt"]
-    _makeNoneImmortal()
+    _makeConstantsImmortal()
     module = types.ModuleType("qt", "PySide6 in the shape of PythonQt")
     for source in (QtCore, QtGui, QtWidgets):
         for name, value in inspect.getmembers(source):
@@ -65,11 +65,12 @@ def _attribute(name: str) -> property:
     return property(read, write)
 
 
-def _makeNoneImmortal() -> None:
-    """PySide6 6.12 gives back a reference to None with every call without result, as if None were immortal. It is from
-    Python 3.12 on; before, some ten thousand calls would end the process."""
+def _makeConstantsImmortal() -> None:
+    """PySide6 6.12 gives back a reference to None, True or False with every call that returns it, as if they were
+    immortal. They are from Python 3.12 on; before, some ten thousand calls would end the process."""
     if sys.version_info < (3, 12):
-        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
+        for constant in (None, True, False):
+            ctypes.c_ssize_t.from_address(id(constant)).value += 1 << 40
 
 
 def dress(item: QtCore.QObject) -> QtCore.QObject:

@@ -61,13 +61,6 @@ class Measurement:
             if not self.logic.state.isBusy:
                 raise RuntimeError("The run ended before it could be stopped; take a larger volume.")
 
-    def finish(self) -> float:
-        """Polls until the run has ended; seconds since now."""
-        start = time.perf_counter()
-        while self.logic.state.isBusy:
-            self.poll()
-        return time.perf_counter() - start
-
     def drain(self) -> float:
         """Until the worker is free again; seconds since now."""
         start = time.perf_counter()
@@ -108,10 +101,12 @@ def main(shape=(512, 512, 600)) -> None:
         measurement.longestPoll = 0.0
         measurement.runUntil(done)
         call = measurement.cancel(keep=True)
-        seconds = call + measurement.finish()
+        assert logic.state is State.KEEPING and logic.preview is not None
+        seconds = call + measurement.drain()
         assert logic.state is State.PREVIEW
         print(
-            f"Stop and keep at slice {done:4d}: preview {seconds:6.2f} s (longest poll {measurement.longestPoll:.2f} s)"
+            f"Stop and keep at slice {done:4d}: preview {call:6.2f} s, uncertainty {seconds:6.2f} s "
+            f"(longest poll {measurement.longestPoll:.2f} s)"
         )
     start = time.perf_counter()
     logic.applyPreview()

@@ -32,7 +32,7 @@ class InspectSection:
         ui.levelName.setText(_("all") if level < 0 else str(level + 1))
         for widget in (ui.patchesCheckBox, ui.levelSlider, ui.patchOpacitySlider):
             widget.setEnabled(bool(selections))
-        ui.logitsButton.setEnabled(selection is not None and not logic.state.isBusy and not logic.logits.isBusy)
+        ui.logitsButton.setEnabled(selection is not None and not logic.needsPolling)
         ui.logitsSelector.setEnabled(logic.views.logitsOfCurrentSlice() is not None)
         ui.exportButton.setEnabled(logic.results.run is not None)
         logic.views.updatePatches()

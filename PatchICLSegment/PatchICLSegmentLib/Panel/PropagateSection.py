@@ -45,20 +45,19 @@ class PropagateSection:
             self.startPolling()
         ui = self.ui
         ui.propagateButton.setEnabled(not state.isBusy)
-        ui.propagateButton.setText(_("Propagate again") if state is State.PREVIEW else _("Propagate"))
+        ui.propagateButton.setText(_("Propagate again") if state.hasPreview else _("Propagate"))
         for button in (ui.keepButton, ui.cancelButton):
             button.setVisible(state.isBusy)
-            button.setEnabled(state in (State.PREPARING, State.RUNNING))
         ui.keepButton.setEnabled(state is State.RUNNING)
         ui.progressBar.setVisible(state.isBusy)
         for widget in (ui.previewLabel, ui.previewOpacitySlider, ui.applyButton, ui.discardButton):
-            widget.setVisible(state is State.PREVIEW)
+            widget.setVisible(state.hasPreview)
         ui.scopeSelector.setEnabled(not state.isBusy)
         if state is State.PREPARING:
             ui.progressBar.setMaximum(0)
             self.note(_("Starting the network; the first time this takes some seconds."))
-        elif state is State.CANCELLING:
-            self.note(_("Stopping..."))
+        elif state is State.KEEPING:
+            self.note(_("Stopped. This preview is what was finished; its uncertainty follows in a moment."))
         elif state is State.PREVIEW:
             self.note(_("This is a preview: Apply writes it into the segment, Discard takes it away."))
             if (self.logic.results.run or {}).get("memory_was_short"):
