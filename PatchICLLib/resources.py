@@ -14,7 +14,7 @@ class ResourceError(PatchICLError):
 
 
 def resources_directory() -> Path:
-    """The folder that holds `SampleData` and `Weights`.
+    """The folder that holds `Protocol`, `SampleData` and `Weights`.
 
     Raises:
         ResourceError: neither the package nor the checkout around it has such a folder.

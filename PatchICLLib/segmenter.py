@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,28 +62,30 @@ class InContextSegmenter:
         chosen = resolve_device(device)
         return cls(load_weights(weights, preset, chosen), chosen, size)
 
-    def set_context(self, images: np.ndarray, masks: np.ndarray) -> None:
+    def set_context(self, images: np.ndarray | Sequence[np.ndarray], masks: np.ndarray | Sequence[np.ndarray]) -> None:
         """Encode the context; it is kept for all targets to come.
 
         Args:
-            images: (k, H, W) real numbers, each normalised by itself.
-            masks: (k, H, W), inside where not 0.
+            images: k arrays (H, W) of real numbers, each normalised by itself; their sizes may differ.
+            masks: k arrays of the same sizes, inside where not 0.
 
         Raises:
             InputError: shapes that differ, numbers that are not finite, or masks that are all empty.
         """
-        images, masks = np.asarray(images, np.float32), np.asarray(masks) != 0
-        if images.ndim != 3 or images.shape != masks.shape or not images.size:
+        images = [np.asarray(image, np.float32) for image in images]
+        masks = [np.asarray(mask) != 0 for mask in masks]
+        shapes, others = [image.shape for image in images], [mask.shape for mask in masks]
+        if shapes != others or not shapes or any(len(shape) != 2 or 0 in shape for shape in shapes):
             raise InputError(
-                f"Context images and masks must be (k, H, W) with k at least 1, not {images.shape}, {masks.shape}."
+                f"Context images and masks must be (k, H, W) with k at least 1, not {_shape(shapes)}, {_shape(others)}."
             )
-        if not np.isfinite(images).all():
+        if not all(np.isfinite(image).all() for image in images):
             raise InputError("The context images must hold finite numbers only; replace NaN and infinity.")
-        if not masks.any():
+        if not any(mask.any() for mask in masks):
             raise InputError("The context masks are empty, but at least one must show what to segment.")
-        region = self._region(images.shape[1:])
-        seen = torch.cat([self._seen(image, region) for image in images])
-        soft = region.sample(masks, self.size)
+        regions = [self._region(shape) for shape in shapes]
+        seen = torch.cat([self._seen(image, region) for image, region in zip(images, regions, strict=True)])
+        soft = torch.cat([region.sample(mask[None], self.size) for mask, region in zip(masks, regions, strict=True)])
         with torch.inference_mode():
             self._context = self.pretrained.model.encode_context(  # type: ignore[operator]
                 seen[None].to(self.device), soft[None].to(self.device), None
@@ -118,3 +121,8 @@ class InContextSegmenter:
         low = np.float32(np.percentile(image, 0.3))
         seen = region.sample(image[None] - low, self.size)
         return Normalisation.fit(seen).standard(seen)
+
+
+def _shape(shapes: list[tuple[int, ...]]) -> str:
+    """(k, H, W) where all are alike, else each by itself."""
+    return str((len(shapes), *shapes[0]) if len(set(shapes)) == 1 else shapes)

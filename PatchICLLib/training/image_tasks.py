@@ -10,13 +10,12 @@ import SimpleITK as sitk
 import torch
 
 from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.datasets.image_folders import INSTANCES
 from PatchICLLib.evaluation.split import is_development
 from PatchICLLib.propagation.normalisation import Normalisation
 from PatchICLLib.propagation.region import Region
 from PatchICLLib.training.augmentation import IntensityAugmentation
 from PatchICLLib.training.tasks import TaskBatch, TaskShape, Unsuitable
-
-INSTANCES = "nuclei"  # folders with this in their name hold instance numbers, joined to one label
 
 
 @dataclass(frozen=True)

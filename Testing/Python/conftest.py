@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from PatchICLLib.resources import resource_path
+from Testing.Miniatures.datasets import write_medsegbench, write_pictures, write_totalsegmentator
 
 # Before anything imports Qt, VTK or matplotlib; a developer's own choice stays.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -90,3 +91,21 @@ def phantom() -> Phantom:
     for array in (image, labels):
         array.setflags(write=False)
     return Phantom(image, labels, spacing)
+
+
+@pytest.fixture(scope="session")
+def totalsegmentator_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A miniature of TotalSegmentator CT. Read-only."""
+    return write_totalsegmentator(tmp_path_factory.mktemp("totalsegmentator"))
+
+
+@pytest.fixture(scope="session")
+def medsegbench_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A miniature of MedSegBench. Read-only."""
+    return write_medsegbench(tmp_path_factory.mktemp("medsegbench"))
+
+
+@pytest.fixture(scope="session")
+def pictures_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders of pictures. Read-only."""
+    return write_pictures(tmp_path_factory.mktemp("pictures"))

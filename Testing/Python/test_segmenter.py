@@ -130,3 +130,12 @@ def test_unknown_weights_and_devices_are_refused():
         InContextSegmenter.from_pretrained("nobody-1")
     with pytest.raises(InputError, match="device must be"):
         InContextSegmenter.from_pretrained(device="abacus")
+
+
+def test_context_images_may_differ_in_size(segmenter):
+    (small, small_mask), (large, large_mask) = disc((80, 96), 0.5, 0.5, 0.25, 1), disc((150, 120), 0.5, 0.5, 0.25, 2)
+    segmenter.set_context([small, large], [small_mask, large_mask])
+    image, mask = disc((100, 100), 0.45, 0.55, 0.22, 9)
+    assert dice(segmenter.segment(image).mask, mask) > 0.8
+    with pytest.raises(InputError, match=r"not \[\(80, 96\), \(150, 120\)\], \[\(80, 96\), \(150, 121\)\]"):
+        segmenter.set_context([small, large], [small_mask, np.ones((150, 121))])

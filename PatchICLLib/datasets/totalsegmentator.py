@@ -1,0 +1,214 @@
+"""TotalSegmentator CT and MRI in their official form: a folder a case, a file a structure, splits in `meta.csv`."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from PatchICLLib.datasets.class_split import Modality, class_split
+from PatchICLLib.datasets.example import PLANES, DatasetError, Example
+from PatchICLLib.datasets.slicing import Slicing, take_slice
+
+IMAGES: dict[Modality, str] = {"ct": "ct.nii.gz", "mri": "mri.nii.gz"}
+NAMES: dict[Modality, str] = {"ct": "totalsegmentator", "mri": "totalsegmentator-mri"}
+SEGMENTATIONS, META = "segmentations", "meta.csv"
+SPLITS = ("train", "val", "test")
+_ENDING = ".nii.gz"
+_ANISOTROPIC = 1.2  # in-plane spacings further apart than this are resampled to square pixels
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of the data set is used.
+
+    Attributes:
+        split: train, val or test, as `meta.csv` has it, or all.
+        classes: training or validation, the 47 and 45 structures of the paper, or all.
+        slicing: how slices are chosen.
+        most_cases: use only the first so many cases; None for all.
+    """
+
+    split: str = "val"
+    classes: str = "validation"
+    slicing: Slicing = Slicing()
+    most_cases: int | None = None
+
+
+class TotalSegmentator:
+    """Slices of structures, from files that stay where they are.
+
+    Args:
+        folder: with `sNNNN/ct.nii.gz` or `sNNNN/mri.nii.gz`, `sNNNN/segmentations/NAME.nii.gz` and `meta.csv`.
+        modality: ct or mri.
+        selection: what of it is used.
+        index_file: where the chosen slices are kept, because finding them reads every mask once; None: not kept.
+        progress: called with cases done and their number while masks are read.
+
+    Raises:
+        DatasetError: no such folder, no case in it, no such split.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        modality: Modality = "ct",
+        selection: Selection | None = None,
+        index_file: Path | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        self.folder, self.modality = folder, modality
+        self.selection = selection or Selection()
+        self.name = NAMES[modality]
+        self.cases = self._cases()
+        self._examples = self._indexed(index_file, progress)
+
+    def examples(self) -> list[Example]:
+        return self._examples
+
+    def contexts(self) -> list[Example]:
+        return self._examples
+
+    def category(self, example: Example) -> str:
+        return class_split().category(example.label, self.modality)
+
+    def class_name(self, example: Example) -> str:
+        return example.label
+
+    def read(self, example: Example) -> tuple[np.ndarray, np.ndarray]:
+        """Image and mask of a slice; where pixels are far from square, both are resampled to square ones.
+
+        Raises:
+            DatasetError: a file is missing, damaged or on another grid.
+        """
+        case = self.folder / example.case
+        volume, spacing = _read(case / IMAGES[self.modality])
+        mask_file = case / SEGMENTATIONS / (example.label + _ENDING)
+        mask = _read_mask(mask_file)
+        if mask.shape != volume.shape:
+            raise DatasetError(f"{mask_file} has {mask.shape} voxels, but its image has {volume.shape}.")
+        image = take_slice(volume, example.plane, example.index).astype(np.float32)
+        inside = take_slice(mask, example.plane, example.index)
+        rows, columns = (s for axis, s in enumerate(spacing) if PLANES[axis] != example.plane)
+        if max(rows, columns) > _ANISOTROPIC * min(rows, columns):
+            zoom = (rows / min(rows, columns), columns / min(rows, columns))
+            image = ndimage.zoom(image, zoom, order=1)
+            inside = ndimage.zoom(inside.astype(np.uint8), zoom, order=0).astype(bool)
+        return image, inside
+
+    # ---- what is there -------------------------------------------------------------------------------------------
+
+    def _cases(self) -> list[str]:
+        if not self.folder.is_dir():
+            raise DatasetError(f"The data folder {self.folder} does not exist.")
+        image = IMAGES[self.modality]
+        found = sorted(p.parent.name for p in self.folder.glob(f"*/{image}"))
+        if not found:
+            raise DatasetError(f"There is no case in {self.folder}: it needs folders with {image} and {SEGMENTATIONS}.")
+        if self.selection.split != "all":
+            if self.selection.split not in SPLITS:
+                raise DatasetError(f"The split must be {', '.join(SPLITS)} or all, but it is {self.selection.split}.")
+            splits = read_splits(self.folder / META)
+            found = [case for case in found if splits.get(case) == self.selection.split]
+            if not found:
+                raise DatasetError(f"{self.folder / META} puts no case of the folder into the split "
+                                   f"{self.selection.split}.")  # fmt: skip
+        return found[: self.selection.most_cases]
+
+    def _indexed(self, index_file: Path | None, progress: Callable[[int, int], None]) -> list[Example]:
+        wanted = {**asdict(self.selection), "modality": self.modality, "folder": str(self.folder.resolve())}
+        wanted = json.loads(json.dumps(wanted))
+        known: dict[str, dict[str, dict[str, list[int]]]] = {}
+        if index_file is not None and index_file.is_file():
+            content = _index_content(index_file)
+            known = content["cases"] if content["of"] == wanted else {}
+        missing = [case for case in self.cases if case not in known]
+        for done, case in enumerate(missing):
+            progress(done, len(missing))
+            known[case] = self._slices_of(case)
+        if missing and index_file is not None:
+            index_file.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = index_file.with_name(f"{index_file.name}.{os.getpid()}")
+            unfinished.write_text(json.dumps({"of": wanted, "cases": known}), encoding="utf-8")
+            os.replace(unfinished, index_file)
+        found = [
+            Example(self.name, case, case, label, plane, index)
+            for case in self.cases
+            for label, planes in known[case].items()
+            for plane, indices in planes.items()
+            for index in indices
+        ]
+        if not found:
+            raise DatasetError(
+                f"No structure of the classes {self.selection.classes} has a slice with "
+                f"{self.selection.slicing.minimum_pixels} foreground pixels in {self.folder}."
+            )
+        return sorted(found)
+
+    def _slices_of(self, case: str) -> dict[str, dict[str, list[int]]]:
+        wanted = class_split().choose(self.selection.classes)
+        slices = {}
+        for path in sorted((self.folder / case / SEGMENTATIONS).glob("*" + _ENDING)):
+            label = path.name.removesuffix(_ENDING)
+            if wanted is None or label in wanted:
+                chosen = self.selection.slicing.choose(_load(path)[0] != 0)
+                if chosen:
+                    slices[label] = chosen
+        return slices
+
+
+def read_splits(path: Path) -> dict[str, str]:
+    """Split of each case from `meta.csv`, which separates by semicolons (commas are read as well).
+
+    Raises:
+        DatasetError: missing, or without the columns `image_id` and `split`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DatasetError(
+            f"{path} cannot be read ({error.strerror}); it says which case is in which split."
+        ) from error
+    lines = text.splitlines()
+    rows = csv.DictReader(lines, delimiter=";" if lines and ";" in lines[0] else ",")
+    if not {"image_id", "split"} <= set(rows.fieldnames or ()):
+        raise DatasetError(
+            f"{path} must have the columns image_id and split, but has {', '.join(rows.fieldnames or ())}."
+        )
+    return {row["image_id"]: row["split"] for row in rows}
+
+
+def _index_content(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {"of": content["of"], "cases": content["cases"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"The index of slices {path} is damaged: delete it, it will be made again.") from error
+
+
+def _load(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise DatasetError(f"{path} is missing or damaged: get the case again.") from error
+    spacing = image.GetSpacing()
+    return sitk.GetArrayFromImage(image), (spacing[2], spacing[1], spacing[0])
+
+
+@functools.lru_cache(maxsize=6)
+def _read(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
+    return _load(path)
+
+
+@functools.lru_cache(maxsize=24)
+def _read_mask(path: Path) -> np.ndarray:
+    return _load(path)[0] != 0

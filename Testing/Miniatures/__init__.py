@@ -1,0 +1,1 @@
+"""Data small enough for tests, in the official layouts."""
