@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.evaluate_experiments import add_experiments
+
 evaluate = typer.Typer(
-    help="Measure how good propagation is on labelled scans, beside what people use today.",
+    help="Measure propagation on labelled scans beside what people use today; the paper's experiments in 2D.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -197,6 +199,9 @@ def calibration(
         device=device,
         quiet=quiet,
     )
+
+
+add_experiments(evaluate)
 
 
 def _words(text: str) -> list[str]:

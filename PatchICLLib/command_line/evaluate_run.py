@@ -52,7 +52,11 @@ def run_propagation(
             else "Give at least one protocol, one method, and numbers of painted slices from 1 on."
         )
     settings = Settings(
-        tuple(ks), cast(tuple[Placement, ...], tuple(placements)), axis_from_text(axis), max_structures, _shard(shard)
+        tuple(ks),
+        cast(tuple[Placement, ...], tuple(placements)),
+        axis_from_text(axis),
+        max_structures,
+        shard_from_text(shard),
     )
     cases = chosen_cases(data, sources, split)
     methods = load_methods(list(method_names), Weights(weights, universeg_weights), device)
@@ -135,7 +139,7 @@ def chosen_cases(data: Path, sources: Sequence[str], split: str) -> list[Case]:
     return cases
 
 
-def _shard(text: str) -> Shard:
+def shard_from_text(text: str) -> Shard:
     index, slash, count = text.partition("/")
     if not (slash and index.isdigit() and count.isdigit()):
         raise InputError(f"--shard must be I/N, such as 2/4, but it is {text}.")

@@ -1,0 +1,76 @@
+"""An experiment spread over processes of this machine; each does one part and writes a file of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PatchICLLib.errors import WorkerError
+from PatchICLLib.evaluation.runner import Shard
+from PatchICLLib.experiments.request import ExperimentRequest
+from PatchICLLib.experiments.runner import all_results, run_experiment
+
+_POLL = 0.5  # seconds
+
+
+def run_in_processes(
+    request: ExperimentRequest, processes: int, progress: Callable[[int], None] = lambda rows: None
+) -> None:
+    """Do all parts of an experiment; what earlier runs finished is kept.
+
+    Args:
+        request: whose output folder has its `settings.json` and, for volumes, its index of slices.
+        processes: number of parts.
+        progress: called with the number of rows that all files hold.
+
+    Raises:
+        WorkerError: a process died; the same command goes on where it was.
+    """
+    context = multiprocessing.get_context("spawn")
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    parts = [
+        context.Process(target=_do_part, args=(request, Shard(number, processes), threads))
+        for number in range(1, processes + 1)
+    ]
+    for part in parts:
+        part.start()
+    try:
+        while any(part.is_alive() for part in parts):
+            progress(sum(_lines(path) for path in all_results(request.output)))
+            time.sleep(_POLL)
+    finally:
+        for part in parts:
+            part.terminate()
+            part.join()
+    failed = [(number, part.exitcode) for number, part in enumerate(parts, 1) if part.exitcode != 0]
+    if failed:
+        number, code = failed[0]
+        raise WorkerError(
+            f"Process {number} of {processes} ended before its part was done (code {code}); the same command goes on "
+            "from there."
+        )
+
+
+def _do_part(request: ExperimentRequest, shard: Shard, threads: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its children
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    import torch
+
+    torch.set_num_threads(threads)
+    run_experiment(request.open_data(), request.load_models(), request.experiment(shard), request.output)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n")

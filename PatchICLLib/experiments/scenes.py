@@ -1,0 +1,40 @@
+"""Examples for the cascade's figure: one of each of some categories, always the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PatchICLLib.datasets.context import ContextPool
+from PatchICLLib.datasets.example import Examples, stable_number
+from PatchICLLib.experiments.figures import Scene
+from PatchICLLib.experiments.models import Model
+from PatchICLLib.experiments.runner import Experiment, choose_targets
+
+
+def cascade_scenes(data: Examples, models: Sequence[Model], experiment: Experiment, most: int = 4) -> list[Scene]:
+    """Predictions of the first model that is a cascade of several levels; none if no model is.
+
+    Args:
+        data: examples.
+        models: as in the experiment.
+        experiment: the largest of its resolutions is shown.
+        most: number of scenes.
+    """
+    pool = ContextPool(data.contexts(), experiment.rule)
+    by_category = {}
+    for target in sorted(choose_targets(data, experiment), key=lambda e: stable_number(e.key)):
+        if data.category(target) not in by_category and pool.draw(target):
+            by_category[data.category(target)] = target
+    for model in models:
+        if model.network is None:
+            continue
+        scenes = []
+        for category, target in sorted(by_category.items())[:most]:
+            images, masks = zip(*(data.read(example) for example in pool.draw(target)), strict=True)
+            image, mask = data.read(target)
+            found = model.predict(images, masks, image, max(experiment.resolutions))
+            title = category if target.label in category else f"{category}: {target.label}"
+            scenes.append(Scene(title, images[0], masks[0], image, mask, found.mask, found.levels))
+        if any(len(scene.levels) > 1 for scene in scenes):
+            return scenes
+    return []
