@@ -12,7 +12,7 @@ SLICER ?= Slicer
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.patchicl-set-up
-EXTRAS := train,evaluate,slicer,dev
+EXTRAS := train,evaluate,distributed,slicer,dev
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slicer lint format cmake-lists constraints clean clean-venv

@@ -47,6 +47,36 @@ def train(
         Path | None,
         typer.Option(metavar="FILE.safetensors", help="Also write the averaged weights, with their model card beside."),
     ] = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND=FOLDER",
+            show_default=False,
+            help="Train on totalsegmentator, totalsegmentator-mri, medsegbench, or images as well; may be repeated.",
+        ),
+    ] = None,
+    context: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            show_default=False,
+            help="Context pairs of every task; with --dataset 5, as the paper's.",
+        ),
+    ] = None,
+    tasks: Annotated[
+        int | None, typer.Option(min=1, metavar="N", show_default=False, help="Tasks of a batch, over all processes.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=16, metavar="N", show_default=False, help="Input size in pixels, for all tasks.")
+    ] = None,
+    accumulate: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Parts of a batch that a process takes one after the other.")
+    ] = 1,
+    precision: Annotated[str, typer.Option(help="32, bf16 (mixed), or auto: bf16 on CUDA.")] = "auto",
+    log_to: Annotated[
+        str, typer.Option(metavar="LIST", show_default=False, help="Also log to tensorboard, wandb, or both.")
+    ] = "",
     start_from: Annotated[
         str | None,
         typer.Option(metavar="NAME|FILE", help="Begin a new run with these weights instead of random ones."),
@@ -63,6 +93,12 @@ def train(
     In --output: checkpoint.pt, log.jsonl (an entry every few steps), curves.png, pictures/, cache/ (supervoxels).
     The same command goes on where a run was stopped, by Ctrl-C, by --max-minutes, or by a crash, as if it had never
     stopped. Use the weights with `patchicl propagate --weights FILE.safetensors`.
+
+    Instead of --data, or beside it, --dataset names the paper's data sets: their training split, of TotalSegmentator
+    the 47 training classes, labels drawn uniformly; Dice on the validation split shows how it goes.
+
+    `torchrun --nproc-per-node N -m PatchICLLib train ...` trains with N processes, on one machine or many; a batch is
+    divided among them, so --tasks must be a multiple of N.
 
     Exit codes: 0 done or time is up, 2 bad input, 130 stopped with Ctrl-C (a checkpoint is written).
 
@@ -85,5 +121,12 @@ def train(
             export,
             start_from,
             quiet,
+            tuple(dataset or ()),
+            context,
+            tasks,
+            size,
+            accumulate,
+            precision,
+            tuple(name.strip() for name in log_to.split(",") if name.strip()),
         )
     )

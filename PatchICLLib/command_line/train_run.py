@@ -7,7 +7,7 @@ import importlib.util
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -24,7 +24,15 @@ from PatchICLLib.training.curves import draw_curves, read_log
 from PatchICLLib.training.data_folder import DataFolder, inspect
 from PatchICLLib.version import __version__
 
+if TYPE_CHECKING:
+    from PatchICLLib.training.dataset_tasks import DatasetChoice
+    from PatchICLLib.training.mixture import Tasks
+    from PatchICLLib.training.recipe import Recipe
+    from PatchICLLib.training.tasks import TaskBatch
+    from PatchICLLib.training.validation import ValidationSet
+
 CURVES = "curves.png"
+DATASET_CONTEXT = 5  # context pairs in training, as the paper has it
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,13 @@ class TrainingRequest:
     export: Path | None
     start_from: str | None
     quiet: bool
+    dataset: tuple[str, ...] = ()
+    context: int | None = None
+    tasks: int | None = None
+    size: int | None = None
+    accumulate: int = 1
+    precision: str = "auto"
+    log_to: tuple[str, ...] = ()
 
 
 def run_training(request: TrainingRequest) -> None:
@@ -56,49 +71,52 @@ def run_training(request: TrainingRequest) -> None:
     if importlib.util.find_spec("monai") is None:
         raise InputError("Training needs MONAI, which is not installed: run `pip install patchicl[train]`.")
     from PatchICLLib.presets import preset_of
+    from PatchICLLib.training.dataset_tasks import DatasetChoice, dataset_counts
     from PatchICLLib.training.export import export
-    from PatchICLLib.training.mixture import training_mixture
-    from PatchICLLib.training.pseudo_labels import prepare
+    from PatchICLLib.training.loggers import check_logs, open_logs
+    from PatchICLLib.training.parts import Division
+    from PatchICLLib.training.ranks import Ranks
     from PatchICLLib.training.recipe import RECIPES
-    from PatchICLLib.training.trainer import CHECKPOINT, LOG, PICTURES, Trainer, TrainerOptions
-    from PatchICLLib.training.validation import ValidationSet
-    from PatchICLLib.training.volumes import scans_without_names
+    from PatchICLLib.training.trainer import CHECKPOINT, LOG, PICTURES, Trainer, TrainerOptions, check_precision
     from PatchICLLib.weights import load_weights
 
     if request.recipe not in RECIPES:
         raise InputError(f"--recipe must be one of {', '.join(RECIPES)}, but it is {request.recipe}.")
-    recipe = RECIPES[request.recipe]
-    recipe = replace(recipe, steps=request.steps or recipe.steps)
-    recipe = replace(recipe, seed=recipe.seed if request.seed is None else request.seed)
-    device = resolve_device(request.device)
-    if request.data is None:
+    recipe = _recipe(RECIPES[request.recipe], request)
+    ranks = Ranks.from_environment()
+    device = resolve_device(ranks.device(request.device))
+    choices = [DatasetChoice.parse(text) for text in request.dataset]
+    if request.data is None and not choices:
         raise InputError("Name the folder of training data with --data or in the environment variable PATCHICL_DATA.")
-    offered = inspect(request.data)
+    check_logs(request.log_to)
+    check_precision(request.precision)
+    Division(ranks.world, request.accumulate).check(recipe.plan)
+    offered = DataFolder({}, {}, {}, {}, {}) if request.data is None else inspect(request.data)
     _make_folder(request.output)
     for path, ending in ((request.json_file, ".json"), (request.export, ".safetensors")):
         if path is not None:
             check_output_file(path, (ending,))
     checkpoint_file = request.output / CHECKPOINT
-    if not request.resume:
+    if not request.resume and ranks.leads:
         checkpoint_file.unlink(missing_ok=True)
         (request.output / LOG).unlink(missing_ok=True)
-    checkpoint = Checkpoint.load(checkpoint_file) if checkpoint_file.exists() else None
+    checkpoint = Checkpoint.load(checkpoint_file) if request.resume and checkpoint_file.exists() else None
     if checkpoint is not None:
         _check_recipe(checkpoint, recipe.describe(), request.output)
 
     initial = None if request.start_from is None else load_weights(request.start_from, preset_of(recipe.model))
 
+    quiet = request.quiet or not ranks.leads
     console, token = Console(stderr=request.quiet), CancelToken()
-    if not request.quiet:
+    if not quiet and request.data is not None:
         console.print(_data_table(offered))
     began = time.monotonic()
-    with ProgressDisplay(request.quiet, unit="steps") as display, interrupt_cancels(token):
-        cache, files = request.output / "cache", scans_without_names(request.data)
-        for done, path in enumerate(files):
-            display.show("Making supervoxels", done, len(files))
-            prepare(path, cache)
-        display.show("Preparing tasks", 0, recipe.steps)
-        validation = ValidationSet.draw(request.data)
+    with ProgressDisplay(quiet, unit="steps") as display, interrupt_cancels(token), ranks.joined(device):
+        if not ranks.leads:
+            ranks.wait()  # until the first process has made what all of them read
+        mixture, validation = _tasks(request, choices, recipe, display)
+        if ranks.leads:
+            ranks.wait()
 
         def proceed(step: int) -> bool:
             done = step - first
@@ -106,9 +124,10 @@ def run_training(request: TrainingRequest) -> None:
             display.show("Training", step, recipe.steps, f"{time_text(left)} left")
             return not token.cancelled
 
+        step = 0 if checkpoint is None else checkpoint.step
         trainer = Trainer(
             recipe,
-            training_mixture(request.data, cache),
+            mixture,
             TrainerOptions(
                 request.output,
                 str(device),
@@ -116,8 +135,12 @@ def run_training(request: TrainingRequest) -> None:
                 request.max_minutes,
                 log_every=max(1, min(25, recipe.steps // 10)),
                 validate_every=max(1, min(250, recipe.steps // 4)),
+                accumulate=request.accumulate,
+                precision=request.precision,
+                ranks=ranks,
             ),
-            validation if validation.batches else None,
+            validation,
+            announce=open_logs(request.log_to if ranks.leads else (), request.output, step, recipe.describe()),
             proceed=proceed,
         )
         if checkpoint is not None:
@@ -128,10 +151,15 @@ def run_training(request: TrainingRequest) -> None:
         token.raise_if_cancelled()
         complete = trainer.train()
 
+    stopped = f"Stopped after step {trainer.step} of {recipe.steps}; the same command goes on from there."
+    if not ranks.leads:
+        if token.cancelled and not complete:
+            raise Stopped(stopped)
+        return
     entries = read_log(request.output / LOG) if (request.output / LOG).exists() else []
     draw_curves(entries, request.output / CURVES)
     if token.cancelled and not complete:
-        raise Stopped(f"Stopped after step {trainer.step} of {recipe.steps}; the same command goes on from there.")
+        raise Stopped(stopped)
     summary: dict[str, Any] = {
         "recipe": recipe.describe(),
         "step": trainer.step,
@@ -139,6 +167,7 @@ def run_training(request: TrainingRequest) -> None:
         "seconds": round(time.monotonic() - began, 1),
         "device": str(device),
         "data": dataclasses.asdict(offered),
+        "datasets": dataset_counts(mixture),
         "training": next((e for e in reversed(entries) if "loss" in e), None),
         "validation": next((e["validation"] for e in reversed(entries) if "validation" in e), None),
         "files": {
@@ -149,13 +178,61 @@ def run_training(request: TrainingRequest) -> None:
         },
     }
     if request.export is not None:
-        card = {"version": __version__, "data": summary["data"], "validation": summary["validation"]}
+        card = {"version": __version__, **{name: summary[name] for name in ("data", "datasets", "validation")}}
         export(trainer.checkpoint(), recipe, request.export, card)
         summary["files"]["weights"] = str(request.export)
-    if not request.quiet:
+    if not quiet:
         _tell(console, summary)
     if request.json_file is not None:
         write_json(summary, request.json_file)
+
+
+def _recipe(recipe: Recipe, request: TrainingRequest) -> Recipe:
+    """The recipe with what the options change of it."""
+    plan = recipe.plan
+    context = request.context
+    if context is None and request.dataset and request.data is None:
+        context = DATASET_CONTEXT
+    plan = replace(
+        plan,
+        tasks=request.tasks or plan.tasks,
+        contexts=plan.contexts if context is None else (context,),
+        sizes=plan.sizes if request.size is None else ((request.size, 1.0),),
+    )
+    seed = recipe.seed if request.seed is None else request.seed
+    return replace(recipe, plan=plan, steps=request.steps or recipe.steps, seed=seed)
+
+
+def _tasks(
+    request: TrainingRequest, choices: list[DatasetChoice], recipe: Recipe, display: ProgressDisplay
+) -> tuple[list[tuple[Tasks, float]], ValidationSet | None]:
+    """What is learned from and what is measured on; supervoxels and indices of slices are made where missing."""
+    from PatchICLLib.training.dataset_tasks import dataset_mixture, dataset_validation, joined_validation
+    from PatchICLLib.training.mixture import training_mixture
+    from PatchICLLib.training.pseudo_labels import prepare
+    from PatchICLLib.training.tasks import TaskShape
+    from PatchICLLib.training.validation import ValidationSet
+    from PatchICLLib.training.volumes import scans_without_names
+
+    cache = request.output / "cache"
+    mixture: list[tuple[Tasks, float]] = []
+    measured: list[ValidationSet | dict[str, TaskBatch]] = []
+    if request.data is not None:
+        files = scans_without_names(request.data)
+        for done, path in enumerate(files):
+            display.show("Making supervoxels", done, len(files))
+            prepare(path, cache)
+        display.show("Preparing tasks", 0, recipe.steps)
+        measured.append(ValidationSet.draw(request.data))
+        mixture += training_mixture(request.data, cache)
+
+    def show(done: int, total: int) -> None:
+        display.show("Looking for slices", done, total)
+
+    mixture += dataset_mixture(choices, cache, show)
+    shape = TaskShape(max(recipe.plan.contexts), 1, max(size for size, _ in recipe.plan.sizes))
+    measured.append(dataset_validation(choices, cache, shape, progress=show))
+    return mixture, joined_validation(measured)
 
 
 def _make_folder(path: Path) -> None:

@@ -75,32 +75,49 @@ class ImageTasks:
         if len(holders) < count:
             raise Unsuitable
         numbers = rng.choice(holders, count, replace=False)
-        zoom, angle, mirror = 1.0, 0.0, False
-        if self.augmentation is not None:
-            zoom = float(rng.uniform(0.7, 1.1))
-            angle = float(rng.integers(4) * np.pi / 2 + rng.uniform(-0.2, 0.2)) if rng.random() < 0.5 else 0.0
-            mirror = bool(rng.random() < 0.5)
-        seed = int(rng.integers(2**31))
-        images, masks = [], []
-        for number in numbers:
-            image, mask = chosen.images[number], chosen.labels[number] == value
-            low, high = np.percentile(image, [0.3, 99.7])
-            unit = np.clip((image - low) / (high - low + 1e-6), 0, 1)[None]
-            if self.augmentation is not None:  # the same look for all images of a task
-                unit = self.augmentation(unit, np.random.default_rng(seed))
-            whole = Region(((image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2), float(max(image.shape)), (1.0, 1.0))
-            region = replace(whole.grown(zoom), angle=angle, mirror=mirror)
-            seen = region.sample(unit, shape.size)
-            images.append(Normalisation.fit(seen).standard(seen)[0])
-            masks.append(region.sample(mask[None], shape.size)[0])
-        k = shape.context
-        targets = torch.stack(images[k:])[:, None]
-        return TaskBatch(
-            torch.stack(images[:k])[None],
-            torch.stack(masks[:k])[None],
-            torch.zeros(1, k),
-            targets,
-            torch.stack(masks[k:])[:, None],
-            torch.zeros(shape.targets),
-            Hints.none(targets),
-        )
+        pairs = [(chosen.images[number], chosen.labels[number] == value) for number in numbers]
+        return render_images(pairs, rng, shape, self.augmentation)
+
+
+def render_images(
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+    rng: np.random.Generator,
+    shape: TaskShape,
+    augmentation: IntensityAugmentation | None,
+) -> TaskBatch:
+    """A task (B = 1) of images that are seen whole, or nearly so, as the network gets them.
+
+    Args:
+        pairs: images (H, W) float32 and masks (H, W) bool of any sizes, first the context, then the targets.
+        rng: decides how the images are turned, zoomed and mirrored, alike for all.
+        shape: of the task.
+        augmentation: None for images as they are.
+    """
+    zoom, angle, mirror = 1.0, 0.0, False
+    if augmentation is not None:
+        zoom = float(rng.uniform(0.7, 1.1))
+        angle = float(rng.integers(4) * np.pi / 2 + rng.uniform(-0.2, 0.2)) if rng.random() < 0.5 else 0.0
+        mirror = bool(rng.random() < 0.5)
+    seed = int(rng.integers(2**31))
+    images, masks = [], []
+    for image, mask in pairs:
+        low, high = np.percentile(image, [0.3, 99.7])
+        unit = np.clip((image - low) / (high - low + 1e-6), 0, 1)[None]
+        if augmentation is not None:  # the same look for all images of a task
+            unit = augmentation(unit, np.random.default_rng(seed))
+        whole = Region(((image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2), float(max(image.shape)), (1.0, 1.0))
+        region = replace(whole.grown(zoom), angle=angle, mirror=mirror)
+        seen = region.sample(unit, shape.size)
+        images.append(Normalisation.fit(seen).standard(seen)[0])
+        masks.append(region.sample(mask[None], shape.size)[0])
+    k = shape.context
+    targets = torch.stack(images[k:])[:, None]
+    return TaskBatch(
+        torch.stack(images[:k])[None],
+        torch.stack(masks[:k])[None],
+        torch.zeros(1, k),
+        targets,
+        torch.stack(masks[k:])[:, None],
+        torch.zeros(shape.targets),
+        Hints.none(targets),
+    )

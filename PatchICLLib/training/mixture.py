@@ -131,9 +131,10 @@ class BatchStream(Dataset[TaskBatch]):
         # larger inputs cost more: fewer targets keep a step's time about the same
         targets = self.plan.targets if size <= 128 else max(1, self.plan.targets // 2)
         shape = TaskShape(context, targets, size)
-        return TaskBatch.collate([self._task(rng, shape) for _ in range(self.plan.tasks)])
+        return TaskBatch.collate([self.task(rng, shape) for _ in range(self.plan.tasks)])
 
-    def _task(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
+    def task(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
+        """One task of any kind, by the generator alone."""
         for _ in range(1000):
             kind = self.kinds[rng.choice(len(self.kinds), p=self.weights)]
             try:

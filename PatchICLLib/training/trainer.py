@@ -1,4 +1,7 @@
-"""The training loop: AdamW, warm-up, averaged weights, checkpoints that resume bit for bit, a log."""
+"""The training loop: AdamW, warm-up, averaged weights, checkpoints that resume bit for bit, a log.
+
+Several processes (``torchrun``) train one model by torch's DistributedDataParallel; each takes its parts of a batch.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from PatchICLLib.errors import InputError
@@ -21,17 +26,20 @@ from PatchICLLib.training.average import WeightAverage
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.loss import cascade_loss
 from PatchICLLib.training.mixture import BatchStream, Tasks
+from PatchICLLib.training.parts import Division, PartStream, noise_of
+from PatchICLLib.training.ranks import Ranks
 from PatchICLLib.training.recipe import Recipe
 from PatchICLLib.training.tasks import TaskBatch
 from PatchICLLib.training.validation import ValidationSet, hard_dice
 from PatchICLLib.weights import Pretrained
 
 CHECKPOINT, LOG, PICTURES = "checkpoint.pt", "log.jsonl", "pictures"
+PRECISIONS = ("auto", "32", "bf16")
 
 
 @dataclass(frozen=True)
 class TrainerOptions:
-    """What does not change the result.
+    """What does not change the result, but for rounding and, where batches are divided, the draw of tasks and noise.
 
     Attributes:
         output: folder of checkpoint, log and pictures.
@@ -40,6 +48,9 @@ class TrainerOptions:
         max_minutes: stop, with a checkpoint, after so long; None for never.
         log_every, validate_every: in steps.
         keep_every: keep a numbered copy of the checkpoint every so many steps; 0 for never.
+        accumulate: parts of a batch that a process takes one after the other.
+        precision: "32", "bf16" (autocast), or "auto": bf16 on CUDA.
+        ranks: this process among those that train together.
     """
 
     output: Path
@@ -49,6 +60,9 @@ class TrainerOptions:
     log_every: int = 25
     validate_every: int = 250
     keep_every: int = 0
+    accumulate: int = 1
+    precision: str = "auto"
+    ranks: Ranks = Ranks()
 
 
 class Trainer:
@@ -60,7 +74,10 @@ class Trainer:
         options: where and how.
         validation: development tasks, or None.
         announce: receives each entry of the log.
-        proceed: asked after every step, with its number; False stops the run with a checkpoint.
+        proceed: asked after every step, with its number; False, in any process, stops the run with a checkpoint.
+
+    Raises:
+        InputError: batches cannot be divided as the options say, or the precision is unknown.
     """
 
     def __init__(
@@ -74,6 +91,10 @@ class Trainer:
     ) -> None:
         self.recipe, self.mixture, self.options = recipe, mixture, options
         self.validation, self.announce, self.proceed = validation, announce, proceed
+        check_precision(options.precision)
+        self.ranks = options.ranks
+        self.division = Division(self.ranks.world, options.accumulate, self.ranks.rank)
+        self.division.check(recipe.plan)
         torch.manual_seed(recipe.seed)
         self.device = torch.device(options.device)
         self.model: Any = build(recipe.model).to(self.device)
@@ -145,10 +166,18 @@ class Trainer:
             torch.set_flush_denormal(False)
 
     def _train(self) -> bool:
+        with self.ranks.joined(self.device):
+            return self._loop()
+
+    def _loop(self) -> bool:
         began = time.monotonic()
-        stream = BatchStream(self.mixture, self.recipe.plan, self.recipe.seed, self.recipe.steps)
+        self.parallel: nn.Module = _Step(self.model, self.device, self._half_precision())
+        if self.ranks.together:
+            places = [self.device] if self.device.type == "cuda" else None
+            # a cascade that stops early, or a task without hints, leaves parameters without a gradient
+            self.parallel = DistributedDataParallel(self.parallel, places, find_unused_parameters=True)
         loader = DataLoader(
-            stream,
+            self._stream(),
             batch_size=None,
             sampler=range(self.step, self.recipe.steps),
             num_workers=self.options.workers,
@@ -158,51 +187,69 @@ class Trainer:
         window: list[dict[str, float]] = []
         since = time.monotonic()
         for batch in loader:
-            window.append(self._update(batch.to(self.device)))
+            chunks = batch if isinstance(batch, list) else [batch]
+            window += self._update([chunk.to(self.device) for chunk in chunks])
             if self.step % self.options.log_every == 0:
-                seconds = (time.monotonic() - since) / len(window)
-                self._log({"step": self.step, "seconds_per_step": round(seconds, 3), **_mean(window)})
+                seconds = (time.monotonic() - since) * len(chunks) / len(window)
+                figures = _mean(self.ranks.gathered(window))
+                self._log({"step": self.step, "seconds_per_step": round(seconds, 3), **figures})
                 window, since = [], time.monotonic()
-                self.checkpoint().save(self.options.output / CHECKPOINT)
+                self._save(CHECKPOINT)
             if self.options.keep_every and self.step % self.options.keep_every == 0:
-                self.checkpoint().save(self.options.output / f"checkpoint-{self.step:06d}.pt")
-            if self.validation is not None and self.step % self.options.validate_every == 0:
+                self._save(f"checkpoint-{self.step:06d}.pt")
+            if self.validation is not None and self.step % self.options.validate_every == 0 and self.ranks.leads:
                 self._validate()
             out_of_time = (
                 self.options.max_minutes is not None and time.monotonic() - began > 60 * self.options.max_minutes
             )
-            if not self.proceed(self.step) or out_of_time:
+            proceed = self.proceed(self.step)
+            if self.ranks.any(not proceed or out_of_time, self.device):
                 break
-        self.checkpoint().save(self.options.output / CHECKPOINT)
+        self._save(CHECKPOINT)
+        self.ranks.wait()
         return self.step >= self.recipe.steps
 
-    def _update(self, batch: TaskBatch) -> dict[str, float]:
+    def _half_precision(self) -> bool:
+        return self.options.precision == "bf16" or (self.options.precision == "auto" and self.device.type == "cuda")
+
+    def _stream(self) -> BatchStream | PartStream:
+        recipe = self.recipe
+        if self.division.parts == 1:
+            return BatchStream(self.mixture, recipe.plan, recipe.seed, recipe.steps)
+        return PartStream(self.mixture, recipe.plan, recipe.seed, recipe.steps, self.division)
+
+    def _update(self, chunks: list[TaskBatch]) -> list[dict[str, float]]:
+        """One step on this process's parts of a batch; figures of each part."""
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate(self.step)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            context = self.model.encode_context(
-                batch.context_images, batch.context_masks, batch.context_positions, self.noise
-            )
-            output = self.model(batch.target_images, context, batch.hints, batch.target_positions, self.noise)
-        output = replace(output, levels=tuple(replace(v, after=v.after.float()) for v in output.levels))
-        loss = cascade_loss(output, batch.target_masks)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        figures = []
+        for number, chunk in zip(self.division.own, chunks, strict=True):
+            noise = self.noise
+            if self.division.parts > 1:
+                noise = noise_of(self.recipe.seed, self.step, number, self.device)
+            last = number == self.division.own[-1]
+            # gradients of all processes are averaged with the last part only
+            waiting = self.parallel.no_sync() if self.ranks.together and not last else nullcontext()  # type: ignore[operator]
+            with waiting:
+                loss, logits = self.parallel(chunk, noise)
+                (loss / len(chunks)).backward()
+            figures.append(self._figures(chunk, logits, float(loss.detach())))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         if torch.isfinite(norm):
             self.optimiser.step()
         self.step += 1
         self.average.update(self.model, self.step)
-        return self._figures(batch, output.logits.detach(), float(loss.detach()), float(norm))
+        return [{**part, "gradient": float(norm)} for part in figures]
 
     @staticmethod
-    def _figures(batch: TaskBatch, logits: torch.Tensor, loss: float, norm: float) -> dict[str, float]:
-        """Loss, gradient norm, and Dice of images that hold the structure, with and without hints."""
+    def _figures(batch: TaskBatch, logits: torch.Tensor, loss: float) -> dict[str, float]:
+        """Loss, and Dice of images that hold the structure, with and without hints."""
         dice = hard_dice(logits, batch.target_masks)
         holds = (batch.target_masks >= 0.5).flatten(1).any(1)
         bare = batch.hints.flags().sum(1) == 0
-        figures = {"loss": loss, "gradient": norm}
+        figures = {"loss": loss}
         for name, chosen in (("dice_hints", holds & ~bare), ("dice_bare", holds & bare)):
             if chosen.any():
                 figures[name] = float(dice[chosen].mean())
@@ -216,12 +263,42 @@ class Trainer:
         pictures.mkdir(parents=True, exist_ok=True)
         self.validation.picture(model, pictures / f"step-{self.step:06d}.png", self.device)
 
+    def _save(self, name: str) -> None:
+        if self.ranks.leads:
+            self.checkpoint().save(self.options.output / name)
+
     def _log(self, entry: dict[str, Any]) -> None:
+        if not self.ranks.leads:
+            return
         entry["rate"] = self.recipe.rate(self.step)
         self.options.output.mkdir(parents=True, exist_ok=True)
         with (self.options.output / LOG).open("a") as stream:
             stream.write(json.dumps(entry) + "\n")
         self.announce(entry)
+
+
+def check_precision(precision: str) -> None:
+    """Raises InputError unless it is one of PRECISIONS."""
+    if precision not in PRECISIONS:
+        raise InputError(f"The precision must be one of {', '.join(PRECISIONS)}, but it is {precision}.")
+
+
+class _Step(nn.Module):
+    """Context, targets and loss in one call, which is what DistributedDataParallel can wrap."""
+
+    def __init__(self, model: Any, device: torch.device, half_precision: bool) -> None:
+        super().__init__()
+        self.model, self.device, self.half_precision = model, device, half_precision
+
+    def forward(self, batch: TaskBatch, noise: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss of eq. 6, and logits (B*T, 1, S, S) without a gradient."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision):
+            context = self.model.encode_context(
+                batch.context_images, batch.context_masks, batch.context_positions, noise
+            )
+            output = self.model(batch.target_images, context, batch.hints, batch.target_positions, noise)
+        output = replace(output, levels=tuple(replace(v, after=v.after.float()) for v in output.levels))
+        return cascade_loss(output, batch.target_masks), output.logits.detach()
 
 
 def _start_worker(_: int) -> None:

@@ -92,10 +92,10 @@ class ValidationSet:
             for panel in row:
                 panel.axis("off")
             row[0].set_title(source, fontsize=8)
-            for i in (0, 1):
+            for i in range(min(2, batch.context_images.shape[1])):
                 row[i].imshow(batch.context_images[0, i].cpu().numpy(), cmap="gray")
                 _outline(row[i], batch.context_masks[0, i].cpu() - 0.5, "orange")
-            for j, panel in enumerate(row[2:]):
+            for j, panel in enumerate(row[2 : 2 + len(batch.target_images)]):
                 panel.imshow(batch.target_images[j, 0].cpu().numpy(), cmap="gray")
                 _outline(panel, batch.target_masks[j, 0].cpu() - 0.5, "lime")
                 _outline(panel, full[j, 0], "red")

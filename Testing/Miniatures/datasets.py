@@ -59,7 +59,7 @@ def write_medsegbench(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     content = {}
-    for split, count in (("train", 2), ("val", 3), ("test", 1)):
+    for split, count in (("train", 4), ("val", 3), ("test", 1)):
         labels = np.zeros((count, 128, 128), np.uint8)
         labels[:, 32:96] = 1
         if split == "val":

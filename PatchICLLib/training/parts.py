@@ -1,0 +1,95 @@
+"""Batches in parts, for several processes and for gradients that are accumulated: together always the same batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from PatchICLLib.errors import InputError
+from PatchICLLib.training.mixture import BatchPlan, BatchStream, Tasks
+from PatchICLLib.training.tasks import TaskBatch, TaskShape
+
+
+@dataclass(frozen=True)
+class Division:
+    """How batches are divided.
+
+    Attributes:
+        processes: that share a batch.
+        accumulate: parts that each process takes one after the other before the weights change.
+        rank: number of this process.
+    """
+
+    processes: int = 1
+    accumulate: int = 1
+    rank: int = 0
+
+    @property
+    def parts(self) -> int:
+        return self.processes * self.accumulate
+
+    @property
+    def own(self) -> range:
+        """Numbers of the parts that this process takes."""
+        return range(self.rank * self.accumulate, (self.rank + 1) * self.accumulate)
+
+    def check(self, plan: BatchPlan) -> None:
+        """Raises InputError unless every part gets the same number of tasks."""
+        if self.accumulate < 1 or plan.tasks % self.parts:
+            raise InputError(
+                f"A batch of {plan.tasks} tasks cannot be divided evenly among {self.processes} processes that "
+                f"accumulate {self.accumulate} parts: choose a number of tasks that {self.parts} divides."
+            )
+
+
+class PartStream(Dataset[list[TaskBatch]]):
+    """The parts of this process by number of the batch: every task depends on the seed, the batch and its place only.
+
+    So the tasks of a batch are the same however it is divided. They are other tasks than those of ``BatchStream``,
+    which draws all tasks of a batch from one generator and cannot give the last without the first.
+
+    Args:
+        mixture: kinds of tasks and their weights.
+        plan: shapes of whole batches.
+        seed: of everything.
+        length: number of batches.
+        division: how they are divided.
+    """
+
+    def __init__(
+        self, mixture: list[tuple[Tasks, float]], plan: BatchPlan, seed: int, length: int, division: Division
+    ) -> None:
+        division.check(plan)
+        self.whole = BatchStream(mixture, plan, seed, length)
+        self.division = division
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    def __getitem__(self, number: int) -> list[TaskBatch]:
+        plan, seed = self.whole.plan, self.whole.seed
+        rng = np.random.default_rng([seed, number, 0])
+        sizes, shares = zip(*plan.sizes, strict=True)
+        size = int(rng.choice(sizes, p=np.array(shares) / sum(shares)))
+        context = int(rng.choice(plan.contexts))
+        targets = plan.targets if size <= 128 else max(1, plan.targets // 2)
+        shape = TaskShape(context, targets, size)
+        count = plan.tasks // self.division.parts
+        return [
+            TaskBatch.collate(
+                [
+                    self.whole.task(np.random.default_rng([seed, number, 1 + place]), shape)
+                    for place in range(part * count, (part + 1) * count)
+                ]
+            )
+            for part in self.division.own
+        ]
+
+
+def noise_of(seed: int, step: int, part: int, device: torch.device) -> torch.Generator:
+    """Selection noise of one part of a step; independent of what was drawn before, and of who draws it."""
+    state = int(np.random.default_rng([seed, step, part]).integers(2**62))
+    return torch.Generator(device).manual_seed(state)

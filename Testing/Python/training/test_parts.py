@@ -1,0 +1,98 @@
+"""Batches in parts: together the same batch, however it is divided."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+import torch
+
+pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
+
+from PatchICLLib.errors import InputError  # noqa: E402
+from PatchICLLib.training.mixture import BatchPlan  # noqa: E402
+from PatchICLLib.training.parts import Division, PartStream, noise_of  # noqa: E402
+from PatchICLLib.training.ranks import Ranks  # noqa: E402
+from PatchICLLib.training.tasks import TaskBatch  # noqa: E402
+from PatchICLLib.training.trainer import Trainer, TrainerOptions  # noqa: E402
+
+PLAN = BatchPlan(tasks=4, targets=2, contexts=(1, 2), sizes=((32, 1.0),))
+
+
+def whole(mixture, number: int, processes: int, accumulate: int) -> TaskBatch:
+    """The batch that all processes see together."""
+    parts = []
+    for rank in range(processes):
+        stream = PartStream(mixture, PLAN, 5, 3, Division(processes, accumulate, rank))
+        parts += stream[number]
+    assert len(parts) == processes * accumulate
+    return TaskBatch.collate(parts)
+
+
+@pytest.mark.parametrize(("processes", "accumulate"), [(1, 4), (2, 1), (2, 2), (4, 1)])
+def test_together_always_the_same_batch(anatomy_mixture, processes: int, accumulate: int) -> None:
+    expected, found = whole(anatomy_mixture, 1, 1, 1), whole(anatomy_mixture, 1, processes, accumulate)
+    for field in fields(TaskBatch):
+        if field.name != "hints":
+            assert torch.equal(getattr(expected, field.name), getattr(found, field.name))
+    assert torch.equal(expected.hints.channels(), found.hints.channels())
+    assert not torch.equal(expected.target_images, whole(anatomy_mixture, 2, 1, 1).target_images)
+
+
+@pytest.mark.parametrize(("processes", "accumulate"), [(3, 1), (1, 3), (2, 4), (1, 0)])
+def test_uneven_divisions_are_refused(anatomy_mixture, processes: int, accumulate: int) -> None:
+    with pytest.raises(InputError, match="A batch of 4 tasks cannot be divided evenly"):
+        PartStream(anatomy_mixture, PLAN, 5, 3, Division(processes, accumulate))
+
+
+def test_noise_depends_on_seed_step_and_part_only() -> None:
+    def draw(*key: int) -> list[float]:
+        return torch.rand(3, generator=noise_of(*key, torch.device("cpu"))).tolist()
+
+    assert draw(1, 2, 3) == draw(1, 2, 3)
+    assert len({tuple(draw(*key)) for key in ((1, 2, 3), (2, 2, 3), (1, 3, 3), (1, 2, 4))}) == 4
+
+
+def test_a_single_process_without_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    ranks = Ranks.from_environment()
+    assert (ranks.leads, ranks.together, ranks.device("cuda")) == (True, False, "cuda")
+    assert ranks.gathered([1, 2]) == [1, 2] and ranks.any(True, torch.device("cpu"))
+    monkeypatch.setenv("RANK", "3"), monkeypatch.setenv("WORLD_SIZE", "4"), monkeypatch.setenv("LOCAL_RANK", "1")
+    ranks = Ranks.from_environment()
+    assert (ranks.leads, ranks.together, ranks.device("cuda"), ranks.device("cpu")) == (False, True, "cuda:1", "cpu")
+    monkeypatch.setenv("RANK", "first")
+    with pytest.raises(InputError, match="must be whole numbers"):
+        Ranks.from_environment()
+
+
+@pytest.fixture
+def shares(tiny_recipe):
+    """A recipe of 2 steps with batches of 4 tasks."""
+    return replace(tiny_recipe(steps=2), plan=PLAN)
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(shares, anatomy_mixture, tmp_path) -> None:
+    """Without selection noise, the only thing that parts draw for themselves."""
+    quiet = replace(shares, model=replace(shares.model, temperature=0.0))
+    figures = []
+    for accumulate in (2, 4):
+        options = TrainerOptions(tmp_path, workers=0, log_every=1, accumulate=accumulate)
+        entries: list[dict] = []
+        assert Trainer(quiet, anatomy_mixture, options, announce=entries.append).train()
+        figures.append([(entry["loss"], entry["gradient"]) for entry in entries])
+    # the first step is on the same weights; then AdamW turns rounding of tiny gradients into steps
+    assert figures[0][0] == pytest.approx(figures[1][0], rel=1e-3)
+    assert figures[0][1] == pytest.approx(figures[1][1], rel=2e-2)
+
+
+def test_mixed_precision_trains(shares, anatomy_mixture, tmp_path) -> None:
+    exact = Trainer(shares, anatomy_mixture, TrainerOptions(tmp_path / "a", workers=0, log_every=1))
+    half = Trainer(shares, anatomy_mixture, TrainerOptions(tmp_path / "b", workers=0, log_every=1, precision="bf16"))
+    assert exact.train() and half.train()
+    same = [torch.equal(a, b) for a, b in zip(exact.model.parameters(), half.model.parameters(), strict=True)]
+    assert not all(same)
+    assert all(p.dtype == torch.float32 and torch.isfinite(p).all() for p in half.model.parameters())
+    with pytest.raises(InputError, match="precision must be one of auto, 32, bf16"):
+        Trainer(shares, anatomy_mixture, TrainerOptions(tmp_path, precision="16"))
