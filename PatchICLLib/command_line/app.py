@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from PatchICLLib.command_line.benchmark import benchmark
+from PatchICLLib.command_line.cohort import cohort
 from PatchICLLib.command_line.demo import demo
 from PatchICLLib.command_line.evaluate import evaluate
 from PatchICLLib.command_line.info import info
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.command(no_args_is_help=True)(propagate)
 app.command(no_args_is_help=True)(segment)
+app.command(no_args_is_help=True)(cohort)
 app.command()(demo)
 app.command()(info)
 app.command(no_args_is_help=True)(train)

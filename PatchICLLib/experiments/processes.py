@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from PatchICLLib.child_process import begin_as_child
 from PatchICLLib.errors import WorkerError
 from PatchICLLib.evaluation.runner import Shard
 from PatchICLLib.experiments.request import ExperimentRequest
@@ -32,10 +30,8 @@ def run_in_processes(
         WorkerError: a process died; the same command goes on where it was.
     """
     context = multiprocessing.get_context("spawn")
-    threads = max(1, (os.cpu_count() or 1) // processes)
     parts = [
-        context.Process(target=_do_part, args=(request, Shard(number, processes), threads))
-        for number in range(1, processes + 1)
+        context.Process(target=_do_part, args=(request, Shard(number, processes))) for number in range(1, processes + 1)
     ]
     for part in parts:
         part.start()
@@ -56,20 +52,9 @@ def run_in_processes(
         )
 
 
-def _do_part(request: ExperimentRequest, shard: Shard, threads: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its children
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    import torch
-
-    torch.set_num_threads(threads)
+def _do_part(request: ExperimentRequest, shard: Shard) -> None:
+    begin_as_child(shard.count)
     run_experiment(request.open_data(), request.load_models(), request.experiment(shard), request.output)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _lines(path: Path) -> int:

@@ -1,0 +1,183 @@
+"""One scan of a cohort: what to do, whether it is done, and doing it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from PatchICLLib.errors import PatchICLError
+
+REPORT_ENDING = ".report.json"
+_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+
+
+@dataclass(frozen=True)
+class CohortModel:
+    """The weights of all cases.
+
+    Attributes:
+        weights: name or file; None for those that ship.
+        preset: that the weights must be of; None for any.
+        device: see ``resolve_device``.
+        sha256: of the weights file.
+    """
+
+    weights: str | None
+    preset: str | None
+    device: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class CohortCase:
+    """A scan to segment.
+
+    Attributes:
+        name: in the report.
+        image, painted: what is read.
+        output: label map to write; the case's report lies beside it and says that the case is done.
+        probability, entropy: further volumes to write, or None.
+        options: of ``Propagator.propagate``, without ``outputs``.
+    """
+
+    name: str
+    image: Path
+    painted: Path
+    output: Path
+    probability: Path | None = None
+    entropy: Path | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def report(self) -> Path:
+        name = self.output.name
+        ending = next((e for e in _ENDINGS if name.lower().endswith(e)), "")
+        return self.output.with_name(name[: len(name) - len(ending)] + REPORT_ENDING)
+
+    @property
+    def outputs(self) -> list[Path]:
+        """All files that the case writes, its report last."""
+        volumes = [path for path in (self.output, self.probability, self.entropy) if path is not None]
+        return [*volumes, self.report]
+
+    def fingerprint(self, model: CohortModel) -> str:
+        """Changes with the input files, the options and the weights; not with folders, so that data may move.
+
+        Raises:
+            OSError: an input is missing.
+        """
+        files = [_state_of(path) for path in (self.image, self.painted)]
+        content = [files, self.options, model.sha256, self.probability is not None, self.entropy is not None]
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What became of a case.
+
+    Attributes:
+        name: of the case.
+        status: "done" now, "skipped" because it was done before, or "failed".
+        message: why it failed.
+        seconds: of the work.
+        worker: machine and process that did it.
+        suggested_slice: the slice to paint next, if the model suggests one.
+        attempts: how often it was begun in this run.
+    """
+
+    name: str
+    status: Literal["done", "skipped", "failed"]
+    message: str = ""
+    seconds: float = 0.0
+    worker: str = ""
+    suggested_slice: int | None = None
+    attempts: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def finished_result(case: CohortCase, model: CohortModel) -> CaseResult | None:
+    """The result of an earlier run that still holds: outputs are there, made from these inputs; None if not."""
+    if not all(path.is_file() for path in case.outputs):
+        return None
+    try:
+        content = json.loads(case.report.read_text(encoding="utf-8"))
+        if content["cohort"]["fingerprint"] != case.fingerprint(model):
+            return None
+        return CaseResult(
+            case.name,
+            "skipped",
+            seconds=float(content["cohort"]["seconds"]),
+            worker=str(content["cohort"]["worker"]),
+            suggested_slice=content.get("suggested_next_slice"),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def run_case(case: CohortCase, model: CohortModel) -> CaseResult:
+    """Segment a scan and write its files, which appear together; never raises for what is wrong with the scan.
+
+    A case that is finished already, for instance because a cluster asks twice, is not done again.
+    """
+    before = finished_result(case, model)
+    if before is not None:
+        return before
+    started = time.monotonic()
+    worker = f"{platform.node()}:{os.getpid()}"
+    try:
+        suggested = _segment(case, model, worker, started)
+    except (PatchICLError, OSError, MemoryError, RuntimeError) as error:
+        message = str(error) if isinstance(error, PatchICLError) else f"{type(error).__name__}: {error}"
+        return CaseResult(case.name, "failed", message, time.monotonic() - started, worker)
+    return CaseResult(case.name, "done", "", time.monotonic() - started, worker, suggested)
+
+
+def _segment(case: CohortCase, model: CohortModel, worker: str, started: float) -> int | None:
+    from PatchICLLib.images import StagedFiles, check_image_output, read_label_map, read_scalar_image
+    from PatchICLLib.images.writing import stage_image
+
+    check_image_output(case.output)
+    for path in (case.probability, case.entropy):
+        if path is not None:
+            check_image_output(path, real_numbers=True)
+    image = read_scalar_image(case.image)
+    painted = read_label_map(case.painted, like=image)
+    fingerprint = case.fingerprint(model)
+    extras = {"probability": case.probability, "entropy": case.entropy}
+    wanted = frozenset(name for name, path in extras.items() if path is not None)
+    result = _propagator(model).propagate(image.array, painted.array, image.spacing_kji, outputs=wanted, **case.options)
+    with StagedFiles() as staged:
+        stage_image(staged, result.labels, painted, case.output)
+        for name, path in extras.items():
+            if path is not None:
+                stage_image(staged, getattr(result, name), painted, path)
+        # moved last: the report is what tells that the case is finished
+        cohort = {"fingerprint": fingerprint, "seconds": round(time.monotonic() - started, 3), "worker": worker}
+        content = {"image": str(case.image), "painted": str(case.painted), "output": str(case.output), "cohort": cohort}
+        text = json.dumps({**content, **result.report}, indent=2, allow_nan=False)
+        staged.path_for(case.report).write_text(text + "\n", encoding="utf-8")
+        staged.commit()
+    suggested: int | None = result.report.get("suggested_next_slice")
+    return suggested
+
+
+@functools.lru_cache(maxsize=1)
+def _propagator(model: CohortModel) -> Any:
+    from PatchICLLib.propagation import Propagator
+
+    return Propagator.from_pretrained(model.weights, model.device, model.preset)
+
+
+def _state_of(path: Path) -> list[Any]:
+    """Name, size and time of change of a file, or of all files of a DICOM folder."""
+    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    return [[file.name, (state := file.stat()).st_size, state.st_mtime_ns] for file in files]

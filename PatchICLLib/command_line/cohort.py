@@ -1,0 +1,75 @@
+"""`patchicl cohort`: propagation over hundreds of scans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def cohort(
+    manifest: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MANIFEST", show_default=False, help="CSV or JSON: image, painted, output, a scan a line."
+        ),
+    ],
+    processes: Annotated[int, typer.Option(min=1, metavar="N", help="Processes on this machine.")] = 1,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", show_default=False, help="A Dask scheduler such as tcp://head:8786, or local."),
+    ] = None,
+    attempts: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How often a case may take its process with it.")
+    ] = 3,
+    axis: Annotated[str, typer.Option(help="Axis across the painted slices: auto, i, j, or k.")] = "auto",
+    labels: Annotated[str, typer.Option(metavar="LIST", help="Labels to propagate: all, or such as 1,2.")] = "all",
+    extent: Annotated[str, typer.Option(help="Slices to fill: auto, painted, or FIRST:LAST.")] = "auto",
+    context_size: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="How many painted slices each slice looks at.")
+    ] = None,
+    prior: Annotated[
+        bool, typer.Option("--prior/--no-prior", help="Start from an interpolation between the painted slices.")
+    ] = True,
+    preset: Annotated[str | None, typer.Option(help="Model preset; default that of the weights.")] = None,
+    weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Same seed, input, and device: same output.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Leave finished cases alone, or do all of them again.")
+    ] = True,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the report as JSON.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar, and a report of failures only.")] = False,
+) -> None:
+    """Propagate the painted slices of many scans.
+
+    The manifest has a line for each scan with the columns image, painted, and output, and if wanted name, probability,
+    entropy, axis, painted_slices, labels, extent, and context_size, which go before the options here. Relative paths
+    start at the manifest's folder. Beside each output a report OUTPUT.report.json is written; it tells that the case
+    is finished, and from what. The same command goes on where a run was stopped or killed: finished cases are never
+    done again unless their files, options, or weights change.
+
+    A process that dies, for instance of lack of memory, is replaced and its case begun again. A scan that something
+    is wrong with does not hold up the others. With --dask all machines must see the files under the same names.
+
+    Exit codes: 0 all cases are finished, 2 bad input or some cases failed, 130 stopped with Ctrl-C.
+
+    Example: `patchicl cohort scans.csv --processes 4 --json report.json`
+    """
+    from PatchICLLib.command_line.cohort_run import CohortRequest, run_from_manifest
+    from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_from_text
+
+    options = {
+        "axis": axis_from_text(axis),
+        "labels": labels_from_text(labels),
+        "extent": extent_from_text(extent),
+        "context_size": context_size,
+        "prior": prior,
+        "seed": seed,
+    }
+    run_from_manifest(
+        CohortRequest(manifest, options, processes, dask, attempts, weights, preset, device, resume, json_file, quiet)
+    )

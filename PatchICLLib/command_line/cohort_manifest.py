@@ -1,0 +1,102 @@
+"""Reads the manifest of a cohort: a CSV table or a JSON list, a scan a line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from PatchICLLib.cohort.case import CohortCase
+from PatchICLLib.cohort.run import cases_are_distinct
+from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_from_text, numbers_from_text
+from PatchICLLib.errors import InputError
+
+NEEDED = ("image", "painted", "output")
+FILES = (*NEEDED, "probability", "entropy")
+OPTIONS = ("axis", "painted_slices", "labels", "extent", "context_size")
+COLUMNS = ("name", *FILES, *OPTIONS)
+
+
+def read_manifest(path: Path, defaults: dict[str, Any]) -> list[CohortCase]:
+    """The cases of a manifest.
+
+    CSV separates by commas, semicolons or tabs and has a line of headings; JSON is a list of objects. Columns are
+    image, painted and output, and if wanted name, probability, entropy, axis, painted_slices, labels, extent and
+    context_size as `patchicl propagate` takes them. Relative paths start at the manifest's folder.
+
+    Args:
+        path: of the manifest, `.csv`, `.tsv` or `.json`.
+        defaults: options of ``Propagator.propagate`` for cases that say nothing else.
+
+    Raises:
+        InputError: unreadable, unknown or missing columns, no case, values that make no sense, or files that clash.
+    """
+    cases = []
+    for number, entry in enumerate(_entries(path), start=1):
+        where = f"Case {number} of {path.name}"
+        unknown = sorted(set(entry) - set(COLUMNS))
+        if unknown:
+            raise InputError(f"{where} has the unknown column {unknown[0]}; columns are {', '.join(COLUMNS)}.")
+        values = {name: text for name, value in entry.items() if (text := _text(value))}
+        missing = [name for name in NEEDED if name not in values]
+        if missing:
+            raise InputError(f"{where} has no {missing[0]}; each needs {', '.join(NEEDED)}.")
+        try:
+            options = {**defaults, **_options(values)}
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+        files = {name: path.parent / values[name] for name in FILES if name in values}
+        cases.append(CohortCase(values.get("name", Path(values["output"]).name), **files, options=options))
+    if not cases:
+        raise InputError(f"The manifest {path} names no case.")
+    clash = cases_are_distinct(cases)
+    if clash is not None:
+        raise InputError(clash)
+    return cases
+
+
+def _entries(path: Path) -> list[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise InputError(f"The manifest {path} cannot be read ({reason}).") from error
+    if path.suffix.lower() == ".json":
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"The manifest {path} is no JSON ({error}).") from error
+        if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
+            raise InputError(f"The manifest {path} must be a list of objects with {', '.join(NEEDED)}.")
+        return content
+    lines = [line for line in text.splitlines() if line.strip()]
+    heading = lines[0] if lines else ""
+    delimiter = next((mark for mark in ("\t", ";") if mark in heading), ",")
+    rows = list(csv.DictReader(lines, delimiter=delimiter))
+    if any(None in row for row in rows):
+        raise InputError(f"A line of {path} has more columns than its headings; put lists such as 3,17 into quotes.")
+    return [{str(name).strip(): value for name, value in row.items()} for row in rows]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    return str(value).strip()
+
+
+def _options(values: dict[str, str]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if "axis" in values:
+        options["axis"] = axis_from_text(values["axis"])
+    if "painted_slices" in values:
+        options["painted_slices"] = numbers_from_text(values["painted_slices"].replace(" ", ","), "painted_slices")
+    if "labels" in values:
+        options["labels"] = labels_from_text(values["labels"])
+    if "extent" in values:
+        options["extent"] = extent_from_text(values["extent"])
+    if "context_size" in values:
+        (options["context_size"],) = numbers_from_text(values["context_size"], "context_size")[:1]
+    return options

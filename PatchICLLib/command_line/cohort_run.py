@@ -1,0 +1,112 @@
+"""Runs `patchicl cohort` and prints its report."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from PatchICLLib.cohort.case import CaseResult, CohortModel
+from PatchICLLib.cohort.dask_pool import DaskPool
+from PatchICLLib.cohort.local_pool import LocalPool
+from PatchICLLib.cohort.run import Pool, run_cohort, summarise
+from PatchICLLib.command_line.cohort_manifest import read_manifest
+from PatchICLLib.command_line.options import write_json
+from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
+from PatchICLLib.errors import InputError, Stopped
+from PatchICLLib.images import check_output_file
+
+
+@dataclass(frozen=True)
+class CohortRequest:
+    """The options of `patchicl cohort`, see there."""
+
+    manifest: Path
+    options: dict[str, Any]
+    processes: int
+    dask: str | None
+    attempts: int
+    weights: str | None
+    preset: str | None
+    device: str
+    resume: bool
+    json_file: Path | None
+    quiet: bool
+
+
+def run_from_manifest(request: CohortRequest) -> None:
+    """Do the cohort, print its report.
+
+    Raises:
+        InputError: bad manifest, options or weights, and nothing was done; or, after the report, some cases failed.
+        Stopped: by Ctrl-C.
+    """
+    from PatchICLLib.device import resolve_device
+    from PatchICLLib.weights import find_weights, load_weights, sha256_of
+
+    if request.json_file is not None:
+        check_output_file(request.json_file, (".json",))
+    cases = read_manifest(request.manifest, request.options)
+    resolve_device(request.device)
+    load_weights(request.weights, request.preset)  # a wrong file is told once, not by every case
+    digest = sha256_of(find_weights(request.weights, request.preset))
+    model = CohortModel(request.weights, request.preset, request.device, digest)
+    pool: Pool = LocalPool(request.processes, request.attempts)
+    if request.dask is not None:
+        pool = DaskPool(request.dask, request.processes, request.attempts)
+    results: list[CaseResult] = []
+    began = time.monotonic()
+    with ProgressDisplay(request.quiet, unit="scans") as display:
+        display.show("Looking for finished scans", 0, len(cases))
+
+        def progress(result: CaseResult) -> None:
+            results.append(result)
+            new = sum(r.status != "skipped" for r in results)
+            left = (time.monotonic() - began) / new * (len(cases) - len(results)) if new else None
+            display.show("Segmenting", len(results), len(cases), "" if left is None else f"{time_text(left)} left")
+
+        try:
+            final = run_cohort(cases, model, pool, request.resume, progress)
+        except KeyboardInterrupt as error:
+            finished = sum(r.status != "failed" for r in results)
+            raise Stopped(
+                f"Stopped after {finished} of {len(cases)} scans; the same command goes on from there."
+            ) from error
+    summary = summarise(final, model)
+    summary["seconds"] = round(time.monotonic() - began, 2)
+    if request.json_file is not None:
+        write_json(summary, request.json_file)
+    _tell(summary, request.quiet)
+    if summary["failed"]:
+        raise InputError(f"{summary['failed']} of {summary['cases']} scans failed; the same command tries them again.")
+
+
+def _tell(summary: dict[str, Any], quiet: bool) -> None:
+    console = Console(stderr=quiet)
+    failures = [result for result in summary["results"] if result["status"] == "failed"]
+    if failures:
+        table = Table(title="Failed", box=box.SIMPLE_HEAD)
+        table.add_column("scan", overflow="fold")
+        table.add_column("why", overflow="fold")
+        for result in failures:
+            table.add_row(result["name"], result["message"])
+        console.print(table)
+    if quiet:
+        return
+    mean = summary["seconds_per_case"]
+    pace = "" if mean is None else f", {mean:.1f} s a scan"
+    again = sum(result["attempts"] > 1 for result in summary["results"])
+    console.print(
+        f"{summary['cases']} scans in {time_text(summary['seconds'])}: {summary['done']} done, {summary['skipped']} "
+        f"finished before, {summary['failed']} failed{pace}"
+        + (f"; {again} begun again after their process died" if again else "")
+        + "."
+    )
+    suggested = [r for r in summary["results"] if r["suggested_slice"] is not None]
+    if suggested:
+        console.print(f"{len(suggested)} reports suggest a slice to paint next; see suggested_next_slice in them.")

@@ -1,0 +1,111 @@
+"""Cases are done once, and again only if something about them changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+
+from PatchICLLib.cohort.case import CaseResult, CohortCase, CohortModel, finished_result, run_case
+from PatchICLLib.cohort.run import cases_are_distinct, run_cohort, summarise
+from PatchICLLib.weights import find_weights, sha256_of
+
+MODEL = CohortModel(None, None, "cpu", sha256_of(find_weights()))
+
+
+class Here:
+    """A pool that does cases in this process and remembers which."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def run(self, cases: Sequence[CohortCase], model: CohortModel) -> Iterator[CaseResult]:
+        for case in cases:
+            self.names.append(case.name)
+            yield run_case(case, model)
+
+
+@pytest.fixture
+def cohort(phantom, tmp_path: Path) -> list[CohortCase]:
+    """Two scans of a corner of the phantom, painted on two slices; the second lacks its painting."""
+    image = phantom.image[5:13, 8:32, 8:32]
+    painted = (phantom.labels[5:13, 8:32, 8:32] == 1).astype("uint8")
+    painted[1:7] = 0
+    sitk.WriteImage(sitk.GetImageFromArray(image), str(tmp_path / "scan.nii.gz"))
+    sitk.WriteImage(sitk.GetImageFromArray(painted), str(tmp_path / "painted.nii.gz"))
+    options = {"axis": 0, "extent": "painted"}
+    good = CohortCase("good", tmp_path / "scan.nii.gz", tmp_path / "painted.nii.gz", tmp_path / "good.nii.gz",
+                      entropy=tmp_path / "unsure.nrrd", options=options)  # fmt: skip
+    bad = replace(good, name="bad", painted=tmp_path / "missing.nii.gz", output=tmp_path / "bad.nii.gz", entropy=None)
+    return [good, bad]
+
+
+@pytest.mark.slow
+def test_finished_cases_are_not_done_again_failed_ones_are(cohort: list[CohortCase], tmp_path: Path) -> None:
+    first, second = Here(), Here()
+    good, bad = run_cohort(cohort, MODEL, first)
+    assert (good.status, bad.status) == ("done", "failed")
+    assert "missing.nii.gz does not exist" in bad.message
+    assert all(path.is_file() for path in cohort[0].outputs) and not cohort[1].output.exists()
+    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(cohort[0].output)))
+    painted = sitk.GetArrayFromImage(sitk.ReadImage(str(cohort[0].painted)))
+    assert (labels[painted > 0] == 1).all() and labels[3].any()
+    changed = cohort[0].output.stat().st_mtime_ns
+
+    again = run_cohort(cohort, MODEL, second)
+    assert second.names == ["bad"] and first.names == ["good", "bad"]
+    assert [result.status for result in again] == ["skipped", "failed"]
+    assert cohort[0].output.stat().st_mtime_ns == changed
+    assert again[0].suggested_slice == good.suggested_slice
+    assert run_case(cohort[0], MODEL).status == "skipped"  # a cluster may ask twice
+
+    summary = summarise(again, MODEL)
+    assert (summary["cases"], summary["done"], summary["skipped"], summary["failed"]) == (2, 0, 1, 1)
+    assert summary["seconds_per_case"] == again[0].seconds > 0
+
+    third = Here()
+    run_cohort(cohort[:1], MODEL, third, resume=False)
+    assert third.names == ["good"]
+
+
+@pytest.mark.slow
+def test_what_changes_makes_a_case_unfinished(cohort: list[CohortCase], tmp_path: Path) -> None:
+    case = cohort[0]
+    assert run_case(case, MODEL).status == "done"
+    assert finished_result(case, MODEL) is not None
+    assert finished_result(replace(case, options={**case.options, "seed": 1}), MODEL) is None
+    assert finished_result(case, replace(MODEL, sha256="f" * 64)) is None
+    os.utime(case.painted, ns=(1, 1))
+    assert finished_result(case, MODEL) is None
+    os.utime(case.painted, ns=(2, 2))
+    assert run_case(case, MODEL).status == "done"
+    case.output.unlink()
+    assert finished_result(case, MODEL) is None
+    case.report.write_text("{")
+    assert finished_result(case, MODEL) is None
+
+
+def test_what_a_kill_leaves_is_swept_away(cohort: list[CohortCase], tmp_path: Path) -> None:
+    stale, foreign = tmp_path / ".patchicl-stale", tmp_path / ".patchicl-foreign"
+    for folder, name in ((stale, "bad.nii.gz"), (foreign, "other.nii.gz")):
+        folder.mkdir()
+        (folder / name).touch()
+    run_cohort(cohort[1:], MODEL, Here())
+    assert not stale.exists() and foreign.exists()
+
+
+def test_the_report_lies_beside_the_output(tmp_path: Path) -> None:
+    case = CohortCase("a", tmp_path, tmp_path, tmp_path / "a.b.nii.gz")
+    assert case.report == tmp_path / "a.b.report.json"
+
+
+def test_clashes(cohort: list[CohortCase]) -> None:
+    good, bad = cohort
+    assert cases_are_distinct(cohort) is None
+    assert "called good" in str(cases_are_distinct([good, replace(bad, name="good")]))
+    assert "both write" in str(cases_are_distinct([good, replace(bad, output=good.output)]))
+    assert "over the input" in str(cases_are_distinct([good, replace(bad, output=good.image)]))
