@@ -85,7 +85,9 @@ def run_evaluation(run: Run) -> None:
         class_split().choose(run.chosen.classes)
     models = request.load_models()
     with ProgressDisplay(run.quiet, unit="") as display:
-        data = request.open_data(lambda done, total: display.show("Looking for slices", done, total))
+        data = request.open_data(
+            lambda done, total: display.show("Looking for slices", done, total), processes=run.processes
+        )
         check_settings(run.output, experiment.settings(), run.resume)
         if run.processes > 1:
             rows = _spread(run, request, data, models, display)

@@ -229,9 +229,10 @@ def _tasks(
     def show(done: int, total: int) -> None:
         display.show("Looking for slices", done, total)
 
-    mixture += dataset_mixture(choices, cache, show)
+    processes = max(1, request.workers)
+    mixture += dataset_mixture(choices, cache, show, processes)
     shape = TaskShape(max(recipe.plan.contexts), 1, max(size for size, _ in recipe.plan.sizes))
-    measured.append(dataset_validation(choices, cache, shape, progress=show))
+    measured.append(dataset_validation(choices, cache, shape, progress=show, processes=processes))
     return mixture, joined_validation(measured)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,10 @@ NAMES: dict[Modality, str] = {"ct": "totalsegmentator", "mri": "totalsegmentator
 SEGMENTATIONS, META = "segmentations", "meta.csv"
 SPLITS = ("train", "val", "test")
 _ENDING = ".nii.gz"
+_KEEP_EVERY = 20  # cases after which an unfinished index is kept
 _ANISOTROPIC = 1.2  # in-plane spacings further apart than this are resampled to square pixels
+
+Slices = dict[str, dict[str, list[int]]]  # by structure and axis
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class TotalSegmentator:
         selection: what of it is used.
         index_file: where the chosen slices are kept, because finding them reads every mask once; None: not kept.
         progress: called with cases done and their number while masks are read.
+        processes: that read masks.
 
     Raises:
         DatasetError: no such folder, no case in it, no such split.
@@ -65,12 +72,13 @@ class TotalSegmentator:
         selection: Selection | None = None,
         index_file: Path | None = None,
         progress: Callable[[int, int], None] = lambda done, total: None,
+        processes: int = 1,
     ) -> None:
         self.folder, self.modality = folder, modality
         self.selection = selection or Selection()
         self.name = NAMES[modality]
         self.cases = self._cases()
-        self._examples = self._indexed(index_file, progress)
+        self._examples = self._indexed(index_file, progress, processes)
 
     def examples(self) -> list[Example]:
         return self._examples
@@ -120,50 +128,45 @@ class TotalSegmentator:
             splits = read_splits(self.folder / META)
             found = [case for case in found if splits.get(case) == self.selection.split]
             if not found:
-                raise DatasetError(f"{self.folder / META} puts no case of the folder into the split "
-                                   f"{self.selection.split}.")  # fmt: skip
+                there = ", ".join(sorted(set(splits.values()))) or "none"
+                raise DatasetError(
+                    f"{self.folder / META} puts no case of the folder into the split {self.selection.split}; "
+                    f"it has {there}."
+                )
         return found[: self.selection.most_cases]
 
-    def _indexed(self, index_file: Path | None, progress: Callable[[int, int], None]) -> list[Example]:
+    def _indexed(self, index_file: Path | None, progress: Callable[[int, int], None], processes: int) -> list[Example]:
         wanted = {**asdict(self.selection), "modality": self.modality, "folder": str(self.folder.resolve())}
         wanted = json.loads(json.dumps(wanted))
-        known: dict[str, dict[str, dict[str, list[int]]]] = {}
+        known: dict[str, Slices] = {}
         if index_file is not None and index_file.is_file():
             content = _index_content(index_file)
             known = content["cases"] if content["of"] == wanted else {}
         missing = [case for case in self.cases if case not in known]
-        for done, case in enumerate(missing):
-            progress(done, len(missing))
-            known[case] = self._slices_of(case)
-        if missing and index_file is not None:
-            index_file.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = index_file.with_name(f"{index_file.name}.{os.getpid()}")
-            unfinished.write_text(json.dumps({"of": wanted, "cases": known}), encoding="utf-8")
-            os.replace(unfinished, index_file)
-        found = [
+        find = functools.partial(_slices_of, self.folder, self.selection)
+        with ExitStack() as stack:
+            found: Iterable[Slices] = map(find, missing)
+            if processes > 1 and len(missing) > 1:
+                spawn = multiprocessing.get_context("spawn")
+                found = stack.enter_context(ProcessPoolExecutor(processes, spawn)).map(find, missing)
+            for done, (case, slices) in enumerate(zip(missing, found, strict=True), start=1):
+                known[case] = slices
+                progress(done, len(missing))
+                if index_file is not None and (done % _KEEP_EVERY == 0 or done == len(missing)):
+                    _keep(index_file, {"of": wanted, "cases": known})
+        examples = [
             Example(self.name, case, case, label, plane, index)
             for case in self.cases
             for label, planes in known[case].items()
             for plane, indices in planes.items()
             for index in indices
         ]
-        if not found:
+        if not examples:
             raise DatasetError(
                 f"No structure of the classes {self.selection.classes} has a slice with "
                 f"{self.selection.slicing.minimum_pixels} foreground pixels in {self.folder}."
             )
-        return sorted(found)
-
-    def _slices_of(self, case: str) -> dict[str, dict[str, list[int]]]:
-        wanted = class_split().choose(self.selection.classes)
-        slices = {}
-        for path in sorted((self.folder / case / SEGMENTATIONS).glob("*" + _ENDING)):
-            label = path.name.removesuffix(_ENDING)
-            if wanted is None or label in wanted:
-                chosen = self.selection.slicing.choose(_load(path)[0] != 0)
-                if chosen:
-                    slices[label] = chosen
-        return slices
+        return sorted(examples)
 
 
 def read_splits(path: Path) -> dict[str, str]:
@@ -185,6 +188,25 @@ def read_splits(path: Path) -> dict[str, str]:
             f"{path} must have the columns image_id and split, but has {', '.join(rows.fieldnames or ())}."
         )
     return {row["image_id"]: row["split"] for row in rows}
+
+
+def _slices_of(folder: Path, selection: Selection, case: str) -> Slices:
+    wanted = class_split().choose(selection.classes)
+    slices = {}
+    for path in sorted((folder / case / SEGMENTATIONS).glob("*" + _ENDING)):
+        label = path.name.removesuffix(_ENDING)
+        if wanted is None or label in wanted:
+            chosen = selection.slicing.choose(_load(path)[0] != 0)
+            if chosen:
+                slices[label] = chosen
+    return slices
+
+
+def _keep(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps(content), encoding="utf-8")
+    os.replace(unfinished, path)
 
 
 def _index_content(path: Path) -> dict[str, Any]:

@@ -84,7 +84,9 @@ class ExperimentRequest:
         data = {"experiment": self.kind, "data": asdict(self.chosen)}
         return Experiment(self.resolutions, self.rule, self.most_per_class, shard or Shard(), data)
 
-    def open_data(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Examples:
+    def open_data(
+        self, progress: Callable[[int, int], None] = lambda done, total: None, processes: int = 1
+    ) -> Examples:
         """The data set; TotalSegmentator's slices are looked for once, and kept in the output folder.
 
         Raises:
@@ -92,7 +94,7 @@ class ExperimentRequest:
         """
         if isinstance(self.chosen, Selection):
             modality: Modality = "mri" if self.kind == "totalsegmentator-mri" else "ct"
-            return TotalSegmentator(self.data, modality, self.chosen, self.output / INDEX, progress)
+            return TotalSegmentator(self.data, modality, self.chosen, self.output / INDEX, progress, processes)
         if isinstance(self.chosen, Bench):
             return MedSegBench(self.data, self.chosen)
         if self.chosen.development_only:

@@ -52,18 +52,18 @@ class DatasetChoice:
     def same_case_first(self) -> bool:
         return self.kind.startswith("totalsegmentator")
 
-    def training(self, cache: Path, progress: Progress) -> Examples:
+    def training(self, cache: Path, progress: Progress, processes: int = 1) -> Examples:
         """What is learned from: the training split, of TotalSegmentator the paper's 47 training classes."""
-        return self._open("train", "training", cache, progress)
+        return self._open("train", "training", cache, progress, processes)
 
-    def validation(self, cache: Path, progress: Progress) -> Examples | None:
+    def validation(self, cache: Path, progress: Progress, processes: int = 1) -> Examples | None:
         """What is measured on: the validation split with the 45 held-out classes; None if there is none."""
         try:
-            return self._open("val", "validation", cache, progress)
+            return self._open("val", "validation", cache, progress, processes)
         except DatasetError:
             return None
 
-    def _open(self, split: str, classes: str, cache: Path, progress: Progress) -> Examples:
+    def _open(self, split: str, classes: str, cache: Path, progress: Progress, processes: int) -> Examples:
         if self.kind == "images":
             development = split == "val"
             return ImageFolders(self.folder, is_target=lambda path: is_development(path) == development)
@@ -71,18 +71,18 @@ class DatasetChoice:
             return _usual_size(self.folder, split)
         modality: Modality = "mri" if self.kind == "totalsegmentator-mri" else "ct"
         index = cache / f"slices-{self.kind}-{split}.json"
-        return TotalSegmentator(self.folder, modality, Selection(split, classes), index, progress)
+        return TotalSegmentator(self.folder, modality, Selection(split, classes), index, progress, processes)
 
 
 def dataset_mixture(
-    choices: Sequence[DatasetChoice], cache: Path, progress: Progress = lambda done, total: None
+    choices: Sequence[DatasetChoice], cache: Path, progress: Progress = lambda done, total: None, processes: int = 1
 ) -> list[tuple[Tasks, float]]:
     """Training tasks of all data sets, each as often as any other.
 
     Raises:
         DatasetError: one of them is not there, or not in its official form.
     """
-    return [(SliceTasks(c.training(cache, progress), c.same_case_first), 1.0) for c in choices]
+    return [(SliceTasks(c.training(cache, progress, processes), c.same_case_first), 1.0) for c in choices]
 
 
 def dataset_counts(mixture: Sequence[tuple[Tasks, float]]) -> dict[str, int]:
@@ -96,13 +96,18 @@ def dataset_counts(mixture: Sequence[tuple[Tasks, float]]) -> dict[str, int]:
 
 
 def dataset_validation(
-    choices: Sequence[DatasetChoice], cache: Path, shape: TaskShape, tasks: int = 6, seed: int = 0,
+    choices: Sequence[DatasetChoice],
+    cache: Path,
+    shape: TaskShape,
+    tasks: int = 6,
+    seed: int = 0,
     progress: Progress = lambda done, total: None,
-) -> dict[str, TaskBatch]:  # fmt: skip
+    processes: int = 1,
+) -> dict[str, TaskBatch]:
     """A fixed batch of validation tasks for each data set that has a validation split; see ``ValidationSet``."""
     batches = {}
     for choice in choices:
-        data = choice.validation(cache, progress)
+        data = choice.validation(cache, progress, processes)
         if data is None:
             continue
         kind = SliceTasks(data, choice.same_case_first, augment=False)

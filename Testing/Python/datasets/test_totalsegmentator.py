@@ -74,7 +74,7 @@ def test_the_index_spares_reading_the_masks_again(totalsegmentator_folder: Path,
     shutil.copytree(totalsegmentator_folder, folder)
     seen: list[tuple[int, int]] = []
     first = TotalSegmentator(folder, index_file=index, progress=lambda *args: seen.append(args))
-    assert seen == [(0, 2), (1, 2)]
+    assert seen == [(1, 2), (2, 2)]
     shutil.rmtree(folder / "s0001" / "segmentations")
     again = TotalSegmentator(folder, index_file=index, progress=lambda *args: seen.append(args))
     assert again.examples() == first.examples() and len(seen) == 2
@@ -84,6 +84,13 @@ def test_the_index_spares_reading_the_masks_again(totalsegmentator_folder: Path,
     index.write_text("{")
     with pytest.raises(DatasetError, match="is damaged: delete it"):
         TotalSegmentator(folder, index_file=index)
+
+
+@pytest.mark.slow
+def test_two_processes_find_the_same_slices(totalsegmentator_folder: Path) -> None:
+    one = TotalSegmentator(totalsegmentator_folder, selection=Selection("all", "all"))
+    two = TotalSegmentator(totalsegmentator_folder, selection=Selection("all", "all"), processes=2)
+    assert one.examples() == two.examples()
 
 
 def test_a_meta_file_with_commas(totalsegmentator_folder: Path, tmp_path: Path) -> None:
