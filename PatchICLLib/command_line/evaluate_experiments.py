@@ -215,15 +215,60 @@ def images(
     """
     from PatchICLLib.command_line.evaluate_experiments_run import Run, run_evaluation, words
     from PatchICLLib.datasets.image_folders import Folders
-    from PatchICLLib.errors import InputError
     from PatchICLLib.experiments.request import FoldersSplit
 
-    if split not in ("all", "development"):
-        raise InputError(f"--split must be all or development, but it is {split}.")
-    chosen = FoldersSplit(Folders(words(folders), words(join_labels), minimum_pixels), split == "development")
+    chosen = FoldersSplit(Folders(words(folders), words(join_labels), minimum_pixels), _is_development(split))
     run_evaluation(
         Run("images", data, chosen, words(models), resolutions, context, False, seed, max_per_class, shard, processes,
             output, json_file, resume, compute, device, quiet)
+    )  # fmt: skip
+
+
+def volumes(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", show_default=False, help="Folder, searched recursively, with CASE_image and CASE_label."
+        ),
+    ],
+    output: OutputOption,
+    models: ModelsOption = DEFAULT_MODELS,
+    resolutions: ResolutionsOption = "128",
+    sources: Annotated[str, typer.Option(metavar="LIST", help="Only these folders; all of them.")] = "",
+    split: Annotated[
+        str, typer.Option(help="all, or development: targets are only what training never sees (evaluation/split.py).")
+    ] = "all",
+    context: ContextOption = 3,
+    same_case: SameCaseOption = True,
+    axes: AxesOption = "i,j,k",
+    minimum_pixels: PixelsOption = 30,
+    slices: SlicesOption = 6,
+    max_per_class: MostOption = None,
+    shard: ShardOption = "1/1",
+    processes: ProcessesOption = 1,
+    json_file: JsonOption = None,
+    resume: ResumeOption = True,
+    compute: ComputeOption = True,
+    device: DeviceOption = "auto",
+    seed: SeedOption = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """The paper's protocol on slices of your own volumes, each folder a line of the table.
+
+    Volumes and labels as for `patchicl evaluate propagation`; slices and context as for `patchicl evaluate
+    totalsegmentator`.
+
+    Example: `patchicl evaluate volumes scans --output own --models sparse,mean-mask`
+    """
+    from PatchICLLib.command_line.evaluate_experiments_run import Run, run_evaluation, words
+    from PatchICLLib.datasets.slicing import Slicing
+    from PatchICLLib.datasets.volume_folders import Volumes
+
+    slicing = Slicing(minimum_pixels, slices, words(axes))
+    chosen = Volumes(words(sources), _is_development(split), slicing)
+    run_evaluation(
+        Run("volumes", data, chosen, words(models), resolutions, context, same_case, seed, max_per_class, shard,
+            processes, output, json_file, resume, compute, device, quiet)
     )  # fmt: skip
 
 
@@ -234,7 +279,7 @@ def tables(
     models: Annotated[str, typer.Option(metavar="LIST", help="Only these, in this order.")] = "",
     json_file: JsonOption = None,
 ) -> None:
-    """Print the tables of the four commands above again, all shards and all models together."""
+    """Print the tables of the commands above again, all shards and all models together."""
     from PatchICLLib.command_line.evaluate_experiments_run import print_tables, words
 
     print_tables(output, words(models), json_file)
@@ -246,7 +291,16 @@ def add_experiments(evaluate: typer.Typer) -> None:
     evaluate.command("totalsegmentator-mri", no_args_is_help=True)(totalsegmentator_mri)
     evaluate.command("medsegbench", no_args_is_help=True)(medsegbench)
     evaluate.command("images", no_args_is_help=True)(images)
+    evaluate.command("volumes", no_args_is_help=True)(volumes)
     evaluate.command("tables", no_args_is_help=True)(tables)
+
+
+def _is_development(split: str) -> bool:
+    from PatchICLLib.errors import InputError
+
+    if split not in ("all", "development"):
+        raise InputError(f"--split must be all or development, but it is {split}.")
+    return split == "development"
 
 
 def _volumes(

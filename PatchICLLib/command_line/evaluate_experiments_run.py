@@ -18,7 +18,7 @@ from PatchICLLib.datasets.context import ContextRule
 from PatchICLLib.datasets.totalsegmentator import Selection
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.runner import Shard
-from PatchICLLib.experiments.request import ExperimentRequest, FoldersSplit, layout_of
+from PatchICLLib.experiments.request import Chosen, ExperimentRequest, layout_of
 from PatchICLLib.experiments.rows import read_rows
 from PatchICLLib.experiments.runner import SETTINGS, all_results, check_settings, choose_targets, run_experiment
 from PatchICLLib.experiments.summary import summarise
@@ -27,7 +27,6 @@ from PatchICLLib.images import check_output_file
 
 if TYPE_CHECKING:
     from PatchICLLib.datasets.example import Examples
-    from PatchICLLib.datasets.medsegbench import Bench
     from PatchICLLib.experiments.models import Model
     from PatchICLLib.experiments.rows import Row
 
@@ -40,7 +39,7 @@ class Run:
 
     kind: str
     data: Path
-    chosen: Selection | Bench | FoldersSplit
+    chosen: Chosen
     models: tuple[str, ...]
     resolutions: str
     context: int

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from PatchICLLib.datasets.example import PLANES
 from PatchICLLib.errors import InputError
 
 MINIMUM_PIXELS, MOST_SLICES = 30, 6
+_ANISOTROPIC = 1.2  # in-plane spacings further apart than this are resampled to square pixels
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,24 @@ def strided(indices: list[int], most: int) -> list[int]:
 def take_slice(volume: np.ndarray, plane: str, index: int) -> np.ndarray:
     """A slice (H, W) of a volume (K, J, I) across an axis."""
     return np.take(volume, index, PLANES.index(plane))
+
+
+def square_slice(
+    volume: np.ndarray, mask: np.ndarray, spacing: tuple[float, float, float], plane: str, index: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Image (H, W) float32 and mask (H, W) bool of a slice; where pixels are far from square, resampled to square ones.
+
+    Args:
+        volume, mask: (K, J, I) numbers and bool.
+        spacing: mm along (k, j, i).
+        plane, index: axis across the slice, and its place.
+    """
+    image = take_slice(volume, plane, index).astype(np.float32)
+    inside = take_slice(mask, plane, index)
+    rows, columns = (step for axis, step in enumerate(spacing) if PLANES[axis] != plane)
+    finest = min(rows, columns)
+    if max(rows, columns) > _ANISOTROPIC * finest:
+        zoom = (rows / finest, columns / finest)
+        image = ndimage.zoom(image, zoom, order=1)
+        inside = ndimage.zoom(inside.astype(np.uint8), zoom, order=0).astype(bool)
+    return image, inside

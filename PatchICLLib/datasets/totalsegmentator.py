@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 
 from PatchICLLib.datasets.class_split import Modality, class_split
-from PatchICLLib.datasets.example import PLANES, DatasetError, Example
-from PatchICLLib.datasets.slicing import Slicing, take_slice
+from PatchICLLib.datasets.example import DatasetError, Example
+from PatchICLLib.datasets.slicing import Slicing, square_slice
 
 IMAGES: dict[Modality, str] = {"ct": "ct.nii.gz", "mri": "mri.nii.gz"}
 NAMES: dict[Modality, str] = {"ct": "totalsegmentator", "mri": "totalsegmentator-mri"}
@@ -28,7 +27,6 @@ SEGMENTATIONS, META = "segmentations", "meta.csv"
 SPLITS = ("train", "val", "test")
 _ENDING = ".nii.gz"
 _KEEP_EVERY = 20  # cases after which an unfinished index is kept
-_ANISOTROPIC = 1.2  # in-plane spacings further apart than this are resampled to square pixels
 
 Slices = dict[str, dict[str, list[int]]]  # by structure and axis
 
@@ -104,14 +102,7 @@ class TotalSegmentator:
         mask = _read_mask(mask_file)
         if mask.shape != volume.shape:
             raise DatasetError(f"{mask_file} has {mask.shape} voxels, but its image has {volume.shape}.")
-        image = take_slice(volume, example.plane, example.index).astype(np.float32)
-        inside = take_slice(mask, example.plane, example.index)
-        rows, columns = (s for axis, s in enumerate(spacing) if PLANES[axis] != example.plane)
-        if max(rows, columns) > _ANISOTROPIC * min(rows, columns):
-            zoom = (rows / min(rows, columns), columns / min(rows, columns))
-            image = ndimage.zoom(image, zoom, order=1)
-            inside = ndimage.zoom(inside.astype(np.uint8), zoom, order=0).astype(bool)
-        return image, inside
+        return square_slice(volume, mask, spacing, example.plane, example.index)
 
     # ---- what is there -------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from PatchICLLib.datasets.example import Examples
 from PatchICLLib.datasets.image_folders import Folders, ImageFolders
 from PatchICLLib.datasets.medsegbench import Bench, MedSegBench
 from PatchICLLib.datasets.totalsegmentator import Selection, TotalSegmentator
+from PatchICLLib.datasets.volume_folders import VolumeFolders, Volumes
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.runner import Shard
 from PatchICLLib.evaluation.split import is_development
@@ -28,6 +29,9 @@ class FoldersSplit:
 
     folders: Folders = Folders()
     development_only: bool = False
+
+
+Chosen = Selection | Bench | FoldersSplit | Volumes
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ LAYOUTS: dict[str, Layout] = {
     "totalsegmentator-mri": Layout("Category", tuple(class_split().order("mri")), False),
     "medsegbench": Layout("Modality", (), True),
     "images": Layout("Folder", (), True),
+    "volumes": Layout("Source", (), False),
 }
 
 
@@ -71,7 +76,7 @@ class ExperimentRequest:
 
     kind: str
     data: Path
-    chosen: Selection | Bench | FoldersSplit
+    chosen: Chosen
     models: tuple[str, ...]
     resolutions: tuple[int, ...]
     rule: ContextRule
@@ -97,6 +102,8 @@ class ExperimentRequest:
             return TotalSegmentator(self.data, modality, self.chosen, self.output / INDEX, progress, processes)
         if isinstance(self.chosen, Bench):
             return MedSegBench(self.data, self.chosen)
+        if isinstance(self.chosen, Volumes):
+            return VolumeFolders(self.data, self.chosen)
         if self.chosen.development_only:
             return ImageFolders(self.data, self.chosen.folders, is_development)
         return ImageFolders(self.data, self.chosen.folders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +94,20 @@ def test_own_pictures_in_shards_and_their_tables(
     assert json.loads(summary_file.read_text(encoding="utf-8"))["settings"]["experiment"] == "images"
 
 
+def test_own_volumes(totalsegmentator_folder: Path, tmp_path: Path) -> None:
+    data, summary_file = tmp_path / "data" / "livers", tmp_path / "summary.json"
+    data.mkdir(parents=True)
+    for case in ("s0001", "s0002"):
+        source = totalsegmentator_folder / case
+        shutil.copy(source / "ct.nii.gz", data / f"{case}_image.nii.gz")
+        shutil.copy(source / "segmentations" / "liver.nii.gz", data / f"{case}_label.nii.gz")
+    arguments = ["volumes", data.parent, "--output", tmp_path / "out", "--json", summary_file]
+    assert run(*arguments, "--other-cases", "--context", 1) == 0
+    (line,) = json.loads(summary_file.read_text(encoding="utf-8"))["resolutions"]["128"]["categories"]
+    assert (line["category"], line["n"]) == ("livers", 26)
+    assert line["models"]["mean-mask"]["mean"] == pytest.approx((9 * 0.5 + 4 * 1.0) / 13)  # as in table 2
+
+
 @pytest.mark.slow
 def test_two_processes_with_a_network_give_what_one_gives(medsegbench_folder: Path, tmp_path: Path) -> None:
     summaries = []
@@ -140,6 +155,7 @@ def test_bad_data(tmp_path: Path, refused: Callable[..., str]) -> None:
         ("totalsegmentator-mri", "There is no case in"),
         ("medsegbench", "There is no file NAME_256.npz"),
         ("images", "There is no pair"),
+        ("volumes", "No 3D case was found"),
     ):
         assert sentence in refused("evaluate", command, tmp_path, "--output", tmp_path / "out", *TRIVIAL)
     assert "There are no results" in refused("evaluate", "tables", tmp_path)
