@@ -7,6 +7,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from PatchICLLib.resources import resource_path
 SPLITS = ("train", "val", "test")
 SIZES = (128, 256, 512)
 FOREGROUND = "foreground"
+Arrays = tuple[np.ndarray, np.ndarray]  # images and labels of a split
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Bench:
         join_labels: take all labels of a multi-class data set as one, as the authors' published loader does.
         minimum_pixels: foreground pixels that an image needs to show a label.
         most_images: use only so many images of each data set, evenly spread; None for all.
+        keep_open: splits of data sets that stay in memory; training, which goes back and forth, needs all of them.
     """
 
     size: int = 256
@@ -73,6 +76,7 @@ class Bench:
     join_labels: bool = False
     minimum_pixels: int = 1
     most_images: int | None = None
+    keep_open: int = 4
 
 
 class MedSegBench:
@@ -88,6 +92,7 @@ class MedSegBench:
 
     def __init__(self, folder: Path, bench: Bench | None = None) -> None:
         self.folder, self.bench = folder, bench or Bench()
+        self._open: dict[tuple[str, str], Arrays] = {}
         self.names = self._names()
         self._examples = [e for name in self.names for e in self._index(name, self.bench.split, True)]
         if not self._examples:
@@ -113,11 +118,22 @@ class MedSegBench:
     def read(self, example: Example) -> tuple[np.ndarray, np.ndarray]:
         """Image and mask of one label."""
         split = example.case.split("-")[0]
-        images, labels = _arrays(self._path(example.dataset), split)
+        images, labels = self._arrays(example.dataset, split)
         image = images[example.index].astype(np.float32)
         if image.ndim == 3:
             image = image.mean(-1)
         return image, self._mask(example.dataset, labels[example.index], example.label)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_open": {}}  # a process that is started afresh reads for itself
+
+    def _arrays(self, name: str, split: str) -> Arrays:
+        key = (name, split)
+        if key not in self._open:
+            while len(self._open) >= self.bench.keep_open:
+                self._open.pop(next(iter(self._open)))
+            self._open[key] = _load(self._path(name), split)
+        return self._open[key]
 
     def _mask(self, name: str, labels: np.ndarray, label: str) -> np.ndarray:
         if label == FOREGROUND:
@@ -147,7 +163,7 @@ class MedSegBench:
         return found
 
     def _index(self, name: str, split: str, target: bool) -> list[Example]:
-        _, labels = _arrays(self._path(name), split)
+        _, labels = self._arrays(name, split)
         facts = known_datasets()[name]
         classes = [FOREGROUND] if self.bench.join_labels or not facts.labels else list(facts.labels.values())
         numbers = range(len(labels))
@@ -162,8 +178,7 @@ class MedSegBench:
         return found
 
 
-@functools.lru_cache(maxsize=4)
-def _arrays(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+def _load(path: Path, split: str) -> Arrays:
     """Images (N, H, W) or (N, H, W, 3) and labels (N, H, W) of a split."""
     try:
         with np.load(path, allow_pickle=False) as content:

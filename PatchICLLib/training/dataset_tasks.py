@@ -22,6 +22,7 @@ from PatchICLLib.training.validation import ValidationSet
 
 KINDS = ("totalsegmentator", "totalsegmentator-mri", "medsegbench", "images")
 Progress = Callable[[int, int], None]
+_ALL = 100  # more splits than MedSegBench has
 
 
 @dataclass(frozen=True)
@@ -137,5 +138,5 @@ def _usual_size(folder: Path, split: str) -> MedSegBench:
     """With the files of 256 pixels where there are any, else of 512 or 128."""
     for size in (256, 512):
         if any(folder.glob(f"*_{size}.npz")):
-            return MedSegBench(folder, Bench(size, split, split))
-    return MedSegBench(folder, Bench(128, split, split))
+            return MedSegBench(folder, Bench(size, split, split, keep_open=_ALL))
+    return MedSegBench(folder, Bench(128, split, split, keep_open=_ALL))

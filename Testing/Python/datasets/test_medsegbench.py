@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,15 @@ def test_joined_labels_other_splits_and_fewer_images(medsegbench_folder: Path) -
     few = MedSegBench(medsegbench_folder, Bench(128, names=("promise12",), most_images=2))
     assert [e.index for e in few.examples()] == [0, 2]
     assert [e.index for e in few.contexts()] == [0, 1, 2]
+
+
+def test_few_splits_stay_open_and_none_travel_to_other_processes(medsegbench_folder: Path) -> None:
+    data = MedSegBench(medsegbench_folder, Bench(128, keep_open=1))
+    pixels = [data.read(example)[0] for example in data.examples()]
+    again = pickle.loads(pickle.dumps(data))
+    assert len(pickle.dumps(data)) < 20_000  # no image of 16,384 pixels
+    for example, image in zip(data.examples(), pixels, strict=True):
+        np.testing.assert_array_equal(again.read(example)[0], image)
 
 
 def test_any_value_above_0_is_the_foreground_of_a_binary_data_set(tmp_path: Path) -> None:
