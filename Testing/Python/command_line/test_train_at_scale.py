@@ -73,8 +73,8 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(
     medsegbench_folder: Path, tmp_path: Path, repository: Path
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert main(arguments(medsegbench_folder, whole, steps=40)) == 0
-    command = [sys.executable, "-m", "PatchICLLib", *arguments(medsegbench_folder, parts, steps=40)]
+    assert main(arguments(medsegbench_folder, whole, steps=16)) == 0
+    command = [sys.executable, "-m", "PatchICLLib", *arguments(medsegbench_folder, parts, steps=16)]
     environment = {**os.environ, "PYTHONPATH": str(repository)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
@@ -83,10 +83,10 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(
     process.send_signal(signal.SIGKILL)
     process.wait()
     killed_at = Checkpoint.load(parts / "checkpoint.pt").step
-    assert 0 < killed_at < 40
-    assert main(arguments(medsegbench_folder, parts, steps=40)) == 0
+    assert 0 < killed_at < 16
+    assert main(arguments(medsegbench_folder, parts, steps=16)) == 0
     one, two = (Checkpoint.load(output / "checkpoint.pt") for output in (whole, parts))
-    assert one.step == two.step == 40
+    assert one.step == two.step == 16
     for name in one.model:
         assert np.array_equal(one.model[name], two.model[name])
         assert np.array_equal(one.average[name], two.average[name])
