@@ -27,12 +27,14 @@ class CohortModel:
         preset: that the weights must be of; None for any.
         device: see ``resolve_device``.
         sha256: of the weights file.
+        card_sha256: of the model card, which may change probabilities.
     """
 
     weights: str | None
     preset: str | None
     device: str
     sha256: str
+    card_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class CohortCase:
             OSError: an input is missing.
         """
         files = [_state_of(path) for path in (self.image, self.painted)]
-        content = [files, self.options, model.sha256, self.probability is not None, self.entropy is not None]
+        weights = [model.sha256, model.card_sha256]
+        content = [files, self.options, weights, self.probability is not None, self.entropy is not None]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()
 
 

@@ -54,8 +54,9 @@ def run_from_manifest(request: CohortRequest) -> None:
     cases = read_manifest(request.manifest, request.options)
     resolve_device(request.device)
     load_weights(request.weights, request.preset)  # a wrong file is told once, not by every case
-    digest = sha256_of(find_weights(request.weights, request.preset))
-    model = CohortModel(request.weights, request.preset, request.device, digest)
+    file = find_weights(request.weights, request.preset)
+    digests = sha256_of(file), sha256_of(file.with_suffix(".json"))
+    model = CohortModel(request.weights, request.preset, request.device, *digests)
     pool: Pool = LocalPool(request.processes, request.attempts)
     if request.dask is not None:
         pool = DaskPool(request.dask, request.processes, request.attempts)

@@ -79,6 +79,7 @@ def test_what_changes_makes_a_case_unfinished(cohort: list[CohortCase], tmp_path
     assert finished_result(case, MODEL) is not None
     assert finished_result(replace(case, options={**case.options, "seed": 1}), MODEL) is None
     assert finished_result(case, replace(MODEL, sha256="f" * 64)) is None
+    assert finished_result(case, replace(MODEL, card_sha256="f" * 64)) is None
     os.utime(case.painted, ns=(1, 1))
     assert finished_result(case, MODEL) is None
     os.utime(case.painted, ns=(2, 2))
