@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 
 from PatchICLLib.errors import InputError
@@ -27,3 +30,13 @@ def resolve_device(name: str = "auto") -> torch.device:
     if number and int(number) >= torch.cuda.device_count():
         raise InputError(f"This machine has {torch.cuda.device_count()} CUDA devices, so there is no {name}.")
     return torch.device(name)
+
+
+def inference_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Arithmetic for inference, as a context: half precision on CUDA (bfloat16 where the card has it), else full.
+
+    Other devices stay at full precision, so that results on a CPU do not depend on its instruction set.
+    """
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.autocast("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from PatchICLLib.cascade.trace import LevelTrace
-from PatchICLLib.device import resolve_device
+from PatchICLLib.device import inference_precision, resolve_device
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.canvas import entropy_bits
 from PatchICLLib.propagation.normalisation import Normalisation
@@ -86,7 +86,7 @@ class InContextSegmenter:
         regions = [self._region(shape) for shape in shapes]
         seen = torch.cat([self._seen(image, region) for image, region in zip(images, regions, strict=True)])
         soft = torch.cat([region.sample(mask[None], self.size) for mask, region in zip(masks, regions, strict=True)])
-        with torch.inference_mode():
+        with torch.inference_mode(), inference_precision(self.device):
             self._context = self.pretrained.model.encode_context(  # type: ignore[operator]
                 seen[None].to(self.device), soft[None].to(self.device), None
             )
@@ -103,7 +103,7 @@ class InContextSegmenter:
         if image.ndim != 2 or not image.size or not np.isfinite(image).all():
             raise InputError(f"The target must be a 2D image of finite numbers, but its shape is {image.shape}.")
         region = self._region(image.shape)
-        with torch.inference_mode():
+        with torch.inference_mode(), inference_precision(self.device):
             output = self.pretrained.model(self._seen(image, region)[:, None].to(self.device), self._context)
         values, window = region.restore(output.logits[:, 0], (image.shape[0], image.shape[1]))
         logits = np.full(image.shape, -np.inf, np.float32)

@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 import torch
 
+from PatchICLLib.device import inference_precision
 from PatchICLLib.propagation.painted_context import PaintedContext
 from PatchICLLib.propagation.region import GROWTH
 from PatchICLLib.propagation.sliced_volume import SlicedVolume
@@ -46,7 +47,7 @@ class Contexts:
         if key not in self._encoded:
             while len(self._encoded) >= _KEPT:
                 self._encoded.popitem(last=False)
-            with torch.inference_mode():
+            with torch.inference_mode(), inference_precision(self.device):
                 self._encoded[key] = PaintedContext.encode(
                     self.model, self.device, self.volume, label, slices, self._usual * growth
                 )

@@ -11,6 +11,7 @@ import torch
 
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.cascade.trace import CascadeOutput
+from PatchICLLib.device import inference_precision
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.context_shares import ContextShares
 from PatchICLLib.propagation.contexts import Contexts
@@ -143,7 +144,8 @@ class GapFilling:
         if self.prior:
             hints = context.stack.hints(places, self._guide(batch, context)).to(self.device)
         looked_at = [number for number, index in enumerate(batch) if index in self.inspected]
-        with torch.inference_mode(), ContextShares(self.model, looked_at) as shares:
+        precision = inference_precision(self.device)
+        with torch.inference_mode(), precision, ContextShares(self.model, looked_at) as shares:
             output = self.model(
                 images.to(self.device),
                 context.encoded,

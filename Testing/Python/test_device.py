@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from PatchICLLib.device import resolve_device
+from PatchICLLib.device import inference_precision, resolve_device
 from PatchICLLib.errors import InputError
 
 
@@ -53,3 +53,15 @@ def test_unknown_names_are_refused(machine, name):
     machine(2, True)
     with pytest.raises(InputError, match="must be auto, cpu, cuda, cuda:N or mps, but it is"):
         resolve_device(name)
+
+
+@pytest.mark.parametrize(("bfloat16", "expected"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_graphics_cards_compute_at_half_precision(monkeypatch, bfloat16, expected):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bfloat16)
+    context = inference_precision(torch.device("cuda"))
+    assert isinstance(context, torch.autocast) and (context.device, context.fast_dtype) == ("cuda", expected)
+
+
+def test_the_cpu_computes_at_full_precision():
+    with inference_precision(torch.device("cpu")):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
