@@ -53,7 +53,8 @@ def propagation(
         str,
         typer.Option(
             metavar="LIST",
-            help="Of patchicl, nearest, interpolation, fill-between-slices, grow-from-seeds, universeg.",
+            help="Of patchicl, nearest, interpolation, fill-between-slices, grow-from-seeds, universeg; to see what "
+            "hints are worth: without-shape, without-vote, without-neighbours, without-hints, shape-alone, vote-alone.",
         ),
     ] = "patchicl,nearest,interpolation,fill-between-slices,grow-from-seeds",
     axis: AxisOption = "auto",

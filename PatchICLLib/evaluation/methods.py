@@ -145,12 +145,31 @@ class Weights:
 Loader = Callable[[Weights, str], Method]
 
 
-def _network(name: str, preset: str | None, weights: str | Path | None, device: str) -> Method:
+def _network(name: str, preset: str | None, weights: str | Path | None, device: str) -> NetworkMethod:
     from PatchICLLib.propagation import Propagator
     from PatchICLLib.weights import find_weights, sha256_of
 
     identity = sha256_of(find_weights(weights, preset))[:12]
     return NetworkMethod(name, Propagator.from_pretrained(weights, device, preset), identity)
+
+
+def _without(name: str, missing: tuple[str, ...], weights: Weights, device: str) -> Method:
+    """The product with some hints kept from its network."""
+    from PatchICLLib.evaluation.ablations import WithoutHints
+
+    method = _network(name, None, weights.patchicl, device)
+    method.propagator.model = WithoutHints(method.propagator.model, missing)
+    return method
+
+
+def _alone(name: str, hint: str, device: str) -> Method:
+    """A hint without the network."""
+    from PatchICLLib.evaluation.ablations import HintAlone
+    from PatchICLLib.propagation import Propagator
+
+    propagator = Propagator.from_pretrained(None, device)
+    propagator.model = HintAlone(hint)
+    return NetworkMethod(name, propagator, "")
 
 
 def _baseline(name: str, fill: Baseline) -> Loader:
@@ -164,6 +183,14 @@ LOADERS: dict[str, Loader] = {
     "fill-between-slices": _baseline("fill-between-slices", fill_between_slices),
     "grow-from-seeds": _baseline("grow-from-seeds", grow_from_seeds),
     "universeg": lambda weights, device: _network("universeg", "universeg", weights.universeg, device),
+    "without-shape": lambda weights, device: _without("without-shape", ("shape",), weights, device),
+    "without-vote": lambda weights, device: _without("without-vote", ("vote",), weights, device),
+    "without-neighbours": lambda weights, device: _without("without-neighbours", ("neighbours",), weights, device),
+    "without-hints": lambda weights, device: _without(
+        "without-hints", ("shape", "vote", "neighbours"), weights, device
+    ),
+    "shape-alone": lambda _weights, device: _alone("shape-alone", "shape", device),
+    "vote-alone": lambda _weights, device: _alone("vote-alone", "vote", device),
 }
 
 

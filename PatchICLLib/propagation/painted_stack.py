@@ -16,7 +16,7 @@ from PatchICLLib.propagation.geodesic_vote import geodesic_vote
 from PatchICLLib.propagation.motion import motion_to_painted, warp
 from PatchICLLib.propagation.shape_prior import ShapePrior
 
-VOTE_SIZE = 96  # pixels a side at which the image-aware vote is computed, whatever the network's input
+VOTE_SIZE = 128  # pixels a side at which the image-aware vote is computed, whatever the network's input
 MOTION_SIZE = 48  # and the motion between slices
 
 

@@ -1,0 +1,60 @@
+"""What each hint is worth: the network with hints taken away, and the hints without the network."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.trace import CascadeOutput
+
+HINTS = ("shape", "vote", "neighbours")
+
+
+class WithoutHints(nn.Module):
+    """A cascade that some hints are kept from, as in training with dropped hints.
+
+    Args:
+        model: the cascade.
+        missing: names of hints among ``HINTS``.
+    """
+
+    def __init__(self, model: Any, missing: Collection[str]) -> None:
+        super().__init__()
+        self.model, self.missing = model, tuple(missing)
+        self.configuration = model.configuration
+
+    def encode_context(self, *arguments: Any) -> Any:
+        return self.model.encode_context(*arguments)
+
+    def forward(self, target: Tensor, context: Any, hints: Hints | None, positions: Tensor | None) -> CascadeOutput:
+        if hints is not None:
+            absent = {f"{name}_given": torch.zeros_like(getattr(hints, f"{name}_given")) for name in self.missing}
+            hints = replace(hints, **absent)
+        output: CascadeOutput = self.model(target, context, hints, positions)
+        return output
+
+
+class HintAlone(nn.Module):
+    """No network: a hint's own mask.
+
+    Args:
+        hint: "shape", the painted shapes carried along with the picture, or "vote", the image-aware vote.
+        gain: logits of the hint's unit.
+    """
+
+    def __init__(self, hint: str, gain: float = 4.0) -> None:
+        super().__init__()
+        self.hint, self.gain = hint, gain
+        self.configuration = None
+
+    def encode_context(self, *_: Any) -> None:
+        return None
+
+    def forward(self, target: Tensor, context: None, hints: Hints, positions: Tensor | None) -> CascadeOutput:
+        logits = hints.shape if self.hint == "shape" else self.gain * hints.vote
+        return CascadeOutput(logits, ())

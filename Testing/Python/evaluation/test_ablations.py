@@ -1,0 +1,60 @@
+"""Methods that lack hints, or are nothing but a hint."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.trace import CascadeOutput
+from PatchICLLib.evaluation.ablations import HINTS, HintAlone, WithoutHints
+from PatchICLLib.evaluation.methods import load_methods
+from PatchICLLib.evaluation.protocol import paint
+
+
+class Recorder(torch.nn.Module):
+    """Remembers the flags of the hints it was given."""
+
+    configuration = None
+
+    def forward(self, target, context, hints, positions):
+        self.flags = None if hints is None else hints.flags()
+        return CascadeOutput(target, ())
+
+
+def all_hints(n: int) -> Hints:
+    blank, given = torch.ones(n, 1, 4, 4), torch.ones(n)
+    return Hints(-2 * blank, given, 0.5 * blank, given, torch.ones(n, 5, 4, 4), given)
+
+
+@pytest.mark.parametrize("missing", [("shape",), ("vote", "neighbours"), HINTS])
+def test_only_the_named_hints_are_missing(missing) -> None:
+    recorder = Recorder()
+    WithoutHints(recorder, missing)(torch.zeros(2, 1, 4, 4), None, all_hints(2), None)
+    assert recorder.flags.tolist() == [[float(name not in missing) for name in HINTS]] * 2
+
+
+def test_no_hints_stay_no_hints() -> None:
+    recorder = Recorder()
+    WithoutHints(recorder, HINTS)(torch.zeros(2, 1, 4, 4), None, None, None)
+    assert recorder.flags is None
+
+
+def test_a_hint_alone_is_its_own_mask() -> None:
+    target = torch.zeros(1, 1, 4, 4)
+    assert (HintAlone("shape")(target, None, all_hints(1), None).logits == -2).all()
+    assert (HintAlone("vote")(target, None, all_hints(1), None).logits == 2).all()
+
+
+def test_in_a_still_picture_a_hint_alone_is_enough() -> None:
+    """A bright cylinder: shape and vote both say what the painted slices say."""
+    image = np.random.default_rng(0).normal(0, 3, (12, 30, 30))
+    reference = np.zeros(image.shape, bool)
+    reference[:, 10:20, 8:18] = True
+    image[reference] += 100
+    painted = paint(reference, 0, (0, 11))
+    for method in load_methods(["shape-alone", "vote-alone", "without-hints"], device="cpu"):
+        predicted = method.predict(image, painted, (0, 11), (1.0, 1.0, 1.0), 0, 1).labels
+        dice = 2 * (predicted & reference).sum() / (predicted.sum() + reference.sum())
+        assert dice > 0.9, method.name
