@@ -73,7 +73,7 @@ def test_bundled_weights_are_intact_and_found_by_name_preset_and_default():
     for name, bundled in BUNDLED.items():
         assert find_weights(bundled) == find_weights(None, name)
         assert load_weights(bundled).sha256 == read_card(find_weights(bundled))["sha256"]
-    assert find_weights() == find_weights("sparse-1")
+    assert find_weights() == find_weights(BUNDLED["sparse"])
     assert load_weights().preset == "sparse"
 
 
@@ -149,7 +149,7 @@ def test_another_preset_than_asked_for_is_refused(saved):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("nobody-1",), "no weights nobody-1: give a .safetensors file or one of sparse-1"),
+        (("nobody-1",), f"no weights nobody-1: give a .safetensors file or one of {BUNDLED['sparse']}"),
         (("nowhere/mine.safetensors",), "no weights file nowhere/mine.safetensors"),
         ((None, "universeg"), "No weights ship for the preset universeg"),
         ((None, "dense"), "preset must be one of"),

@@ -11,8 +11,7 @@ from PatchICLLib.benchmark.compute import measure_compute, slice_flops
 from PatchICLLib.benchmark.models import MODELS, benchmark_configuration
 from PatchICLLib.errors import InputError
 from PatchICLLib.presets import build
-from PatchICLLib.resources import ResourceError, resource_path
-from PatchICLLib.weights import configuration_from, read_card
+from PatchICLLib.weights import BUNDLED, configuration_from, find_weights, read_card
 
 
 @pytest.mark.slow
@@ -68,9 +67,6 @@ def test_unknown_models_are_refused(models):
 
 
 def test_the_bundled_weights_are_of_the_configuration_that_is_counted():
-    try:
-        card = read_card(resource_path("Weights/sparse-1.safetensors"))
-    except ResourceError:
-        pytest.skip("this checkout has no bundled weights")
+    card = read_card(find_weights())
     assert configuration_from("sparse", card["configuration"]) == benchmark_configuration("sparse")
-    assert benchmark_configuration("sparse", "sparse-1") == benchmark_configuration("sparse")
+    assert benchmark_configuration("sparse", BUNDLED["sparse"]) == benchmark_configuration("sparse")

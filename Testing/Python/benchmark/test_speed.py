@@ -10,7 +10,6 @@ import torch
 
 from PatchICLLib.benchmark.slices import measure_slices
 from PatchICLLib.benchmark.volumes import UniverSegVolumeJob, measure_volumes, painted_phantom, phantom
-from PatchICLLib.resources import ResourceError, resource_path
 
 
 def test_the_phantom_is_a_vessel_through_all_slices():
@@ -59,10 +58,6 @@ def test_slice_records():
 
 @pytest.mark.slow
 def test_volume_records():
-    try:
-        resource_path("Weights/sparse-1.safetensors")
-    except ResourceError:
-        pytest.skip("this checkout has no bundled weights")
     records = measure_volumes([(12, 64, 64)], rounds=1, sample=1, threads=1)
     seconds = {(r["model"], r["mode"]): r["seconds"] for r in records}
     assert set(seconds) == {

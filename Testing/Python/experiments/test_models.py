@@ -18,7 +18,7 @@ from PatchICLLib.universeg import UniverSeg
         ("mean-mask", "mean-mask", "mean-mask"),
         ("runs/a/mine.safetensors", "mine", "runs/a/mine.safetensors"),
         ("universeg=official.pt", "universeg", "official.pt"),
-        ("ours=sparse-1", "ours", "sparse-1"),
+        ("ours=mine-1", "ours", "mine-1"),
     ],
 )
 def test_names_and_files(text: str, name: str, weights: str) -> None:
