@@ -17,7 +17,7 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.split import is_development
 from PatchICLLib.training.mixture import Tasks
 from PatchICLLib.training.slice_tasks import SliceTasks
-from PatchICLLib.training.tasks import TaskBatch, TaskShape, Unsuitable
+from PatchICLLib.training.tasks import TaskBatch, TaskShape, draw_batch
 from PatchICLLib.training.validation import ValidationSet
 
 KINDS = ("totalsegmentator", "totalsegmentator-mri", "medsegbench", "images")
@@ -113,16 +113,9 @@ def dataset_validation(
             continue
         kind = SliceTasks(data, choice.same_case_first, augment=False)
         rng = np.random.default_rng(seed)
-        drawn: list[TaskBatch] = []
-        for _ in range(50 * tasks):
-            if len(drawn) == tasks:
-                break
-            try:
-                drawn.append(kind(rng, shape))
-            except Unsuitable:
-                continue
-        if drawn:
-            batches[choice.kind] = TaskBatch.collate(drawn)
+        batch = draw_batch(kind, rng, shape, tasks, tries=50 * tasks)
+        if batch is not None:
+            batches[choice.kind] = batch
     return batches
 
 

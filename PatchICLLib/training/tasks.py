@@ -92,6 +92,25 @@ class Unsuitable(Exception):
     """The draw gives no sensible task; draw again."""
 
 
+def draw_batch(
+    kind: Callable[[np.random.Generator, TaskShape], TaskBatch],
+    rng: np.random.Generator,
+    shape: TaskShape,
+    count: int,
+    tries: int,
+) -> TaskBatch | None:
+    """A batch of up to ``count`` tasks of one kind, or None if ``tries`` draws gave not one."""
+    drawn: list[TaskBatch] = []
+    for _ in range(tries):
+        if len(drawn) == count:
+            break
+        try:
+            drawn.append(kind(rng, shape))
+        except Unsuitable:
+            continue
+    return TaskBatch.collate(drawn) if drawn else None
+
+
 @dataclass(frozen=True)
 class Stack:
     """Slices around a structure along one axis, every ``stride``-th of the volume, cut to the structure's surroundings.

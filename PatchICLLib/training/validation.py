@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from PatchICLLib.cascade.hints import Hints
-from PatchICLLib.training.tasks import TaskBatch, TaskShape, Unsuitable, VolumeTasks
+from PatchICLLib.training.tasks import TaskBatch, TaskShape, VolumeTasks, draw_batch
 from PatchICLLib.training.volumes import labelled_sources, pick
 
 
@@ -36,16 +36,9 @@ class ValidationSet:
         for source, loaders in labelled_sources(data, development=True).items():
             rng = np.random.default_rng([seed, len(source)])
             kind = VolumeTasks(pick(loaders), augment=False)
-            drawn: list[TaskBatch] = []
-            for _ in range(200):
-                if len(drawn) == tasks:
-                    break
-                try:
-                    drawn.append(kind(rng, shape))
-                except Unsuitable:
-                    continue
-            if drawn:
-                batches[source] = TaskBatch.collate(drawn)
+            batch = draw_batch(kind, rng, shape, tasks, tries=200)
+            if batch is not None:
+                batches[source] = batch
         return cls(batches)
 
     @torch.no_grad()
