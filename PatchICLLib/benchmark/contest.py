@@ -38,7 +38,12 @@ class Outcome:
 
 
 def contest(
-    jobs: Mapping[str, Job], rounds: int, device: str = "cpu", threads: int | None = None, warm_up: int = 1
+    jobs: Mapping[str, Job],
+    rounds: int,
+    device: str = "cpu",
+    threads: int | None = None,
+    warm_up: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Outcome]:
     """Times jobs side by side.
 
@@ -51,6 +56,7 @@ def contest(
         device: torch device.
         threads: of torch on the CPU; None for its default.
         warm_up: rounds before, that do not count.
+        progress: called with the number of finished runs, those to warm up included, and their total.
 
     Raises:
         PatchICLError: a job failed; the message holds its error.
@@ -66,12 +72,15 @@ def contest(
             workers[name] = (process, ours)
             _receive(ours, name)  # prepared: not while another one is timed
         seconds: dict[str, list[dict[str, float]]] = {name: [] for name in jobs}
+        total = (warm_up + rounds) * len(jobs)
+        progress(0, total)
         for turn in range(warm_up + rounds):
-            for name in _order(list(jobs), turn):
+            for number, name in enumerate(_order(list(jobs), turn), 1):
                 workers[name][1].send("run")
                 measured = _receive(workers[name][1], name)
                 if turn >= warm_up:
                     seconds[name].append(measured)
+                progress(turn * len(jobs) + number, total)
         outcomes = {}
         for name, (_, connection) in workers.items():
             connection.send("stop")

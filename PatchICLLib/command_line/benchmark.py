@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 benchmark = typer.Typer(
-    help="Measure what a slice and a volume cost, beside UniverSeg and the published PatchICL.",
+    help="Measure what a slice and a volume cost, beside UniverSeg and the published PatchICL, and what saves it.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -77,3 +77,31 @@ def speed(
 
     plan = SpeedPlan(models, resolutions, context, volumes, rounds, sample, device, threads, weights)
     run_speed(plan, json_file, plot, quiet)
+
+
+@benchmark.command()
+def savings(
+    volume: Annotated[
+        str, typer.Option(metavar="SIZE", help="Of the synthetic volume, as 256x256x60 (columns x rows x slices).")
+    ] = "256x256x60",
+    variants: Annotated[str, typer.Option(metavar="LIST", help="Some of those in brackets above, or all.")] = "all",
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each variant, after one to warm up.")] = 5,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads on the CPU; default: torch's.")] = None,
+    weights: WeightsOption = None,
+    json_file: JsonOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure what each optimisation on the CPU is worth, and whether it changes the result.
+
+    A synthetic volume with three painted slices is propagated as always, and again with one thing done otherwise: no
+    batches (one-slice-at-a-time), painted slices encoded again for every batch (context-anew), vote and motion again
+    for every batch (guides-anew), all patches of all levels (every-patch), a second round of the vote's sweeps
+    (two-sweeps), the vote at 256 pixels a side (whole-resolution-vote), gradients tracked (without-inference-mode),
+    half precision (bfloat16), and one thread if there are several (one-thread).
+
+    All take turns, each in a process of its own. The table has the time over the product's, the voxels that are
+    labelled otherwise, and the Dice with the product's labels and with the truth, all over the unpainted slices.
+    """
+    from PatchICLLib.command_line.benchmark_run import run_savings
+
+    run_savings(volume, variants, rounds, threads, weights, json_file, quiet)

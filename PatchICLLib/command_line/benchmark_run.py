@@ -13,6 +13,7 @@ from rich.table import Table
 
 from PatchICLLib.benchmark.compute import PUBLISHED, measure_compute
 from PatchICLLib.benchmark.plots import plot_compute, plot_slices, plot_volumes
+from PatchICLLib.benchmark.savings import measure_savings
 from PatchICLLib.benchmark.slices import measure_slices
 from PatchICLLib.benchmark.volumes import measure_volumes
 from PatchICLLib.command_line.options import check_distinct, numbers_from_text, write_json
@@ -108,6 +109,31 @@ def run_speed(plan: SpeedPlan, json_file: Path | None, plot: Path | None, quiet:
         (plot_volumes if shapes else plot_slices)(records, plot)
 
 
+def run_savings(
+    volume: str,
+    variants: str,
+    rounds: int,
+    threads: int | None,
+    weights: str | None,
+    json_file: Path | None,
+    quiet: bool,
+) -> None:
+    """`patchicl benchmark savings`."""
+    _check_outputs(json_file, None)
+    shape, chosen = _shape(volume), None if variants == "all" else _names(variants)
+    with ProgressDisplay(quiet, "propagations") as display:
+        records = measure_savings(
+            shape,
+            chosen,
+            rounds=rounds,
+            threads=threads,
+            weights=weights,
+            progress=lambda done, total: display.show("Propagating", done, total),
+        )
+    _print(_savings_table(records))
+    _finish(records, json_file)
+
+
 # ---- tables ------------------------------------------------------------------------------------------------------
 
 
@@ -155,6 +181,34 @@ def _volume_table(records: Records) -> Table:
         guess = " (extrapolated)" if record["extrapolated"] else ""
         table.add_row(size, record["model"], what + guess, f"{record['seconds']:,.2f}", _mib(record["peak_mib"]))
     return table
+
+
+def _savings_table(records: Records) -> Table:
+    product = records[0]
+    size = f"{product['resolution']} x {product['resolution']} x {product['slices']}"
+    threads = f"{product['threads']} thread{'s' if product['threads'] > 1 else ''}"
+    table = Table(title=f"{size} with {product['context']} painted slices, {product['device']}, {threads}")
+    table.add_column("variant")
+    for heading in ("seconds", "over product", "peak MiB", "voxels changed", "Dice to product", "Dice to truth"):
+        table.add_column(heading, justify="right")
+    for record in records:
+        table.add_row(
+            record["variant"],
+            f"{record['seconds']:,.2f}",
+            f"{record['ratio']:.2f} x",
+            _mib(record["peak_mib"]),
+            _changed(record["labels_changed"]),
+            f"{record['dice_to_product']:.4f}",
+            f"{record['dice']:.4f}",
+        )
+    return table
+
+
+def _changed(share: float) -> str:
+    """In per cent; "none" is none at all."""
+    if share == 0:
+        return "none"
+    return f"{share:.3%}" if share >= 1e-5 else "< 0.001%"
 
 
 def _ratio(share: float) -> str:

@@ -64,9 +64,11 @@ def importable(monkeypatch):
 def test_jobs_take_turns_each_in_its_own_process(tmp_path):
     path = tmp_path / "diary"
     jobs = {"slow": Diary(path, "slow", seconds=0.2), "large": Diary(path, "large", mib=300)}
-    outcomes = contest(jobs, rounds=2, threads=1, warm_up=1)
+    done = []
+    outcomes = contest(jobs, rounds=2, threads=1, warm_up=1, progress=lambda *counts: done.append(counts))
     lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
     assert [line[0] for line in lines] == ["slow", "large", "large", "slow", "slow", "large"]
+    assert done == [(number, 6) for number in range(7)]
     assert len({line[1] for line in lines} | {str(os.getpid())}) == 3
     assert {line[2] for line in lines} == {"1"}
     assert len(outcomes["slow"].seconds["turn"]) == 2

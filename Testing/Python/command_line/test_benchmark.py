@@ -37,6 +37,10 @@ def test_compute_prints_a_table_and_writes_records_and_a_figure(tmp_path, capsys
         (["speed", "--volumes", "512x256x100"], "square"),
         (["speed", "--resolutions", "none", "--volumes", "none"], "anything to measure"),
         (["speed", "--device", "abacus"], "device"),
+        (["savings", "--volume", "512x300"], "COLUMNSxROWSxSLICES"),
+        (["savings", "--variants", "without-network"], "one-slice-at-a-time, context-anew"),
+        (["savings", "--weights", "nobody-1"], "nobody-1"),
+        (["savings", "--json", "savings.txt"], ".json"),
     ],
 )
 def test_bad_options_are_refused_with_a_sentence(arguments, said, capsys):
@@ -47,6 +51,18 @@ def test_bad_options_are_refused_with_a_sentence(arguments, said, capsys):
 def test_compute_refuses_a_size_that_a_model_cannot_take(capsys):
     assert main(["benchmark", "compute", "--models", "paper", "--resolutions", "100", "--quiet"]) == 2
     assert "multiple of 8" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_savings_prints_a_table_and_writes_records(tmp_path, capsys):
+    json_file = tmp_path / "savings.json"
+    arguments = ["--volume", "32x32x21", "--variants", "context-anew", "--rounds", "1", "--threads", "1"]
+    assert main(["benchmark", "savings", *arguments, "--json", str(json_file), "--quiet"]) == 0
+    records = json.loads(json_file.read_text(encoding="utf-8"))
+    assert [record["variant"] for record in records] == ["product", "context-anew"]
+    printed = capsys.readouterr().out
+    assert "32 x 32 x 21 with 3 painted slices, cpu, 1 thread" in printed
+    assert "none" in printed and "1.0000" in printed and "1.00 x" in printed
 
 
 @pytest.mark.slow
