@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-CHANNELS = 10  # see Hints.channels
+CHANNELS = 12  # see Hints.channels
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,11 @@ class Hints:
     """Aligned with the target image; N samples.
 
     Attributes:
-        shape: (N, 1, H, W) logits of the shape interpolated between painted slices, -4 to 4.
+        shape: (N, 2, H, W) logits of the shape interpolated between painted slices, -4 to 4: as it comes, and grown or
+            shrunk to the size expected.
         shape_given: (N,) 1 or 0.
-        vote: (N, 1, H, W) image-aware vote of the painted slices, -1 (outside) to 1 (inside).
+        vote: (N, 2, H, W) of the painted slices, -1 (outside) to 1 (inside): image-aware vote, and likelihood of the
+            intensities alone.
         vote_given: (N,) 1 or 0.
         neighbours: (N, 5, H, W): nearest painted image and mask (-1 to 1), the painted image and mask on the other
             side, and how far the target lies between them (0 at the nearest, 0.5 half way).
@@ -41,7 +43,7 @@ class Hints:
         """No hints at all for a target (N, 1, H, W)."""
         n, _, h, w = target.shape
         absent = target.new_zeros(n)
-        blank = target.new_zeros(n, 1, h, w)
+        blank = target.new_zeros(n, 2, h, w)
         return cls(blank, absent, blank, absent, target.new_zeros(n, 5, h, w), absent)
 
     def masked(self) -> Hints:

@@ -188,7 +188,7 @@ class SparseCascade(nn.Module):
         c = self.configuration
         hints = (Hints.none(target) if hints is None else hints).masked()
         places = target.new_zeros(n) if positions is None else positions.to(target)
-        start = self.prior_gains[0] * hints.shape + self.prior_gains[1] * hints.vote
+        start = self.prior_gains[0] * hints.shape[:, :1] + self.prior_gains[1] * hints.vote[:, :1]
         guidance, flags = hints.channels(), hints.flags()
         logits = pool(start, c.coarsest)
         levels: list[LevelTrace] = []

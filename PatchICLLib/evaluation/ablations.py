@@ -56,5 +56,5 @@ class HintAlone(nn.Module):
         return None
 
     def forward(self, target: Tensor, context: None, hints: Hints, positions: Tensor | None) -> CascadeOutput:
-        logits = hints.shape if self.hint == "shape" else self.gain * hints.vote
+        logits = hints.shape[:, :1] if self.hint == "shape" else self.gain * hints.vote[:, :1]
         return CascadeOutput(logits, ())

@@ -16,6 +16,7 @@ from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.context_shares import ContextShares
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.gaps import Gap
+from PatchICLLib.propagation.likelihood import Likelihood
 from PatchICLLib.propagation.painted_context import PaintedContext
 from PatchICLLib.propagation.painted_stack import VOTE_SIZE, Guides, guides_on_slices
 from PatchICLLib.propagation.region import Region
@@ -194,7 +195,13 @@ class GapFilling:
         images = context.normalisation.unit(region.sample(self.volume.image[first : last + 1], VOTE_SIZE, "border"))
         masks = region.sample(self.volume.painted[bounds] == self.label, VOTE_SIZE)
         run = np.array([z for z in range(first, last + 1) if z not in bounds])
-        found = guides_on_slices(
-            images, masks, np.array(bounds) - first, self.volume.step / region.side, run - first, self.check
-        )
+        learned = self._likelihood(context)
+        places, step = np.array(bounds) - first, self.volume.step / region.side
+        found = guides_on_slices(images, masks, places, step, run - first, learned, self.check)
         return {int(z): Guides(vote, motion) for z, vote, motion in zip(run, found.votes, found.motion, strict=True)}
+
+    def _likelihood(self, context: PaintedContext) -> Likelihood:
+        """Learned from all painted slices that the gap learns from."""
+        slices = list(context.slices)
+        images = context.normalisation.unit(context.region.sample(self.volume.image[slices], VOTE_SIZE, "border"))
+        return Likelihood.learned(images, context.region.sample(self.volume.painted[slices] == self.label, VOTE_SIZE))

@@ -1,7 +1,8 @@
 """How the picture moves from slice to slice, so that painted shapes can be carried along with it.
 
 Neighbouring slices are registered by Thirion's demons with symmetric forces and Gaussian regularisation (Vercauteren
-et al. 2009), coarse to fine, all pairs at once; steps from slice to slice are chained to the painted slices.
+et al. 2009), coarse to fine, all pairs at once; steps from slice to slice are chained to the painted slices. What has
+drifted on the way is mended by a short registration with the painted slice itself.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from PatchICLLib.propagation.smoothing import smooth
 
 _PAIRS = 32  # registered at a time
 
@@ -35,17 +38,7 @@ class DemonsSettings:
     noise: float = 0.02
 
 
-def _smooth(fields: Tensor, deviation: float) -> Tensor:
-    """Gaussian smoothing of (N, C, H, W)."""
-    radius = max(1, round(2.5 * deviation))
-    places = torch.arange(-radius, radius + 1, dtype=fields.dtype)
-    kernel = torch.exp(-0.5 * (places / deviation) ** 2)
-    kernel = kernel / kernel.sum()
-    n, c, h, w = fields.shape
-    flat = fields.reshape(n * c, 1, h, w)
-    flat = F.conv2d(F.pad(flat, (0, 0, radius, radius), mode="replicate"), kernel.view(1, 1, -1, 1))
-    flat = F.conv2d(F.pad(flat, (radius, radius, 0, 0), mode="replicate"), kernel.view(1, 1, 1, -1))
-    return flat.view(n, c, h, w)
+_MENDING = DemonsSettings(scales=(2, 1), iterations=(4, 4))
 
 
 def _gradient(images: Tensor) -> Tensor:
@@ -99,7 +92,7 @@ def register(fixed: Tensor, moving: Tensor, settings: DemonsSettings | None = No
             difference = target - seen
             force = (edges + _gradient(seen)) / 2
             step = difference * force / (force.square().sum(1, keepdim=True) + difference.square() / 4 + s.noise**2)
-            moved = _smooth(moved + _smooth(step.clamp(-1, 1), s.fluid), s.diffusion)
+            moved = smooth(moved + smooth(step.clamp(-1, 1), s.fluid), s.diffusion)
         moved = moved / size
     return moved
 
@@ -118,7 +111,7 @@ def motion_to_painted(
         painted: (k,) ascending places of the painted slices within the run.
         wanted: (T,) places of other slices.
         check: called now and then; may raise to stop.
-        settings: of the registration.
+        settings: of the registration of neighbouring slices.
 
     Returns:
         (T, 2, 2, v, v): for the painted slice before and after, rows and columns in units of the side; 0 where there is
@@ -146,6 +139,7 @@ def motion_to_painted(
     moved = torch.cat(steps) if steps else images.new_zeros(0, 2, *images.shape[1:])
     found = images.new_zeros(len(wanted), 2, 2, *images.shape[1:])
     where = {int(z): row for row, z in enumerate(wanted)}
+    chained = []  # (painted slice, row of the result, side)
     for start, end, side in chains:
         step = 1 if end > start else -1
         total = images.new_zeros(1, 2, *images.shape[1:])
@@ -154,4 +148,12 @@ def motion_to_painted(
             total = single + warp(total, single)
             if here in where:
                 found[where[here], side] = total[0]
+                chained.append((start, where[here], side))
+    for first in range(0, len(chained), _PAIRS):
+        check()
+        sources, rows, sides = (list(z) for z in zip(*chained[first : first + _PAIRS], strict=True))
+        total = found[rows, sides]
+        carried = warp(images[sources][:, None], total)[:, 0]
+        left = register(images[wanted[rows]], carried, _MENDING)
+        found[rows, sides] = left + warp(total, left)
     return found

@@ -26,7 +26,7 @@ class PropagationOptions:
         context_size: most painted slices that a slice learns from; None for 5.
         prior: start from an interpolation between the painted slices; False for pure in-context use.
         patch_budget: patches per level of the cascade, times what the network was trained with: less is faster.
-        field_of_view: side of the square that the network sees over the painted extent; None for 1.5.
+        field_of_view: side of the square that the network sees over the painted extent; None for 1.3.
         region: first and last voxel along k, j and i; nothing beyond is labelled. None for the whole volume.
         seed: of any random choice.
         outputs: which of probability, entropy and selections to return.

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.propagation.geodesic_vote import geodesic_vote
+from PatchICLLib.propagation.likelihood import Likelihood
 from PatchICLLib.propagation.motion import motion_to_painted, warp
 from PatchICLLib.propagation.shape_prior import ShapePrior
 
 VOTE_SIZE = 128  # pixels a side at which the image-aware vote is computed, whatever the network's input
 MOTION_SIZE = 48  # and the motion between slices
+_PRICES = 0.75, 0.25  # of a change of intensity and of likelihood on a geodesic path
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Guides:
     """What the whole run of slices says about T of them.
 
     Attributes:
-        votes: (T, v, v) image-aware votes, -1 to 1, of any resolution.
+        votes: (T, 2, v, v) image-aware votes and likelihoods of the intensities, -1 to 1, of any resolution.
         motion: (T, 2, 2, m, m) displacements to the painted slices before and after, of any resolution; see
             ``motion_to_painted``.
     """
@@ -61,8 +63,8 @@ class PaintedStack:
         """
         size = self.images.shape[-1]
         given = torch.ones(len(targets))
-        vote = F.interpolate(guides.votes[:, None], size=(size, size), mode="bilinear", align_corners=False)
-        shape = self._shapes.at(self.positions, targets, guides.motion)[:, None]
+        vote = F.interpolate(guides.votes, size=(size, size), mode="bilinear", align_corners=False)
+        shape = self._shapes.at(self.positions, targets, guides.motion)
         return Hints(shape, given, vote, given, self._neighbours(targets, guides.motion), given)
 
     def _neighbours(self, targets: np.ndarray, motion: Tensor) -> Tensor:
@@ -92,26 +94,28 @@ def guides_on_slices(
     painted: np.ndarray,
     slice_step: float,
     wanted: np.ndarray,
+    likelihood: Likelihood,
     check: Callable[[], None] = lambda: None,
 ) -> Guides:
-    """Image-aware vote of the painted slices on a run of slices, and the motion from there to the painted ones.
+    """Votes of the painted slices on a run of slices, and the motion from there to the painted ones.
 
-    Args and shapes as in ``vote_on_slices``.
+    Args and shapes as in ``votes_on_slices``.
     """
-    votes = vote_on_slices(images, masks, painted, slice_step, wanted, check)
+    votes = votes_on_slices(images, masks, painted, slice_step, wanted, likelihood, check)
     small = F.interpolate(images[None], size=(MOTION_SIZE, MOTION_SIZE), mode="area")[0]
     return Guides(votes, motion_to_painted(small, painted, wanted, check))
 
 
-def vote_on_slices(
+def votes_on_slices(
     images: Tensor,
     masks: Tensor,
     painted: np.ndarray,
     slice_step: float,
     wanted: np.ndarray,
+    likelihood: Likelihood,
     check: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """Image-aware vote of the painted slices on a run of slices.
+    """Votes of the painted slices on a run of slices: image-aware, and by likelihood of the intensities alone.
 
     Args:
         images: (Z, v, v) intensities of neighbouring slices through the region, about 0 to 1.
@@ -119,12 +123,16 @@ def vote_on_slices(
         painted: (k,) places of the painted slices within the run.
         slice_step: distance of neighbouring slices in units of the field of view.
         wanted: (T,) places of the slices to return.
+        likelihood: learned from all painted slices of the context, within the run or not.
         check: called now and then; may raise to stop.
 
     Returns:
-        (T, v, v), -1 to 1.
+        (T, 2, v, v), -1 to 1.
     """
     seeds = torch.zeros(images.shape, dtype=torch.uint8)
     seeds[torch.from_numpy(painted)] = torch.where(masks >= 0.5, 1, 2).to(torch.uint8)
+    likely = likelihood.of(images, check)
     pixel = 1 / images.shape[-1]
-    return geodesic_vote(images, seeds, (slice_step, pixel, pixel), check=check)[torch.from_numpy(wanted)]
+    seen = torch.stack([_PRICES[0] * images, _PRICES[1] * likely])
+    vote = geodesic_vote(seen, seeds, (slice_step, pixel, pixel), check=check)
+    return torch.stack([vote, 2 * likely - 1], 1)[torch.from_numpy(wanted)]

@@ -1,6 +1,6 @@
 """Square region of interest in the slice plane: where the network looks, in millimetres.
 
-A field of view of about 1.5 times the painted extent matters more than resolution: structures then always fill about
+A field of view a little larger than the painted extent matters more than resolution: structures then always fill about
 the same part of the input, whatever their size and the pixels' shape.
 """
 
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-GROWTH = 1.5
+GROWTH = 1.3
 MINIMUM_PIXELS = 20
 _CHUNK = 32  # slices sampled at a time
 

@@ -47,11 +47,11 @@ class BatchPlan:
 class MixtureWeights:
     """How often each kind of task comes; sources of real images share theirs by ``sources``, others equally."""
 
-    real: float = 0.36
-    label_maps: float = 0.13
-    supervoxels: float = 0.27
-    anatomy: float = 0.14
-    images: float = 0.10
+    real: float = 0.35
+    label_maps: float = 0.16
+    supervoxels: float = 0.28
+    anatomy: float = 0.13
+    images: float = 0.08
     sources: dict[str, float] = field(
         default_factory=lambda: {
             "mri_hippocampus_msd": 0.20,

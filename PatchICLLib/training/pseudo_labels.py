@@ -1,4 +1,4 @@
-"""Something to segment in scans without labels: joined supervoxels, and what hangs together in a range of intensity."""
+"""Something to segment in scans without labels: joined supervoxels, what hangs together in intensity, and lesions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from PatchICLLib.training.lesions import with_lesions
 from PatchICLLib.training.volumes import LabelledVolume, read_array
 
 _WORKING_VOXELS = 6_000_000
-_SUPERVOXELS = 0.45  # of draws; the others take what hangs together
+_LESIONS = 0.22  # of draws
+_SUPERVOXELS = 0.45  # of the others; the rest takes what hangs together
 _SCATTERED = 0.2  # of joined supervoxels: all that look alike, connected or not
 _FILLED = 0.5  # of a window, at most
 _VIEW = 1.8  # reach of the image beyond that of the object
@@ -60,7 +62,7 @@ def prepare(path: Path, cache: Path, sizes_mm: tuple[float, ...] = (5.0, 9.0, 16
 
 
 class SupervoxelVolume:
-    """A scan with its supervoxels; every draw joins some of them to an object."""
+    """A scan with its supervoxels; every draw makes an object of some of them, or of lesions painted into it."""
 
     def __init__(self, path: Path) -> None:
         with np.load(path) as stored:
@@ -82,16 +84,19 @@ class SupervoxelVolume:
 
         Either the supervoxels around the seed whose mean is close to the seed's (now and then also those that are not
         connected to it), or all voxels of about the seed's intensity that hang together: bones, vessels, airways and
-        other shapes that branch, split and vanish.
+        other shapes that branch, split and vanish; or lesions painted into the window.
         """
         if not len(self.seeds):  # a scan of constant intensity
             return LabelledVolume.of(self.image, np.zeros(self.image.shape, np.uint8), self.spacing, pseudo=True)
         seed = int(self.seeds[rng.integers(len(self.seeds))])
         reach = rng.uniform(20, 70)
+        if rng.random() < _LESIONS:
+            window, around = self._window(seed, 0.6 * reach), self._window(seed, _VIEW * 0.6 * reach)
+            return with_lesions(self.image[around], self.spacing, _within(window, around), self.range, rng)
         window, around = self._window(seed, reach), self._window(seed, _VIEW * reach)
         found = self._alike(window, seed, rng) if rng.random() < _SUPERVOXELS else self._connected(window, seed, rng)
         mask = np.zeros(tuple(a.stop - a.start for a in around), np.uint8)
-        inner = tuple(slice(w.start - a.start, w.stop - a.start) for w, a in zip(window, around, strict=True))
+        inner = _within(window, around)
         if not self._cut_off(found, window):
             mask[inner] = found
         return LabelledVolume.of(self.image[around], mask, self.spacing, pseudo=True)
@@ -140,3 +145,8 @@ class SupervoxelVolume:
         mask: np.ndarray = np.zeros(inside.shape, bool) if not found.size else parts == np.bincount(found).argmax()
         # what fills its surroundings has no shape of its own
         return mask & (mask.mean() < _FILLED) & (parts > 0)
+
+
+def _within(window: tuple[slice, ...], around: tuple[slice, ...]) -> tuple[slice, ...]:
+    """The window in the coordinates of a larger one."""
+    return tuple(slice(w.start - a.start, w.stop - a.start) for w, a in zip(window, around, strict=True))

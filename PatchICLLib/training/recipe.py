@@ -32,7 +32,7 @@ class Recipe:
 
     model: Configuration = field(default_factory=SparseConfiguration)
     plan: BatchPlan = field(default_factory=BatchPlan)
-    steps: int = 3950
+    steps: int = 4900
     learning_rate: float = 5e-4
     warm_up: int = 60
     decay: float = 0.5

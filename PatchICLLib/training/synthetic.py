@@ -51,9 +51,14 @@ def _random_object(rng: np.random.Generator, axes: np.ndarray) -> np.ndarray:
 
 
 def paint_labels(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
-    """A scan of random contrast of a label map: (Z, Y, X) float32, about 0 to 1."""
+    """A scan of random contrast of a label map: (Z, Y, X) float32, about 0 to 1.
+
+    In half of the scans labels share a few tissues, so that some neighbours have no edge between them.
+    """
     count = int(labels.max()) + 1
     means = rng.uniform(0, 1, count).astype(np.float32)
+    if rng.random() < 0.5:
+        means = means[rng.integers(min(count, int(rng.integers(3, 8))), size=count)]
     deviations = rng.uniform(0, 0.12, count).astype(np.float32)
     texture = rng.normal(size=labels.shape).astype(np.float32)
     if rng.random() < 0.5:

@@ -14,12 +14,17 @@ import torch
 from torch import Tensor
 
 from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.propagation.likelihood import Likelihood
 from PatchICLLib.propagation.normalisation import Normalisation
 from PatchICLLib.propagation.painted_stack import VOTE_SIZE, PaintedStack, guides_on_slices
 from PatchICLLib.propagation.region import Region
+from PatchICLLib.propagation.sliced_volume import bounding_box
 from PatchICLLib.training.augmentation import IntensityAugmentation
+from PatchICLLib.training.parcels import parcel
 from PatchICLLib.training.synthetic import paint_labels
 from PatchICLLib.training.volumes import LabelledVolume
+
+_PARCELS = 0.15  # of structures that are not pseudo-labels are cut into parts without an edge
 
 Draw = Callable[[np.random.Generator], LabelledVolume]
 
@@ -70,9 +75,9 @@ class HintDropout:
     """How often a task must do without: everything (pure in-context), or one of the hints."""
 
     everything: float = 0.15
-    shape: float = 0.15
-    vote: float = 0.15
-    neighbours: float = 0.15
+    shape: float = 0.1
+    vote: float = 0.1
+    neighbours: float = 0.1
 
     def __call__(self, hints: Hints, rng: np.random.Generator) -> Hints:
         if rng.random() < self.everything:
@@ -141,8 +146,8 @@ def draw_painted(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
     return np.unique(np.clip(np.floor(places + 0.5), 0, count - 1).astype(int))
 
 
-def cut_stack(volume: LabelledVolume, rng: np.random.Generator, k: int, minimum: int) -> Stack:
-    """A structure of the volume along a random axis, with slices chosen for painting.
+def cut_stack(volume: LabelledVolume, rng: np.random.Generator, k: int, minimum: int, parcels: float = 0.0) -> Stack:
+    """A structure of the volume along a random axis, or, in a share of ``parcels``, a part of it; with slices to paint.
 
     Raises:
         Unsuitable: the structure is too small for the task.
@@ -151,6 +156,12 @@ def cut_stack(volume: LabelledVolume, rng: np.random.Generator, k: int, minimum:
         raise Unsuitable
     label = int(rng.choice(list(volume.objects)))
     box, axis = volume.objects[label], int(rng.integers(3))
+    part = None
+    if parcels and not volume.pseudo and rng.random() < parcels:
+        part = np.zeros(volume.labels.shape, bool)
+        piece = part[box] = parcel(volume.labels[box] == label, rng)
+        around = bounding_box(piece)
+        box = tuple(slice(b.start + a.start, b.start + a.stop) for b, a in zip(box, around, strict=True))
     first, last = box[axis].start, box[axis].stop - 1
     extent = last - first + 1
     stride = max(int(rng.choice([1, 1, 1, 2, 3, 5, 7])), -(-extent // 48))
@@ -185,7 +196,7 @@ def cut_stack(volume: LabelledVolume, rng: np.random.Generator, k: int, minimum:
         return np.moveaxis(np.take(array, every, axis), axis, 0)[:, window[0], window[1]]
 
     labels = cut(volume.labels)
-    mask = labels == label
+    mask = labels == label if part is None else cut(part)
     if volume.image is None:
         image = paint_labels(rng, labels)
     else:
@@ -194,13 +205,14 @@ def cut_stack(volume: LabelledVolume, rng: np.random.Generator, k: int, minimum:
         image = np.clip((image - low) / (high - low + 1e-6), 0, 1)
     if not mask[painted].any():
         raise Unsuitable
-    if volume.pseudo or volume.image is None:
-        _demand_contrast(image[painted], mask[painted], rng)
+    if volume.pseudo or (volume.image is None and part is None):
+        # anatomy without an edge teaches to trust the painted shapes; what a machine cut out at random teaches nothing
+        _demand_contrast(image[painted], mask[painted], rng, 0.9 if volume.pseudo else 0.4)
     return Stack(image, mask, painted, spacing)
 
 
-def _demand_contrast(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> None:
-    """Reject objects that no eye could follow: without an edge there is nothing to learn."""
+def _demand_contrast(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, rejected: float) -> None:
+    """Reject a share of the objects that no eye could follow, having no edge."""
     inside = image[mask]
     ring = mask.copy()
     for shift in (-3, 3):
@@ -208,7 +220,7 @@ def _demand_contrast(image: np.ndarray, mask: np.ndarray, rng: np.random.Generat
     outside = image[ring & ~mask]
     if len(inside) < 20 or len(outside) < 5:
         raise Unsuitable
-    if abs(inside.mean() - outside.mean()) < 0.3 * image.std() + 1e-4 and rng.random() < 0.9:
+    if abs(inside.mean() - outside.mean()) < 0.3 * image.std() + 1e-4 and rng.random() < rejected:
         raise Unsuitable
 
 
@@ -217,13 +229,14 @@ class VolumeTasks:
 
     Args:
         draw: gives a volume.
-        augment: change intensities and turn, mirror and stretch the region of interest.
+        augment: change intensities, turn, mirror and stretch the region, and cut some structures into parcels.
         dropout: how often hints are missing.
     """
 
     def __init__(self, draw: Draw, augment: bool = True, dropout: HintDropout | None = None) -> None:
         self.draw = draw
         self.augmentation = IntensityAugmentation() if augment else None
+        self.parcels = _PARCELS if augment else 0.0
         self.dropout = dropout
 
     def __call__(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
@@ -232,7 +245,7 @@ class VolumeTasks:
         Raises:
             Unsuitable: draw again.
         """
-        stack = cut_stack(self.draw(rng), rng, shape.context, shape.targets)
+        stack = cut_stack(self.draw(rng), rng, shape.context, shape.targets, self.parcels)
         return self.render(stack, rng, shape)
 
     def render(self, stack: Stack, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
@@ -251,13 +264,10 @@ class VolumeTasks:
         normalisation = Normalisation.around(chosen[: len(painted)], masks)
         chosen = normalisation.standard(chosen)
         # vote and motion need every slice of the stack, the network only the chosen ones
-        guides = guides_on_slices(
-            normalisation.unit(region.sample(image, VOTE_SIZE, outside)),
-            region.sample(stack.mask[painted], VOTE_SIZE),
-            painted,
-            step,
-            targets,
-        )
+        seen = normalisation.unit(region.sample(image, VOTE_SIZE, outside))
+        painted_masks = region.sample(stack.mask[painted], VOTE_SIZE)
+        learned = Likelihood.learned(seen[painted], painted_masks)
+        guides = guides_on_slices(seen, painted_masks, painted, step, targets, learned)
         painted_stack = PaintedStack(chosen[: len(painted)], masks, painted * step)
         hints = painted_stack.hints(targets * step, guides)
         if self.dropout is not None:
@@ -278,7 +288,7 @@ class VolumeTasks:
         region = Region.around(extent, stack.spacing[1:])
         if self.augmentation is None:
             return region
-        region = region.grown(rng.uniform(0.85, 1.25))
+        region = region.grown(rng.uniform(0.95, 1.3))
         shift = rng.uniform(-0.06, 0.06, 2) * region.side / np.asarray(stack.spacing[1:])
         angle = rng.uniform(-0.35, 0.35) if rng.random() < 0.6 else 0.0
         angle += np.pi / 2 * rng.integers(4) if rng.random() < 0.4 else 0.0

@@ -54,8 +54,8 @@ class ValidationSet:
             for name, hints in (("hints", batch.hints), ("bare", None)):
                 output = model(batch.target_images, context, hints, batch.target_positions)
                 scores[name] = float(hard_dice(output.logits, batch.target_masks).mean())
-            scores["shape"] = float(hard_dice(batch.hints.shape, batch.target_masks).mean())
-            scores["vote"] = float(hard_dice(batch.hints.vote, batch.target_masks).mean())
+            scores["shape"] = float(hard_dice(batch.hints.shape[:, :1], batch.target_masks).mean())
+            scores["vote"] = float(hard_dice(batch.hints.vote[:, :1], batch.target_masks).mean())
             figures[source] = scores
         if figures:
             names = next(iter(figures.values()))

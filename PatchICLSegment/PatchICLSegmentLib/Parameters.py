@@ -44,7 +44,7 @@ class Parameters:
     contextSize: int = _within(0, 0, 16)
     usePrior: bool = True
     patchBudget: float = _within(1.0, 0.25, 4.0)
-    fieldOfView: float = _within(1.5, 1.0, 4.0)
+    fieldOfView: float = _within(1.3, 1.0, 4.0)
     seed: int = _within(0, 0, 2**31 - 1)
     extent: str = _choice("auto", "auto", "painted", "range")
     firstSlice: int = _within(0, 0, 100000)

@@ -10,7 +10,7 @@ from ..Translation import _
 from .Segments import SegmentBox
 from .Volumes import VolumeGrid
 
-_GROWTH = 1.5  # in the plane of the slices, as the network's usual field of view
+_GROWTH = 1.5  # in the plane of the slices: more than the network's usual field of view
 _ROUNDING = 1e-3  # of a voxel
 
 

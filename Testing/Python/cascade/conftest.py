@@ -82,6 +82,6 @@ def all_hints() -> Callable[..., Hints]:
             return torch.nn.functional.interpolate(coarse, size=(size, size), mode="bilinear")
 
         given = torch.ones(n)
-        return Hints(smooth(1).clamp(-4, 4), given, smooth(1).clamp(-1, 1), given, smooth(5).clamp(-1, 1), given)
+        return Hints(smooth(2).clamp(-4, 4), given, smooth(2).clamp(-1, 1), given, smooth(5).clamp(-1, 1), given)
 
     return draw

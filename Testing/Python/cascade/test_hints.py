@@ -20,10 +20,10 @@ def test_no_hints_are_zero_channels():
 def test_channels_are_shape_vote_neighbours_and_flags(all_hints):
     hints = replace(all_hints(2, 8), vote_given=torch.tensor([1.0, 0.0]))
     channels = hints.channels()
-    assert torch.equal(channels[:, :1], hints.shape / 4)
-    assert torch.equal(channels[:, 1:2], hints.vote)
-    assert torch.equal(channels[:, 2:7], hints.neighbours)
-    assert channels[:, 7:, 3, 3].tolist() == [[1, 1, 1], [1, 0, 1]]
+    assert torch.equal(channels[:, :2], hints.shape / 4)
+    assert torch.equal(channels[:, 2:4], hints.vote)
+    assert torch.equal(channels[:, 4:9], hints.neighbours)
+    assert channels[:, 9:, 3, 3].tolist() == [[1, 1, 1], [1, 0, 1]]
 
 
 @pytest.mark.parametrize("name", ["shape", "vote", "neighbours"])

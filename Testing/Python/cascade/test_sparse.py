@@ -143,7 +143,7 @@ def test_untrained_the_cascade_starts_from_its_hints(small_configuration, scene)
     images, masks, places, targets, hints, at = scene
     output = model(targets, model.encode_context(images, masks, places), hints, at)
     shape_gain, vote_gain = model.prior_gains.tolist()
-    start = shape_gain * hints.shape + vote_gain * hints.vote
+    start = shape_gain * hints.shape[:, :1] + vote_gain * hints.vote[:, :1]
     torch.testing.assert_close(output.levels[0].before, torch.nn.functional.avg_pool2d(start, 4), rtol=1e-5, atol=1e-5)
 
 

@@ -61,7 +61,7 @@ def test_a_level_changes_nothing_outside_its_coverage(run):
 def test_each_level_starts_from_the_start_at_its_resolution_and_the_correction_before(run):
     model, _, hints, output = run
     gains = model.prior_gains.detach()
-    start = gains[0] * hints.shape + gains[1] * hints.vote
+    start = gains[0] * hints.shape[:, :1] + gains[1] * hints.vote[:, :1]
 
     def at(resolution):
         return functional.avg_pool2d(start, 64 // resolution)

@@ -24,7 +24,7 @@ class Recorder(torch.nn.Module):
 
 
 def all_hints(n: int) -> Hints:
-    blank, given = torch.ones(n, 1, 4, 4), torch.ones(n)
+    blank, given = torch.ones(n, 2, 4, 4), torch.ones(n)
     return Hints(-2 * blank, given, 0.5 * blank, given, torch.ones(n, 5, 4, 4), given)
 
 

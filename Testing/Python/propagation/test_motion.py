@@ -48,6 +48,15 @@ def test_a_shift_is_found(shift: float) -> None:
     assert np.abs(found[0, 1].numpy()[seen]).mean() < 0.25
 
 
+def test_drift_along_a_long_chain_is_mended_by_the_painted_slice() -> None:
+    """Small steps blur what they carry; the far end must still look like the painted slice, carried there."""
+    images = torch.from_numpy(np.stack([blobs(0.4 * z) for z in range(25)])).float()
+    found = motion_to_painted(images, np.array([0, 24]), np.array([22]))
+    carried = warp(images[:1, None], found[:, 0])[0, 0]
+    still = (images[0] - images[22]).abs().mean()
+    assert (carried - images[22]).abs().mean() < 0.03 * still
+
+
 def test_steps_are_chained_to_the_painted_slices() -> None:
     images, painted, wanted = moving(9), np.array([1, 7]), np.array([0, 3, 4, 8])
     found = motion_to_painted(images, painted, wanted) * SIZE

@@ -49,6 +49,19 @@ def test_paint_gives_each_label_a_brightness_of_its_own():
     assert np.median(contrasts) > 0.3
 
 
+def test_in_half_of_the_scans_labels_share_tissues():
+    """Of thirty labels side by side, few brightnesses are left, so that neighbours may have no edge between them."""
+    labels = np.repeat(np.arange(30, dtype=np.uint16), 6)[None, :, None] * np.ones((6, 1, 12), np.uint16)
+
+    def tissues(seed: int) -> int:
+        image = paint_labels(np.random.default_rng(seed), labels)
+        means = image.reshape(6, 30, 6, 12)[:, :, 2:4].mean((0, 2, 3))
+        return int((np.diff(np.sort(means)) > 0.02).sum()) + 1
+
+    counts = np.array([tissues(seed) for seed in range(40)])
+    assert 8 <= (counts <= 10).sum() <= 32
+
+
 def test_smooth_noise_is_smooth_and_of_the_shape_asked_for():
     noise = smooth_noise(np.random.default_rng(0), (10, 33, 20), (3, 4, 5), 2)
     assert noise.shape == (2, 10, 33, 20)
