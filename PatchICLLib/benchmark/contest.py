@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -44,6 +46,7 @@ def contest(
     threads: int | None = None,
     warm_up: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    environments: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Outcome]:
     """Times jobs side by side.
 
@@ -57,6 +60,7 @@ def contest(
         threads: of torch on the CPU; None for its default.
         warm_up: rounds before, that do not count.
         progress: called with the number of finished runs, those to warm up included, and their total.
+        environments: variables that the processes of some jobs have otherwise than this one.
 
     Raises:
         PatchICLError: a job failed; the message holds its error.
@@ -67,7 +71,8 @@ def contest(
         for name, job in jobs.items():
             ours, theirs = spawning.Pipe()
             process: BaseProcess = spawning.Process(target=_serve, args=(theirs, job, device, threads), daemon=True)
-            process.start()
+            with _environment((environments or {}).get(name, {})):
+                process.start()
             theirs.close()
             workers[name] = (process, ours)
             _receive(ours, name)  # prepared: not while another one is timed
@@ -94,6 +99,18 @@ def contest(
             if process.is_alive():
                 process.kill()
                 process.join()
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """Variables set for a while, so that a process started meanwhile has them before it loads torch."""
+    kept = dict(os.environ)
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
 
 
 def _order(names: Sequence[str], turn: int) -> Sequence[str]:

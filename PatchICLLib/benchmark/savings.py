@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -125,11 +125,17 @@ class Variant:
         model: makes the model that runs from the product's.
         swapped: a module, the name of one of its attributes, and what stands in its place.
         threads: of torch; None for as many as the product has.
+        environment: variables that its process has otherwise.
     """
 
     model: Callable[[nn.Module], nn.Module] = lambda model: model
     swapped: tuple[ModuleType, str, object] | None = None
     threads: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def differs_with(self, threads: int) -> bool:
+        """Whether it is another thing than the product where that has so many threads."""
+        return threads > 1 or (self.threads is None and not self.environment)
 
     def propagate(self, pretrained: Pretrained, image: np.ndarray, painted: np.ndarray) -> PropagationResult:
         """Propagate as this variant does, with nothing remembered; arrays as for ``Propagator.propagate``."""
@@ -149,6 +155,7 @@ VARIANTS = {
     "whole-resolution-vote": Variant(swapped=(gap_filling, "VOTE_SIZE", SIZES[-1])),
     "without-inference-mode": Variant(partial(_Within, context=partial(torch.inference_mode, False))),
     "bfloat16": Variant(partial(_Within, context=partial(torch.autocast, _DEVICE, torch.bfloat16))),
+    "sleeping-threads": Variant(environment={"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}),
     "one-thread": Variant(threads=1),
 }
 
@@ -223,7 +230,8 @@ def measure_savings(
     load_weights(weights, _PRESET)  # wrong ones are told before any process starts
     with tempfile.TemporaryDirectory() as folder:
         jobs: dict[str, Job] = {name: VariantJob(shape, name, weights, Path(folder)) for name in names}
-        outcomes = contest(jobs, rounds, _DEVICE, threads, progress=progress)
+        environments = {name: VARIANTS[name].environment for name in names if name in VARIANTS}
+        outcomes = contest(jobs, rounds, _DEVICE, threads, progress=progress, environments=environments)
         labels = {name: np.load(Path(folder) / f"{name}.npy") > 0 for name in names}
     _, painted, mask = painted_phantom(shape)
     judged = np.all(painted == 0, axis=(1, 2))
@@ -257,7 +265,7 @@ def _times(outcome: Outcome, product: Outcome) -> dict[str, Any]:
 
 def _chosen(names: Sequence[str] | None, threads: int) -> list[str]:
     """Variants to measure, each once; those that would be the product itself are none."""
-    possible = [name for name, variant in VARIANTS.items() if variant.threads is None or variant.threads < threads]
+    possible = [name for name, variant in VARIANTS.items() if variant.differs_with(threads)]
     chosen = possible if names is None else list(dict.fromkeys(names))
     unknown = [name for name in chosen if name not in possible]
     if unknown or not chosen:

@@ -24,6 +24,7 @@ from PatchICLLib.command_line.segment import segment
 from PatchICLLib.command_line.train import train
 from PatchICLLib.errors import Cancelled, InputError, Stopped, WorkerError
 from PatchICLLib.resources import ResourceError
+from PatchICLLib.thread_waiting import choose_thread_waiting
 from PatchICLLib.version import __version__
 
 EXIT_DEFECT, EXIT_BAD_INPUT, EXIT_CANCELLED = 1, 2, 130
@@ -77,8 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    # Threads of torch that spin while they wait slow each other down many times on a busy machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    choose_thread_waiting(os.environ)
     try:
         code = app(arguments, prog_name="patchicl", standalone_mode=False)
         if code == EXIT_CANCELLED:  # typer's answer to KeyboardInterrupt

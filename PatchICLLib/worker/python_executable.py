@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.thread_waiting import choose_thread_waiting
 
 
 def find_python() -> Path:
@@ -56,7 +57,7 @@ def worker_environment(own_python: bool, changes: Mapping[str, str | None] | Non
         environment.pop("PYTHONPATH", None)
     environment["PYTHONSAFEPATH"] = "1"  # a torch.py in the current folder is not torch
     environment["PYTHONFAULTHANDLER"] = "1"  # a crash in a library says where
-    environment.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin while they wait starve a busy machine
+    choose_thread_waiting(environment)
     environment["PYTHONIOENCODING"] = "utf-8:backslashreplace"
     for name, value in (changes or {}).items():
         if value is None:

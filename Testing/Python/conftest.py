@@ -11,13 +11,14 @@ import pytest
 from hypothesis import settings
 
 from PatchICLLib.resources import resource_path
+from PatchICLLib.thread_waiting import choose_thread_waiting
 from Testing.Miniatures.datasets import write_medsegbench, write_pictures, write_totalsegmentator
 
 # Before anything imports Qt, VTK or matplotlib; a developer's own choice stays.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 os.environ.setdefault("MPLBACKEND", "Agg")
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch; spinning threads starve a busy machine
+choose_thread_waiting(os.environ)  # before torch
 
 # Torch's first call and busy machines take longer than hypothesis' 200 ms, which says nothing about the code.
 settings.register_profile("patchicl", deadline=None)

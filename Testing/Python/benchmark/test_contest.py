@@ -84,3 +84,19 @@ def test_jobs_take_turns_each_in_its_own_process(tmp_path):
 def test_a_failing_job_is_named(dies, said):
     with pytest.raises(PatchICLError, match=said):
         contest({"bad": Failing(dies)}, rounds=1)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Takes as long as a variable of its environment says."""
+
+    def __call__(self, device: torch.device) -> Callable[[], dict[str, float]]:
+        return lambda: {"told": float(os.environ.get("PATCHICL_TOLD", "0"))}
+
+
+def test_environment_of_one_job(importable, monkeypatch):
+    monkeypatch.setattr(Asking, "__module__", "test_contest")
+    monkeypatch.setenv("PATCHICL_TOLD", "1")
+    outcomes = contest({"a": Asking(), "b": Asking()}, 1, environments={"b": {"PATCHICL_TOLD": "2"}})
+    assert [outcomes[name].median("told") for name in ("a", "b")] == [1, 2]
+    assert os.environ["PATCHICL_TOLD"] == "1"

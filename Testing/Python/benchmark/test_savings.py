@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from PatchICLLib.benchmark import savings
 from PatchICLLib.benchmark.savings import PRODUCT, VARIANTS, Variant, VariantJob, measure_savings
 from PatchICLLib.benchmark.volumes import painted_phantom
 from PatchICLLib.cascade.sparse import SparseCascade
-from PatchICLLib.errors import InputError
+from PatchICLLib.errors import InputError, PatchICLError
 from PatchICLLib.evaluation.metrics import dice
 from PatchICLLib.propagation import gap_filling, geodesic_vote
 from PatchICLLib.weights import load_weights
@@ -118,8 +119,21 @@ def test_one_thread(tmp_path):
         torch.set_num_threads(usual)
 
 
+def test_sleeping_threads_have_an_environment_of_their_own(monkeypatch, tmp_path):
+    asked = {}
+
+    def contest(jobs, rounds, device, threads, progress, environments):
+        asked.update(environments)
+        raise PatchICLError("enough")
+
+    monkeypatch.setattr(savings, "contest", contest)
+    with pytest.raises(PatchICLError, match="enough"):
+        measure_savings(SHAPE, ["sleeping-threads", "bfloat16"], threads=2)
+    assert asked == {"sleeping-threads": {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}, "bfloat16": {}}
+
+
 def test_every_variant_is_tested():
-    assert set(VARIANTS) == {*OTHERWISE, "one-thread"}
+    assert set(VARIANTS) == {*OTHERWISE, "one-thread", "sleeping-threads"}
 
 
 def test_a_job_leaves_its_labels(tmp_path, product):
@@ -161,6 +175,7 @@ def test_records(pretrained, product):
         (["without-network"], 1, "With 1 thread, variants must be some of one-slice-at-a-time, .* but are without-net"),
         ([], 2, "With 2 threads, .*, one-thread, but are none"),
         (["one-thread"], 1, "bfloat16, but are one-thread"),
+        (["sleeping-threads"], 1, "bfloat16, but are sleeping-threads"),
     ],
 )
 def test_unknown_variants_are_refused(names, threads, said):
