@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from PatchICLLib.baselines.slicer_filters import fill_between_slices, grow_from_
 from PatchICLLib.errors import InputError
 
 if TYPE_CHECKING:
-    from PatchICLLib.propagation import Propagator
+    from torch import nn
+
+    from PatchICLLib.propagation import PropagationResult
 
 Spacing = tuple[float, float, float]
 
@@ -97,12 +99,20 @@ class BaselineMethod:
         return PredictedStructure(filled == label, None, None, time.perf_counter() - start)
 
 
+class Engine(Protocol):
+    """What propagates: the product's ``Propagator``, or one like it."""
+
+    def propagate(
+        self, image: np.ndarray, painted: np.ndarray, spacing: Spacing, **options: Any
+    ) -> PropagationResult: ...
+
+
 @dataclass(frozen=True)
 class NetworkMethod:
     """A network in this package's `Propagator`, on the whole volume and with its default options."""
 
     name: str
-    propagator: Propagator
+    propagator: Engine
     identity: str
 
     def predict(
@@ -145,21 +155,27 @@ class Weights:
 Loader = Callable[[Weights, str], Method]
 
 
-def _network(name: str, preset: str | None, weights: str | Path | None, device: str) -> NetworkMethod:
+def _network(
+    name: str,
+    preset: str | None,
+    weights: str | Path | None,
+    device: str,
+    changed: Callable[[Any], nn.Module] = lambda model: model,
+) -> NetworkMethod:
     from PatchICLLib.propagation import Propagator
     from PatchICLLib.weights import find_weights, sha256_of
 
     identity = sha256_of(find_weights(weights, preset))[:12]
-    return NetworkMethod(name, Propagator.from_pretrained(weights, device, preset), identity)
+    propagator = Propagator.from_pretrained(weights, device, preset)
+    propagator.model = changed(propagator.model)
+    return NetworkMethod(name, propagator, identity)
 
 
 def _without(name: str, missing: tuple[str, ...], weights: Weights, device: str) -> Method:
     """The product with some hints kept from its network."""
     from PatchICLLib.evaluation.ablations import WithoutHints
 
-    method = _network(name, None, weights.patchicl, device)
-    method.propagator.model = WithoutHints(method.propagator.model, missing)
-    return method
+    return _network(name, None, weights.patchicl, device, lambda model: WithoutHints(model, missing))
 
 
 def _alone(name: str, hint: str, device: str) -> Method:
@@ -172,10 +188,24 @@ def _alone(name: str, hint: str, device: str) -> Method:
     return NetworkMethod(name, propagator, "")
 
 
+def _undone(name: str, weights: Weights) -> Method:
+    """The product with an optimisation of its CPU path undone."""
+    from PatchICLLib.evaluation.variants import VARIANTS, VariantEngine
+    from PatchICLLib.weights import find_weights, load_weights, sha256_of
+
+    identity = sha256_of(find_weights(weights.patchicl, None))[:12]
+    return NetworkMethod(name, VariantEngine(VARIANTS[name], load_weights(weights.patchicl)), identity)
+
+
 def _baseline(name: str, fill: Baseline) -> Loader:
     return lambda _weights, _device: BaselineMethod(name, fill)
 
 
+def _without_optimisation(name: str) -> Loader:
+    return lambda weights, _device: _undone(name, weights)
+
+
+CHANGING = ("every-patch", "two-sweeps", "whole-resolution-vote", "bfloat16")  # variants that may change the result
 LOADERS: dict[str, Loader] = {
     "patchicl": lambda weights, device: _network("patchicl", None, weights.patchicl, device),
     "nearest": _baseline("nearest", nearest_slice),
@@ -191,6 +221,7 @@ LOADERS: dict[str, Loader] = {
     ),
     "shape-alone": lambda _weights, device: _alone("shape-alone", "shape", device),
     "vote-alone": lambda _weights, device: _alone("vote-alone", "vote", device),
+    **{name: _without_optimisation(name) for name in CHANGING},
 }
 
 

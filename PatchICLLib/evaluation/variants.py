@@ -1,0 +1,162 @@
+"""The product's propagation with one of its optimisations undone, to see what it costs in time and in accuracy."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from PatchICLLib.cascade.trace import CascadeOutput
+from PatchICLLib.propagation import gap_filling, painted_stack, propagator
+from PatchICLLib.propagation.batch_limit import BatchLimit
+from PatchICLLib.propagation.contexts import Contexts
+from PatchICLLib.propagation.gap_filling import FilledSlice, GapFilling
+from PatchICLLib.propagation.geodesic_vote import geodesic_vote
+from PatchICLLib.propagation.painted_context import SIZES
+from PatchICLLib.propagation.propagator import Propagator
+from PatchICLLib.propagation.result import PropagationResult
+from PatchICLLib.weights import Pretrained
+
+_DEVICE = "cpu"
+
+
+class _SingleSlices(BatchLimit):
+    """Predicts slice by slice from the start, as where memory is short."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reduced = True
+
+
+class _ContextAnew(GapFilling):
+    """Encodes the painted slices again for every batch, and shares nothing encoded with other gaps."""
+
+    def batches(self) -> Iterator[list[FilledSlice]]:
+        self.contexts = Contexts(self.model, self.device, self.volume)
+        for batch in super().batches():
+            yield batch
+            self.contexts = Contexts(self.model, self.device, self.volume)
+
+
+class _GuidesAnew(GapFilling):
+    """Computes vote and motion for the whole gap again for every batch."""
+
+    def batches(self) -> Iterator[list[FilledSlice]]:
+        none_yet = self._guides
+        for batch in super().batches():
+            yield batch
+            self._guides = none_yet
+
+
+class _Within(nn.Module):
+    """A cascade that works within a context of torch.
+
+    Args:
+        model: the cascade.
+        context: makes the context, once for every call.
+    """
+
+    def __init__(self, model: Any, context: Callable[[], AbstractContextManager[Any]]) -> None:
+        super().__init__()
+        self.model, self.context = model, context
+        self.configuration = model.configuration
+
+    def encode_context(self, *arguments: Tensor) -> Any:
+        with self.context():
+            return self.model.encode_context(*arguments)
+
+    def forward(self, *arguments: Any) -> CascadeOutput:
+        with self.context():
+            output: CascadeOutput = self.model(*arguments)
+        return replace(output, logits=output.logits.detach())  # numpy takes nothing that has gradients
+
+
+def _every_patch(model: Any) -> nn.Module:
+    """The same weights, looking at all patches of target and context at every level, certain or not."""
+    twin: Any = copy.copy(model)
+    candidates = (SIZES[-1] // model.configuration.patch_stride) ** 2  # of the finest level; no other has more
+    twin.configuration = replace(
+        model.configuration, target_patches=(candidates,), context_patches=(candidates,), minimum_entropy=0.0
+    )
+    return twin
+
+
+@contextmanager
+def _swapped(module: ModuleType, name: str, other: object) -> Iterator[None]:
+    """A module's attribute replaced for a while.
+
+    The product has no setting for what nobody should want in it, so that a measurement reaches into its modules. In the
+    process of its own that it has, nothing else notices.
+    """
+    kept = getattr(module, name)
+    setattr(module, name, other)
+    try:
+        yield
+    finally:
+        setattr(module, name, kept)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One thing done otherwise than in the product; as it stands, nothing.
+
+    Attributes:
+        model: makes the model that runs from the product's.
+        swapped: a module, the name of one of its attributes, and what stands in its place.
+        threads: of torch; None for as many as the product has.
+        environment: variables that its process has otherwise.
+    """
+
+    model: Callable[[nn.Module], nn.Module] = lambda model: model
+    swapped: tuple[ModuleType, str, object] | None = None
+    threads: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def differs_with(self, threads: int) -> bool:
+        """Whether it is another thing than the product where that has so many threads."""
+        return threads > 1 or (self.threads is None and not self.environment)
+
+    def propagate(
+        self, pretrained: Pretrained, image: np.ndarray, painted: np.ndarray, *spacing: Any, **options: Any
+    ) -> PropagationResult:
+        """Propagate as this variant does, on the CPU, with nothing remembered; arguments as for ``Propagator``."""
+        engine = Propagator(replace(pretrained, model=self.model(pretrained.model)), torch.device(_DEVICE))
+        with ExitStack() as stack:
+            if self.swapped is not None:
+                stack.enter_context(_swapped(*self.swapped))
+            return engine.propagate(image, painted, *spacing, **options)
+
+
+@dataclass(frozen=True)
+class VariantEngine:
+    """Propagates like a ``Propagator``, as a variant does."""
+
+    variant: Variant
+    pretrained: Pretrained
+
+    def propagate(
+        self, image: np.ndarray, painted: np.ndarray, spacing: tuple[float, float, float], **options: Any
+    ) -> PropagationResult:
+        return self.variant.propagate(self.pretrained, image, painted, spacing, **options)
+
+
+VARIANTS = {
+    "one-slice-at-a-time": Variant(swapped=(propagator, "BatchLimit", _SingleSlices)),
+    "context-anew": Variant(swapped=(propagator, "GapFilling", _ContextAnew)),
+    "guides-anew": Variant(swapped=(propagator, "GapFilling", _GuidesAnew)),
+    "every-patch": Variant(_every_patch),
+    "two-sweeps": Variant(swapped=(painted_stack, "geodesic_vote", partial(geodesic_vote, sweeps=2))),
+    "whole-resolution-vote": Variant(swapped=(gap_filling, "VOTE_SIZE", SIZES[-1])),
+    "without-inference-mode": Variant(partial(_Within, context=partial(torch.inference_mode, False))),
+    "bfloat16": Variant(partial(_Within, context=partial(torch.autocast, _DEVICE, torch.bfloat16))),
+    "sleeping-threads": Variant(environment={"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}),
+    "one-thread": Variant(threads=1),
+}

@@ -1,0 +1,123 @@
+"""Each variant does one thing otherwise and nothing else; what only saves time changes nothing."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+import torch
+
+from PatchICLLib.benchmark.volumes import painted_phantom
+from PatchICLLib.cascade.sparse import SparseCascade
+from PatchICLLib.errors import InputError
+from PatchICLLib.evaluation.methods import CHANGING, load_methods
+from PatchICLLib.evaluation.metrics import dice
+from PatchICLLib.evaluation.variants import VARIANTS, Variant
+from PatchICLLib.propagation import gap_filling, geodesic_vote
+from PatchICLLib.weights import load_weights
+
+SHAPE = (21, 32, 32)  # two gaps of nine slices: of two batches each
+AS_ALWAYS = {
+    "batches": [8, 8, 1, 1],
+    "contexts": 1,
+    "votes": [(128, 1), (128, 1)],  # pixels a side, sweeps
+    "everywhere": False,
+    "gradients": False,
+    "half": False,
+}
+OTHERWISE = {
+    "one-slice-at-a-time": {"batches": [1] * 18},
+    "context-anew": {"contexts": 4},
+    "guides-anew": {"votes": [(128, 1)] * 4},
+    "every-patch": {"everywhere": True},
+    "two-sweeps": {"votes": [(128, 2)] * 2},
+    "whole-resolution-vote": {"votes": [(256, 1)] * 2},
+    "without-inference-mode": {"gradients": True},
+    "bfloat16": {"half": True},
+}
+LOSSLESS = ("one-slice-at-a-time", "context-anew", "guides-anew", "without-inference-mode")
+
+
+@pytest.fixture(scope="module")
+def pretrained():
+    return load_weights()
+
+
+@pytest.fixture(scope="module")
+def product(pretrained):
+    return propagate(pretrained, Variant())
+
+
+def propagate(pretrained, variant):
+    image, painted, _ = painted_phantom(SHAPE)
+    return variant.propagate(pretrained, image, painted)
+
+
+@pytest.fixture
+def watched(pretrained, monkeypatch):
+    """What is done in propagations, with the keys of AS_ALWAYS."""
+    seen = {"batches": [], "contexts": 0, "votes": [], "everywhere": True, "gradients": False, "half": False}
+    encode, distances = SparseCascade.encode_context, geodesic_vote.geodesic_distances
+
+    def encode_context(*arguments):
+        seen["contexts"] += 1
+        return encode(*arguments)
+
+    def geodesic_distances(image, seeds, spacing, sweeps, check):
+        seen["votes"].append((image.shape[-1], sweeps))
+        return distances(image, seeds, spacing, sweeps, check)
+
+    def segmented(model, arguments, output):
+        seen["batches"].append(len(arguments[0]))
+        seen["gradients"] |= output.logits.requires_grad
+        seen["half"] |= torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+        for level in output.levels:
+            seen["everywhere"] &= bool(level.coverage.all()) and level.context.shape[-1] == level.selection.count
+
+    monkeypatch.setattr(SparseCascade, "encode_context", encode_context)
+    monkeypatch.setattr(geodesic_vote, "geodesic_distances", geodesic_distances)
+    handle = pretrained.model.register_forward_hook(segmented)
+    yield seen
+    handle.remove()
+
+
+def test_the_product_itself(watched, pretrained):
+    propagate(pretrained, Variant())
+    assert watched == AS_ALWAYS
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_one_thing_is_done_otherwise(name, watched, pretrained, product):
+    result = propagate(pretrained, VARIANTS[name])
+    assert watched == {**AS_ALWAYS, **OTHERWISE[name]}
+    if name in LOSSLESS:
+        assert (result.labels == product.labels).all()
+        np.testing.assert_allclose(result.probability, product.probability, atol=2e-3)
+    else:
+        assert (result.probability != product.probability).any()
+        assert dice(product.labels > 0, result.labels > 0, np.ones(SHAPE[0], bool)) > 0.95
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_nothing_stays_changed(filled, pretrained):
+    usual = gap_filling.VOTE_SIZE
+    image, painted, _ = painted_phantom((8, 32, 32))
+    with nullcontext() if filled else pytest.raises(InputError):
+        VARIANTS["whole-resolution-vote"].propagate(pretrained, image, painted * filled)
+    assert usual == gap_filling.VOTE_SIZE
+
+
+def test_every_variant_is_tested():
+    assert set(VARIANTS) == {*OTHERWISE, "one-thread", "sleeping-threads"}
+
+
+def test_methods_that_change_the_result_are_the_variants(pretrained):
+    image, painted, _ = painted_phantom((8, 32, 32))
+    assert set(CHANGING) == {*OTHERWISE} - {*LOSSLESS}
+    for method in load_methods([*CHANGING]):
+        predicted = method.predict(image, painted, (0, 4, 7), (1.0, 1.0, 1.0), 0, 1)
+        own = VARIANTS[method.name].propagate(
+            pretrained, image, painted, axis=0, painted_slices=(0, 4, 7), outputs=frozenset({"probability"})
+        )
+        assert (predicted.probability == own.probability).all()
