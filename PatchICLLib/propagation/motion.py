@@ -2,13 +2,14 @@
 
 Neighbouring slices are registered by Thirion's demons with symmetric forces and Gaussian regularisation (Vercauteren
 et al. 2009), coarse to fine, all pairs at once; steps from slice to slice are chained to the painted slices. What has
-drifted on the way is mended by a short registration with the painted slice itself.
+drifted on the way is mended by a short registration with the painted slice itself. The noisier the slices, the less
+they move: a small structure is a few blurred and noisy voxels, which would rather be carried anywhere than stand still.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -39,6 +40,9 @@ class DemonsSettings:
 
 
 _MENDING = DemonsSettings(scales=(2, 1), iterations=(4, 4))
+_DEVIATIONS = 3.0  # of the slices' noise are taken for noise in the registration,
+_LEAST, _MOST = 0.05, 0.3  # within these limits
+_UNKNOWN = 0.05  # noise of fewer than three slices
 
 
 def _gradient(images: Tensor) -> Tensor:
@@ -97,6 +101,21 @@ def register(fixed: Tensor, moving: Tensor, settings: DemonsSettings | None = No
     return moved
 
 
+def noise_deviation(images: Tensor) -> float:
+    """Standard deviation of what changes from slice to slice without a steady motion.
+
+    A slice's difference from the mean of its neighbours is 0 to first order where the picture moves or fades steadily,
+    and has 3/2 of the variance of independent noise.
+
+    Args:
+        images: (Z, v, v) neighbouring slices.
+    """
+    if len(images) < 3:
+        return _UNKNOWN
+    unsteady = images[1:-1] - (images[:-2] + images[2:]) / 2
+    return float((unsteady.square().mean() / 1.5).sqrt())
+
+
 def motion_to_painted(
     images: Tensor,
     painted: np.ndarray,
@@ -111,12 +130,15 @@ def motion_to_painted(
         painted: (k,) ascending places of the painted slices within the run.
         wanted: (T,) places of other slices.
         check: called now and then; may raise to stop.
-        settings: of the registration of neighbouring slices.
+        settings: of the registration of neighbouring slices; None to fit the slices' noise.
 
     Returns:
         (T, 2, 2, v, v): for the painted slice before and after, rows and columns in units of the side; 0 where there is
         no such painted slice.
     """
+    if settings is None:
+        settings = DemonsSettings(noise=min(_MOST, max(_LEAST, _DEVIATIONS * noise_deviation(images))))
+    mending = replace(_MENDING, noise=settings.noise)
     chains = []  # (painted slice, farthest wanted slice, side)
     for number, place in enumerate(painted):
         below = wanted[(wanted < place) & (wanted > (painted[number - 1] if number else -1))]
@@ -154,6 +176,6 @@ def motion_to_painted(
         sources, rows, sides = (list(z) for z in zip(*chained[first : first + _PAIRS], strict=True))
         total = found[rows, sides]
         carried = warp(images[sources][:, None], total)[:, 0]
-        left = register(images[wanted[rows]], carried, _MENDING)
+        left = register(images[wanted[rows]], carried, mending)
         found[rows, sides] = left + warp(total, left)
     return found

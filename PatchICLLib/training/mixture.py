@@ -39,7 +39,7 @@ class BatchPlan:
 
     tasks: int = 3
     targets: int = 5
-    contexts: tuple[int, ...] = (1, 2, 2, 3, 3, 3, 3, 4, 5, 5)
+    contexts: tuple[int, ...] = (1, 2, 3, 3, 3, 3, 4, 5, 5, 5)
     sizes: tuple[tuple[int, float], ...] = ((128, 0.85), (256, 0.15))
 
 

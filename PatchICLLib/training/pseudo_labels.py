@@ -13,7 +13,7 @@ from PatchICLLib.training.lesions import with_lesions
 from PatchICLLib.training.volumes import LabelledVolume, read_array
 
 _WORKING_VOXELS = 6_000_000
-_LESIONS = 0.22  # of draws
+_LESIONS = 0.3  # of draws
 _SUPERVOXELS = 0.45  # of the others; the rest takes what hangs together
 _SCATTERED = 0.2  # of joined supervoxels: all that look alike, connected or not
 _FILLED = 0.5  # of a window, at most

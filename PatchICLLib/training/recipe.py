@@ -32,8 +32,8 @@ class Recipe:
 
     model: Configuration = field(default_factory=SparseConfiguration)
     plan: BatchPlan = field(default_factory=BatchPlan)
-    steps: int = 4900
-    learning_rate: float = 5e-4
+    steps: int = 10200
+    learning_rate: float = 4e-4
     warm_up: int = 60
     decay: float = 0.5
     weight_decay: float = 0.02

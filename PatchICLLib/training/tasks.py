@@ -24,7 +24,7 @@ from PatchICLLib.training.parcels import parcel
 from PatchICLLib.training.synthetic import paint_labels
 from PatchICLLib.training.volumes import LabelledVolume
 
-_PARCELS = 0.15  # of structures that are not pseudo-labels are cut into parts without an edge
+_PARCELS = 0.25  # of structures that are not pseudo-labels are cut into parts without an edge
 
 Draw = Callable[[np.random.Generator], LabelledVolume]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from PatchICLLib.errors import Cancelled
-from PatchICLLib.propagation.motion import motion_to_painted, register, warp
+from PatchICLLib.propagation.motion import DemonsSettings, motion_to_painted, noise_deviation, register, warp
 
 SIZE = 48
 SPEED = 1.5  # pixels a slice, along the rows
@@ -94,3 +94,22 @@ def test_can_be_stopped() -> None:
 
     with pytest.raises(Cancelled):
         motion_to_painted(moving(4), np.array([0]), np.array([2]), stop)
+
+
+def test_deviation_of_noise_on_steadily_changing_slices() -> None:
+    generator = torch.Generator().manual_seed(0)
+    steady = torch.linspace(0, 1, 40)[:, None, None] * torch.rand(1, 64, 64, generator=generator)
+    assert noise_deviation(steady) < 1e-6
+    noisy = steady + 0.07 * torch.randn(steady.shape, generator=generator)
+    assert noise_deviation(noisy) == pytest.approx(0.07, rel=0.03)
+    assert 0 < noise_deviation(noisy[:2]) < 1  # too few to tell
+
+
+def test_noise_moves_less_the_more_there_is() -> None:
+    """Slices of nothing but noise: the motion found between them is small, and smaller than by a fixed belief."""
+    images = 0.5 + 0.1 * torch.randn(9, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    painted, wanted = np.array([0, 8]), np.arange(1, 8)
+    fitted = motion_to_painted(images, painted, wanted).square().mean().sqrt()
+    trusting = motion_to_painted(images, painted, wanted, settings=DemonsSettings()).square().mean().sqrt()
+    assert fitted * SIZE < 0.5
+    assert fitted < 0.3 * trusting
