@@ -188,8 +188,8 @@ def _alone(name: str, hint: str, device: str) -> Method:
     return NetworkMethod(name, propagator, "")
 
 
-def _undone(name: str, weights: Weights) -> Method:
-    """The product with an optimisation of its CPU path undone."""
+def _otherwise(name: str, weights: Weights) -> Method:
+    """The product with one thing done otherwise."""
     from PatchICLLib.evaluation.variants import VARIANTS, VariantEngine
     from PatchICLLib.weights import find_weights, load_weights, sha256_of
 
@@ -201,11 +201,12 @@ def _baseline(name: str, fill: Baseline) -> Loader:
     return lambda _weights, _device: BaselineMethod(name, fill)
 
 
-def _without_optimisation(name: str) -> Loader:
-    return lambda weights, _device: _undone(name, weights)
+def _variant(name: str) -> Loader:
+    return lambda weights, _device: _otherwise(name, weights)
 
 
-CHANGING = ("every-patch", "two-sweeps", "whole-resolution-vote", "bfloat16")  # variants that may change the result
+# variants that may change the result
+CHANGING = ("without-averaging", "every-patch", "two-sweeps", "whole-resolution-vote", "bfloat16")
 LOADERS: dict[str, Loader] = {
     "patchicl": lambda weights, device: _network("patchicl", None, weights.patchicl, device),
     "nearest": _baseline("nearest", nearest_slice),
@@ -221,7 +222,7 @@ LOADERS: dict[str, Loader] = {
     ),
     "shape-alone": lambda _weights, device: _alone("shape-alone", "shape", device),
     "vote-alone": lambda _weights, device: _alone("vote-alone", "vote", device),
-    **{name: _without_optimisation(name) for name in CHANGING},
+    **{name: _variant(name) for name in CHANGING},
 }
 
 

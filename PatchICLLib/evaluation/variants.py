@@ -1,4 +1,4 @@
-"""The product's propagation with one of its optimisations undone, to see what it costs in time and in accuracy."""
+"""The product's propagation with one thing done otherwise, to see what that costs in time and in accuracy."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from PatchICLLib.cascade.trace import CascadeOutput
 from PatchICLLib.propagation import gap_filling, painted_stack, propagator
+from PatchICLLib.propagation.across_slices import AcrossSlices
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.gap_filling import FilledSlice, GapFilling
@@ -54,6 +55,13 @@ class _GuidesAnew(GapFilling):
         for batch in super().batches():
             yield batch
             self._guides = none_yet
+
+
+class _SlicesAsTheyCome(AcrossSlices):
+    """Averages nothing."""
+
+    def of(self, batches: Iterator[list[FilledSlice]]) -> Iterator[list[FilledSlice]]:
+        return batches
 
 
 class _Within(nn.Module):
@@ -155,6 +163,7 @@ VARIANTS = {
     "every-patch": Variant(_every_patch),
     "two-sweeps": Variant(swapped=(painted_stack, "geodesic_vote", partial(geodesic_vote, sweeps=2))),
     "whole-resolution-vote": Variant(swapped=(gap_filling, "VOTE_SIZE", SIZES[-1])),
+    "without-averaging": Variant(swapped=(propagator, "AcrossSlices", _SlicesAsTheyCome)),
     "without-inference-mode": Variant(partial(_Within, context=partial(torch.inference_mode, False))),
     "bfloat16": Variant(partial(_Within, context=partial(torch.autocast, _DEVICE, torch.bfloat16))),
     "sleeping-threads": Variant(environment={"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}),

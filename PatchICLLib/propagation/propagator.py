@@ -14,6 +14,7 @@ import torch
 
 from PatchICLLib.device import resolve_device
 from PatchICLLib.errors import Cancelled, InputError
+from PatchICLLib.propagation.across_slices import AcrossSlices
 from PatchICLLib.propagation.axis import AXIS_NAMES, find_axis
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.cancel import CancelToken
@@ -211,7 +212,7 @@ class _Run:
         whole = remembered.get(key)
         missing = self.inspected.intersection(gap.slices)
         collected: list[FilledSlice] = []
-        batches = filling.batches()
+        batches = AcrossSlices(self.volume, label, gap).of(filling.batches())
         while whole is None or missing:
             batch = next(batches, None)
             if batch is None:

@@ -15,6 +15,7 @@ from PatchICLLib.evaluation.methods import CHANGING, load_methods
 from PatchICLLib.evaluation.metrics import dice
 from PatchICLLib.evaluation.variants import VARIANTS, Variant
 from PatchICLLib.propagation import gap_filling, geodesic_vote
+from PatchICLLib.propagation.across_slices import AcrossSlices
 from PatchICLLib.weights import load_weights
 
 SHAPE = (21, 32, 32)  # two gaps of nine slices: of two batches each
@@ -22,6 +23,7 @@ AS_ALWAYS = {
     "batches": [8, 8, 1, 1],
     "contexts": 1,
     "votes": [(128, 1), (128, 1)],  # pixels a side, sweeps
+    "averages": True,  # of slices with those beside them
     "everywhere": False,
     "gradients": False,
     "half": False,
@@ -33,6 +35,7 @@ OTHERWISE = {
     "every-patch": {"everywhere": True},
     "two-sweeps": {"votes": [(128, 2)] * 2},
     "whole-resolution-vote": {"votes": [(256, 1)] * 2},
+    "without-averaging": {"averages": False},
     "without-inference-mode": {"gradients": True},
     "bfloat16": {"half": True},
 }
@@ -57,7 +60,9 @@ def propagate(pretrained, variant):
 @pytest.fixture
 def watched(pretrained, monkeypatch):
     """What is done in propagations, with the keys of AS_ALWAYS."""
-    seen = {"batches": [], "contexts": 0, "votes": [], "everywhere": True, "gradients": False, "half": False}
+    seen = {"batches": [], "contexts": 0, "votes": [], "averages": False, "everywhere": True, "gradients": False}
+    seen["half"] = False
+    average = AcrossSlices.of
     encode, distances = SparseCascade.encode_context, geodesic_vote.geodesic_distances
 
     def encode_context(*arguments):
@@ -68,6 +73,10 @@ def watched(pretrained, monkeypatch):
         seen["votes"].append((image.shape[-1], sweeps))
         return distances(image, seeds, spacing, sweeps, check)
 
+    def averaged(across, batches):
+        seen["averages"] = True
+        return average(across, batches)
+
     def segmented(model, arguments, output):
         seen["batches"].append(len(arguments[0]))
         seen["gradients"] |= output.logits.requires_grad
@@ -76,6 +85,7 @@ def watched(pretrained, monkeypatch):
             seen["everywhere"] &= bool(level.coverage.all()) and level.context.shape[-1] == level.selection.count
 
     monkeypatch.setattr(SparseCascade, "encode_context", encode_context)
+    monkeypatch.setattr(AcrossSlices, "of", averaged)
     monkeypatch.setattr(geodesic_vote, "geodesic_distances", geodesic_distances)
     handle = pretrained.model.register_forward_hook(segmented)
     yield seen
