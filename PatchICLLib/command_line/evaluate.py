@@ -126,6 +126,51 @@ def report(
     print_report(output, json_file)
 
 
+@evaluate.command(no_args_is_help=True)
+def failures(
+    data: DataArgument,
+    results: Annotated[
+        Path, typer.Argument(metavar="DIR", show_default=False, help="--output of earlier runs of propagation.")
+    ],
+    output: Annotated[
+        Path, typer.Option(metavar="FILE.png", show_default=False, help="The picture; its folder must exist.")
+    ],
+    method: Annotated[str, typer.Option(help="Whose failures.")] = "patchicl",
+    k: KOption = "3,5",
+    count: Annotated[int, typer.Option(min=1, help="Failures to show.")] = 6,
+    by_source: Annotated[int, typer.Option(min=1, help="At most so many of each source.")] = 2,
+    weights: WeightsOption = None,
+    universeg_weights: Annotated[
+        str | None, typer.Option(metavar="FILE", help="For the method universeg: weights trained by `patchicl train`.")
+    ] = None,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+) -> None:
+    """Draw where a method loses most against its best peer: painted, wanted, and what the two made of it.
+
+    Takes the results of `patchicl evaluate propagation` on the same data and predicts those structures again. The slice
+    shown is the one where most voxels are wrong.
+
+    Example: `patchicl evaluate failures data results --output failures.png`
+    """
+    from PatchICLLib.command_line.evaluate_run import run_failures
+    from PatchICLLib.command_line.options import numbers_from_text
+
+    run_failures(
+        data,
+        results,
+        output=output,
+        method=method,
+        ks=numbers_from_text(k, "--k"),
+        count=count,
+        by_source=by_source,
+        weights=weights,
+        universeg_weights=universeg_weights,
+        device=device,
+        quiet=quiet,
+    )
+
+
 @evaluate.command("next-slice", no_args_is_help=True)
 def next_slice(
     data: DataArgument,

@@ -13,6 +13,7 @@ from PatchICLLib.command_line.options import axis_from_text, write_json
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.cases import Case, find_cases
+from PatchICLLib.evaluation.failures import replay, worst
 from PatchICLLib.evaluation.methods import Weights, load_methods
 from PatchICLLib.evaluation.next_slice import evaluate_next_slice, summarise_sessions
 from PatchICLLib.evaluation.plots import write_plots
@@ -22,6 +23,7 @@ from PatchICLLib.evaluation.results import Row, read_rows
 from PatchICLLib.evaluation.runner import Settings, Shard, evaluate_propagation
 from PatchICLLib.evaluation.split import is_development
 from PatchICLLib.evaluation.tables import propagation_tables
+from PatchICLLib.images import check_output_file
 
 
 def run_propagation(
@@ -69,10 +71,54 @@ def run_propagation(
 
 def print_report(output: Path, json_file: Path | None) -> None:
     """Tables and figures of all rows below `output`."""
+    _show(_rows_of(output), output, json_file)
+
+
+def _rows_of(output: Path) -> list[Row]:
     files = sorted(output.glob("results*.jsonl"))
     if not files:
         raise InputError(f"There are no results in {output}: give the --output of `patchicl evaluate propagation`.")
-    _show(read_rows(files), output, json_file)
+    return read_rows(files)
+
+
+def run_failures(
+    data: Path,
+    results: Path,
+    *,
+    output: Path,
+    method: str,
+    ks: Sequence[int],
+    count: int,
+    by_source: int,
+    weights: str | None,
+    universeg_weights: str | None,
+    device: str,
+    quiet: bool,
+) -> None:
+    """Find the failures in the results, predict them again, and draw them."""
+    from PatchICLLib.evaluation.failure_pictures import draw_failures
+
+    check_output_file(output, (".png",))
+    rows = [row for row in _rows_of(results) if row.k in ks]
+    failures = worst(rows, method, count, by_source)
+    names = dict.fromkeys(name for failure in failures for name in (failure.own.method, failure.peer.method))
+    methods = load_methods([*names], Weights(weights, universeg_weights), device)
+    replayed = replay(failures, find_cases(data), {loaded.name: loaded for loaded in methods})
+    failed = []
+    with ProgressDisplay(quiet, unit="failures") as display:
+        for done, scene in enumerate(replayed, start=1):
+            failed.append(scene)
+            display.show("Predicting again", done, len(failures))
+    draw_failures(failed, output)
+    console = Console()
+    for failure in failures:
+        own, peer = failure.own, failure.peer
+        console.print(
+            f"{own.source}, {own.case}, {own.structure}, {own.placement} {own.k}: {own.method} {own.dice:.3f}, "
+            f"{peer.method} {peer.dice:.3f}",
+            soft_wrap=True,
+        )
+    console.print(f"Figure: {output}", soft_wrap=True)
 
 
 def run_next_slice(

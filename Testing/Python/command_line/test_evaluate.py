@@ -44,6 +44,17 @@ def test_table_json_and_figures(data: Path, tmp_path: Path, capsys: pytest.Captu
     }
 
 
+def test_failures_are_drawn(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output, picture = tmp_path / "out", tmp_path / "failures.png"
+    assert main(["evaluate", "propagation", str(data), "--k", "3", "--output", str(output), *PEERS]) == 0
+    arguments = ["evaluate", "failures", str(data), str(output), "--method", "interpolation", "--quiet"]
+    assert main([*arguments, "--output", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "boxes, a, label 1" in capsys.readouterr().out
+    assert main([*arguments, "--output", str(tmp_path / "failures.txt")]) == 2
+    assert main([*arguments, "--output", str(picture), "--k", "5"]) == 2
+
+
 def test_shards_are_reported_together(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base = ["evaluate", "propagation", str(data), "--k", "3", "--protocol", "inset", "--output", str(tmp_path / "out")]
     codes = [main([*base, "--shard", f"{index}/2", *PEERS]) for index in (1, 2)]

@@ -1,0 +1,117 @@
+"""Where a method does worst beside its peers, and what it did there."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from PatchICLLib.errors import InputError
+from PatchICLLib.evaluation.cases import Case
+from PatchICLLib.evaluation.methods import Method
+from PatchICLLib.evaluation.protocol import judged_slices, paint
+from PatchICLLib.evaluation.results import Row
+from PatchICLLib.images.volume import Volume
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A structure, painted once, with what the method and its best peer made of it."""
+
+    own: Row
+    peer: Row
+
+    @property
+    def loss(self) -> float:
+        """Dice of the best peer minus that of the method; negative where the method is best."""
+        return self.peer.dice - self.own.dice
+
+
+@dataclass(frozen=True)
+class FailedSlice:
+    """What a picture of a failure shows; arrays are (K, J, I) bool.
+
+    Attributes:
+        failure: the scores.
+        image: the scan.
+        reference: the structure.
+        predicted: what each of the two methods made of it, by name, the method first.
+        index: the unpainted slice where most voxels of the method are wrong.
+        painted_index: the painted slice nearest to it, of those that hold the structure.
+    """
+
+    failure: Failure
+    image: Volume
+    reference: np.ndarray
+    predicted: Mapping[str, np.ndarray]
+    index: int
+    painted_index: int
+
+
+def worst(rows: Sequence[Row], method: str, count: int, by_source: int = 2) -> list[Failure]:
+    """The largest losses against the best peer, of each structure once and at most ``by_source`` of a source.
+
+    Args:
+        rows: results of a run, of the method and at least one other.
+        method: its name.
+        count: at most so many.
+
+    Raises:
+        InputError: the rows do not hold the method together with a peer.
+    """
+    together: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        together[(*row.structure_key, row.axis, row.k, row.placement)].append(row)
+    failures = []
+    for group in together.values():
+        peers = [row for row in group if row.method != method]
+        failures += [
+            Failure(own, max(peers, key=lambda row: row.dice)) for own in group if own.method == method and peers
+        ]
+    if not failures:
+        raise InputError(f"The results do not hold {method} and another method on the same structures: evaluate both.")
+    chosen: list[Failure] = []
+    seen: set[tuple[str, str, int]] = set()
+    sources: Counter[str] = Counter()
+    for failure in sorted(failures, key=lambda failure: failure.loss, reverse=True):
+        own = failure.own
+        if len(chosen) < count and own.structure_key not in seen and sources[own.source] < by_source:
+            chosen.append(failure)
+            seen.add(own.structure_key)
+            sources[own.source] += 1
+    return chosen
+
+
+def replay(failures: Sequence[Failure], cases: Sequence[Case], methods: Mapping[str, Method]) -> Iterator[FailedSlice]:
+    """Predict the failures again, one after the other.
+
+    Args:
+        failures: from ``worst``.
+        cases: where the scans are.
+        methods: by the names in the failures.
+
+    Raises:
+        InputError: a case is not among them.
+    """
+    known = {(case.source, case.name): case for case in cases}
+    for failure in failures:
+        own = failure.own
+        if (own.source, own.case) not in known:
+            raise InputError(f"The case {own.case} of {own.source} is not in the data: give the folder of that run.")
+        image, labels = known[own.source, own.case].read()
+        spacing = (image.spacing[0], image.spacing[1], image.spacing[2])
+        reference = labels == own.label
+        painted = paint(reference, own.axis, own.painted_slices)
+        predicted = {
+            name: methods[name].predict(image.array, painted, own.painted_slices, spacing, own.axis, 1).labels
+            for name in (own.method, failure.peer.method)
+        }
+        others = tuple(axis for axis in range(3) if axis != own.axis)
+        wrong = (predicted[own.method] != reference).sum(others)
+        wrong[~judged_slices(len(wrong), own.painted_slices)] = -1
+        index = int(wrong.argmax())
+        filled = np.flatnonzero(painted.any(others))
+        nearest = int(filled[np.abs(filled - index).argmin()])
+        yield FailedSlice(failure, image, reference, predicted, index, nearest)

@@ -1,0 +1,84 @@
+"""Which failures are shown, and of them which slice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from PatchICLLib.errors import InputError
+from PatchICLLib.evaluation.cases import find_cases
+from PatchICLLib.evaluation.failure_pictures import draw_failures
+from PatchICLLib.evaluation.failures import replay, worst
+from PatchICLLib.evaluation.methods import PredictedStructure, load_methods
+from PatchICLLib.evaluation.results import Row
+from PatchICLLib.evaluation.runner import Settings, evaluate_propagation
+
+
+def row(source: str, label: int, method: str, dice: float, k: int = 3, placement: str = "span") -> Row:
+    return Row(
+        source, "case", label, f"label {label}", 0, k, placement, method, "", (1, 5), 9, dice, dice, 0, 0, 0, 0, ()
+    )
+
+
+class Flooded:
+    """The nearest slice copied, but for one slice that it fills from edge to edge."""
+
+    name = "flooded"
+    identity = ""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def predict(self, image, painted, painted_slices, spacing, axis, label):  # type: ignore[no-untyped-def]
+        (nearest,) = load_methods(["nearest"])
+        labels = nearest.predict(image, painted, painted_slices, spacing, axis, label).labels.copy()
+        labels[self.index] = True
+        return PredictedStructure(labels, None, None, 1.0)
+
+
+def test_the_largest_losses_come_first_each_structure_once() -> None:
+    rows = [
+        row("a", 1, "ours", 0.5),
+        row("a", 1, "peer", 0.6),
+        row("a", 1, "other", 0.9),
+        row("a", 1, "ours", 0.5, k=5),
+        row("a", 1, "peer", 0.8, k=5),
+        row("a", 2, "ours", 0.9),
+        row("a", 2, "peer", 0.2),
+        row("b", 1, "ours", 0.7, placement="inset"),
+        row("b", 1, "peer", 0.9, placement="inset"),
+        row("b", 2, "ours", 0.1),  # nobody to compare with
+    ]
+    found = worst(rows, "ours", 5)
+    assert [(f.own.source, f.own.label, f.own.k, f.peer.method) for f in found] == [
+        ("a", 1, 3, "other"),
+        ("b", 1, 3, "peer"),
+        ("a", 2, 3, "peer"),
+    ]
+    assert [round(f.loss, 3) for f in found] == [0.4, 0.2, -0.7]
+    assert [f.own.source for f in worst(rows, "ours", 5, by_source=1)] == ["a", "b"]
+    assert len(worst(rows, "ours", 1)) == 1
+    with pytest.raises(InputError, match="evaluate both"):
+        worst(rows, "nobody", 5)
+
+
+def test_the_worst_slice_is_shown_beside_the_nearest_painted_one(data: Path, tmp_path: Path) -> None:
+    cases = find_cases(data, ["tubes"])
+    methods = [*load_methods(["nearest"]), Flooded(7)]
+    rows = evaluate_propagation(cases, methods, Settings((3,), ("span",)), tmp_path / "out")
+    failures = worst(rows, "flooded", 2, by_source=1)
+    (scene,) = replay(failures, cases, {method.name: method for method in methods})
+    assert scene.index == 7  # painted are 4, 10, 15 or 2, 8, 13
+    assert scene.painted_index == {1: 4, 2: 8}[scene.failure.own.label]  # of two as near, the lower
+    assert list(scene.predicted) == ["flooded", "nearest"]
+    assert scene.predicted["flooded"][7].all() and not scene.predicted["nearest"][7].all()
+    picture = tmp_path / "failures.png"
+    draw_failures([scene], picture)
+    import matplotlib.image
+
+    drawn = matplotlib.image.imread(picture)
+    assert drawn.shape[0] > 200 and np.ptp(drawn[..., :3]) > 0.8
+    with pytest.raises(InputError, match="not in the data"):
+        list(replay(failures, find_cases(data, ["cones"]), {}))
