@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -13,23 +14,24 @@ from torch.utils._pytree import tree_map_only
 from torch.utils.flop_counter import FlopCounterMode
 
 _aten = torch.ops.aten
-_PRODUCTS = {_aten.convolution, _aten.mm, _aten.addmm, _aten.bmm, _aten.baddbmm}
+_PRODUCTS = {_aten.convolution, _aten.convolution_backward, _aten.mm, _aten.addmm, _aten.bmm, _aten.baddbmm}
 
 
-def count_flops(function: Callable[[], object], compute: bool = False) -> int:
+def count_flops(function: Callable[[], object], compute: bool = False, gradients: bool = False) -> int:
     """Floating point operations of a call, one multiplication and one addition counted as two.
 
     Attention runs by the plain kernel, because the fused ones of the CPU are invisible to the counter.
 
     Args:
-        function: what to count; runs in inference mode.
+        function: what to count; runs in inference mode unless it needs gradients.
         compute: whether matrix products and convolutions are really computed. If not, their results are zeros of the
             right shape: the count is the same as long as the work does not depend on values, and at 1024 x 1024 it
             takes seconds instead of minutes. A cascade that may stop early stays undecided on zeros and does its
             full work.
+        gradients: keep what a backward pass within the function needs.
     """
     counter = FlopCounterMode(display=False)
-    with torch.inference_mode(), sdpa_kernel(SDPBackend.MATH):
+    with nullcontext() if gradients else torch.inference_mode(), sdpa_kernel(SDPBackend.MATH):
         if compute:
             with counter:
                 function()

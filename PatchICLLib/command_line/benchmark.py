@@ -45,6 +45,23 @@ def compute(
 
 
 @benchmark.command()
+def training(
+    recipes: Annotated[
+        str, typer.Option(metavar="LIST", help="Of `patchicl train --recipe`: bundled, universeg, paper.")
+    ] = "bundled,universeg",
+    json_file: JsonOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Count the floating point operations of a training: of a mean step, forward and backward, and of all steps.
+
+    Trainings of different models are of the same length if these agree.
+    """
+    from PatchICLLib.command_line.benchmark_run import run_training
+
+    run_training(recipes, json_file, quiet)
+
+
+@benchmark.command()
 def speed(
     models: ModelsOption = "universeg,paper,sparse",
     resolutions: Annotated[

@@ -69,6 +69,23 @@ def run_compute(
         plot_compute(records, plot)
 
 
+def run_training(recipes: str, json_file: Path | None, quiet: bool) -> None:
+    """`patchicl benchmark training`."""
+    from PatchICLLib.benchmark.training import measure_training
+
+    _check_outputs(json_file, None)
+    with ProgressDisplay(quiet, "shapes") as display:
+        records = measure_training(_names(recipes), progress=lambda done, total: display.show("Counting", done, total))
+    table = Table(title="Operations of a training")
+    table.add_column("recipe")
+    for heading in ("steps", "GFLOPs a step", "TFLOPs in all"):
+        table.add_column(heading, justify="right")
+    for record in records:
+        table.add_row(record["recipe"], f"{record['steps']:,}", f"{record['gflops']:,.1f}", f"{record['tflops']:,.0f}")
+    _print(table)
+    _finish(records, json_file)
+
+
 def run_speed(plan: SpeedPlan, json_file: Path | None, plot: Path | None, quiet: bool) -> None:
     """`patchicl benchmark speed`."""
     _check_outputs(json_file, plot)

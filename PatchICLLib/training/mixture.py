@@ -42,6 +42,10 @@ class BatchPlan:
     contexts: tuple[int, ...] = (1, 2, 3, 3, 3, 3, 4, 5, 5, 5)
     sizes: tuple[tuple[int, float], ...] = ((128, 0.85), (256, 0.15))
 
+    def targets_at(self, size: int) -> int:
+        """Target slices of a task: larger inputs cost more, fewer keep a step's time about the same."""
+        return self.targets if size <= 128 else max(1, self.targets // 2)
+
 
 @dataclass(frozen=True)
 class MixtureWeights:
@@ -128,9 +132,7 @@ class BatchStream(Dataset[TaskBatch]):
         sizes, shares = zip(*self.plan.sizes, strict=True)
         size = int(rng.choice(sizes, p=np.array(shares) / sum(shares)))
         context = int(rng.choice(self.plan.contexts))
-        # larger inputs cost more: fewer targets keep a step's time about the same
-        targets = self.plan.targets if size <= 128 else max(1, self.plan.targets // 2)
-        shape = TaskShape(context, targets, size)
+        shape = TaskShape(context, self.plan.targets_at(size), size)
         return TaskBatch.collate([self.task(rng, shape) for _ in range(self.plan.tasks)])
 
     def task(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
