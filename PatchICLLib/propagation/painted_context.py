@@ -14,12 +14,12 @@ from PatchICLLib.propagation.region import Region
 from PatchICLLib.propagation.sliced_volume import SlicedVolume
 
 SIZES = (128, 256)  # inputs of the network, pixels a side
-_STRETCH = 1.35  # a region may have so many more voxels a side than the input has pixels
+_VOXELS = 0.6  # a side of the region, at most, for each pixel of the input: small things want more than one
 
 
 def input_size(region: Region) -> int:
-    """Input for a region: the smallest that does not lose too much of its detail."""
-    return next((size for size in SIZES if region.pixels <= _STRETCH * size), SIZES[-1])
+    """Input for a region: the smallest that shows all of its detail."""
+    return next((size for size in SIZES if region.pixels <= _VOXELS * size), SIZES[-1])
 
 
 @dataclass(frozen=True)

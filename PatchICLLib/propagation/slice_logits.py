@@ -1,4 +1,7 @@
-"""Logits before and after each level of the cascade, of the few slices that were asked for."""
+"""Logits before and after each level of the cascade, of the few slices that were asked for.
+
+They are those of the network itself; the result is averaged with the slices beside (see ``AcrossSlices``).
+"""
 
 from __future__ import annotations
 
