@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +13,7 @@ from PatchICLLib.command_line.options import axis_from_text, write_json
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.cases import Case, find_cases
-from PatchICLLib.evaluation.failures import replay, worst
+from PatchICLLib.evaluation.failures import FailedSlice, replay, worst
 from PatchICLLib.evaluation.methods import Weights, load_methods
 from PatchICLLib.evaluation.next_slice import evaluate_next_slice, summarise_sessions
 from PatchICLLib.evaluation.plots import write_plots
@@ -100,21 +100,27 @@ def run_failures(
 
     check_output_file(output, (".png",))
     rows = [row for row in _rows_of(results) if row.k in ks]
-    failures = worst(rows, method, count, by_source)
-    names = dict.fromkeys(name for failure in failures for name in (failure.own.method, failure.peer.method))
-    methods = load_methods([*names], Weights(weights, universeg_weights), device)
-    replayed = replay(failures, find_cases(data), {loaded.name: loaded for loaded in methods})
-    failed = []
+    chosen = Weights(weights, universeg_weights)
+    (own,) = load_methods([method], chosen, device)
+    failures = worst(rows, own, count, by_source)
+    if not failures:
+        Console().print(f"On no structure is another method better than {method}: there is nothing to draw.")
+        return
+    peers = load_methods(list(dict.fromkeys(failure.peer.method for failure in failures)), chosen, device)
+    replayed = replay(failures, find_cases(data), {loaded.name: loaded for loaded in (own, *peers)})
     with ProgressDisplay(quiet, unit="failures") as display:
-        for done, scene in enumerate(replayed, start=1):
-            failed.append(scene)
-            display.show("Predicting again", done, len(failures))
-    draw_failures(failed, output)
+
+        def watched() -> Iterator[FailedSlice]:
+            for done, scene in enumerate(replayed, start=1):
+                display.show("Predicting again", done, len(failures))
+                yield scene
+
+        draw_failures(watched(), len(failures), output)
     console = Console()
     for failure in failures:
-        own, peer = failure.own, failure.peer
+        row, peer = failure.own, failure.peer
         console.print(
-            f"{own.source}, {own.case}, {own.structure}, {own.placement} {own.k}: {own.method} {own.dice:.3f}, "
+            f"{row.source}, {row.case}, {row.structure}, {row.placement} {row.k}: {row.method} {row.dice:.3f}, "
             f"{peer.method} {peer.dice:.3f}",
             soft_wrap=True,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,15 @@ _DOTS_PER_INCH = 110
 _AROUND = 0.35  # margin around what is shown, of its extent
 
 
-def draw_failures(failed: Sequence[FailedSlice], path: Path) -> None:
-    """Draw a row for each failure and save the picture as PNG: nearest painted slice, worst slice, both results."""
-    height = len(failed) * (_TILE + _TITLE) + _MARGIN
+def draw_failures(failed: Iterable[FailedSlice], count: int, path: Path) -> None:
+    """Draw a row for each failure and save the picture as PNG: nearest painted slice, worst slice, both results.
+
+    Args:
+        failed: failures, each needed only until the next.
+        count: how many there are.
+        path: where to save.
+    """
+    height = count * (_TILE + _TITLE) + _MARGIN
     width = 4 * _TILE + 5 * _MARGIN
     with rc_context(matplotlib_settings()):
         figure = Figure(figsize=(width, height))

@@ -15,6 +15,8 @@ from PatchICLLib.evaluation.protocol import judged_slices, paint
 from PatchICLLib.evaluation.results import Row
 from PatchICLLib.images.volume import Volume
 
+PEERS = ("nearest", "interpolation", "fill-between-slices", "grow-from-seeds", "universeg")
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -50,42 +52,58 @@ class FailedSlice:
     painted_index: int
 
 
-def worst(rows: Sequence[Row], method: str, count: int, by_source: int = 2) -> list[Failure]:
+def worst(
+    rows: Sequence[Row], method: Method, count: int, by_source: int = 2, peers: Sequence[str] = PEERS
+) -> list[Failure]:
     """The largest losses against the best peer, of each structure once and at most ``by_source`` of a source.
 
     Args:
-        rows: results of a run, of the method and at least one other.
-        method: its name.
-        count: at most so many.
+        rows: results of a run.
+        method: whose failures; rows of the same method with other weights do not count.
+        count: at most so many; structures where no peer is better are no failures.
+        peers: names of the methods to compare with.
 
     Raises:
-        InputError: the rows do not hold the method together with a peer.
+        InputError: the rows do not hold the method with these weights, or no peer.
     """
+    own_rows = [row for row in rows if row.method == method.name and row.identity == method.identity]
+    if not own_rows:
+        there = sorted({f"{row.method} {row.identity}".strip() for row in rows}) or ["nothing"]
+        raise InputError(
+            f"The results hold {', '.join(there)} for these numbers of painted slices, but not {method.name} "
+            f"{method.identity}: evaluate that, or name the method or the weights of the results."
+        )
     together: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        together[(*row.structure_key, row.axis, row.k, row.placement)].append(row)
-    failures = []
-    for group in together.values():
-        peers = [row for row in group if row.method != method]
-        failures += [
-            Failure(own, max(peers, key=lambda row: row.dice)) for own in group if own.method == method and peers
-        ]
-    if not failures:
-        raise InputError(f"The results do not hold {method} and another method on the same structures: evaluate both.")
+        if row.method in peers and row.method != method.name:
+            together[_painting(row)].append(row)
+    if not together:
+        raise InputError(f"The results hold none of {', '.join(peers)} to compare with: evaluate one of them as well.")
+    pairs = [
+        Failure(own, max(together[_painting(own)], key=lambda row: row.dice))
+        for own in own_rows
+        if _painting(own) in together
+    ]
     chosen: list[Failure] = []
     seen: set[tuple[str, str, int]] = set()
     sources: Counter[str] = Counter()
-    for failure in sorted(failures, key=lambda failure: failure.loss, reverse=True):
+    for failure in sorted(pairs, key=lambda failure: failure.loss, reverse=True):
         own = failure.own
-        if len(chosen) < count and own.structure_key not in seen and sources[own.source] < by_source:
+        if failure.loss <= 0 or len(chosen) == count:
+            break
+        if own.structure_key not in seen and sources[own.source] < by_source:
             chosen.append(failure)
             seen.add(own.structure_key)
             sources[own.source] += 1
     return chosen
 
 
+def _painting(row: Row) -> tuple[object, ...]:
+    return (*row.structure_key, row.axis, row.k, row.placement)
+
+
 def replay(failures: Sequence[Failure], cases: Sequence[Case], methods: Mapping[str, Method]) -> Iterator[FailedSlice]:
-    """Predict the failures again, one after the other.
+    """Predict the failures again, one after the other; each holds its scan, so do not keep them.
 
     Args:
         failures: from ``worst``.
@@ -100,6 +118,8 @@ def replay(failures: Sequence[Failure], cases: Sequence[Case], methods: Mapping[
         own = failure.own
         if (own.source, own.case) not in known:
             raise InputError(f"The case {own.case} of {own.source} is not in the data: give the folder of that run.")
+    for failure in failures:
+        own = failure.own
         image, labels = known[own.source, own.case].read()
         spacing = (image.spacing[0], image.spacing[1], image.spacing[2])
         reference = labels == own.label

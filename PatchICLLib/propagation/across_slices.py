@@ -24,9 +24,11 @@ _SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
 class AcrossSlices:
     """Averages the slices of one gap of one label, each as soon as the slices beside it are predicted.
 
-    A painted slice counts as it was painted. Where nothing is predicted on one side (the volume, the extent asked for,
-    or the structure ends), the slice itself counts for it. Beyond its own window a slice stays empty: where only a
-    neighbour has something, the average would not be above one half.
+    A painted slice counts as it was painted. Where nothing is predicted on one side (the volume, the extent or region
+    asked for, or the structure ends; or the other slice's window is smaller), the slice itself counts for it. Beyond
+    its own window a slice stays empty: where only a neighbour has something, the average would not reach one half.
+
+    Slices that wait for the next batch when the work is cancelled, at most two a gap, are not given away.
 
     Args:
         volume: image and painting.
@@ -76,7 +78,8 @@ class AcrossSlices:
         probability = _probability(other)
         if other.window == filled.window:
             return probability
-        plane = np.zeros(self.volume.image.shape[1:], own.dtype)
+        plane = np.empty(self.volume.image.shape[1:], own.dtype)
+        plane[filled.window] = own
         plane[other.window] = probability
         return plane[filled.window]
 

@@ -95,8 +95,7 @@ class GapFilling:
         waiting, empty = list(self.gap.slices), 0
         while waiting:
             self.check()
-            size = self._context().size
-            count = max(1, _PIXELS // size**2)
+            count = _at_once(self._context())
             batch, waiting = waiting[:count], waiting[count:]
             filled = self._fill(batch)
             if self.stops:
@@ -116,11 +115,14 @@ class GapFilling:
             context = self._context()
             if self.prior:
                 self._guide(batch, context)  # on the whole batch, in however many parts it is predicted
-            filled = self.limit.predict(batch, partial(self._predict, context=context))
+            filled: list[FilledSlice] = []
+            for start in range(0, len(batch), _at_once(context)):  # in parts if the input has grown since
+                self.check()
+                part = batch[start : start + _at_once(context)]
+                filled += self.limit.predict(part, partial(self._predict, context=context))
             if self._growth * _STEP > _MOST or not any(self._touches_border(f) for f in filled):
                 return filled
             self._growth *= _STEP
-            self.check()
 
     def _touches_border(self, filled: FilledSlice) -> bool:
         """Whether the structure reaches the border of the region where the slice goes on."""
@@ -205,3 +207,8 @@ class GapFilling:
         slices = list(context.slices)
         images = context.normalisation.unit(context.region.sample(self.volume.image[slices], VOTE_SIZE, "border"))
         return Likelihood.learned(images, context.region.sample(self.volume.painted[slices] == self.label, VOTE_SIZE))
+
+
+def _at_once(context: PaintedContext) -> int:
+    """Target slices in one batch."""
+    return max(1, _PIXELS // context.size**2)

@@ -18,7 +18,7 @@ _VOXELS = 0.6  # a side of the region, at most, for each pixel of the input: sma
 
 
 def input_size(region: Region) -> int:
-    """Input for a region: the smallest that shows all of its detail."""
+    """Input for a region: the smallest with so many pixels for its voxels, or the largest there is."""
     return next((size for size in SIZES if region.pixels <= _VOXELS * size), SIZES[-1])
 
 

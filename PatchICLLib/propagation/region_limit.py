@@ -1,4 +1,7 @@
-"""A box that the result is confined to; what the network sees is not."""
+"""A box that the result is confined to; what the network sees is not.
+
+Slices beyond the box are not predicted, so that its first and last slice are averaged without them.
+"""
 
 from __future__ import annotations
 

@@ -46,13 +46,19 @@ def test_table_json_and_figures(data: Path, tmp_path: Path, capsys: pytest.Captu
 
 def test_failures_are_drawn(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output, picture = tmp_path / "out", tmp_path / "failures.png"
-    assert main(["evaluate", "propagation", str(data), "--k", "3", "--output", str(output), *PEERS]) == 0
-    arguments = ["evaluate", "failures", str(data), str(output), "--method", "interpolation", "--quiet"]
+    run = ["evaluate", "propagation", str(data), "--k", "3", "--protocol", "span", "--output", str(output), *PEERS]
+    assert main(run) == 0
+    arguments = ["evaluate", "failures", str(data), str(output), "--method", "nearest", "--quiet"]
     assert main([*arguments, "--output", str(picture)]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "boxes, a, label 1" in capsys.readouterr().out
     assert main([*arguments, "--output", str(tmp_path / "failures.txt")]) == 2
+    capsys.readouterr()
     assert main([*arguments, "--output", str(picture), "--k", "5"]) == 2
+    assert "hold nothing for these numbers of painted slices" in capsys.readouterr().err
+    other = [argument if argument != "nearest" else "interpolation" for argument in arguments]
+    assert main([*other, "--output", str(tmp_path / "none.png")]) == 0
+    assert "nothing to draw" in capsys.readouterr().out and not (tmp_path / "none.png").exists()
 
 
 def test_shards_are_reported_together(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

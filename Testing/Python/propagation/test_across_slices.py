@@ -82,12 +82,14 @@ def test_a_slice_waits_for_those_beside_it_and_no_longer() -> None:
     assert seen == [(2, [1]), (6, [7]), (3, [2]), (5, [6]), (4, [3, 5, 4])]
 
 
-def test_a_slice_alone_keeps_what_it_has() -> None:
-    """Slices that stop at an extent or where a structure ends are not taken for empty beyond it."""
-    volume, logits = volume_painted_on(0), np.full((HEIGHT, WIDTH), 1.5, np.float32)
-    gap = Gap(None, None, (4, 6), (0,))
-    found = averaged(volume, gap, [[FilledSlice(4, WHOLE, logits, None)]])
-    np.testing.assert_allclose(found[4].logits, 1.5, atol=1e-5)
+def test_beyond_the_last_slice_nothing_is_taken_for_empty() -> None:
+    """Where a structure ends before its gap does, its last slices come out all the same."""
+    volume, logits = volume_painted_on(0), np.random.default_rng(1).normal(0, 3, (4, HEIGHT, WIDTH))
+    (gap,) = find_gaps([0], [0], DEPTH, 5, "auto")
+    found = averaged(volume, gap, [[FilledSlice(z, WHOLE, logits[z].astype(np.float32), None) for z in (1, 2, 3)]])
+    assert set(found) == {1, 2, 3}
+    expected = 0.2 * softened(logits[2]) + 0.8 * softened(logits[3])
+    np.testing.assert_allclose(softened(found[3].logits), expected, atol=2e-6)
 
 
 def test_windows_may_differ() -> None:
@@ -103,7 +105,7 @@ def test_windows_may_differ() -> None:
         ],
     )
     low, high = softened(np.float32(-2)), softened(np.float32(4))
-    expected = np.full((HEIGHT, WIDTH), 0.8 * low)
+    expected = np.full((HEIGHT, WIDTH), low)  # what was not looked at beside it is not taken for empty
     expected[small] = 0.8 * low + 0.2 * high
     np.testing.assert_allclose(softened(found[4].logits), expected, atol=1e-6)
     np.testing.assert_allclose(softened(found[5].logits), 0.8 * high + 0.2 * low, atol=1e-6)
