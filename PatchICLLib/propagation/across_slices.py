@@ -1,7 +1,8 @@
 """Averaging of each predicted slice with the slices beside it.
 
 The network sees one slice at a time. What it is not sure of it decides now this way, now that way from one slice to the
-next, while structures go on. An average of probabilities needs no further look at the image.
+next, while structures go on. An average of probabilities needs no further look at the image. The farther apart slices
+are, the more a structure changes from one to the next, and the less they count.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from PatchICLLib.propagation.gap_filling import FilledSlice
 from PatchICLLib.propagation.gaps import Gap
 from PatchICLLib.propagation.sliced_volume import SlicedVolume
 
-SHARE = 0.2  # of either slice beside; the rest is the slice's own
+SHARE = 0.2  # of either slice beside, where slices are as close as pixels; the rest is the slice's own
 _TEMPERATURE = 2.0  # logits are divided by it for the average, lest the surest slice decides alone
 _SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
 
@@ -38,6 +39,7 @@ class AcrossSlices:
 
     def __init__(self, volume: SlicedVolume, label: int, gap: Gap) -> None:
         self.volume, self.label = volume, label
+        self._share = SHARE * min(1.0, min(volume.spacing) / volume.step) ** 2
         self._bounds = [z for z in (gap.before, gap.after) if z is not None]
         self._missing = set(gap.slices)  # not given away yet
         self._own: dict[int, FilledSlice] = {}  # as the network has them, while they are needed
@@ -63,9 +65,9 @@ class AcrossSlices:
     def _averaged(self, index: int) -> FilledSlice:
         filled = self._own[index]
         own = _probability(filled)
-        mean = (1 - 2 * SHARE) * own
+        mean = (1 - 2 * self._share) * own
         for z in _beside(index):
-            mean += SHARE * self._seen_from(filled, z, own)
+            mean += self._share * self._seen_from(filled, z, own)
         return replace(filled, logits=_TEMPERATURE * logit(mean.clip(_SURE, 1 - _SURE)))
 
     def _seen_from(self, filled: FilledSlice, beside: int, own: np.ndarray) -> np.ndarray:

@@ -18,13 +18,13 @@ DEPTH, HEIGHT, WIDTH = 9, 4, 5
 WHOLE = (slice(0, HEIGHT), slice(0, WIDTH))
 
 
-def volume_painted_on(*slices: int) -> SlicedVolume:
-    """Label 1 on the left part of the slices, label 2 on the rest of their first row."""
+def volume_painted_on(*slices: int, step: float = 1.0) -> SlicedVolume:
+    """Label 1 on the left part of the slices, label 2 on the rest of their first row; pixels of 1 x 2 mm."""
     painted = np.zeros((DEPTH, HEIGHT, WIDTH), np.uint8)
     for z in slices:
         painted[z, 0] = 2
         painted[z, :, :2] = 1
-    return SlicedVolume(painted.astype(np.float32), painted, 1.0, (1.0, 1.0), None)  # type: ignore[arg-type]
+    return SlicedVolume(painted.astype(np.float32), painted, step, (1.0, 2.0), None)  # type: ignore[arg-type]
 
 
 def softened(logits: np.ndarray) -> np.ndarray:
@@ -44,13 +44,17 @@ def averaged(volume: SlicedVolume, gap: Gap, batches: list[list[FilledSlice]]) -
     painted=st.sets(st.integers(0, DEPTH - 1), min_size=1, max_size=3),
     size=st.integers(1, 4),
     seed=st.integers(0, 999),
+    step=st.sampled_from([0.25, 1.0, 2.0, 8.0]),
 )
-def test_one_to_three_to_one_with_the_slices_beside(painted: set[int], size: int, seed: int) -> None:
-    volume = volume_painted_on(*painted)
+def test_averaged_with_the_slices_beside_the_less_the_farther(
+    painted: set[int], size: int, seed: int, step: float
+) -> None:
+    volume = volume_painted_on(*painted, step=step)
+    share = 0.2 if step <= 1 else 0.2 / step**2
     logits = np.random.default_rng(seed).normal(0, 3, volume.image.shape).astype(np.float32)
     before = softened(logits)
     before[sorted(painted)] = volume.painted[sorted(painted)] == 1
-    expected = correlate1d(before, [0.2, 0.6, 0.2], axis=0, mode="nearest")
+    expected = correlate1d(before, [share, 1 - 2 * share, share], axis=0, mode="nearest")
     for gap in find_gaps(sorted(painted), sorted(painted), DEPTH, 5, "auto"):
         filled = [FilledSlice(z, WHOLE, logits[z], None) for z in gap.slices]
         batches = [filled[start : start + size] for start in range(0, len(filled), size)]
