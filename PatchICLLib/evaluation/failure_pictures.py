@@ -10,15 +10,16 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from PatchICLLib.demo.panels import draw_contour, show_image
 from PatchICLLib.demo.slice_view import SliceView
-from PatchICLLib.demo.style import MUTED, matplotlib_settings
+from PatchICLLib.demo.style import BACKGROUND, TEXT, matplotlib_settings
 from PatchICLLib.evaluation.failures import FailedSlice
 
 _REFERENCE, _OWN, _PEER = "#4cd964", "#ff5a52", "#ffb02e"
-_TILE, _TITLE, _MARGIN = 2.5, 0.55, 0.12  # inches
-_DOTS_PER_INCH = 110
+_TILE, _TITLE, _MARGIN = 2.5, 0.45, 0.12  # inches
+_DOTS_PER_INCH = 90
 _AROUND = 0.35  # margin around what is shown, of its extent
 
 
@@ -65,7 +66,10 @@ def _panel(axes: Axes, scene: FailedSlice, column: int) -> None:
             draw_contour(axes, view.plane(scene.predicted[name], index), colour, 1.6)
     away = f"worst slice, {abs(scene.index - scene.painted_index)} from there"
     caption = ("nearest painted slice", away, own, peer)[column]
-    axes.text(0.02, 0.98, caption, transform=axes.transAxes, va="top", fontsize=8, color=MUTED, zorder=9)
+    outline = [withStroke(linewidth=2.2, foreground=BACKGROUND)]
+    axes.text(
+        0.02, 0.98, caption, transform=axes.transAxes, va="top", fontsize=8, color=TEXT, path_effects=outline, zorder=9
+    )
 
 
 def _view(scene: FailedSlice) -> SliceView:
