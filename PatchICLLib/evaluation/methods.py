@@ -145,7 +145,7 @@ class Weights:
 
     Attributes:
         patchicl: of the product.
-        universeg: of UniverSeg, trained by this package. None ship.
+        universeg: of UniverSeg, trained by this package.
     """
 
     patchicl: str | Path | None = None

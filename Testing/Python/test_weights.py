@@ -151,7 +151,7 @@ def test_another_preset_than_asked_for_is_refused(saved):
     [
         (("nobody-1",), f"no weights nobody-1: give a .safetensors file or one of {BUNDLED['sparse']}"),
         (("nowhere/mine.safetensors",), "no weights file nowhere/mine.safetensors"),
-        ((None, "universeg"), "No weights ship for the preset universeg"),
+        ((None, "paper"), "No weights ship for the preset paper"),
         ((None, "dense"), "preset must be one of"),
     ],
 )

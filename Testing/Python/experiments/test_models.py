@@ -32,8 +32,8 @@ def test_entries_that_make_no_sense(texts: list[str]) -> None:
 
 
 def test_presets_without_weights_say_so() -> None:
-    with pytest.raises(WeightsError, match="No weights ship for the preset universeg"):
-        ModelChoice.parse("universeg").load(torch.device("cpu"))
+    with pytest.raises(WeightsError, match="No weights ship for the preset paper"):
+        ModelChoice.parse("paper").load(torch.device("cpu"))
 
 
 def test_the_mean_mask_needs_half_of_the_votes_and_stretches() -> None:
