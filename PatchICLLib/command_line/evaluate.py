@@ -34,6 +34,9 @@ SplitOption = Annotated[
 WeightsOption = Annotated[
     str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file, for the method patchicl.")
 ]
+UniverSegWeightsOption = Annotated[
+    str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file, for the method universeg.")
+]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")]
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the summary as JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
@@ -76,9 +79,7 @@ def propagation(
         bool, typer.Option("--resume/--no-resume", help="Keep what an earlier run has finished, or start anew.")
     ] = True,
     weights: WeightsOption = None,
-    universeg_weights: Annotated[
-        str | None, typer.Option(metavar="FILE", help="For the method universeg: weights trained by `patchicl train`.")
-    ] = None,
+    universeg_weights: UniverSegWeightsOption = None,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
 ) -> None:
@@ -140,9 +141,7 @@ def failures(
     count: Annotated[int, typer.Option(min=1, help="Failures to show.")] = 6,
     by_source: Annotated[int, typer.Option(min=1, help="At most so many of each source.")] = 2,
     weights: WeightsOption = None,
-    universeg_weights: Annotated[
-        str | None, typer.Option(metavar="FILE", help="For the method universeg: weights trained by `patchicl train`.")
-    ] = None,
+    universeg_weights: UniverSegWeightsOption = None,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
 ) -> None:

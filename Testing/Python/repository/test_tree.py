@@ -35,8 +35,8 @@ def imports(tree: ast.AST) -> set[str]:
     return found
 
 
-def test_no_tracked_file_is_larger_than_5_mb(tracked_files: list[Path], repository: Path) -> None:
-    large = [str(path.relative_to(repository)) for path in tracked_files if path.stat().st_size > 5 * 1024**2]
+def test_no_tracked_file_is_larger_than_4_mb(tracked_files: list[Path], repository: Path) -> None:
+    large = [str(path.relative_to(repository)) for path in tracked_files if path.stat().st_size > 4 * 1024**2]
     assert large == []
 
 
