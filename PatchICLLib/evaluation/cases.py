@@ -21,6 +21,7 @@ from scipy import ndimage
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.protocol import MINIMUM_SLICES
 from PatchICLLib.evaluation.split import case_stem
+from PatchICLLib.images.label_values import numbered
 from PatchICLLib.images.reading import read_label_map, read_scalar_image
 from PatchICLLib.images.volume import Volume
 
@@ -82,8 +83,8 @@ def find_cases(folder: Path, sources: Iterable[str] = ()) -> list[Case]:
 
 def structures_of(labels: np.ndarray, axis: int, names: dict[int, str]) -> list[Structure]:
     """Structures with at least 8 slices along `axis`, sorted by label. `labels` is (K, J, I) integers."""
-    values, compact = np.unique(labels, return_inverse=True)
-    boxes = ndimage.find_objects(compact.reshape(labels.shape).astype(np.int32) + 1)
+    values, numbers = numbered(labels)
+    boxes = ndimage.find_objects(numbers.astype(np.int32) + 1)
     structures = []
     for value, box in zip(values, boxes, strict=True):
         extent = box[axis]

@@ -18,7 +18,7 @@ from PatchICLLib.propagation.gaps import Gap
 from PatchICLLib.propagation.sliced_volume import SlicedVolume
 
 SHARE = 0.2  # of either slice beside, where slices are as close as pixels; the rest is the slice's own
-_TEMPERATURE = 2.0  # logits are divided by it for the average, lest the surest slice decides alone
+TEMPERATURE = 2.0  # logits are divided by it for the average, lest the surest slice decides alone
 _SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
 
 
@@ -68,7 +68,7 @@ class AcrossSlices:
         mean = (1 - 2 * self._share) * own
         for z in _beside(index):
             mean += self._share * self._seen_from(filled, z, own)
-        return replace(filled, logits=_TEMPERATURE * logit(mean.clip(_SURE, 1 - _SURE)))
+        return replace(filled, logits=TEMPERATURE * logit(mean.clip(_SURE, 1 - _SURE)))
 
     def _seen_from(self, filled: FilledSlice, beside: int, own: np.ndarray) -> np.ndarray:
         """Probability of the slice beside, in the window of a slice."""
@@ -87,7 +87,7 @@ class AcrossSlices:
 
 
 def _probability(filled: FilledSlice) -> np.ndarray:
-    probability: np.ndarray = expit(filled.logits / _TEMPERATURE)
+    probability: np.ndarray = expit(filled.logits / TEMPERATURE)
     return probability
 
 

@@ -20,6 +20,7 @@ from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.canvas import Canvas
 from PatchICLLib.propagation.contexts import Contexts
+from PatchICLLib.propagation.continuity import continued
 from PatchICLLib.propagation.gap_filling import FilledSlice, GapFilling
 from PatchICLLib.propagation.gaps import Gap, find_gaps
 from PatchICLLib.propagation.memory import ResultMemory, rounded
@@ -212,7 +213,8 @@ class _Run:
         whole = remembered.get(key)
         missing = self.inspected.intersection(gap.slices)
         collected: list[FilledSlice] = []
-        batches = AcrossSlices(self.volume, label, gap).of(filling.batches())
+        averaged = AcrossSlices(self.volume, label, gap).of(filling.batches())
+        batches = continued(averaged, self.volume, label, gap)
         while whole is None or missing:
             batch = next(batches, None)
             if batch is None:

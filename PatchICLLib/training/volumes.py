@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from PatchICLLib.evaluation.split import is_development, is_embedded_sample
+from PatchICLLib.images.label_values import numbered
 
 IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
@@ -51,9 +52,9 @@ def read_array(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:
 
 def compact(labels: np.ndarray) -> np.ndarray:
     """Labels renumbered 0..n in ascending order, uint16."""
-    values, numbers = np.unique(np.rint(labels).astype(np.int64), return_inverse=True)
+    values, numbers = numbered(np.rint(labels).astype(np.int64))
     offset = 0 if values[0] == 0 else 1
-    return (numbers.reshape(labels.shape) + offset).astype(np.uint16)
+    return (numbers + offset).astype(np.uint16)
 
 
 def label_file_of(image: Path) -> Path | None:
