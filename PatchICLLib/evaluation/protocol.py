@@ -61,3 +61,25 @@ def judged_slices(count: int, slices: tuple[int, ...]) -> np.ndarray:
     judged = np.ones(count, bool)
     judged[list(slices)] = False
     return judged
+
+
+def copied_slices(reference: np.ndarray, slices: tuple[int, ...]) -> np.ndarray:
+    """Slices whose reference is voxel by voxel that of a painted slice nearest to them.
+
+    References that were drawn or computed on thicker slices repeat on neighbouring ones. Copying the nearest painted
+    slice is then exactly right, whatever the image shows.
+
+    Args:
+        reference: (S, R, C) bool, slices first.
+        slices: painted ones.
+
+    Returns:
+        (S,) bool; painted slices and slices without the structure are none.
+    """
+    painted = np.asarray(slices)
+    copied = np.zeros(len(reference), bool)
+    for index in np.flatnonzero(reference.any((1, 2))):
+        distances = np.abs(painted - index)
+        nearest = painted[distances == distances.min()]
+        copied[index] = index not in slices and any((reference[index] == reference[z]).all() for z in nearest)
+    return copied

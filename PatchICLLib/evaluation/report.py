@@ -12,7 +12,7 @@ from PatchICLLib.evaluation.bootstrap import mean_over_groups
 from PatchICLLib.evaluation.calibration import Bins, error_rate_of_entropy
 from PatchICLLib.evaluation.results import Row
 
-METRICS = ("dice", "dice_within", "surface_dice", "hausdorff95", "no_edit_share", "seconds_per_slice")
+METRICS = ("dice", "dice_within", "dice_changed", "surface_dice", "hausdorff95", "no_edit_share", "seconds_per_slice")
 PRODUCT = "patchicl"
 CLEARLY_WORSE = 0.05
 

@@ -26,6 +26,7 @@ class Row:
         slice_count: slices of the structure from its first to its last.
         dice, surface_dice, hausdorff95, no_edit_share: on all judged slices (see `metrics`).
         dice_within: Dice on the judged slices between the structure's first and last one only.
+        dice_changed: Dice on the judged slices whose reference is no copy of the nearest painted slice's.
         seconds_per_slice: seconds of the prediction over the slices within the structure that had to be predicted.
         slices: (distance in mm to the nearest painted slice, 2D Dice) of each slice that counts.
         probability_bins, entropy_bins: see `calibration`; None if the method gives none.
@@ -44,6 +45,7 @@ class Row:
     slice_count: int
     dice: float
     dice_within: float
+    dice_changed: float
     surface_dice: float
     hausdorff95: float
     no_edit_share: float

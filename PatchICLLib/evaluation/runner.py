@@ -20,7 +20,14 @@ from PatchICLLib.evaluation.cases import (
 )
 from PatchICLLib.evaluation.methods import Method, PredictedStructure, Spacing
 from PatchICLLib.evaluation.metrics import dice, slice_scores, surface_scores
-from PatchICLLib.evaluation.protocol import Placement, judged_slices, paint, painted_positions, through_plane_axis
+from PatchICLLib.evaluation.protocol import (
+    Placement,
+    copied_slices,
+    judged_slices,
+    paint,
+    painted_positions,
+    through_plane_axis,
+)
 from PatchICLLib.evaluation.results import Key, Row, append_row, mend, read_rows
 
 Progress = Callable[[int, int, str], None]
@@ -186,6 +193,7 @@ def score_structure(
         slice_count=structure.last - structure.first + 1,
         dice=dice(sliced_reference, sliced_labels, judged),
         dice_within=dice(sliced_reference, sliced_labels, within),
+        dice_changed=dice(sliced_reference, sliced_labels, judged & ~copied_slices(sliced_reference, slices)),
         surface_dice=surface.surface_dice,
         hausdorff95=surface.hausdorff95,
         no_edit_share=by_slice.no_edit_share,

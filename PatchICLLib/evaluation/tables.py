@@ -15,6 +15,7 @@ _COLUMNS = (
     ("hausdorff95", "HD95\nmm", "{:.1f}"),
     ("no_edit_share", "no\nedit", "{:.0%}"),
     ("dice_within", "Dice\nwithin", "{:.3f}"),
+    ("dice_changed", "Dice\nchanged", "{:.3f}"),
     ("seconds_per_slice", "s/\nslice", "{:.3f}"),
 )
 

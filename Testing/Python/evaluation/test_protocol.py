@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.evaluation.protocol import judged_slices, paint, painted_positions, through_plane_axis
+from PatchICLLib.evaluation.protocol import (
+    copied_slices,
+    judged_slices,
+    paint,
+    painted_positions,
+    through_plane_axis,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +74,23 @@ def test_paint_copies_only_the_chosen_slices() -> None:
 
 def test_all_other_slices_are_judged() -> None:
     assert judged_slices(5, (0, 3)).tolist() == [False, True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "slices", "copied"),
+    [
+        ("..aabbb..", (2, 5), (3, 4, 6)),  # 4 is that of 5, 6 too
+        ("..aabbb..", (3,), (2,)),  # 4 is another shape
+        ("abaa", (0,), (2, 3)),
+        ("abcba", (0, 4), ()),
+        ("a.b", (0, 2), ()),  # nothing is no copy
+        ("aab", (0, 2), (1,)),  # equally near, one of them is enough
+        ("aaba", (0, 2), (1,)),  # the nearest of 3 is 2
+    ],
+)
+def test_slices_that_repeat_the_nearest_painted_one(
+    shapes: str, slices: tuple[int, ...], copied: tuple[int, ...]
+) -> None:
+    forms = {"a": [[1, 0], [0, 0]], "b": [[1, 1], [0, 0]], "c": [[0, 1], [0, 1]], ".": [[0, 0], [0, 0]]}
+    reference = np.array([forms[shape] for shape in shapes], bool)
+    assert tuple(np.flatnonzero(copied_slices(reference, slices))) == copied

@@ -28,6 +28,7 @@ def row(method: str, source: str, case: str, dice: float, *, k: int = 3, identit
         slice_count=9,
         dice=dice,
         dice_within=dice,
+        dice_changed=dice,
         surface_dice=dice,
         hausdorff95=1.0,
         no_edit_share=0.5,

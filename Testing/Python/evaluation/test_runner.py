@@ -66,6 +66,7 @@ def test_every_structure_k_placement_and_method_is_scored(data: Path, tmp_path: 
     assert [score for _, score in filled.slices].count(1.0) == 9
     assert [score for _, score in filled.slices].count(0.0) == 2
     assert filled.no_edit_share == pytest.approx(9 / 11)
+    assert filled.dice_changed == 0.0  # inside, every slice is a copy of a painted one
     assert dict(filled.slices).keys() == {3.0, 6.0, 9.0}
 
 
