@@ -81,7 +81,8 @@ def propagate(
     """Fill the slices between and beyond a few painted ones.
 
     Paint a structure on 2 to 5 slices of any axis, save the painting as a label map, and the model segments the
-    other slices, nearest first. Painted slices come back unchanged. Several labels are done at once.
+    other slices, nearest first. Painted slices come back unchanged. Several labels are done at once; a slice counts
+    as painted for those that it holds.
 
     All outputs lie on the image's grid, and appear together when everything is done.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -26,13 +27,14 @@ def painted_slices(
         For each label its slices in ascending order.
 
     Raises:
-        InputError: nothing painted, a label that is not painted, a slice that does not exist, or no slice left.
+        InputError: nothing painted, a label that is not painted, a slice that does not exist, no slice left, or labels
+            or slices that are no whole numbers.
     """
     depth = len(painted)
     holding = _slices_by_label(painted)
     if not holding:
         raise InputError("Nothing is painted: paint the structure on at least one slice, on two or more if possible.")
-    wanted = sorted(holding) if labels is None else list(dict.fromkeys(int(v) for v in labels))
+    wanted = sorted(holding) if labels is None else list(dict.fromkeys(_whole_numbers(labels, "The labels")))
     if not wanted:
         raise InputError("The list of labels to propagate is empty: name at least one, or leave it out for all.")
     for label in wanted:
@@ -41,14 +43,22 @@ def painted_slices(
             raise InputError(f"Label {label} is not painted on any slice; painted are {known}.")
     found = {}
     for label in wanted:
-        extra = declared.get(label, ()) if isinstance(declared, Mapping) else (declared or ())
+        named = declared.get(label) if isinstance(declared, Mapping) else declared
+        extra = [] if named is None else _whole_numbers(named, "The slices declared painted")
         for index in extra:
             if not 0 <= index < depth:
                 raise InputError(f"Slice {index} is declared painted, but the slices go from 0 to {depth - 1}.")
-        found[label] = tuple(sorted({*holding[label], *(int(i) for i in extra)}))
+        found[label] = tuple(sorted({*holding[label], *extra}))
     if all(len(slices) == depth for slices in found.values()):
         raise InputError("Every slice is painted, so there is nothing left to propagate.")
     return found
+
+
+def _whole_numbers(values: Iterable[int], what: str) -> list[int]:
+    try:
+        return [operator.index(value) for value in values]
+    except TypeError as error:
+        raise InputError(f"{what} must be given as a list of whole numbers, not as {values!r}.") from error
 
 
 def _slices_by_label(painted: np.ndarray) -> dict[int, list[int]]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -105,19 +106,34 @@ def _forward(array: np.ndarray) -> np.ndarray:
     return array[tuple(slice(None, None, -1 if stride < 0 else None) for stride in array.strides)]
 
 
+def _are_lengths(spacing: Any) -> bool:
+    try:
+        values = np.asarray(spacing, float)
+    except (TypeError, ValueError):
+        return False
+    return values.shape == (3,) and bool((np.isfinite(values) & (values > 0)).all())
+
+
 def check_volumes(image: np.ndarray, painted: np.ndarray, spacing: tuple[float, ...]) -> None:
     """Refuse what cannot be propagated.
 
     Raises:
         InputError: wrong dimensions, grids, types, values or spacing.
     """
+    if not isinstance(image, np.ndarray) or not isinstance(painted, np.ndarray):
+        raise InputError(
+            f"The image and the painted labels must be numpy arrays, not {type(image).__name__} and "
+            f"{type(painted).__name__}: use numpy.asarray."
+        )
     if image.ndim != 3:
         raise InputError(
             f"The image must have 3 dimensions (K, J, I) and one component, but its shape is {image.shape}."
         )
     if image.shape != painted.shape:
         raise InputError(f"The painted labels have the shape {painted.shape}, but the image has {image.shape}.")
-    if max(image.shape) > 0 and sum(n > 1 for n in image.shape) < 3:
+    if not image.size:
+        raise InputError(f"The image is empty, its shape is {image.shape}.")
+    if sum(n > 1 for n in image.shape) < 3:
         raise InputError(f"The image has one slice only (shape {image.shape}): there is nothing to propagate to.")
     if image.dtype.kind not in "iufb" or painted.dtype.kind not in "iub":
         raise InputError(
@@ -125,8 +141,8 @@ def check_volumes(image: np.ndarray, painted: np.ndarray, spacing: tuple[float, 
         )
     if painted.dtype.kind == "i" and painted.size and painted.min() < 0:
         raise InputError(f"Painted labels must be 0 or more, but the smallest is {painted.min()}.")
-    if len(spacing) != 3 or not all(np.isfinite(s) and s > 0 for s in spacing):
-        raise InputError(f"The spacing must be three positive lengths in mm (sk, sj, si), but it is {tuple(spacing)}.")
+    if not _are_lengths(spacing):
+        raise InputError(f"The spacing must be three positive lengths in mm (sk, sj, si), but it is {spacing}.")
     low, high = (float(image.min()), float(image.max())) if image.size else (0.0, 1.0)
     if not (math.isfinite(low) and math.isfinite(high)):
         raise InputError("The image holds values that are not numbers (NaN or infinite): replace them first.")

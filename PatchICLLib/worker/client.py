@@ -270,7 +270,9 @@ def _share(image: np.ndarray, painted: np.ndarray, options: Mapping[str, Any]) -
             if name in wanted:
                 shared[name] = SharedArray.create(image.shape, np.dtype(np.float32))
         if options.get("logits_slices"):
-            labels = options.get("labels") or np.unique(painted)
+            labels = options.get("labels")
+            if labels is None:
+                labels = np.unique(painted)
             room = len(options["logits_slices"]) * len(labels) * NUMBERS_PER_SLICE
             shared["logits"] = SharedArray.create((room,), np.dtype(np.float32))
     except (OSError, ValueError, MemoryError) as error:

@@ -28,6 +28,12 @@ def test_declared_for_all_or_per_label(painted: np.ndarray) -> None:
     assert painted_slices(painted, None, {5: [np.int64(1)]}) == {1: (2, 7), 5: (1, 7)}
 
 
+@pytest.mark.parametrize("declared", [[], [0], [0, 9]])
+def test_declared_as_an_array(painted: np.ndarray, declared: list[int]) -> None:
+    array = np.array(declared, int)
+    assert painted_slices(painted, np.array([1, 5]), array) == painted_slices(painted, [1, 5], declared)  # type: ignore[arg-type]
+
+
 def test_labels_chosen(painted: np.ndarray) -> None:
     assert painted_slices(painted, [5, 5]) == {5: (7,)}
 
