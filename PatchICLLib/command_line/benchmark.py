@@ -47,7 +47,7 @@ def compute(
 @benchmark.command()
 def training(
     recipes: Annotated[
-        str, typer.Option(metavar="LIST", help="Of `patchicl train --recipe`: bundled, universeg, paper.")
+        str, typer.Option(metavar="LIST", help="Of `patchicl train --recipe`: bundled, finish, universeg, paper.")
     ] = "bundled,universeg",
     json_file: JsonOption = None,
     quiet: QuietOption = False,

@@ -35,16 +35,25 @@ class BatchPlan:
         targets: T, target slices of a task.
         contexts: numbers of context slices to choose from, with repetition as weight.
         sizes: input sizes and how often.
+        fitted: see ``TaskShape``.
     """
 
     tasks: int = 3
     targets: int = 5
     contexts: tuple[int, ...] = (1, 2, 3, 3, 3, 3, 4, 5, 5, 5)
     sizes: tuple[tuple[int, float], ...] = ((128, 0.85), (256, 0.15))
+    fitted: float = 0.0
 
     def targets_at(self, size: int) -> int:
         """Target slices of a task: larger inputs cost more, fewer keep a step's time about the same."""
         return self.targets if size <= 128 else max(1, self.targets // 2)
+
+    def draw(self, rng: np.random.Generator) -> TaskShape:
+        """The shape of a batch."""
+        sizes, shares = zip(*self.sizes, strict=True)
+        size = int(rng.choice(sizes, p=np.array(shares) / sum(shares)))
+        context = int(rng.choice(self.contexts))
+        return TaskShape(context, self.targets_at(size), size, self.fitted)
 
 
 @dataclass(frozen=True)
@@ -129,10 +138,7 @@ class BatchStream(Dataset[TaskBatch]):
 
     def __getitem__(self, number: int) -> TaskBatch:
         rng = np.random.default_rng([self.seed, number])
-        sizes, shares = zip(*self.plan.sizes, strict=True)
-        size = int(rng.choice(sizes, p=np.array(shares) / sum(shares)))
-        context = int(rng.choice(self.plan.contexts))
-        shape = TaskShape(context, self.plan.targets_at(size), size)
+        shape = self.plan.draw(rng)
         return TaskBatch.collate([self.task(rng, shape) for _ in range(self.plan.tasks)])
 
     def task(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.training.mixture import BatchPlan, BatchStream, Tasks
-from PatchICLLib.training.tasks import TaskBatch, TaskShape
+from PatchICLLib.training.tasks import TaskBatch
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,7 @@ class PartStream(Dataset[list[TaskBatch]]):
 
     def __getitem__(self, number: int) -> list[TaskBatch]:
         plan, seed = self.whole.plan, self.whole.seed
-        rng = np.random.default_rng([seed, number, 0])
-        sizes, shares = zip(*plan.sizes, strict=True)
-        size = int(rng.choice(sizes, p=np.array(shares) / sum(shares)))
-        context = int(rng.choice(plan.contexts))
-        targets = plan.targets if size <= 128 else max(1, plan.targets // 2)
-        shape = TaskShape(context, targets, size)
+        shape = plan.draw(np.random.default_rng([seed, number, 0]))
         count = plan.tasks // self.division.parts
         return [
             TaskBatch.collate(

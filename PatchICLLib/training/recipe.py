@@ -56,6 +56,15 @@ _SMALL_BATCHES = BatchPlan(tasks=2, targets=2, sizes=((128, 1.0),))  # for model
 
 RECIPES: dict[str, Recipe] = {
     "bundled": Recipe(),
+    # the last stage of the bundled weights, from those before it (`--start-from`): more of the larger inputs, most
+    # tasks at the size that the product would show them at, and another seed, lest the same tasks come again
+    "finish": Recipe(
+        plan=BatchPlan(sizes=((128, 0.55), (256, 0.45)), fitted=0.75),
+        steps=2200,
+        learning_rate=2.5e-4,
+        decay=0.9,
+        seed=77,
+    ),
     "paper": Recipe(PaperConfiguration(), _SMALL_BATCHES, learning_rate=5e-4),
     # as many operations in all as `bundled`, see `patchicl benchmark training`
     "universeg": Recipe(UniverSegInContextConfiguration(), _SMALL_BATCHES, steps=2250, learning_rate=5e-4),

@@ -16,6 +16,7 @@ from torch import Tensor
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.propagation.likelihood import Likelihood
 from PatchICLLib.propagation.normalisation import Normalisation
+from PatchICLLib.propagation.painted_context import input_size
 from PatchICLLib.propagation.painted_stack import VOTE_SIZE, PaintedStack, guides_on_slices
 from PatchICLLib.propagation.region import Region
 from PatchICLLib.propagation.sliced_volume import bounding_box
@@ -31,11 +32,18 @@ Draw = Callable[[np.random.Generator], LabelledVolume]
 
 @dataclass(frozen=True)
 class TaskShape:
-    """How many slices, and how large; the same for all tasks of a batch."""
+    """How many slices, and how large; the same for all tasks of a batch.
+
+    Attributes:
+        context, targets: painted slices and slices to predict.
+        size: pixels a side.
+        fitted: share of the draws within volumes that are refused if the product would show them at another size.
+    """
 
     context: int
     targets: int
     size: int
+    fitted: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -255,6 +263,8 @@ class VolumeTasks:
         free = np.setdiff1d(np.arange(depth), painted)
         targets = np.sort(rng.choice(free, shape.targets, replace=False))
         region = self._region(stack, rng)
+        if shape.fitted and input_size(region) != shape.size and rng.random() < shape.fitted:
+            raise Unsuitable
         outside = "zeros" if rng.random() < 0.5 else "border"
         step = stack.spacing[0] / region.side
         masks = region.sample(stack.mask[painted], shape.size)

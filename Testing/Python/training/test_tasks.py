@@ -76,6 +76,20 @@ def test_a_seed_reproduces_a_task():
     assert torch.equal(first.hints.vote, second.hints.vote)
 
 
+@pytest.mark.parametrize(("size", "fits"), [(128, True), (256, False)])
+def test_fitted_tasks_are_of_the_size_that_the_product_would_show(size: int, fits: bool):
+    """A ball of 22 voxels needs no 256 pixels."""
+    tasks = VolumeTasks(lambda rng: ball_volume())
+    sometimes, always = TaskShape(2, 1, size, fitted=0.5), TaskShape(2, 1, size, fitted=1.0)
+    assert drawn(tasks, sometimes, 1).target_images.shape == (1, 1, size, size)
+    if fits:
+        assert drawn(tasks, always, 1).target_images.shape == (1, 1, size, size)
+    else:
+        for seed in range(5):
+            with pytest.raises(Unsuitable):
+                tasks(np.random.default_rng(seed), always)
+
+
 def test_without_augmentation_a_task_is_what_it_was_cut_from():
     """A bright ball: target images and masks must agree, and the hints must nearly solve it."""
     task = drawn(VolumeTasks(lambda rng: ball_volume(), augment=False), TaskShape(3, 4, 64), 0)
