@@ -44,10 +44,11 @@ class HintAlone(nn.Module):
 
     Args:
         hint: "shape", the painted shapes carried along with the picture, or "vote", the image-aware vote.
-        gain: logits of the hint's unit.
+        gain: largest logit; so large that the hint's mask stays as it is where the product averages slices, or fills
+            those that came out empty.
     """
 
-    def __init__(self, hint: str, gain: float = 4.0) -> None:
+    def __init__(self, hint: str, gain: float = 20.0) -> None:
         super().__init__()
         self.hint, self.gain = hint, gain
         self.configuration = None
@@ -56,5 +57,5 @@ class HintAlone(nn.Module):
         return None
 
     def forward(self, target: Tensor, context: None, hints: Hints, positions: Tensor | None) -> CascadeOutput:
-        logits = hints.shape[:, :1] if self.hint == "shape" else self.gain * hints.vote[:, :1]
-        return CascadeOutput(logits, ())
+        field = hints.shape[:, :1] / 4 if self.hint == "shape" else hints.vote[:, :1]
+        return CascadeOutput(self.gain * field, ())

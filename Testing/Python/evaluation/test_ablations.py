@@ -43,8 +43,8 @@ def test_no_hints_stay_no_hints() -> None:
 
 def test_a_hint_alone_is_its_own_mask() -> None:
     target = torch.zeros(1, 1, 4, 4)
-    assert (HintAlone("shape")(target, None, all_hints(1), None).logits == -2).all()
-    assert (HintAlone("vote")(target, None, all_hints(1), None).logits == 2).all()
+    assert (HintAlone("shape", 8)(target, None, all_hints(1), None).logits == -4).all()  # of 4 at most
+    assert (HintAlone("vote", 8)(target, None, all_hints(1), None).logits == 4).all()  # of 1 at most
 
 
 def test_in_a_still_picture_a_hint_alone_is_enough() -> None:
