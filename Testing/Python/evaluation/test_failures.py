@@ -19,7 +19,25 @@ from PatchICLLib.evaluation.runner import Settings, evaluate_propagation
 
 def row(source: str, label: int, method: str, dice: float, k: int = 3, placement: str = "span") -> Row:
     return Row(
-        source, "case", label, f"label {label}", 0, k, placement, method, "", (1, 5), 9, dice, dice, 0, 0, 0, 0, ()
+        source=source,
+        case="case",
+        label=label,
+        structure=f"label {label}",
+        axis=0,
+        k=k,
+        placement=placement,
+        method=method,
+        identity="",
+        painted_slices=(1, 5),
+        slice_count=9,
+        dice=dice,
+        dice_within=dice,
+        dice_changed=dice,
+        surface_dice=0,
+        hausdorff95=0,
+        no_edit_share=0,
+        seconds_per_slice=0,
+        slices=(),
     )
 
 
