@@ -18,7 +18,7 @@ from PatchICLLib.errors import WeightsError
 from PatchICLLib.presets import Configuration, build, preset
 from PatchICLLib.resources import ResourceError, resource_path
 
-BUNDLED = {"sparse": "sparse-5", "universeg": "universeg-1"}  # name of the weights that ship, by preset
+BUNDLED = {"sparse": "sparse-5", "universeg": "universeg-2"}  # name of the weights that ship, by preset
 DEFAULT_PRESET = "sparse"
 
 

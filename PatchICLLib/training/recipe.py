@@ -66,8 +66,8 @@ RECIPES: dict[str, Recipe] = {
         seed=77,
     ),
     "paper": Recipe(PaperConfiguration(), _SMALL_BATCHES, learning_rate=5e-4),
-    # as many operations in all as `bundled`, see `patchicl benchmark training`
-    "universeg": Recipe(UniverSegInContextConfiguration(), _SMALL_BATCHES, steps=2250, learning_rate=5e-4),
+    # as many operations in all as `bundled` and `finish`, see `patchicl benchmark training`
+    "universeg": Recipe(UniverSegInContextConfiguration(), _SMALL_BATCHES, steps=2705, learning_rate=5e-4),
     # a minute that shows whether installation and data folder work; its weights are of no use
     "check": Recipe(
         SparseConfiguration(
