@@ -48,5 +48,5 @@ def _not_empty(filled: FilledSlice, most: int) -> FilledSlice:
     count = max(1, round(min(float(probability.sum()), most)))
     chosen = probability >= max(LEAST, np.partition(probability, -count, None)[-count])
     lowest = filled.logits[chosen].min()
-    # the next number above 0 for the last of those chosen
+    # the least likely of those chosen ends just above 0
     return replace(filled, logits=filled.logits - lowest + np.finfo(np.float32).eps)

@@ -290,7 +290,7 @@ class _Run:
             self.canvas.entropy() if "entropy" in outputs else None,
             tuple(self.selections) if "selections" in outputs else None,
             self._report(complete),
-            tuple(self.logits) if self.options.logits_slices else None,
+            tuple(self.logits) if len(self.options.logits_slices) else None,
             self.canvas.boxes(),
         )
 

@@ -269,7 +269,7 @@ def _share(image: np.ndarray, painted: np.ndarray, options: Mapping[str, Any]) -
         for name in ("probability", "entropy"):
             if name in wanted:
                 shared[name] = SharedArray.create(image.shape, np.dtype(np.float32))
-        if options.get("logits_slices"):
+        if len(options.get("logits_slices", ())):
             labels = options.get("labels")
             if labels is None:
                 labels = np.unique(painted)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,8 +73,12 @@ def test_second_job_recalls_the_slices_of_the_first(client: WorkerClient, case: 
     assert timings["recalled_slices"] > 0
 
 
-def test_logits_of_levels_come_through_shared_memory(client: WorkerClient, case: Case) -> None:
-    options = {"extent": "painted", "logits_slices": [8, 9], "outputs": frozenset({"entropy"})}
+@pytest.mark.parametrize("given", [list, np.array])
+def test_logits_of_levels_come_through_shared_memory(
+    client: WorkerClient, case: Case, given: Callable[[list[int]], Any]
+) -> None:
+    options = {"extent": "painted", "logits_slices": given([8, 9]), "outputs": frozenset({"entropy"})}
+    options["labels"] = given([1, 2])
     direct = Propagator.from_pretrained(device="cpu").propagate(*case, **options)
     result = client.run(*case, **options)
     assert direct.logits and result.logits and len(result.logits) == 4, "two slices, two labels"
