@@ -114,9 +114,9 @@ def savings(
     batches (one-slice-at-a-time), painted slices encoded again for every batch (context-anew), vote and motion again
     for every batch (guides-anew), all patches of all levels (every-patch), a second round of the vote's sweeps
     (two-sweeps), the vote at 256 pixels a side (whole-resolution-vote), slices as the network has them, not averaged
-    with those beside them (without-averaging), gradients tracked (without-inference-mode), half precision (bfloat16),
-    and, if there are several threads, threads that sleep whenever they wait (sleeping-threads) and one alone
-    (one-thread).
+    with those beside them (without-averaging) or without the outlines drawn between painted slices (without-outlines),
+    gradients tracked (without-inference-mode), half precision (bfloat16), and, if there are several threads, threads
+    that sleep whenever they wait (sleeping-threads) and one alone (one-thread).
 
     All take turns, each in a process of its own. The table has the time over the product's, the voxels that are
     labelled otherwise, and the Dice with the product's labels and with the truth, all over the unpainted slices.

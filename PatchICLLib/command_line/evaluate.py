@@ -58,8 +58,8 @@ def propagation(
             metavar="LIST",
             help="Of patchicl, nearest, interpolation, fill-between-slices, grow-from-seeds, universeg; to see what "
             "hints are worth: without-shape, without-vote, without-neighbours, without-hints, shape-alone, vote-alone; "
-            "with one thing done otherwise (see `patchicl benchmark savings`): without-averaging, every-patch, "
-            "two-sweeps, whole-resolution-vote, bfloat16.",
+            "with one thing done otherwise (see `patchicl benchmark savings`): without-averaging, "
+            "without-outlines, every-patch, two-sweeps, whole-resolution-vote, bfloat16.",
         ),
     ] = "patchicl,nearest,interpolation,fill-between-slices,grow-from-seeds",
     axis: AxisOption = "auto",

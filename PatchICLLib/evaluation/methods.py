@@ -109,11 +109,19 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class NetworkMethod:
-    """A network in this package's `Propagator`, on the whole volume and with its default options."""
+    """A network in this package's `Propagator`, on the whole volume and with its default options.
+
+    Attributes:
+        name: of the method.
+        propagator: with its network.
+        identity: of the weights.
+        prior: let painted slices give hints.
+    """
 
     name: str
     propagator: Engine
     identity: str
+    prior: bool = True
 
     def predict(
         self,
@@ -132,6 +140,7 @@ class NetworkMethod:
             axis=axis,
             painted_slices=painted_slices,
             labels=[label],
+            prior=self.prior,
             outputs=frozenset({"probability", "entropy"}),
         )
         seconds = time.perf_counter() - start
@@ -161,6 +170,7 @@ def _network(
     weights: str | Path | None,
     device: str,
     changed: Callable[[Any], nn.Module] = lambda model: model,
+    prior: bool = True,
 ) -> NetworkMethod:
     from PatchICLLib.propagation import Propagator
     from PatchICLLib.weights import find_weights, sha256_of
@@ -168,7 +178,7 @@ def _network(
     identity = sha256_of(find_weights(weights, preset))[:12]
     propagator = Propagator.from_pretrained(weights, device, preset)
     propagator.model = changed(propagator.model)
-    return NetworkMethod(name, propagator, identity)
+    return NetworkMethod(name, propagator, identity, prior)
 
 
 def _without(name: str, missing: tuple[str, ...], weights: Weights, device: str) -> Method:
@@ -178,14 +188,15 @@ def _without(name: str, missing: tuple[str, ...], weights: Weights, device: str)
     return _network(name, None, weights.patchicl, device, lambda model: WithoutHints(model, missing))
 
 
-def _alone(name: str, hint: str, device: str) -> Method:
-    """A hint without the network."""
+def _alone(name: str, hint: str) -> Method:
+    """A hint without the network, and without the outlines, which are a hint too."""
     from PatchICLLib.evaluation.ablations import HintAlone
-    from PatchICLLib.propagation import Propagator
+    from PatchICLLib.evaluation.variants import Variant, VariantEngine, nothing_drawn
+    from PatchICLLib.propagation import propagator
+    from PatchICLLib.weights import load_weights
 
-    propagator = Propagator.from_pretrained(None, device)
-    propagator.model = HintAlone(hint)
-    return NetworkMethod(name, propagator, "")
+    alone = Variant(lambda _: HintAlone(hint), (propagator, "drawn_between", nothing_drawn))
+    return NetworkMethod(name, VariantEngine(alone, load_weights()), "")
 
 
 def _otherwise(name: str, weights: Weights) -> Method:
@@ -206,22 +217,21 @@ def _variant(name: str) -> Loader:
 
 
 # variants that may change the result
-CHANGING = ("without-averaging", "every-patch", "two-sweeps", "whole-resolution-vote", "bfloat16")
+CHANGING = ("without-averaging", "without-outlines", "every-patch", "two-sweeps", "whole-resolution-vote", "bfloat16")
 LOADERS: dict[str, Loader] = {
     "patchicl": lambda weights, device: _network("patchicl", None, weights.patchicl, device),
     "nearest": _baseline("nearest", nearest_slice),
     "interpolation": _baseline("interpolation", interpolate_shapes),
     "fill-between-slices": _baseline("fill-between-slices", fill_between_slices),
     "grow-from-seeds": _baseline("grow-from-seeds", grow_from_seeds),
-    "universeg": lambda weights, device: _network("universeg", "universeg", weights.universeg, device),
+    # which takes no hints
+    "universeg": lambda weights, device: _network("universeg", "universeg", weights.universeg, device, prior=False),
     "without-shape": lambda weights, device: _without("without-shape", ("shape",), weights, device),
     "without-vote": lambda weights, device: _without("without-vote", ("vote",), weights, device),
     "without-neighbours": lambda weights, device: _without("without-neighbours", ("neighbours",), weights, device),
-    "without-hints": lambda weights, device: _without(
-        "without-hints", ("shape", "vote", "neighbours"), weights, device
-    ),
-    "shape-alone": lambda _weights, device: _alone("shape-alone", "shape", device),
-    "vote-alone": lambda _weights, device: _alone("vote-alone", "vote", device),
+    "without-hints": lambda weights, device: _network("without-hints", None, weights.patchicl, device, prior=False),
+    "shape-alone": lambda _weights, _device: _alone("shape-alone", "shape"),
+    "vote-alone": lambda _weights, _device: _alone("vote-alone", "vote"),
     **{name: _variant(name) for name in CHANGING},
 }
 

@@ -64,6 +64,11 @@ class _SlicesAsTheyCome(AcrossSlices):
         return batches
 
 
+def nothing_drawn(batches: Iterator[list[FilledSlice]], *_: object) -> Iterator[list[FilledSlice]]:
+    """In place of ``drawn_between``: the slices as they are."""
+    return batches
+
+
 class _Within(nn.Module):
     """A cascade that works within a context of torch.
 
@@ -164,6 +169,7 @@ VARIANTS = {
     "two-sweeps": Variant(swapped=(painted_stack, "geodesic_vote", partial(geodesic_vote, sweeps=2))),
     "whole-resolution-vote": Variant(swapped=(gap_filling, "VOTE_SIZE", SIZES[-1])),
     "without-averaging": Variant(swapped=(propagator, "AcrossSlices", _SlicesAsTheyCome)),
+    "without-outlines": Variant(swapped=(propagator, "drawn_between", nothing_drawn)),
     "without-inference-mode": Variant(partial(_Within, context=partial(torch.inference_mode, False))),
     "bfloat16": Variant(partial(_Within, context=partial(torch.autocast, _DEVICE, torch.bfloat16))),
     "sleeping-threads": Variant(environment={"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}),

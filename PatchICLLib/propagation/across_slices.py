@@ -39,7 +39,8 @@ class AcrossSlices:
 
     def __init__(self, volume: SlicedVolume, label: int, gap: Gap) -> None:
         self.volume, self.label = volume, label
-        self._share = SHARE * min(1.0, min(volume.spacing) / volume.step) ** 2
+        apart = max(1.0, volume.step / min(volume.spacing))  # in pixels
+        self._share = SHARE / (1 + (apart - 1) ** 2)
         self._bounds = [z for z in (gap.before, gap.after) if z is not None]
         self._missing = set(gap.slices)  # not given away yet
         self._own: dict[int, FilledSlice] = {}  # as the network has them, while they are needed

@@ -25,6 +25,7 @@ from PatchICLLib.propagation.gap_filling import FilledSlice, GapFilling
 from PatchICLLib.propagation.gaps import Gap, find_gaps
 from PatchICLLib.propagation.memory import ResultMemory, rounded
 from PatchICLLib.propagation.options import PropagationOptions
+from PatchICLLib.propagation.outlines import drawn_between
 from PatchICLLib.propagation.painted_slices import painted_slices
 from PatchICLLib.propagation.patch_budget import with_patch_budget
 from PatchICLLib.propagation.progress import Progress
@@ -214,7 +215,10 @@ class _Run:
         missing = self.inspected.intersection(gap.slices)
         collected: list[FilledSlice] = []
         averaged = AcrossSlices(self.volume, label, gap).of(filling.batches())
-        batches = continued(averaged, self.volume, label, gap)
+        drawn = averaged
+        if options.prior:
+            drawn = drawn_between(averaged, self.volume, label, gap, cancel.raise_if_cancelled)
+        batches = continued(drawn, self.volume, label, gap)
         while whole is None or missing:
             batch = next(batches, None)
             if batch is None:

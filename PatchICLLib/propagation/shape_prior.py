@@ -23,14 +23,22 @@ _ROUNDNESS = 0.45  # power of the ratio of areas by which the way between two sl
 _RATIO = 5.0  # of areas, at most
 
 
-def signed_distance(mask: np.ndarray) -> np.ndarray:
-    """Distance to the mask's boundary in pixels, (H, W) float32, positive inside; -inf everywhere if it is empty."""
+def signed_distance(mask: np.ndarray, pixel: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
+    """Distance to the mask's boundary, (H, W) float32, positive inside; -inf everywhere if it is empty, inf if full.
+
+    Args:
+        mask: (H, W) bool.
+        pixel: distance of rows and of columns; the boundary runs half the smaller from the centres next to it.
+    """
     if not mask.any():
         return np.full(mask.shape, -np.inf, np.float32)
     if mask.all():
         return np.full(mask.shape, np.inf, np.float32)
-    inside = ndimage.distance_transform_edt(mask)
-    return np.where(mask, inside - 0.5, 0.5 - ndimage.distance_transform_edt(~mask)).astype(np.float32)
+    half = min(pixel) / 2
+    inside = ndimage.distance_transform_edt(mask, sampling=pixel)
+    return np.where(mask, inside - half, half - ndimage.distance_transform_edt(~mask, sampling=pixel)).astype(
+        np.float32
+    )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from PatchICLLib.cascade.trace import CascadeOutput
 from PatchICLLib.evaluation.ablations import HINTS, HintAlone, WithoutHints
 from PatchICLLib.evaluation.methods import load_methods
 from PatchICLLib.evaluation.protocol import paint
+from PatchICLLib.propagation.outlines import Outlines
 
 
 class Recorder(torch.nn.Module):
@@ -58,3 +59,19 @@ def test_in_a_still_picture_a_hint_alone_is_enough() -> None:
         predicted = method.predict(image, painted, (0, 11), (1.0, 1.0, 1.0), 0, 1).labels
         dice = 2 * (predicted & reference).sum() / (predicted.sum() + reference.sum())
         assert dice > 0.9, method.name
+
+
+@pytest.mark.parametrize("name", ["shape-alone", "vote-alone", "without-hints", "universeg"])
+def test_what_is_to_do_without_hints_gets_no_outlines(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("outlines drawn between painted slices are a hint")
+
+    monkeypatch.setattr(Outlines, "logits", never)
+    image = np.random.default_rng(0).normal(0, 3, (5, 20, 20))
+    painted = np.zeros(image.shape, np.uint8)
+    painted[[0, 4], 5:15, 5:15] = 1
+    (method,) = load_methods([name], device="cpu")
+    method.predict(image, painted, (0, 4), (1.0, 1.0, 1.0), 0, 1)
+    (product,) = load_methods(["patchicl"], device="cpu")
+    with pytest.raises(AssertionError, match="a hint"):
+        product.predict(image, painted, (0, 4), (1.0, 1.0, 1.0), 0, 1)

@@ -16,6 +16,7 @@ from PatchICLLib.evaluation.metrics import dice
 from PatchICLLib.evaluation.variants import VARIANTS, Variant
 from PatchICLLib.propagation import gap_filling, geodesic_vote
 from PatchICLLib.propagation.across_slices import AcrossSlices
+from PatchICLLib.propagation.outlines import Outlines
 from PatchICLLib.weights import load_weights
 
 SHAPE = (21, 32, 32)  # two gaps of nine slices: of two batches each
@@ -24,6 +25,7 @@ AS_ALWAYS = {
     "contexts": 1,
     "votes": [(128, 1), (128, 1)],  # pixels a side, sweeps
     "averages": True,  # of slices with those beside them
+    "outlines": True,  # drawn between painted slices
     "everywhere": False,
     "gradients": False,
     "half": False,
@@ -36,6 +38,7 @@ OTHERWISE = {
     "two-sweeps": {"votes": [(128, 2)] * 2},
     "whole-resolution-vote": {"votes": [(256, 1)] * 2},
     "without-averaging": {"averages": False},
+    "without-outlines": {"outlines": False},
     "without-inference-mode": {"gradients": True},
     "bfloat16": {"half": True},
 }
@@ -61,8 +64,8 @@ def propagate(pretrained, variant):
 def watched(pretrained, monkeypatch):
     """What is done in propagations, with the keys of AS_ALWAYS."""
     seen = {"batches": [], "contexts": 0, "votes": [], "averages": False, "everywhere": True, "gradients": False}
-    seen["half"] = False
-    average = AcrossSlices.of
+    seen["half"] = seen["outlines"] = False
+    average, outlined = AcrossSlices.of, Outlines.logits
     encode, distances = SparseCascade.encode_context, geodesic_vote.geodesic_distances
 
     def encode_context(*arguments):
@@ -77,6 +80,10 @@ def watched(pretrained, monkeypatch):
         seen["averages"] = True
         return average(across, batches)
 
+    def drawn(outlines, index, window):
+        seen["outlines"] = True
+        return outlined(outlines, index, window)
+
     def segmented(model, arguments, output):
         seen["batches"].append(len(arguments[0]))
         seen["gradients"] |= output.logits.requires_grad
@@ -86,6 +93,7 @@ def watched(pretrained, monkeypatch):
 
     monkeypatch.setattr(SparseCascade, "encode_context", encode_context)
     monkeypatch.setattr(AcrossSlices, "of", averaged)
+    monkeypatch.setattr(Outlines, "logits", drawn)
     monkeypatch.setattr(geodesic_vote, "geodesic_distances", geodesic_distances)
     handle = pretrained.model.register_forward_hook(segmented)
     yield seen
