@@ -6,9 +6,9 @@ Raya and Udupa, "Shape-based interpolation of multidimensional objects", IEEE Tr
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from PatchICLLib.baselines.per_label import PaintedSlices, Spacing, fill_per_label
+from PatchICLLib.propagation.signed_distance import signed_distance
 
 
 def interpolate_shapes(
@@ -28,28 +28,13 @@ def interpolate_shapes(
     return fill_per_label(_interpolate, painted, axis, painted_slices, None, spacing)
 
 
-def signed_distance(mask: np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
-    """Distance in mm from each pixel's centre to the mask's boundary, (R, C) float32, positive inside.
-
-    The boundary runs between pixels, half the smaller pixel side from the centres nearest to it.
-    `mask` (R, C) holds at least one True; if it is True everywhere, the image's border is taken for the boundary.
-    """
-    half = min(spacing) / 2
-    if mask.all():
-        inside = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[1:-1, 1:-1]
-        return (inside - half).astype(np.float32)
-    inside = ndimage.distance_transform_edt(mask, sampling=spacing)
-    outside = ndimage.distance_transform_edt(~mask, sampling=spacing)
-    return np.where(mask, inside - half, half - outside).astype(np.float32)
-
-
 def _interpolate(
     mask: np.ndarray, slices: tuple[int, ...], _image: np.ndarray | None, spacing: Spacing
 ) -> tuple[np.ndarray, np.ndarray]:
     # Outside every painted mask all distances are negative, so nothing can appear beyond their common bounding box.
     window = (slice(None), *_bounding_window(np.any(mask[list(slices)], axis=0)))
     cropped = mask[window]
-    distances = {s: signed_distance(cropped[s], spacing[1:]) for s in slices if cropped[s].any()}
+    distances = {s: _distance(cropped[s], spacing[1:]) for s in slices if cropped[s].any()}
     field = np.full(cropped.shape, -np.inf, np.float32)
 
     for lower, upper in zip(slices, slices[1:], strict=False):
@@ -72,6 +57,13 @@ def _interpolate(
     strength = np.full(mask.shape, -np.inf, np.float32)
     strength[window] = field
     return filled, strength
+
+
+def _distance(mask: np.ndarray, pixel: tuple[float, float]) -> np.ndarray:
+    """Signed distance in mm of a mask (R, C) that is not empty; the border bounds one that is True everywhere."""
+    if mask.all():
+        return signed_distance(np.pad(mask, 1), pixel)[1:-1, 1:-1]
+    return signed_distance(mask, pixel)
 
 
 def _vanishing(distance: np.ndarray) -> np.ndarray:

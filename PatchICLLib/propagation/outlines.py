@@ -15,7 +15,7 @@ import numpy as np
 
 from PatchICLLib.propagation.gap_filling import FilledSlice
 from PatchICLLib.propagation.gaps import Gap
-from PatchICLLib.propagation.shape_prior import signed_distance
+from PatchICLLib.propagation.signed_distance import signed_distance
 from PatchICLLib.propagation.sliced_volume import SlicedVolume
 
 WEIGHT = 2.0  # beside the network's logits, next to a painted slice and where both painted slices hold the same

@@ -11,34 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 
 from PatchICLLib.propagation.motion import warp
+from PatchICLLib.propagation.signed_distance import signed_distance
 from PatchICLLib.propagation.size_profile import SizeProfile
 
 _GAIN, _LIMIT = 6.0, 4.0
 DECAY = 0.5  # mm of shrinkage per mm beyond the outermost painted slice
 _ROUNDNESS = 0.45  # power of the ratio of areas by which the way between two slices is bent
 _RATIO = 5.0  # of areas, at most
-
-
-def signed_distance(mask: np.ndarray, pixel: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
-    """Distance to the mask's boundary, (H, W) float32, positive inside; -inf everywhere if it is empty, inf if full.
-
-    Args:
-        mask: (H, W) bool.
-        pixel: distance of rows and of columns; the boundary runs half the smaller from the centres next to it.
-    """
-    if not mask.any():
-        return np.full(mask.shape, -np.inf, np.float32)
-    if mask.all():
-        return np.full(mask.shape, np.inf, np.float32)
-    half = min(pixel) / 2
-    inside = ndimage.distance_transform_edt(mask, sampling=pixel)
-    return np.where(mask, inside - half, half - ndimage.distance_transform_edt(~mask, sampling=pixel)).astype(
-        np.float32
-    )
 
 
 @dataclass(frozen=True)

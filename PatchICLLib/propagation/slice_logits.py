@@ -1,7 +1,7 @@
 """Logits before and after each level of the cascade, of the few slices that were asked for.
 
-They are those of the network itself; the result is averaged with the slices beside (see ``AcrossSlices``), and not left
-empty between painted slices (see ``continuity``).
+They are those of the network itself; the result is averaged with the slices beside (see ``AcrossSlices``), outlines
+join in (see ``outlines``), and it is not left empty between painted slices (see ``continuity``).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from PatchICLLib.baselines.interpolation import interpolate_shapes, signed_distance
+from PatchICLLib.baselines.interpolation import interpolate_shapes
 
 
 def disc(radius_mm: float, spacing: tuple[float, float], shape: tuple[int, int]) -> np.ndarray:
@@ -12,17 +12,16 @@ def disc(radius_mm: float, spacing: tuple[float, float], shape: tuple[int, int])
     return rows**2 + columns**2 <= radius_mm**2
 
 
-def test_signed_distance_agrees_with_brute_force_on_anisotropic_pixels() -> None:
-    random = np.random.default_rng(1)
-    mask = random.random((9, 7)) > 0.6
-    spacing = (0.7, 2.0)
-    rows, columns = np.meshgrid(np.arange(9) * 0.7, np.arange(7) * 2.0, indexing="ij")
-    expected = np.empty((9, 7))
-    for index in np.ndindex(9, 7):
-        other = mask != mask[index]
-        gap = np.hypot(rows[other] - rows[index], columns[other] - columns[index]).min() - 0.35
-        expected[index] = gap if mask[index] else -gap
-    np.testing.assert_allclose(signed_distance(mask, spacing), expected, rtol=1e-5)
+def test_the_border_bounds_what_fills_the_plane() -> None:
+    """Full between two full slices; beyond them it shrinks from the border by one millimetre per millimetre."""
+    painted = np.zeros((9, 21, 15), np.uint8)
+    painted[[2, 6]] = 1
+    filled = interpolate_shapes(painted, 0, spacing=(1.0, 1.0, 1.0))
+    assert filled[2:7].all()
+    for index, away in ((1, 1), (0, 2), (7, 1), (8, 2)):
+        expected = np.zeros((21, 15), bool)
+        expected[away:-away, away:-away] = True
+        assert np.array_equal(filled[index] == 1, expected)
 
 
 def test_discs_blend_into_a_truncated_cone() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from PatchICLLib.propagation.shape_prior import DECAY, ShapePrior, signed_distance
+from PatchICLLib.propagation.shape_prior import DECAY, ShapePrior
+from PatchICLLib.propagation.signed_distance import signed_distance
 
 SIZE = 64
 ROW, COLUMN = np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5, indexing="ij")
@@ -25,16 +26,6 @@ def still(targets: np.ndarray) -> torch.Tensor:
 def shapes_at(shapes: ShapePrior, positions: np.ndarray, targets: np.ndarray) -> torch.Tensor:
     """Of a picture that does not move, before they are grown or shrunk."""
     return shapes.at(positions, targets, still(targets))[:, 0]
-
-
-def test_signed_distance_of_a_half_plane() -> None:
-    mask = COLUMN > 20
-    np.testing.assert_allclose(signed_distance(mask), COLUMN - 20, atol=1e-5)
-
-
-def test_signed_distance_without_a_boundary() -> None:
-    assert (signed_distance(np.zeros((4, 4), bool)) == -np.inf).all()
-    assert (signed_distance(np.ones((4, 4), bool)) == np.inf).all()
 
 
 def test_painted_slices_are_reproduced() -> None:
