@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.benchmark.contest import Job, contest
 from PatchICLLib.benchmark.models import benchmark_configuration
 from PatchICLLib.benchmark.slices import now
@@ -162,4 +163,4 @@ def measure_volumes(
 
 
 def _tensor(slices: np.ndarray, device: torch.device) -> torch.Tensor:
-    return torch.from_numpy(slices[None].astype(np.float32)).to(device)
+    return array_tensor(slices[None]).to(device)

@@ -7,6 +7,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.cascade.entropy import patch_means
 
 
@@ -43,6 +44,6 @@ def context_patch_weights(masks: Tensor, patch_size: int, stride: int) -> Tensor
     # a thin structure may stay under 0.5 everywhere at a coarse level: then half its maximum marks it
     levels = np.minimum(0.5, 0.5 * hard.max(axis=(1, 2)) + 1e-6)
     distances = np.stack([boundary_distance(m >= t) for m, t in zip(hard, levels, strict=True)])
-    mean = patch_means(torch.from_numpy(distances)[:, None].to(masks.device), patch_size, stride)
+    mean = patch_means(array_tensor(distances)[:, None].to(masks.device), patch_size, stride)
     weights = torch.exp(-mean / patch_size)
     return torch.where(torch.isinf(mean), torch.ones_like(weights), weights.clamp_min(1e-6))

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.cascade.trace import CascadeOutput
 from PatchICLLib.device import inference_precision
@@ -153,7 +154,7 @@ class GapFilling:
                 images.to(self.device),
                 context.encoded,
                 hints,
-                torch.from_numpy(places - context.centre).float().to(self.device),
+                array_tensor(places - context.centre).to(self.device),
             )
         logits, window = region.restore(output.logits[:, 0], self.volume.image.shape[1:])
         selections = (

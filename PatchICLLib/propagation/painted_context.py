@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.propagation.normalisation import Normalisation
 from PatchICLLib.propagation.painted_stack import PaintedStack
 from PatchICLLib.propagation.region import Region
@@ -74,7 +75,7 @@ class PaintedContext:
         step = volume.step / region.side
         stack = PaintedStack(normalisation.standard(images), masks, np.array(chosen) * step)
         centre = float(stack.positions.mean())
-        places = torch.from_numpy(stack.positions - centre)[None].float()
+        places = array_tensor(stack.positions - centre)[None]
         encoded = model.encode_context(  # type: ignore[operator]
             stack.images[None].to(device), stack.masks[None].to(device), places.to(device)
         )

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.propagation.geodesic_vote import geodesic_vote
 from PatchICLLib.propagation.likelihood import Likelihood
@@ -130,9 +131,9 @@ def votes_on_slices(
         (T, 2, v, v), -1 to 1.
     """
     seeds = torch.zeros(images.shape, dtype=torch.uint8)
-    seeds[torch.from_numpy(painted)] = torch.where(masks >= 0.5, 1, 2).to(torch.uint8)
+    seeds[array_tensor(painted, np.int64)] = torch.where(masks >= 0.5, 1, 2).to(torch.uint8)
     likely = likelihood.of(images, check)
     pixel = 1 / images.shape[-1]
     seen = torch.stack([_PRICES[0] * images, _PRICES[1] * likely])
     vote = geodesic_vote(seen, seeds, (slice_step, pixel, pixel), check=check)
-    return torch.stack([vote, 2 * likely - 1], 1)[torch.from_numpy(wanted)]
+    return torch.stack([vote, 2 * likely - 1], 1)[array_tensor(wanted, np.int64)]

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from PatchICLLib.array_tensor import array_tensor
+
 GROWTH = 1.3
 MINIMUM_PIXELS = 20
 _CHUNK = 32  # slices sampled at a time
@@ -89,13 +91,13 @@ class Region:
         seen = []
         for first in range(0, len(slices), _CHUNK):
             part = slices[first : first + _CHUNK, window[0], window[1]]
-            data = torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))[None]
+            data = array_tensor(part)[None]
             if max(step) > 1:
                 data = F.avg_pool2d(data, tuple(step), ceil_mode=True, count_include_pad=False)
             normalised = [
                 (plane[..., a] - window[a].start + 0.5) / (data.shape[2 + a] * step[a]) * 2 - 1 for a in (1, 0)
             ]
-            grid = torch.from_numpy(np.stack(normalised, -1).astype(np.float32))[None]
+            grid = array_tensor(np.stack(normalised, -1))[None]
             seen.append(F.grid_sample(data, grid, mode="bilinear", padding_mode=outside, align_corners=False)[0])
         return torch.cat(seen)
 
@@ -125,6 +127,6 @@ class Region:
             for a, s in enumerate((rows, columns))
         ]
         y, x = np.meshgrid(*ticks, indexing="ij")
-        grid = torch.from_numpy(np.stack([x, y], -1).astype(np.float32)).to(fields.device)[None]
+        grid = array_tensor(np.stack([x, y], -1)).to(fields.device)[None]
         values = F.grid_sample(fields[None].float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
         return values[0].cpu().numpy(), (rows, columns)

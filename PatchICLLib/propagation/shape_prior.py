@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.propagation.motion import warp
 from PatchICLLib.propagation.signed_distance import signed_distance
 from PatchICLLib.propagation.size_profile import SizeProfile
@@ -105,5 +106,5 @@ class ShapePrior:
 
 def _carried(field: np.ndarray, motion: Tensor) -> Tensor:
     """(S, S) float32 looked up along the motion (2, v, v); infinite fields stay as they are."""
-    values = torch.from_numpy(field.astype(np.float32))
+    values = array_tensor(field)
     return values if not np.isfinite(field).all() else warp(values[None, None], motion[None])[0, 0]

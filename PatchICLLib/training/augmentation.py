@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from monai.transforms import (
     Compose,
     RandAdjustContrast,
@@ -12,6 +11,8 @@ from monai.transforms import (
     RandGaussianSmooth,
     RandHistogramShift,
 )
+
+from PatchICLLib.array_tensor import array_tensor
 
 
 class IntensityAugmentation:
@@ -31,7 +32,7 @@ class IntensityAugmentation:
     def __call__(self, stack: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Augment (Z, Y, X) float32 of about 0 to 1; the generator decides everything."""
         self.transform.set_random_state(seed=int(rng.integers(2**31)))
-        changed = np.asarray(self.transform(torch.from_numpy(stack)[None])[0], dtype=np.float32)
+        changed = np.asarray(self.transform(array_tensor(stack)[None])[0], dtype=np.float32)
         if rng.random() < 0.15:
             changed = 1 - changed
         if rng.random() < 0.3:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
+from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.training.volumes import LabelledVolume
 
 
@@ -14,7 +14,7 @@ def smooth_noise(
     rng: np.random.Generator, shape: tuple[int, ...], grid: tuple[int, ...], channels: int = 1
 ) -> np.ndarray:
     """Gaussian noise on a coarse grid, interpolated: (channels, *shape) float32."""
-    coarse = torch.from_numpy(rng.normal(size=(1, channels, *grid)).astype(np.float32))
+    coarse = array_tensor(rng.normal(size=(1, channels, *grid)))
     return F.interpolate(coarse, size=shape, mode="trilinear", align_corners=True)[0].numpy()
 
 

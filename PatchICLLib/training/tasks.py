@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.propagation.likelihood import Likelihood
 from PatchICLLib.propagation.normalisation import Normalisation
@@ -286,10 +287,10 @@ class VolumeTasks:
         return TaskBatch(
             painted_stack.images[None],
             masks[None],
-            torch.from_numpy(painted * step - centre)[None].float(),
+            array_tensor(painted * step - centre)[None],
             chosen[len(painted) :, None],
             region.sample(stack.mask[targets], shape.size)[:, None],
-            torch.from_numpy(targets * step - centre).float(),
+            array_tensor(targets * step - centre),
             hints,
         )
 

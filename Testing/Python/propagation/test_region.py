@@ -114,3 +114,29 @@ def test_types(dtype: str) -> None:
     region = Region((14.0, 15.0), 16.0, (1.0, 1.0))
     expected = region.sample(slices.astype(dtype).astype(np.float32), 32)
     assert torch.equal(region.sample(slices.astype(dtype), 32), expected)
+
+
+@given(
+    depth=st.sampled_from([1, 31, 32, 33, 63, 64, 65]),
+    shape=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    dtype=st.sampled_from(["?", "u1", ">i2", "<i4", ">u8", "f2", "f4", ">f8"]),
+    order=st.permutations([0, 1, 2]),
+    steps=st.tuples(*[st.sampled_from([1, -1])] * 3),
+    side=st.sampled_from([4.0, 12.0, 40.0]),
+)
+def test_any_layout_is_seen_alike(
+    depth: int,
+    shape: tuple[int, int],
+    dtype: str,
+    order: list[int],
+    steps: tuple[int, int, int],
+    side: float,
+) -> None:
+    """Whatever is left for the last chunk of slices, however the memory lies, and where the window is a whole slice."""
+    numbers = (np.arange(depth * shape[0] * shape[1]).reshape(depth, *shape) % 97).astype(dtype)
+    back = tuple(slice(None, None, step) for step in steps)
+    stored = np.ascontiguousarray(numbers[back].transpose(order))
+    view = stored.transpose(np.argsort(order))[back]
+    np.testing.assert_array_equal(view, numbers)
+    region = Region(((shape[0] - 1) / 2, (shape[1] - 1) / 2), side, (1.0, 1.0))
+    assert torch.equal(region.sample(view, 16, "border"), region.sample(numbers.copy(), 16, "border"))
