@@ -82,6 +82,14 @@ def train(
         str | None,
         typer.Option(metavar="NAME|FILE", help="Begin a new run with these weights instead of random ones."),
     ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="With --recipe paper: UniverSeg weights whose encoder stays as it is, the authors' .pt file too; "
+            "default those that ship.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train the model on your scans.
@@ -121,6 +129,7 @@ def train(
             json_file,
             export,
             start_from,
+            encoder,
             quiet,
             tuple(dataset or ()),
             context,

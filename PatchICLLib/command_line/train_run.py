@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from PatchICLLib.training.recipe import Recipe
     from PatchICLLib.training.tasks import TaskBatch
     from PatchICLLib.training.validation import ValidationSet
+    from PatchICLLib.weights import Pretrained
 
 CURVES = "curves.png"
 DATASET_CONTEXT = 5  # context pairs in training, as the paper has it
@@ -51,6 +52,7 @@ class TrainingRequest:
     json_file: Path | None
     export: Path | None
     start_from: str | None
+    encoder: str | None
     quiet: bool
     dataset: tuple[str, ...] = ()
     context: int | None = None
@@ -105,6 +107,7 @@ def run_training(request: TrainingRequest) -> None:
         _check_recipe(checkpoint, recipe.describe(), request.output)
 
     initial = None if request.start_from is None else load_weights(request.start_from, preset_of(recipe.model))
+    universeg = _universeg(request, preset_of(recipe.model))
 
     quiet = request.quiet or not ranks.leads
     console, token = Console(stderr=request.quiet), CancelToken()
@@ -145,8 +148,15 @@ def run_training(request: TrainingRequest) -> None:
         )
         if checkpoint is not None:
             trainer.resume(checkpoint)
+            if universeg is not None and not trainer.has_encoder(universeg.model.network):
+                raise InputError(
+                    f"The checkpoint in {request.output} was made with another encoder than that of {universeg.name}: "
+                    "name its own with --encoder, or choose another --output."
+                )
         elif initial is not None:
             trainer.begin_with(initial)
+        elif universeg is not None:
+            trainer.begin_with_encoder(universeg.model.network)
         first, started = trainer.step, time.monotonic()
         token.raise_if_cancelled()
         complete = trainer.train()
@@ -179,6 +189,8 @@ def run_training(request: TrainingRequest) -> None:
     }
     if request.export is not None:
         card = {"version": __version__, **{name: summary[name] for name in ("data", "datasets", "validation")}}
+        if universeg is not None:
+            card["encoder"] = universeg.provenance()
         export(trainer.checkpoint(), recipe, request.export, card)
         summary["files"]["weights"] = str(request.export)
     if not quiet:
@@ -201,6 +213,19 @@ def _recipe(recipe: Recipe, request: TrainingRequest) -> Recipe:
     )
     seed = recipe.seed if request.seed is None else request.seed
     return replace(recipe, plan=plan, steps=request.steps or recipe.steps, seed=seed)
+
+
+def _universeg(request: TrainingRequest, preset: str) -> Pretrained | None:
+    """Whose encoder the model keeps; None for models without one, or that start from weights which hold it."""
+    if preset != "paper" or request.start_from is not None:
+        if request.encoder is not None:
+            raise InputError(
+                "--encoder belongs to --recipe paper without --start-from, whose weights hold an encoder already."
+            )
+        return None
+    from PatchICLLib.training.frozen_encoder import trained_universeg
+
+    return trained_universeg(request.encoder)
 
 
 def _tasks(

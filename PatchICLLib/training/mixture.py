@@ -35,7 +35,7 @@ class BatchPlan:
         targets: T, target slices of a task.
         contexts: numbers of context slices to choose from, with repetition as weight.
         sizes: input sizes and how often.
-        fitted: see ``TaskShape``.
+        fitted, hints: see ``TaskShape``.
     """
 
     tasks: int = 3
@@ -43,6 +43,7 @@ class BatchPlan:
     contexts: tuple[int, ...] = (1, 2, 3, 3, 3, 3, 4, 5, 5, 5)
     sizes: tuple[tuple[int, float], ...] = ((128, 0.85), (256, 0.15))
     fitted: float = 0.0
+    hints: bool = True
 
     def targets_at(self, size: int) -> int:
         """Target slices of a task: larger inputs cost more, fewer keep a step's time about the same."""
@@ -53,7 +54,7 @@ class BatchPlan:
         sizes, shares = zip(*self.sizes, strict=True)
         size = int(rng.choice(sizes, p=np.array(shares) / sum(shares)))
         context = int(rng.choice(self.contexts))
-        return TaskShape(context, self.targets_at(size), size, self.fitted)
+        return TaskShape(context, self.targets_at(size), size, self.fitted, self.hints)
 
 
 @dataclass(frozen=True)

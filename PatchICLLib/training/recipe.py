@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from PatchICLLib.cascade.configuration import SparseConfiguration
@@ -52,7 +52,8 @@ class Recipe:
         return asdict(self)
 
 
-_SMALL_BATCHES = BatchPlan(tasks=2, targets=2, sizes=((128, 1.0),))  # for models that cost far more per image
+# for models that cost far more per image and read no hints
+_SMALL_BATCHES = BatchPlan(tasks=2, targets=2, sizes=((128, 1.0),), hints=False)
 
 RECIPES: dict[str, Recipe] = {
     "bundled": Recipe(),
@@ -65,7 +66,12 @@ RECIPES: dict[str, Recipe] = {
         decay=0.9,
         seed=77,
     ),
-    "paper": Recipe(PaperConfiguration(), _SMALL_BATCHES, learning_rate=5e-4),
+    "paper": Recipe(
+        PaperConfiguration(),
+        replace(_SMALL_BATCHES, sizes=((128, 0.9), (256, 0.1))),
+        steps=2640,  # as many operations as `universeg`
+        learning_rate=5e-4,
+    ),
     # as many operations in all as `bundled` and `finish`, see `patchicl benchmark training`
     "universeg": Recipe(UniverSegInContextConfiguration(), _SMALL_BATCHES, steps=2705, learning_rate=5e-4),
     # a minute that shows whether installation and data folder work; its weights are of no use

@@ -39,12 +39,14 @@ class TaskShape:
         context, targets: painted slices and slices to predict.
         size: pixels a side.
         fitted: share of the draws within volumes that are refused if the product would show them at another size.
+        hints: whether hints are computed; models that do not read them learn from more tasks in the same time.
     """
 
     context: int
     targets: int
     size: int
     fitted: float = 0.0
+    hints: bool = True
 
 
 @dataclass(frozen=True)
@@ -274,15 +276,17 @@ class VolumeTasks:
         chosen = region.sample(image[np.r_[painted, targets]], shape.size, outside)
         normalisation = Normalisation.around(chosen[: len(painted)], masks)
         chosen = normalisation.standard(chosen)
-        # vote and motion need every slice of the stack, the network only the chosen ones
-        seen = normalisation.unit(region.sample(image, VOTE_SIZE, outside))
-        painted_masks = region.sample(stack.mask[painted], VOTE_SIZE)
-        learned = Likelihood.learned(seen[painted], painted_masks)
-        guides = guides_on_slices(seen, painted_masks, painted, step, targets, learned)
         painted_stack = PaintedStack(chosen[: len(painted)], masks, painted * step)
-        hints = painted_stack.hints(targets * step, guides)
-        if self.dropout is not None:
-            hints = self.dropout(hints, rng)
+        hints = Hints.none(chosen[len(painted) :, None])
+        if shape.hints:
+            # vote and motion need every slice of the stack, the network only the chosen ones
+            seen = normalisation.unit(region.sample(image, VOTE_SIZE, outside))
+            painted_masks = region.sample(stack.mask[painted], VOTE_SIZE)
+            learned = Likelihood.learned(seen[painted], painted_masks)
+            guides = guides_on_slices(seen, painted_masks, painted, step, targets, learned)
+            hints = painted_stack.hints(targets * step, guides)
+            if self.dropout is not None:
+                hints = self.dropout(hints, rng)
         centre = float(painted.mean()) * step
         return TaskBatch(
             painted_stack.images[None],

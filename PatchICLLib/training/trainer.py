@@ -31,6 +31,7 @@ from PatchICLLib.training.ranks import Ranks
 from PatchICLLib.training.recipe import Recipe
 from PatchICLLib.training.tasks import TaskBatch
 from PatchICLLib.training.validation import ValidationSet, hard_dice
+from PatchICLLib.universeg.network import UniverSeg
 from PatchICLLib.weights import Pretrained
 
 CHECKPOINT, LOG, PICTURES = "checkpoint.pt", "log.jsonl", "pictures"
@@ -143,6 +144,16 @@ class Trainer:
             raise InputError(f"The weights {weights.name} have another configuration than the recipe's model.")
         self.model.load_state_dict(weights.model.state_dict())
         self.average = WeightAverage(self.model, self.recipe.ema)
+
+    def begin_with_encoder(self, universeg: UniverSeg) -> None:
+        """Start with the encoder of a trained UniverSeg, which the preset `paper` keeps as it is."""
+        self.model.features.load(universeg)
+        self.average = WeightAverage(self.model, self.recipe.ema)
+
+    def has_encoder(self, universeg: UniverSeg) -> bool:
+        """Whether the model reads with this encoder, bit for bit."""
+        theirs = universeg.state_dict()
+        return all(torch.equal(own.cpu(), theirs[name]) for name, own in self.model.features.encoder.state_dict().items())
 
     def averaged_model(self) -> nn.Module:
         """A copy with the averaged weights, in evaluation mode."""
