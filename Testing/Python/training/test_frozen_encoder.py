@@ -1,0 +1,85 @@
+"""The published model learns everything but its encoder, which is that of a trained UniverSeg."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
+
+from PatchICLLib.cascade.paper import PaperConfiguration  # noqa: E402
+from PatchICLLib.command_line.app import main  # noqa: E402
+from PatchICLLib.errors import WeightsError  # noqa: E402
+from PatchICLLib.training.frozen_encoder import trained_universeg  # noqa: E402
+from PatchICLLib.training.synthetic import random_anatomy  # noqa: E402
+from PatchICLLib.training.tasks import TaskShape, Unsuitable, VolumeTasks  # noqa: E402
+from PatchICLLib.training.trainer import Trainer, TrainerOptions  # noqa: E402
+from PatchICLLib.universeg.network import UniverSeg, UniverSegConfiguration  # noqa: E402
+from PatchICLLib.weights import BUNDLED  # noqa: E402
+
+SMALL = UniverSegConfiguration(encoder_channels=(4, 4, 4, 4))
+PAPER = PaperConfiguration(
+    resolutions=(16,), target_patches=(4, 6), context_patches=(4, 6), features=32, heads=2, encoder=SMALL
+)
+
+
+def test_the_encoder_is_the_trained_one_and_stays_so(tiny_recipe, anatomy_mixture, tmp_path):
+    torch.manual_seed(3)
+    universeg = UniverSeg(SMALL)
+    recipe = tiny_recipe(model=PAPER, steps=2)
+    trainer = Trainer(recipe, anatomy_mixture, TrainerOptions(tmp_path, workers=0, log_every=2))
+    assert not trainer.has_encoder(universeg)
+    trainer.begin_with_encoder(universeg)
+    before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+    assert trainer.train()
+    assert trainer.has_encoder(universeg)
+    averaged = trainer.averaged_model().features.encoder.state_dict()
+    assert all(torch.equal(tensor, universeg.state_dict()[name]) for name, tensor in averaged.items())
+    learned = [name for name, tensor in trainer.model.state_dict().items() if not torch.equal(tensor, before[name])]
+    assert learned and not any(name.startswith("features.") for name in learned)
+
+
+def test_what_ships_is_the_default():
+    assert trained_universeg().name == BUNDLED["universeg"]
+
+
+def test_the_authors_own_file_is_taken(tmp_path):
+    network = UniverSeg()
+    torch.save(network.state_dict(), tmp_path / "official.pt")
+    loaded = trained_universeg(tmp_path / "official.pt")
+    assert all(torch.equal(a, b) for a, b in zip(loaded.model.network.parameters(), network.parameters(), strict=True))
+
+
+def test_weights_of_another_model_are_refused():
+    with pytest.raises(WeightsError, match="universeg"):
+        trained_universeg(BUNDLED["sparse"])
+
+
+@pytest.mark.parametrize("more", [["--recipe", "check"], ["--recipe", "paper", "--start-from", "sparse-5"]])
+def test_an_encoder_without_use_is_refused(more, tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    command = ["train", "--data", str(tmp_path / "data"), "--output", str(tmp_path / "run"), "--encoder", "universeg-2"]
+    assert main([*command, *more]) == 2
+    assert capsys.readouterr().err.strip()
+
+
+def test_a_task_without_hints_is_the_same_but_for_them():
+    tasks = VolumeTasks(lambda rng: random_anatomy(rng, (20, 40, 40)))
+    shape = TaskShape(2, 3, 32)
+    seed = next(seed for seed in range(50) if _suits(tasks, shape, seed))
+    whole, bare = (tasks(np.random.default_rng(seed), chosen) for chosen in (shape, replace(shape, hints=False)))
+    for name in ("context_images", "context_masks", "target_images", "target_masks", "target_positions"):
+        assert torch.equal(getattr(whole, name), getattr(bare, name))
+    assert whole.hints.flags().any() and not bare.hints.flags().any()
+    assert not bare.hints.channels().any()
+
+
+def _suits(tasks, shape, seed) -> bool:
+    try:
+        tasks(np.random.default_rng(seed), shape)
+    except Unsuitable:
+        return False
+    return True
