@@ -26,11 +26,11 @@ from PatchICLLib.version import __version__
 
 if TYPE_CHECKING:
     from PatchICLLib.training.dataset_tasks import DatasetChoice
+    from PatchICLLib.training.frozen_encoder import TrainedUniverSeg
     from PatchICLLib.training.mixture import Tasks
     from PatchICLLib.training.recipe import Recipe
     from PatchICLLib.training.tasks import TaskBatch
     from PatchICLLib.training.validation import ValidationSet
-    from PatchICLLib.weights import Pretrained
 
 CURVES = "curves.png"
 DATASET_CONTEXT = 5  # context pairs in training, as the paper has it
@@ -148,15 +148,16 @@ def run_training(request: TrainingRequest) -> None:
         )
         if checkpoint is not None:
             trainer.resume(checkpoint)
-            if universeg is not None and not trainer.has_encoder(universeg.model.network):
+            if universeg is not None and not trainer.has_encoder(universeg.network):
+                name = universeg.provenance["name"]
                 raise InputError(
-                    f"The checkpoint in {request.output} was made with another encoder than that of {universeg.name}: "
+                    f"The checkpoint in {request.output} was made with another encoder than that of {name}: "
                     "name its own with --encoder, or choose another --output."
                 )
         elif initial is not None:
             trainer.begin_with(initial)
         elif universeg is not None:
-            trainer.begin_with_encoder(universeg.model.network)
+            trainer.begin_with_encoder(universeg.network)
         first, started = trainer.step, time.monotonic()
         token.raise_if_cancelled()
         complete = trainer.train()
@@ -190,7 +191,7 @@ def run_training(request: TrainingRequest) -> None:
     if request.export is not None:
         card = {"version": __version__, **{name: summary[name] for name in ("data", "datasets", "validation")}}
         if universeg is not None:
-            card["encoder"] = universeg.provenance()
+            card["encoder"] = universeg.provenance
         export(trainer.checkpoint(), recipe, request.export, card)
         summary["files"]["weights"] = str(request.export)
     if not quiet:
@@ -215,7 +216,7 @@ def _recipe(recipe: Recipe, request: TrainingRequest) -> Recipe:
     return replace(recipe, plan=plan, steps=request.steps or recipe.steps, seed=seed)
 
 
-def _universeg(request: TrainingRequest, preset: str) -> Pretrained | None:
+def _universeg(request: TrainingRequest, preset: str) -> TrainedUniverSeg | None:
     """Whose encoder the model keeps; None for models without one, or that start from weights which hold it."""
     if preset != "paper" or request.start_from is not None:
         if request.encoder is not None:

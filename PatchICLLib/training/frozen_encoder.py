@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from PatchICLLib.universeg.in_context import UniverSegInContext
+from PatchICLLib.universeg.network import UniverSeg
 from PatchICLLib.universeg.segmenter import official_pretrained
-from PatchICLLib.weights import Pretrained, load_weights
+from PatchICLLib.weights import load_weights
 
 
-def trained_universeg(weights: str | Path | None = None) -> Pretrained:
-    """UniverSeg with weights.
+@dataclass(frozen=True)
+class TrainedUniverSeg:
+    """The network, and name, preset and hash of its weights."""
+
+    network: UniverSeg
+    provenance: dict[str, str]
+
+
+def trained_universeg(weights: str | Path | None = None) -> TrainedUniverSeg:
+    """UniverSeg with weights, on the CPU.
 
     Args:
         weights: name of bundled weights or a file of such, the authors' official `.pt` file, or None for what ships.
@@ -17,6 +28,7 @@ def trained_universeg(weights: str | Path | None = None) -> Pretrained:
     Raises:
         WeightsError: missing, damaged, or no UniverSeg.
     """
-    if weights is not None and Path(weights).suffix == ".pt":
-        return official_pretrained(weights)
-    return load_weights(weights, "universeg")
+    official = weights is not None and Path(weights).suffix == ".pt"
+    pretrained = official_pretrained(weights) if official else load_weights(weights, "universeg")  # type: ignore[arg-type]
+    assert isinstance(pretrained.model, UniverSegInContext)  # the preset's
+    return TrainedUniverSeg(pretrained.model.network, pretrained.provenance())

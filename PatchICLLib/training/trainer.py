@@ -153,7 +153,9 @@ class Trainer:
     def has_encoder(self, universeg: UniverSeg) -> bool:
         """Whether the model reads with this encoder, bit for bit."""
         theirs = universeg.state_dict()
-        return all(torch.equal(own.cpu(), theirs[name]) for name, own in self.model.features.encoder.state_dict().items())
+        return all(
+            torch.equal(own.cpu(), theirs[name]) for name, own in self.model.features.encoder.state_dict().items()
+        )
 
     def averaged_model(self) -> nn.Module:
         """A copy with the averaged weights, in evaluation mode."""

@@ -43,14 +43,14 @@ def test_the_encoder_is_the_trained_one_and_stays_so(tiny_recipe, anatomy_mixtur
 
 
 def test_what_ships_is_the_default():
-    assert trained_universeg().name == BUNDLED["universeg"]
+    assert trained_universeg().provenance["name"] == BUNDLED["universeg"]
 
 
 def test_the_authors_own_file_is_taken(tmp_path):
     network = UniverSeg()
     torch.save(network.state_dict(), tmp_path / "official.pt")
     loaded = trained_universeg(tmp_path / "official.pt")
-    assert all(torch.equal(a, b) for a, b in zip(loaded.model.network.parameters(), network.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(loaded.network.parameters(), network.parameters(), strict=True))
 
 
 def test_weights_of_another_model_are_refused():
