@@ -48,6 +48,26 @@ class PackedSelections(Sequence[SliceSelections]):
         data = base64.b64encode(zlib.compress(table.tobytes(), 1)).decode("ascii")
         return cls({"slices": slices, "patches": data})
 
+    @classmethod
+    def received(cls, packed: Any) -> PackedSelections:
+        """What another process packed, once it is certain that every element can be made.
+
+        Raises:
+            KeyError, TypeError, ValueError, zlib.error: ``packed`` is not what ``pack`` makes.
+        """
+        selections = cls(packed)
+        rows = len(selections._table)
+        for index, label, levels in packed["slices"]:
+            for resolution, *spans, coverage, entropy in levels:
+                numbers = (index, label, resolution, *(number for first, count in spans for number in (first, count)))
+                if len(spans) != 2 or not all(type(number) is int for number in numbers):
+                    raise TypeError("a selection is none")
+                if not all(0 <= first <= first + count <= rows for first, count in spans):
+                    raise ValueError("a selection has more patches than were sent")
+                if not all(type(number) in (int, float) for number in (coverage, entropy)):
+                    raise TypeError("what is known of a level is no number")
+        return selections
+
     def find(self, slice_index: int, label: int | None = None) -> SliceSelections | None:
         """The selections of a slice (for a label, if given), or None if it was not predicted."""
         for number, (index, known, _) in enumerate(self.packed["slices"]):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import operator
 import sys
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +31,8 @@ from PatchICLLib.worker.messages import (
 from PatchICLLib.worker.process import WorkerProcess
 from PatchICLLib.worker.python_executable import find_python, worker_environment
 from PatchICLLib.worker.shared_memory import SharedArray
+
+logger = logging.getLogger("PatchICLLib.worker")
 
 
 class WorkerClient(Worker):
@@ -188,16 +192,25 @@ class WorkerClient(Worker):
         for received in process.receive(timeout):
             if isinstance(received, str):
                 self._events.append(WorkerEvent("log", self._job, message=received))
-            else:
+                continue
+            try:
                 self._act(process, received)
+            except Exception as error:  # it came from outside: whatever is wrong with it is no fault of the caller
+                logger.exception("a message of the worker could not be understood")
+                said = f"{type(error).__name__}: {error}"
+                self._fail("died", WorkerError(f"The worker sent a message that makes no sense ({said}); try again."))
+                self._forget_process()
+                return
         if process.ended:
             self._bury(process)
 
     def _act(self, process: WorkerProcess, message: Message) -> None:
         kind = message.pop("type")
         if kind == "ready":
-            self._ready = True
+            if type(message["pid"]) is not int or message["pid"] < 1:  # it would be killed by this number
+                raise ValueError(f"{message['pid']!r} is no process")
             process.worker_pid = message["pid"]
+            self._ready = True
         elif kind == "health":
             self._health = message
         elif kind == "failed":
@@ -205,22 +218,29 @@ class WorkerClient(Worker):
         elif message["job"] != self._job:
             pass  # of a job that was given up
         elif kind == "progress":
-            self._events.append(WorkerEvent("progress", self._job, progress=decode_progress(message["progress"])))
+            progress = decode_progress(message["progress"], self._outputs["labels"].array.shape)
+            self._events.append(WorkerEvent("progress", self._job, progress=progress))
         else:
             result = self._result(message["result"]) if "result" in message else None
             error = decode_error(message["error"]) if "error" in message else None
+            if (kind == "result" and result is None) or (kind == "error" and error is None):
+                raise ValueError(f"its {kind} is missing")
+            if not isinstance(message["message"], str):
+                raise TypeError("its sentence is none")
             self._end_job(WorkerEvent(kind, self._job, result=result, message=message["message"], error=error))
 
     def _result(self, message: Message) -> PropagationResult:
         volumes: dict[str, Any] = dict.fromkeys(VOLUMES)
-        volumes |= {name: self._outputs[name].array for name in message["volumes"]}
+        volumes |= {name: self._outputs[name].array for name in VOLUMES if name in message["volumes"]}
         packed, described, boxes = message["selections"], message["logits"], message["boxes"]
+        if volumes["labels"] is None or not isinstance(message["report"], dict):
+            raise ValueError("its labels or its report are missing")
         return PropagationResult(
             **volumes,
-            selections=None if packed is None else PackedSelections(packed),
+            selections=None if packed is None else PackedSelections.received(packed),
             report=message["report"],
             logits=None if described is None else unpack_logits(described, self._outputs["logits"].array),
-            boxes=None if boxes is None else tuple((slice(*k), slice(*j), slice(*i)) for k, j, i in boxes),
+            boxes=None if boxes is None else tuple(_box(box) for box in boxes),
         )
 
     def _bury(self, process: WorkerProcess) -> None:
@@ -248,6 +268,12 @@ class WorkerClient(Worker):
         self._process, self._ready = None, False
         if self._kill is not None:
             self._kill()
+
+
+def _box(described: Sequence[Sequence[int]]) -> tuple[slice, slice, slice]:
+    """Three slices from their first and last indices."""
+    k, j, i = (slice(operator.index(first), operator.index(last)) for first, last in described)
+    return k, j, i
 
 
 def _share(image: np.ndarray, painted: np.ndarray, options: Mapping[str, Any]) -> dict[str, SharedArray]:

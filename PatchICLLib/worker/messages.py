@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,10 +100,29 @@ def encode_progress(progress: Progress) -> Message:
     }
 
 
-def decode_progress(message: Message) -> Progress:
-    """The inverse of ``encode_progress``."""
+def decode_progress(message: Message, shape: Sequence[int]) -> Progress:
+    """The inverse of ``encode_progress``.
+
+    Args:
+        message: what came.
+        shape: of the volume that is propagated: a slice has to be one of its slices, along any axis.
+
+    Raises:
+        KeyError, TypeError, ValueError, zlib.error: ``message`` is not what ``encode_progress`` makes.
+    """
     labels = message["slice_labels"]
-    return Progress(**{**message, "slice_labels": None if labels is None else _decode_slice(labels)})
+    progress = Progress(**{**message, "slice_labels": None if labels is None else _decode_slice(labels)})
+    numbers = (progress.done, progress.total, 0 if progress.slice_index is None else progress.slice_index)
+    if not isinstance(progress.stage, str) or not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError("its stage or its counts are none")
+    if not all(type(seconds) in (int, float) for seconds in (progress.elapsed, progress.remaining or 0.0)):
+        raise ValueError("its times are no numbers")
+    if progress.slice_labels is not None and not any(
+        progress.slice_index in range(count) and progress.slice_labels.shape == (*shape[:axis], *shape[axis + 1 :])
+        for axis, count in enumerate(shape)
+    ):
+        raise ValueError("its slice is none of the volume")
+    return progress
 
 
 def _pack(data: bytes) -> str:
@@ -120,8 +139,11 @@ def _encode_slice(labels: np.ndarray) -> Message:
 
 
 def _decode_slice(message: Message) -> np.ndarray:
+    dtype = np.dtype(message["dtype"])
+    if dtype.kind not in "biuf":
+        raise ValueError("its labels are no numbers")
     data = bytearray(_unpack(message["data"]))  # writable, like any other array
-    return np.frombuffer(data, dtype=np.dtype(message["dtype"])).reshape(message["shape"])
+    return np.frombuffer(data, dtype=dtype).reshape(message["shape"])
 
 
 def encode_error(error: PatchICLError) -> Message:
@@ -131,7 +153,9 @@ def encode_error(error: PatchICLError) -> Message:
 
 def decode_error(message: Message) -> PatchICLError:
     """An error of the class named in ``message``, as far as it is one of ``PatchICLLib.errors``."""
-    kind = getattr(errors, message["class"], None)
+    kind, sentence = getattr(errors, message["class"], None), message["message"]
+    if not isinstance(sentence, str):
+        raise TypeError("its error has no sentence")
     if isinstance(kind, type) and issubclass(kind, PatchICLError):
-        return kind(message["message"])
-    return WorkerError(message["message"])
+        return kind(sentence)
+    return WorkerError(sentence)

@@ -55,7 +55,7 @@ def test_progress_survives_the_journey(labels: np.ndarray) -> None:
     progress = Progress("propagating", 3, 7, 1.5, None, 4, labels.T)
     decoded = messages.decode(messages.encode({"type": "progress", "progress": messages.encode_progress(progress)}))
     assert decoded is not None
-    again = messages.decode_progress(decoded["progress"])
+    again = messages.decode_progress(decoded["progress"], (7, *labels.T.shape))
     np.testing.assert_array_equal(again.slice_labels, labels.T)
     assert again.slice_labels.dtype == labels.dtype
     assert (again.stage, again.done, again.total, again.elapsed, again.remaining, again.slice_index) == (
