@@ -9,7 +9,7 @@ import numpy as np
 
 from .Errors import SceneError
 from .Parameters import Parameters
-from .SceneIO.PaintedSlices import PaintedSlice, SegmentMemory, detectAxis, paintedSlices
+from .SceneIO.PaintedSlices import PaintedSlice, SegmentMemory, axisOfPainting, paintedSlices
 from .SceneIO.Regions import spansOfRegion
 from .SceneIO.Segments import SegmentBox, readSegment, segmentIds
 from .SceneIO.Volumes import VolumeGrid, arrayOfVolume, gridOfVolume
@@ -18,7 +18,11 @@ from .Translation import _
 
 @dataclass(frozen=True)
 class Painting:
-    """A segment as the user left it: its voxels, what is remembered of it, and its painted slices along `axis`."""
+    """A segment as the user left it: its voxels, what is remembered of it, and its painted slices along `axis`.
+
+    Attributes:
+        problem: why what is painted cannot be used, with what to do about it; there is no axis then and no slice.
+    """
 
     segmentId: str
     name: str
@@ -26,6 +30,7 @@ class Painting:
     memory: SegmentMemory
     axis: int | None
     slices: tuple[PaintedSlice, ...]
+    problem: SceneError | None = None
 
     @property
     def context(self) -> list[PaintedSlice]:
@@ -55,12 +60,22 @@ class Job:
     options: dict[str, Any]
 
 
-def readPainting(segmentationNode, segmentId: str, volumeNode) -> Painting:
-    """The painted slices of a segment. The axis is the one of the last propagation, else found from the voxels."""
+def readPainting(segmentationNode, segmentId: str, volumeNode, axis: int | None = None) -> Painting:
+    """The painted slices of a segment, along an axis or along that of the last propagation, else found from the voxels.
+
+    What is painted in a way that cannot be used is no error here, but a `problem` of the painting.
+    """
     segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
-    box = readSegment(segmentationNode, segmentId, volumeNode)
+    grid = gridOfVolume(volumeNode)
     memory = SegmentMemory.of(segment)
-    axis = memory.axis if memory.written else detectAxis([box])
+    box = readSegment(segmentationNode, segmentId, volumeNode)
+    if axis is None and memory.written:
+        axis = memory.axis
+    if axis is None:
+        try:
+            axis = axisOfPainting(box, grid.spacing)
+        except SceneError as problem:
+            return Painting(segmentId, segment.GetName(), box, memory, None, (), problem)
     if axis is None:
         axis = memory.axis
     rows = () if axis is None else tuple(paintedSlices(box, memory, axis))
@@ -118,6 +133,9 @@ def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, scope) ->
             )
         chosen = [selectedSegmentId]
     paintings = [readPainting(segmentationNode, name, volumeNode) for name in chosen]
+    for painting in paintings:
+        if painting.problem is not None:
+            raise painting.problem
     paintings = [painting for painting in paintings if any(row.area for row in painting.context)]
     if not paintings:
         raise SceneError(_("Nothing is painted yet; paint the structure on two to five slices of the volume first."))

@@ -65,6 +65,8 @@ class PaintingActions:
         painting = self.logic.currentPainting()
         if painting is None:
             raise SceneError(_("Select a volume, a segmentation and a segment first."))
+        if painting.problem is not None:
+            raise painting.problem
         return painting
 
     def _axis(self, painting: Painting) -> int:

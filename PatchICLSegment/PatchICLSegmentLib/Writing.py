@@ -23,7 +23,7 @@ def writeProposal(writer: SegmentWriter, preview: Preview, run) -> None:
     segmentationNode, volumeNode, axis = preview.segmentationNode, preview.volumeNode, preview.axis
     segmentation = segmentationNode.GetSegmentation()
     proposals = {name: box for name, box in preview.masks().items() if segmentation.GetSegment(name) is not None}
-    paintings = {name: readPainting(segmentationNode, name, volumeNode) for name in proposals}
+    paintings = {name: readPainting(segmentationNode, name, volumeNode, axis) for name in proposals}
     masks = {name: keepPainted(box, paintings[name], axis) for name, box in proposals.items()}
     writer.write(segmentationNode, volumeNode, masks)
     for name, painting in paintings.items():
@@ -53,8 +53,6 @@ def checkFrame(scene, preview: Preview, run) -> None:
 
 def keepPainted(proposal: SegmentBox, painting: Painting, axis: int) -> SegmentBox:
     """The proposal with every painted slice replaced by what is painted there now."""
-    if painting.axis != axis:
-        return proposal
     voxels = proposal.filled()
     for index in painting.paintedIndices:
         voxels[(slice(None),) * axis + (index,)] = painting.box.plane(axis, index)

@@ -9,6 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import vtk
 
+from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.axis import find_axis
+
+from ..Errors import SceneError
 from .Segments import SegmentBox
 from .Volumes import AXIS_NAMES
 
@@ -81,25 +85,18 @@ class PaintedSlice:
     isContext: bool
 
 
-def detectAxis(boxes: Iterable[SegmentBox]) -> int | None:
-    """The axis across which the segments were painted, or None where there is nothing.
+def axisOfPainting(box: SegmentBox, spacing: tuple[float, float, float]) -> int | None:
+    """The axis across which a segment was painted, as the library finds it; None where there is nothing.
 
-    Painted slices stand alone or in short runs along their axis, while along the other axes the same strokes fill long
-    runs of planes. So the axis with the shortest runs wins, then the one with the fewest planes.
+    Raises:
+        SceneError: the painting lies on the slices of no axis, or on slices of several.
     """
-    boxes = [box for box in boxes if not box.isEmpty]
-    if not boxes:
+    if box.isEmpty:
         return None
-
-    def strokes(axis: int) -> tuple[float, int, int]:
-        planes = runs = 0
-        for box in boxes:
-            occupied = box.occupied(axis)
-            planes += int(occupied.sum())
-            runs += int((np.diff(occupied.astype(np.int8), prepend=0) == 1).sum())
-        return planes / runs, planes, axis
-
-    return min(range(3), key=strokes)
+    try:
+        return find_axis(box.voxels, spacing)
+    except InputError as error:
+        raise SceneError(str(error)) from error
 
 
 def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int) -> list[PaintedSlice]:

@@ -10,7 +10,7 @@ import vtk
 from hypothesis import given
 from hypothesis import strategies as st
 from PatchICLSegmentLib.Errors import HardenTransformError, SceneError
-from PatchICLSegmentLib.SceneIO.PaintedSlices import SegmentMemory, detectAxis, paintedSlices, sliceChecksum
+from PatchICLSegmentLib.SceneIO.PaintedSlices import SegmentMemory, axisOfPainting, paintedSlices, sliceChecksum
 from PatchICLSegmentLib.SceneIO.Segments import SegmentBox, readSegment
 from PatchICLSegmentLib.SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
 from PatchICLSegmentLib.SceneIO.Volumes import addVolume, arrayOfVolume, frameOfVolume, gridOfVolume
@@ -260,17 +260,19 @@ def testClosedSurfaceIsRenewed(scene, workplace):
 @pytest.mark.parametrize("indices", [[9], [3, 9, 14], [7, 8, 9]])
 def testAxisOfPaintingIsFound(workplace, axis, indices):
     workplace.paint(axis, indices)
-    assert detectAxis([readSegment(workplace.segmentation, workplace.organ, workplace.volume)]) == axis
+    assert (
+        axisOfPainting(readSegment(workplace.segmentation, workplace.organ, workplace.volume), (2.5, 0.9, 0.8)) == axis
+    )
 
 
 def testSmallStructureOnManySlicesKeepsItsAxis():
     mask = np.zeros((30, 30, 30), bool)
     mask[2:27:4, 10:13, 10:13] = True
-    assert detectAxis([boxOf(mask)]) == 0
+    assert axisOfPainting(boxOf(mask), (1.0, 1.0, 1.0)) == 0
     twoKidneys = np.zeros((30, 60, 60), bool)
     twoKidneys[10:13, 20:40, 5:15] = twoKidneys[10:13, 20:40, 45:55] = True
-    assert detectAxis([boxOf(twoKidneys)]) == 0
-    assert detectAxis([boxOf(np.zeros((3, 3, 3), bool))]) is None
+    assert axisOfPainting(boxOf(twoKidneys), (1.0, 1.0, 1.0)) == 0
+    assert axisOfPainting(boxOf(np.zeros((3, 3, 3), bool)), (1.0, 1.0, 1.0)) is None
 
 
 slicesOfEight = st.frozensets(st.integers(0, 7))
