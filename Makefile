@@ -9,13 +9,17 @@ PIP_ARGS ?=
 PYTEST_ARGS ?=
 DEMO_OUTPUT ?= demo-output
 SLICER ?= Slicer
+# What the archive of `make extension` is for; Help > About 3D Slicer shows version and revision.
+SLICER_VERSION ?= 5.10
+SLICER_REVISION ?= 0
+SLICER_PLATFORM ?= linux-amd64
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.patchicl-set-up
 EXTRAS := train,evaluate,distributed,slicer,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slicer lint format cmake-lists constraints clean clean-venv
+.PHONY: help setup demo test test-slicer extension lint format cmake-lists constraints clean clean-venv
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -44,6 +48,10 @@ test: $(STAMP) ## Run the tests (PYTEST_ARGS="-m 'not slow'" for the quick ones)
 test-slicer: ## Run the module's tests inside an installed 3D Slicer: make test-slicer SLICER=/path/to/Slicer
 	"$(SLICER)" --no-splash --testing --additional-module-paths "$(CURDIR)/PatchICLSegment" \
 	  --python-code "import slicer.testing; slicer.testing.runUnitTest(['$(CURDIR)/PatchICLSegment'], 'PatchICLSegment')"
+
+extension: $(STAMP) ## Write the archive for Slicer's Extensions Manager to dist/ (SLICER_VERSION=5.10 SLICER_REVISION=N SLICER_PLATFORM=...)
+	$(BIN)/python Utilities/build_extension.py --output dist --slicer-version $(SLICER_VERSION) \
+	  --slicer-revision $(SLICER_REVISION) --platform $(SLICER_PLATFORM)
 
 lint: $(STAMP) ## Check style, types and the file lists for CMake
 	$(BIN)/ruff check .

@@ -1,0 +1,25 @@
+# Stands for Slicer's UseSlicer.cmake: the macro that installs a scripted module.
+
+# Installs scripts and resources with their folders; WITH_SUBDIR into a folder named like the source's. As Slicer's own, it
+# stops where a listed file does not exist, and takes scripts with or without the ending.
+macro(slicerMacroBuildScriptedModule)
+  cmake_parse_arguments(MY_SLICER "WITH_GENERIC_TESTS;WITH_SUBDIR;VERBOSE" "NAME" "SCRIPTS;RESOURCES" ${ARGN})
+  if(MY_SLICER_UNPARSED_ARGUMENTS OR NOT DEFINED MY_SLICER_NAME)
+    message(FATAL_ERROR "slicerMacroBuildScriptedModule needs NAME and knows no '${MY_SLICER_UNPARSED_ARGUMENTS}'.")
+  endif()
+  set(_destination "${Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR}")
+  if(MY_SLICER_WITH_SUBDIR)
+    get_filename_component(_folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+    string(APPEND _destination "/${_folder}")
+  endif()
+  foreach(_file ${MY_SLICER_SCRIPTS} ${MY_SLICER_RESOURCES})
+    if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${_file}" AND EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${_file}.py")
+      string(APPEND _file ".py")
+    endif()
+    if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${_file}")
+      message(FATAL_ERROR "${MY_SLICER_NAME} lists ${_file}, which does not exist.")
+    endif()
+    get_filename_component(_path "${_file}" DIRECTORY)
+    install(FILES "${_file}" DESTINATION "${_destination}/${_path}" COMPONENT RuntimeLibraries)
+  endforeach()
+endmacro()
