@@ -1,9 +1,16 @@
 """`python -m PatchICLLib` is the command line `patchicl`."""
 
-from __future__ import annotations
-
 import sys
 
-from PatchICLLib.command_line.app import main
+import PatchICLLib
+
+# Python has put the working folder first: a file pickle.py in it, where somebody's scans lie, is not the pickle of the
+# standard library. Nothing of the latter has been imported by our code until here.
+if not sys.flags.safe_path:
+    folder = sys.path.pop(0)
+    if PatchICLLib.__path__[0].startswith(folder):  # it is the checkout: the processes that we start need it as well
+        sys.path.append(folder)
+
+from PatchICLLib.command_line.app import main  # noqa: E402
 
 sys.exit(main())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 
 from PatchICLLib.benchmark.memory import peak_mib
+from PatchICLLib.child_process import Spawning, begin_as_child, end
 from PatchICLLib.device import resolve_device
 from PatchICLLib.errors import PatchICLError
 
@@ -65,7 +65,7 @@ def contest(
     Raises:
         PatchICLError: a job failed; the message holds its error.
     """
-    spawning = multiprocessing.get_context("spawn")
+    spawning = Spawning()
     workers: dict[str, tuple[BaseProcess, Connection]] = {}
     try:
         for name, job in jobs.items():
@@ -93,12 +93,7 @@ def contest(
             outcomes[name] = Outcome(by_name, _receive(connection, name))
         return outcomes
     finally:
-        for process, connection in workers.values():
-            connection.close()
-            process.join(timeout=5)
-            if process.is_alive():
-                process.kill()
-                process.join()
+        end(process for process, _ in workers.values())
 
 
 @contextmanager
@@ -132,6 +127,7 @@ def _receive(connection: Connection, name: str) -> Any:
 
 def _serve(connection: Connection, job: Job, device_name: str, threads: int | None) -> None:
     """Main function of a job's process: answers each "run" with the seconds, "stop" with the peak memory."""
+    begin_as_child()
     if threads is not None:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from PatchICLLib.child_process import safe_path
 from PatchICLLib.cohort.case import CaseResult, CohortCase, CohortModel, run_case
 from PatchICLLib.errors import InputError
 
@@ -53,6 +54,7 @@ class DaskPool:
             stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": self.attempts - 1}))
             where: Any = self.address
             if self.address == LOCAL:
+                stack.enter_context(safe_path())  # throughout: a worker that died is started again at any time
                 where = stack.enter_context(
                     self.dask.LocalCluster(
                         n_workers=self.processes, threads_per_worker=1, processes=True, dashboard_address=None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from PatchICLLib.child_process import begin_as_child
+from PatchICLLib.child_process import Spawning, begin_as_child, end
 from PatchICLLib.cohort.case import CaseResult, CohortCase, CohortModel, run_case
 
 Work = Callable[[CohortCase, CohortModel], CaseResult]
@@ -35,7 +34,7 @@ class LocalPool:
 
     def __init__(self, processes: int, attempts: int = 3, work: Work = run_case) -> None:
         self.processes, self.attempts, self.work = processes, attempts, work
-        self._context = multiprocessing.get_context("spawn")
+        self._context = Spawning()
 
     def run(self, cases: Sequence[CohortCase], model: CohortModel) -> Iterator[CaseResult]:
         """Results as they come; closing the iterator ends the processes."""
@@ -68,10 +67,7 @@ class LocalPool:
                             message = f"Its process died {begun[case.name]} times (code {code}); is the memory enough?"
                             yield CaseResult(case.name, "failed", message, attempts=begun[case.name])
         finally:
-            for worker in workers:
-                worker.process.terminate()
-            for worker in workers:
-                worker.process.join()
+            end(worker.process for worker in workers)
 
     def _start(self, model: CohortModel) -> _Worker:
         here, there = self._context.Pipe()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import functools
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from PatchICLLib.child_process import process_pool
 from PatchICLLib.datasets.class_split import Modality, class_split
 from PatchICLLib.datasets.example import DatasetError, Example
 from PatchICLLib.datasets.slicing import Slicing, square_slice
@@ -138,8 +137,7 @@ class TotalSegmentator:
         with ExitStack() as stack:
             found: Iterable[Slices] = map(find, missing)
             if processes > 1 and len(missing) > 1:
-                spawn = multiprocessing.get_context("spawn")
-                found = stack.enter_context(ProcessPoolExecutor(processes, spawn)).map(find, missing)
+                found = stack.enter_context(process_pool(processes)).map(find, missing)
             for done, (case, slices) in enumerate(zip(missing, found, strict=True), start=1):
                 known[case] = slices
                 progress(done, len(missing))

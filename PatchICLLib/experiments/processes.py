@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from PatchICLLib.child_process import begin_as_child
+from PatchICLLib.child_process import Spawning, begin_as_child, end
 from PatchICLLib.errors import WorkerError
 from PatchICLLib.evaluation.runner import Shard
 from PatchICLLib.experiments.request import ExperimentRequest
@@ -29,7 +28,7 @@ def run_in_processes(
     Raises:
         WorkerError: a process died; the same command goes on where it was.
     """
-    context = multiprocessing.get_context("spawn")
+    context = Spawning()
     parts = [
         context.Process(target=_do_part, args=(request, Shard(number, processes))) for number in range(1, processes + 1)
     ]
@@ -40,9 +39,7 @@ def run_in_processes(
             progress(sum(_lines(path) for path in all_results(request.output)))
             time.sleep(_POLL)
     finally:
-        for part in parts:
-            part.terminate()
-            part.join()
+        end(parts)
     failed = [(number, part.exitcode) for number, part in enumerate(parts, 1) if part.exitcode != 0]
     if failed:
         number, code = failed[0]

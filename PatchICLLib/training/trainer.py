@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
+from PatchICLLib.child_process import starting
 from PatchICLLib.errors import InputError
 from PatchICLLib.presets import build
 from PatchICLLib.training.average import WeightAverage
@@ -197,9 +198,11 @@ class Trainer:
             prefetch_factor=4 if self.options.workers else None,
             worker_init_fn=_start_worker,
         )
+        with starting():
+            batches = iter(loader)
         window: list[dict[str, float]] = []
         since = time.monotonic()
-        for batch in loader:
+        for batch in batches:
             chunks = batch if isinstance(batch, list) else [batch]
             window += self._update([chunk.to(self.device) for chunk in chunks])
             if self.step % self.options.log_every == 0:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from PatchICLLib.child_process import starting
 from PatchICLLib.errors import WorkerError
 from PatchICLLib.worker.failures import describe_death
 from PatchICLLib.worker.messages import Message, decode, encode
@@ -46,14 +47,15 @@ class WorkerProcess:
         self._outbox = Outbox()
         self._send_lock = threading.Lock()
         try:
-            self._process = subprocess.Popen(
-                [str(python), "-m", "PatchICLLib.worker", *arguments],
-                stdin=self._outbox.child_end,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=dict(environment),
-                creationflags=_NO_WINDOW,
-            )
+            with starting():
+                self._process = subprocess.Popen(
+                    [str(python), "-m", "PatchICLLib.worker", *arguments],
+                    stdin=self._outbox.child_end,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=dict(environment),
+                    creationflags=_NO_WINDOW,
+                )
         except OSError as error:
             self._outbox.close()
             raise WorkerError(f"The worker cannot be started with {python}: {error.strerror or error}.") from error

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from PatchICLLib.child_process import make_safe
 from PatchICLLib.errors import InputError
 from PatchICLLib.thread_waiting import choose_thread_waiting
 
@@ -55,7 +56,6 @@ def worker_environment(own_python: bool, changes: Mapping[str, str | None] | Non
     if not own_python:
         environment.pop("PYTHONHOME", None)
         environment.pop("PYTHONPATH", None)
-    environment["PYTHONSAFEPATH"] = "1"  # a torch.py in the current folder is not torch
     environment["PYTHONFAULTHANDLER"] = "1"  # a crash in a library says where
     choose_thread_waiting(environment)
     environment["PYTHONIOENCODING"] = "utf-8:backslashreplace"
@@ -64,6 +64,7 @@ def worker_environment(own_python: bool, changes: Mapping[str, str | None] | Non
             environment.pop(name, None)
         else:
             environment[name] = value
+    make_safe(environment)
     ours = str(Path(__file__).absolute().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [ours, environment.get("PYTHONPATH")]))
     return environment

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PatchICLLib.child_process import safe_path
+
 from .Errors import SceneError
 from .Translation import _
 
@@ -174,14 +176,15 @@ def runPip_(arguments: Sequence[str]) -> None:
     import slicer.util
 
     try:
-        if arguments[0] == "install" and hasattr(slicer, "app"):
-            slicer.util.pip_install(list(arguments[1:]))
-            return
-        if arguments[0] == "uninstall" and hasattr(slicer, "app"):
-            slicer.util.pip_uninstall([name for name in arguments[1:] if not name.startswith("-")])
-            return
-        command = [sys.executable, "-m", "pip", *arguments]
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        with safe_path():  # pip is a Python as well
+            if arguments[0] == "install" and hasattr(slicer, "app"):
+                slicer.util.pip_install(list(arguments[1:]))
+                return
+            if arguments[0] == "uninstall" and hasattr(slicer, "app"):
+                slicer.util.pip_uninstall([name for name in arguments[1:] if not name.startswith("-")])
+                return
+            command = [sys.executable, "-m", "pip", *arguments]
+            subprocess.run(command, check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
         output = str(error.stderr or error.output or error)
         raise SceneError(
