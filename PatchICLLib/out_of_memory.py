@@ -11,6 +11,7 @@ _PHRASES = (
     "not enough memory",  # torch on the CPU, Windows
     "failed to allocate memory",  # ITK
     "bad_alloc",  # any C++ library
+    "could not create a primitive",  # oneDNN, without any reason but this
 )
 
 
@@ -18,7 +19,8 @@ def is_out_of_memory(exception: BaseException) -> bool:
     """Whether ``exception`` says that memory ran out."""
     if isinstance(exception, MemoryError) or type(exception).__name__ == "OutOfMemoryError":
         return True
-    return isinstance(exception, RuntimeError) and any(p in str(exception).lower() for p in _PHRASES)
+    said = str(exception).lower().replace("could not create a primitive descriptor", "")  # which is a wrong argument
+    return isinstance(exception, RuntimeError) and any(phrase in said for phrase in _PHRASES)
 
 
 def release_memory() -> None:

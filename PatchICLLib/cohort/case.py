@@ -130,6 +130,9 @@ def run_case(case: CohortCase, model: CohortModel) -> CaseResult:
     """Segment a scan and write its files, which appear together; never raises for what is wrong with the scan.
 
     A case that is finished already, for instance because a cluster asks twice, is not done again.
+
+    Raises:
+        Exception: nobody foresaw it, or memory ran out; the process should do no other case.
     """
     before = finished_result(case, model)
     if before is not None:
@@ -138,7 +141,7 @@ def run_case(case: CohortCase, model: CohortModel) -> CaseResult:
     worker = f"{platform.node()}:{os.getpid()}"
     try:
         suggested = _segment(case, model, worker, started)
-    except (PatchICLError, OSError, MemoryError, RuntimeError) as error:
+    except (PatchICLError, OSError) as error:
         message = str(error) if isinstance(error, PatchICLError) else f"{type(error).__name__}: {error}"
         return CaseResult(case.name, "failed", message, time.monotonic() - started, worker)
     return CaseResult(case.name, "done", "", time.monotonic() - started, worker, suggested)

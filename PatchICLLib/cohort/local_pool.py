@@ -1,8 +1,13 @@
-"""Processes of this machine that do cases; one that dies is replaced and its case done again."""
+"""Processes of this machine that do cases; one that dies is replaced and its case done again.
+
+One that met a failure which nobody foresaw is replaced as well; doing its case again would only fail again.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -53,9 +58,11 @@ class LocalPool:
                 busy = [worker for worker in workers if worker.case is not None]
                 wait([*(worker.connection for worker in busy), *(worker.process.sentinel for worker in busy)])
                 for worker in busy:
-                    result = _received(worker)
+                    result, spent = _received(worker)
                     if result is not None:
                         worker.case = None
+                        if spent:
+                            workers.remove(worker)
                         yield replace(result, attempts=begun[result.name])
                     elif not worker.process.is_alive():
                         workers.remove(worker)
@@ -84,14 +91,15 @@ class LocalPool:
             worker.connection.send(case)
 
 
-def _received(worker: _Worker) -> CaseResult | None:
+def _received(worker: _Worker) -> tuple[CaseResult | None, bool]:
+    """The result that has come, if one has, and whether the process has done its last case with it."""
     try:
         if worker.connection.poll():
-            result: CaseResult = worker.connection.recv()
-            return result
+            result, spent = worker.connection.recv()
+            return result, spent
     except (EOFError, OSError):
         worker.process.join()  # the end of the connection comes a little before the end of the process
-    return None
+    return None, False
 
 
 def _serve(connection: Any, work: Work, model: CohortModel, share: int) -> None:
@@ -101,4 +109,9 @@ def _serve(connection: Any, work: Work, model: CohortModel, share: int) -> None:
             case = connection.recv()
         except EOFError:
             return
-        connection.send(work(case, model))
+        try:
+            connection.send((work(case, model), False))
+        except Exception as error:  # nobody knows what state it has left behind: another process does the rest
+            said = f"{type(error).__name__}: {error}"
+            connection.send((CaseResult(case.name, "failed", said, worker=f"{platform.node()}:{os.getpid()}"), True))
+            return

@@ -48,6 +48,8 @@ class WorkerClient(Worker):
         environment: changes to the environment of the worker: variables to set, or None to remove one.
         engine: what propagates, as "module:attribute" (see ``jobs``).
         cancel_grace: seconds after which a worker that does not stop on ``cancel`` is ended by force.
+        patience: seconds without a sign of life after which a worker that loads or has a job is ended by force: it is
+            stopped, or hangs. One that works answers all the while.
 
     Raises:
         InputError: there is no Python to run the worker with.
@@ -62,6 +64,7 @@ class WorkerClient(Worker):
         *,
         engine: str = DEFAULT_ENGINE,
         cancel_grace: float = 5.0,
+        patience: float = 120.0,
     ) -> None:
         self.python = Path(python) if python is not None else find_python()
         self._environment = worker_environment(python is None or self.python == Path(sys.executable), environment)
@@ -79,6 +82,10 @@ class WorkerClient(Worker):
         self._job: int | None = None
         self._outputs: dict[str, SharedArray] = {}
         self._cancelled_at: float | None = None
+        self._patience = patience
+        self._silence = 0.0  # seconds since its last sign of life
+        self._asked = False  # for one
+        self._listened = 0.0  # when we last did
 
     @property
     def is_alive(self) -> bool:
@@ -90,6 +97,7 @@ class WorkerClient(Worker):
         self._pump(0.0)  # the death of the last one
         self._forget_process()
         self._ready, self._failure, self._health = False, None, None
+        self._silence, self._asked = 0.0, False
         self._process = WorkerProcess(self.python, self._arguments, self._environment)
         self._kill = weakref.finalize(self, self._process.kill)  # also when the interpreter ends
 
@@ -189,7 +197,8 @@ class WorkerClient(Worker):
         process = self._process
         if process is None:
             return
-        for received in process.receive(timeout):
+        messages = process.receive(timeout)
+        for received in messages:
             if isinstance(received, str):
                 self._events.append(WorkerEvent("log", self._job, message=received))
                 continue
@@ -201,17 +210,39 @@ class WorkerClient(Worker):
                 self._fail("died", WorkerError(f"The worker sent a message that makes no sense ({said}); try again."))
                 self._forget_process()
                 return
-        if process.ended:
-            self._bury(process)
+        if self._process is process:
+            if process.ended:
+                self._bury(process)
+            else:
+                self._heed_silence(process, bool(messages))
+
+    def _heed_silence(self, process: WorkerProcess, heard: bool) -> None:
+        """End a worker that should say something and does not, though it was asked to.
+
+        Only time in which we listened counts: not that of a caller who was busy, or of a computer that slept.
+        """
+        now = time.monotonic()
+        since, self._listened = min(now - self._listened, 1.0), now
+        if heard or (self._ready and self._job is None):
+            self._silence, self._asked = 0.0, False
+            return
+        self._silence += since
+        if self._silence > self._patience:
+            worker = "The worker" if self._ready else f"The worker did not start with {self.python}: it"
+            reason = f"{worker} gave no sign of life for {self._patience:g} seconds and was ended; it was stopped from "
+            self._fail("died", WorkerError(f"{reason}outside, or the computer is too busy. Try again."))
+            self._forget_process()
+        elif self._silence > min(5.0, self._patience / 2) and not self._asked:
+            process.send({"type": "health"})
+            self._asked = True
 
     def _act(self, process: WorkerProcess, message: Message) -> None:
         kind = message.pop("type")
-        if kind == "ready":
+        if kind in ("ready", "health"):
             if type(message["pid"]) is not int or message["pid"] < 1:  # it would be killed by this number
                 raise ValueError(f"{message['pid']!r} is no process")
             process.worker_pid = message["pid"]
-            self._ready = True
-        elif kind == "health":
+            self._ready = self._ready or kind == "ready"
             self._health = message
         elif kind == "failed":
             self._fail("error", decode_error(message["error"]))
@@ -225,9 +256,12 @@ class WorkerClient(Worker):
             error = decode_error(message["error"]) if "error" in message else None
             if (kind == "result" and result is None) or (kind == "error" and error is None):
                 raise ValueError(f"its {kind} is missing")
-            if not isinstance(message["message"], str):
+            sentence = message["message"] if error is None else str(error)
+            if not isinstance(sentence, str) or (error is not None and not sentence):
                 raise TypeError("its sentence is none")
-            self._end_job(WorkerEvent(kind, self._job, result=result, message=message["message"], error=error))
+            self._end_job(WorkerEvent(kind, self._job, result=result, message=sentence, error=error))
+            if isinstance(error, WorkerError):  # nobody knows what state this has left it in: the next job gets another
+                self._forget_process()
 
     def _result(self, message: Message) -> PropagationResult:
         volumes: dict[str, Any] = dict.fromkeys(VOLUMES)

@@ -97,6 +97,8 @@ class InProcessWorker(Worker):
                 self._thread = None
             if event.ends_job:
                 self._job = None
+                if isinstance(event.error, WorkerError):
+                    self._thread = None  # it ends with this
             events.append(event)
         return events
 

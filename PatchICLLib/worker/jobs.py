@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from PatchICLLib.errors import Cancelled, InputError
+from PatchICLLib.errors import Cancelled, InputError, WorkerError
 from PatchICLLib.out_of_memory import is_out_of_memory, release_memory
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.progress import Progress
@@ -116,7 +116,10 @@ class JobRunner:
         self._waiting.put(None)
 
     def run(self, on_ready: Callable[[Engine], None]) -> None:
-        """Load the engine, say so to ``on_ready``, and run jobs until ``stop``.
+        """Load the engine, say so to ``on_ready``, and run jobs until ``stop`` or a failure that nobody foresaw.
+
+        After such a failure (a WorkerError; want of memory is one) nobody knows what state it has left behind: the
+        event is the last, and the next job needs another process or thread.
 
         Raises:
             whatever loading the engine raises. A job that fails raises nothing, it emits an "error" event.
@@ -129,6 +132,8 @@ class JobRunner:
                 del self._tokens[job.number]
             del job  # its arrays, before the next job takes as much
             self._emit(last_event)
+            if isinstance(last_event.error, WorkerError):
+                return
             del last_event
             gc.collect()
 

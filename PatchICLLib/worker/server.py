@@ -55,6 +55,7 @@ class Server:
 
     def run(self) -> int:
         """Load the engine, then work until told to stop; the exit code of the process."""
+        self._send({"type": "health", **self._health()})  # at once: behind a launcher the client knows no other number
         threading.Thread(target=self._read_messages, daemon=True).start()
         try:
             self._runner.run(self._ready)
@@ -95,14 +96,13 @@ class Server:
 
     def _submit(self, message: Message) -> None:
         number = message["job"]
+        descriptors = self._inbox.take_descriptors(len(message["arrays"]))
         try:
-            shared = {
-                name: SharedArray.attach(description, self._inbox.next_descriptor())
-                for name, description in message["arrays"].items()
-            }
-        except (OSError, ValueError) as error:
+            shared = SharedArray.attach_all(message["arrays"], descriptors)
+        except (OSError, ValueError, MemoryError) as error:
             failure = error_of(error)
             self._emit(WorkerEvent("error", number, message=str(failure), error=failure))
+            self._runner.stop()
             return
         self._outputs[number] = {name: shared[name] for name in OUTPUTS if name in shared}
         self._runner.submit(

@@ -16,7 +16,7 @@ import mmap
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,26 @@ class SharedArray:
             return cls(np.ndarray(shape, dtype, mmap.mmap(descriptor, size)), None, None)
         finally:
             os.close(descriptor)
+
+    @classmethod
+    def attach_all(
+        cls, descriptions: Mapping[str, dict[str, Any]], descriptors: Sequence[int]
+    ) -> dict[str, SharedArray]:
+        """Map what one message described; takes over and closes all its ``descriptors``, whatever happens.
+
+        Args:
+            descriptions: by name.
+            descriptors: in the same order; none on Windows.
+
+        Raises:
+            OSError, ValueError: as of ``attach``.
+        """
+        left = list(descriptors)
+        try:
+            return {name: cls.attach(one, left.pop(0) if left else None) for name, one in descriptions.items()}
+        finally:
+            for descriptor in left:
+                os.close(descriptor)
 
     def describe(self) -> dict[str, Any]:
         """Plain JSON from which the other process attaches."""

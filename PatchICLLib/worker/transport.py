@@ -184,21 +184,27 @@ class Inbox:
             self._lines.extend(line for line in lines if line.strip())
         return self._lines.popleft()
 
-    def next_descriptor(self) -> int | None:
-        """The oldest descriptor not yet taken: they come in the order of the lines that announce them."""
-        return self._descriptors.popleft() if self._descriptors else None
+    def take_descriptors(self, count: int) -> list[int]:
+        """The descriptors of the line just read, which announces ``count``; fewer if fewer came, none on Windows.
+
+        They come in the order of the lines: all of one line are taken together, or the next line would get the rest.
+        """
+        return [self._descriptors.popleft() for _ in range(min(count, len(self._descriptors)))]
 
     def _receive(self) -> bytes:
         with contextlib.suppress(ConnectionResetError):  # the client was killed with unread bytes: the end as well
             if sys.platform == "win32" or self._socket is None:
                 return os.read(self._descriptor, _CHUNK)
             size = array.array("i").itemsize
-            data, ancillary, _, _ = self._socket.recvmsg(_CHUNK, socket.CMSG_SPACE(_MOST_DESCRIPTORS * size))
+            space = socket.CMSG_SPACE(_MOST_DESCRIPTORS * size)
+            data, ancillary, flags, _ = self._socket.recvmsg(_CHUNK, space)
             for level, kind, content in ancillary:
                 if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                     received = array.array("i", content[: len(content) - len(content) % size])
                     for descriptor in received:
                         os.set_inheritable(descriptor, False)
                     self._descriptors.extend(received)
+            if flags & socket.MSG_CTRUNC:  # from here on lines would get the descriptors of others
+                raise OSError("descriptors were lost on their way: too many files are open")
             return data
         return b""

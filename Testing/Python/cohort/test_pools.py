@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from PatchICLLib.child_process import end
 from PatchICLLib.cohort.case import CohortCase, CohortModel
 from PatchICLLib.cohort.dask_pool import DaskPool
 from PatchICLLib.cohort.local_pool import LocalPool
@@ -46,6 +50,33 @@ def test_leaving_early_ends_the_processes(tmp_path: Path) -> None:
     assert next(results).name == "a"
     results.close()
     assert not (tmp_path / "c.log").exists()
+
+
+@pytest.mark.slow
+def test_a_process_that_met_the_unforeseen_does_no_other_case(tmp_path: Path) -> None:
+    pool = LocalPool(1, work=note)
+    results = {result.name: result for result in pool.run(cases(tmp_path, "a", "odd", "b"), MODEL)}
+    assert [results[name].status for name in ("a", "odd", "b")] == ["done", "failed", "done"]
+    assert results["odd"].message == "RuntimeError: could not create a primitive"
+    assert begun(tmp_path, "odd") == 1
+    assert results["a"].worker != results["b"].worker
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_stopped_process_does_not_keep_the_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(end, "__defaults__", (0.2,))
+    results = LocalPool(2, work=note).run(cases(tmp_path, "stopped", "a"), MODEL)
+    assert next(results).name == "a"
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "stopped.log").exists() or not (tmp_path / "stopped.log").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.1)  # from the line that it writes to its stop
+    results.close()
+    pid = int((tmp_path / "stopped.log").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 @pytest.mark.slow

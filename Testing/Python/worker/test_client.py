@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -19,6 +20,7 @@ from PatchICLLib.worker.python_executable import worker_environment
 
 from .conftest import ENVIRONMENT, Case, events_of, make_client, open_things, runs, wait_until
 
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc and /dev/shm")
 
 
@@ -194,3 +196,57 @@ def test_forgotten_client_ends_its_worker() -> None:
     del client
     gc.collect()
     wait_until(lambda: not runs(pid))
+
+
+@linux
+@pytest.mark.parametrize("behave", ["no descriptors", "no mappings"])
+def test_a_job_never_gets_the_memory_of_another(case: Case, behave: str) -> None:
+    """Descriptors that a job could not use must not be taken for those of the next."""
+    with make_client() as client:
+        expected = client.run(*case).labels
+        client.run(*case, behave=behave)
+        for _ in range(3):
+            with contextlib.suppress(WorkerError):
+                assert np.array_equal(client.run(*case).labels, expected)
+        np.testing.assert_array_equal(client.run(*case).labels, expected)
+
+
+@posix
+@pytest.mark.parametrize("state", ["loading", "busy", "idle"])
+def test_a_worker_that_is_stopped_is_noticed(case: Case, state: str) -> None:
+    client = make_client("never_loaded" if state == "loading" else "Thresholding", patience=0.6)
+    if state == "loading":
+        job = client.propagate(*case)
+    else:
+        client.start()
+    if state == "busy":
+        job = client.propagate(*case, slice_seconds=60.0)
+    os.kill(client._process.pid, signal.SIGSTOP)
+    if state == "idle":
+        assert client.poll(1.0) == []
+        job = client.propagate(*case)
+    last = [event for event in events_of(client, job) if event.kind != "log"][-1]
+    assert last.kind == "died"
+    assert "gave no sign of life for 0.6 seconds" in last.message
+    assert ("did not start" in last.message) == (state == "loading")
+    assert not client.is_alive
+
+
+def test_a_worker_that_computes_for_long_answers(case: Case) -> None:
+    client = make_client(patience=6.0)
+    client.start()
+    client._patience = 0.5
+    assert client.run(*case, slice_seconds=0.2).labels.any()
+    client.shutdown()
+
+
+@posix
+def test_ctrl_c_while_the_worker_starts_does_not_end_it(case: Case) -> None:
+    client = make_client()
+    job = client.propagate(*case)
+    for _ in range(30):
+        os.kill(client._process.pid, signal.SIGINT)
+        client.poll(0.01)
+    assert client.is_alive
+    client.shutdown()
+    assert [event.kind for event in client.poll() if event.job == job and event.ends_job] != ["died"]

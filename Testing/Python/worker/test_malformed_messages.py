@@ -41,7 +41,7 @@ SENT: list[dict[str, Any]] = [
     {"type": "cancelled", "job": 1, "message": "Stopped.", "result": RESULT},
     {"type": "error", "job": 1, "message": "No.", "error": {"class": "InputError", "message": "No."}},
     {"type": "failed", "error": {"class": "WeightsError", "message": "No weights."}},
-    {"type": "health", "state": "idle"},
+    {"type": "health", "state": "idle", "pid": os.getpid()},
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 2**40) | st.floats() | st.text(max_size=5),

@@ -118,22 +118,28 @@ def test_bad_input_is_the_same_error_as_from_the_engine(worker: Worker, case: Ca
     image, painted, spacing = case
     with pytest.raises(InputError, match="^Nothing is painted; paint the structure on at least one slice.$"):
         worker.run(image, np.zeros_like(painted), spacing)
+    first = worker.run(*case).report["done"]
+    with pytest.raises(InputError):
+        worker.run(image, np.zeros_like(painted), spacing)
+    assert worker.run(*case).report["done"] == first + 1, "the engine is kept"
 
 
-@pytest.mark.parametrize("behave", ["memory", "gpu memory"])
+@pytest.mark.parametrize("behave", ["memory", "gpu memory", "primitive"])
 def test_out_of_memory_is_an_error_that_says_so(worker: Worker, case: Case, behave: str) -> None:
-    pid = worker.health()["pid"]
+    worker.run(*case)
     job = worker.propagate(*case, behave=behave)
     last = events_of(worker, job)[-1]
     assert last.kind == "error"
     assert "ran out of memory" in last.message
-    assert worker.run(*case).report["pid"] == pid
+    assert worker.run(*case).report["done"] == 1, "an engine of its own"
 
 
 def test_unforeseen_failure_is_an_error_and_logged(worker: Worker, case: Case) -> None:
+    worker.run(*case)
     with pytest.raises(WorkerError, match="ZeroDivisionError: something nobody thought of"):
         worker.run(*case, behave="fail")
-    assert worker.run(*case).labels.any()
+    assert [event for event in worker.poll(0.1) if event.kind != "log"] == []
+    assert worker.run(*case).report["done"] == 1, "nobody knows what the last engine was left with"
 
 
 def test_error_in_the_callers_progress_function_leaves_no_job_behind(worker: Worker, case: Case) -> None:

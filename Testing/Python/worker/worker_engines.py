@@ -111,6 +111,16 @@ def _misbehave(how: str) -> None:
             np.ones(1 << 31, np.uint8)
         finally:
             resource.setrlimit(resource.RLIMIT_AS, limits)
+    elif how == "primitive":
+        raise RuntimeError("could not create a primitive")
+    elif how == "no descriptors":  # the next message finds no room for those that it brings
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    elif how == "no mappings":  # the next message's segments cannot be mapped
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 20, resource.getrlimit(resource.RLIMIT_AS)[1]))
     elif how == "gpu memory":
         raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")
     elif how == "garbage":
