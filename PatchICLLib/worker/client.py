@@ -257,7 +257,7 @@ class WorkerClient(Worker):
             if (kind == "result" and result is None) or (kind == "error" and error is None):
                 raise ValueError(f"its {kind} is missing")
             sentence = message["message"] if error is None else str(error)
-            if not isinstance(sentence, str) or (error is not None and not sentence):
+            if not isinstance(sentence, str):
                 raise TypeError("its sentence is none")
             self._end_job(WorkerEvent(kind, self._job, result=result, message=sentence, error=error))
             if isinstance(error, WorkerError):  # nobody knows what state this has left it in: the next job gets another

@@ -154,7 +154,7 @@ def encode_error(error: PatchICLError) -> Message:
 def decode_error(message: Message) -> PatchICLError:
     """An error of the class named in ``message``, as far as it is one of ``PatchICLLib.errors``."""
     kind, sentence = getattr(errors, message["class"], None), message["message"]
-    if not isinstance(sentence, str):
+    if not isinstance(sentence, str) or not sentence:
         raise TypeError("its error has no sentence")
     if isinstance(kind, type) and issubclass(kind, PatchICLError):
         return kind(sentence)
