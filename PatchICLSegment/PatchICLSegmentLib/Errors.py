@@ -7,3 +7,11 @@ class SceneError(Exception):
 
 class HardenTransformError(SceneError):
     """The volume is warped by a non-linear transform, which has to be hardened before slices are regular again."""
+
+
+class OtherGridError(SceneError):
+    """The voxels of a segmentation are not voxels of the volume: reading them would lose what was painted."""
+
+
+class NoVoxelsError(SceneError):
+    """A segmentation is made of contours or surfaces; there are no voxels to learn from or to write into."""

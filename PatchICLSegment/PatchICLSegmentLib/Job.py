@@ -68,14 +68,15 @@ def readPainting(segmentationNode, segmentId: str, volumeNode, axis: int | None 
     segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
     grid = gridOfVolume(volumeNode)
     memory = SegmentMemory.of(segment)
-    box = readSegment(segmentationNode, segmentId, volumeNode)
+    box = SegmentBox(grid.shape, (0, 0, 0), np.zeros((0, 0, 0), bool))
     if axis is None and memory.written:
         axis = memory.axis
-    if axis is None:
-        try:
+    try:
+        box = readSegment(segmentationNode, segmentId, volumeNode)
+        if axis is None:
             axis = axisOfPainting(box, grid.spacing)
-        except SceneError as problem:
-            return Painting(segmentId, segment.GetName(), box, memory, None, (), problem)
+    except SceneError as problem:
+        return Painting(segmentId, segment.GetName(), box, memory, None, (), problem)
     if axis is None:
         axis = memory.axis
     rows = () if axis is None else tuple(paintedSlices(box, memory, axis))

@@ -35,8 +35,9 @@ class Preview:
         node.CreateDefaultDisplayNodes()
         # Not to be chosen as a segmentation to work on.
         node.SetHideFromEditors(1)
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        # In this order: the grid is that of the volume as seen from under the transform.
         node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         node.SetNodeReferenceID(_VOLUME_ROLE, volumeNode.GetID())
         node.SetNodeReferenceID(_SEGMENTATION_ROLE, segmentationNode.GetID())
         node.SetAttribute(_AXIS_ATTRIBUTE, AXIS_NAMES[axis])

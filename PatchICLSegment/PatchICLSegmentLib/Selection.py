@@ -6,6 +6,7 @@ from .Errors import SceneError
 from .Job import Painting, readPainting
 from .Parameters import ParameterNode, Parameters
 from .Protocols import UndoKeeper
+from .Remedies import Remedies
 from .SceneIO.Regions import addRegion, fitRegion, spansOfRegion
 from .SceneIO.Segments import segmentIds
 from .SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
@@ -21,6 +22,7 @@ class Selection:
 
     Attributes:
         parameterNode: of the scene; replaced when the scene is.
+        remedies: what can be done about what keeps the user from propagating.
         paintingChanged: another segment is selected, or the selected one was painted on.
     """
 
@@ -29,6 +31,7 @@ class Selection:
         self.undoKeeper = undoKeeper
         self._histories: dict[str, SegmentHistory] = {}
         self.parameterNode = ParameterNode.ofScene(scene)
+        self.remedies = Remedies(self)
         self.paintingChanged = Signal()
 
     @property
@@ -109,8 +112,9 @@ class Selection:
         name = _("{volume} segmentation").format(volume=volumeNode.GetName())
         node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.scene.GenerateUniqueName(name))
         node.CreateDefaultDisplayNodes()
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        # In this order: the grid is that of the volume as seen from under the transform.
         node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         segmentId = node.GetSegmentation().AddEmptySegment("", _("Structure"))
         node.GetSegmentation().GetSegment(segmentId).SetColor(*FIRST_SEGMENT_COLOR)
         self.select(volumeNode, node, segmentId)

@@ -6,7 +6,8 @@ import numpy as np
 import slicer
 import slicer.util
 import vtk
-from PatchICLSegmentLib.SceneIO.Segments import orientedImage, volumeToSegmentation
+from PatchICLSegmentLib.SceneIO.Lattice import volumeToSegmentation
+from PatchICLSegmentLib.SceneIO.Segments import orientedImage
 from PatchICLSegmentLib.SceneIO.SliceViews import alignedAxis
 from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
 

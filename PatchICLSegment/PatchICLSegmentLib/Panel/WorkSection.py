@@ -205,6 +205,9 @@ class WorkSection:
         return self._thumbnails[key]
 
     def _summary(self, painting) -> str:
+        problem = self.logic.remedies.problem()
+        if problem is not None:
+            return problem.sentence
         if painting is None:
             return _("Select a volume, then add a segment and paint it on two to five slices.")
         if not painting.slices:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import slicer
 import slicer.util
-import vtk
 
 from ..Errors import SceneError
 from ..Protocols import UndoKeeper
 from ..Translation import _
-from .Segments import SegmentBox, binaryLabelmap, orientedImage, readSegment, volumeToSegmentation
+from .Lattice import binaryLabelmap, demandVoxelsOf, imageToVolume, volumeToSegmentation
+from .Segments import SegmentBox, orientedImage, readSegment
 from .Volumes import gridOfVolume
 
 
@@ -47,7 +47,12 @@ class SegmentWriter:
 
         Voxels of a segment outside the volume stay. Where the editor's masking forbids editing nothing changes,
         and what other segments lose is what the editor's overwrite mode says.
+
+        Raises:
+            SceneError: the segments' voxels are not those of the volume. Nothing has changed then.
         """
+        for segmentId in masks:
+            demandVoxelsOf(volumeNode, segmentationNode, segmentId)
         showed3D = hasClosedSurface(segmentationNode)
         self.undoKeeper.saveStateForUndo()
         selected = self.editorNode.GetSelectedSegmentID()
@@ -60,7 +65,12 @@ class SegmentWriter:
             segmentationNode.CreateClosedSurfaceRepresentation()
 
     def writeUnmasked(self, segmentationNode, volumeNode, segmentId: str, mask: SegmentBox) -> None:
-        """Sets one segment whatever the editor's masking says and without taking voxels from other segments."""
+        """Sets one segment whatever the editor's masking says and without taking voxels from other segments.
+
+        Raises:
+            SceneError: the segments' voxels are not those of the volume. Nothing has changed then.
+        """
+        demandVoxelsOf(volumeNode, segmentationNode, segmentId)
         toSegmentation = volumeToSegmentation(segmentationNode, volumeNode)
         image = _nonEmptyImage(mask, toSegmentation @ gridOfVolume(volumeNode).ijkToLocal)
         slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(
@@ -90,11 +100,15 @@ class SegmentWriter:
         toSegmentation = volumeToSegmentation(segmentationNode, volumeNode) @ grid.ijkToLocal
         labelmap = binaryLabelmap(segmentationNode, segmentId)
         before = readSegment(segmentationNode, segmentId, volumeNode)
-        if labelmap is None or not labelmap.GetNumberOfPoints() or _liesInside(labelmap, toSegmentation, grid.shape):
+        if (
+            labelmap is None
+            or not labelmap.GetNumberOfPoints()
+            or _liesInside(labelmap, imageToVolume(labelmap, segmentationNode, volumeNode), grid.shape)
+        ):
             image = _nonEmptyImage(_covering(mask, before), toSegmentation)
             logic.ModifySegmentByLabelmap(segmentationNode, segmentId, image, logic.ModificationModeSet, False, False)
             return
-        # The labelmap has another grid or reaches beyond the volume: what lies outside the volume must survive.
+        # The labelmap is flipped or permuted, or reaches beyond the volume: what lies outside the volume must survive.
         gone = SegmentBox(mask.shape, (0, 0, 0), before.filled() & ~mask.filled())
         for box, mode in ((gone, logic.ModificationModeRemove), (mask, logic.ModificationModeAdd)):
             if not box.isEmpty:
@@ -141,15 +155,8 @@ def _nonEmptyImage(mask: SegmentBox, ijkToLocal):
     return orientedImage(voxels, offset, ijkToLocal)
 
 
-def _liesInside(labelmap, ijkToLocal, shape) -> bool:
-    matrix = vtk.vtkMatrix4x4()
-    labelmap.GetImageToWorldMatrix(matrix)
-    toVolume = np.linalg.solve(ijkToLocal, slicer.util.arrayFromVTKMatrix(matrix))
-    if np.abs(toVolume - np.round(toVolume)).max() > 0.01 or np.abs(toVolume[:3, :3] - np.eye(3)).max() > 1e-4:
-        return False
-    extent = labelmap.GetExtent()
-    for axis in range(3):
-        shift = round(toVolume[2 - axis, 3])
-        if extent[4 - 2 * axis] + shift < 0 or extent[5 - 2 * axis] + shift > shape[axis] - 1:
-            return False
-    return True
+def _liesInside(labelmap, toVolume: np.ndarray, shape) -> bool:
+    """Whether the voxels run the same way as the volume's, and none lies beyond it."""
+    ends = np.reshape(labelmap.GetExtent(), (3, 2)) + toVolume[:3, 3:]
+    inside = (ends >= 0).all() and (ends < np.reshape(shape[::-1], (3, 1))).all()
+    return bool(inside and (toVolume[:3, :3] == np.eye(3)).all())

@@ -10,7 +10,8 @@ import slicer.util
 import vtk
 from vtk.util import numpy_support
 
-from .Volumes import VolumeGrid, gridOfVolume
+from .Lattice import binaryLabelmap, demandVoxelsOf, imageToVolume
+from .Volumes import gridOfVolume
 
 
 @dataclass(frozen=True)
@@ -63,33 +64,29 @@ class SegmentBox:
 
 
 def readSegment(segmentationNode, segmentId: str, volumeNode) -> SegmentBox:
-    """Voxels of a segment on the grid of a volume (nearest neighbor where the grids differ)."""
-    grid = gridOfVolume(volumeNode)
-    empty = SegmentBox(grid.shape, (0, 0, 0), np.zeros((0, 0, 0), bool))
-    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+    """Voxels of a segment that are voxels of a volume; what lies beyond the volume is left out.
+
+    Raises:
+        NoVoxelsError, OtherGridError: its voxels are not those of the volume; nothing is ever resampled.
+    """
+    demandVoxelsOf(volumeNode, segmentationNode, segmentId)
+    shape = gridOfVolume(volumeNode).shape
+    empty = SegmentBox(shape, (0, 0, 0), np.zeros((0, 0, 0), bool))
     labelmap = binaryLabelmap(segmentationNode, segmentId)
     if labelmap is None or not labelmap.GetNumberOfPoints():
         return empty
-    shift = _indexShift(labelmap, segmentationNode, volumeNode, grid)
-    if shift is None:
-        if _occupied(_labelmapArray(labelmap)) is None:
-            return empty
-        labelmap = _resampled(labelmap, segmentationNode, volumeNode, grid)
-        shift = (0, 0, 0)
-    array = _labelmapArray(labelmap)
+    array, first = _asInVolume(labelmap, imageToVolume(labelmap, segmentationNode, volumeNode))
     box = _occupied(array)
     if box is None:
         return empty
-    # Index in the volume of the first voxel of the array; what lies beyond the volume is left out.
-    origin = [labelmap.GetExtent()[4 - 2 * axis] + shift[axis] for axis in range(3)]
     crop = tuple(
-        slice(max(part.start, -first), max(min(part.stop, count - first), 0))
-        for part, first, count in zip(box, origin, grid.shape, strict=True)
+        slice(max(part.start, -start), max(min(part.stop, count - start), 0))
+        for part, start, count in zip(box, first, shape, strict=True)
     )
-    voxels = array[crop] == segment.GetLabelValue()
+    voxels = array[crop] == segmentationNode.GetSegmentation().GetSegment(segmentId).GetLabelValue()
     if not voxels.size:
         return empty
-    return SegmentBox(grid.shape, tuple(first + part.start for first, part in zip(origin, crop, strict=True)), voxels)
+    return SegmentBox(shape, tuple(start + part.start for start, part in zip(first, crop, strict=True)), voxels)
 
 
 def segmentIds(segmentationNode, onlyVisible: bool = False) -> list[str]:
@@ -98,13 +95,6 @@ def segmentIds(segmentationNode, onlyVisible: bool = False) -> list[str]:
         display = segmentationNode.GetDisplayNode()
         identifiers = [name for name in identifiers if display is None or display.GetSegmentVisibility(name)]
     return identifiers
-
-
-def binaryLabelmap(segmentationNode, segmentId: str):
-    """The vtkOrientedImageData that holds the segment (maybe together with others), or None."""
-    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
-    name = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
-    return segment.GetRepresentation(name) if segment is not None else None
 
 
 def orientedImage(voxels: np.ndarray, offset, ijkToLocal: np.ndarray):
@@ -120,13 +110,16 @@ def orientedImage(voxels: np.ndarray, offset, ijkToLocal: np.ndarray):
     return image
 
 
-def volumeToSegmentation(segmentationNode, volumeNode) -> np.ndarray:
-    """4x4 matrix from the local coordinates of the volume node to those of the segmentation node."""
-    matrix = vtk.vtkMatrix4x4()
-    slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(
-        volumeNode.GetParentTransformNode(), segmentationNode.GetParentTransformNode(), matrix
-    )
-    return slicer.util.arrayFromVTKMatrix(matrix)
+def _asInVolume(labelmap, toVolume: np.ndarray):
+    """The voxels of a labelmap in the order of the volume's, (k, j, i), and the index of the first in the volume."""
+    array = _labelmapArray(labelmap)
+    extent = np.reshape(labelmap.GetExtent(), (3, 2))
+    ends = toVolume[:3, :3] @ extent + toVolume[:3, 3:]
+    # Rows of the matrix are axes i, j, k of the volume; array axes run the other way round.
+    directions = toVolume[2::-1, 2::-1]
+    array = array.transpose([int(np.flatnonzero(row)[0]) for row in directions])
+    array = array[tuple(slice(None, None, int(row.sum())) for row in directions)]
+    return array, [int(first) for first in ends.min(axis=1)[::-1]]
 
 
 def _labelmapArray(labelmap) -> np.ndarray:
@@ -143,35 +136,3 @@ def _occupied(array: np.ndarray) -> tuple[slice, slice, slice] | None:
     shadow = array[first:last].max(axis=0)
     rows, columns = np.flatnonzero(shadow.max(axis=1)), np.flatnonzero(shadow.max(axis=0))
     return slice(first, last), slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
-def _indexShift(labelmap, segmentationNode, volumeNode, grid: VolumeGrid):
-    """(k, j, i) to add to the labelmap's indices to get the volume's; None where the grids do not coincide."""
-    matrix = vtk.vtkMatrix4x4()
-    labelmap.GetImageToWorldMatrix(matrix)
-    toVolume = np.linalg.solve(
-        volumeToSegmentation(segmentationNode, volumeNode) @ grid.ijkToLocal, slicer.util.arrayFromVTKMatrix(matrix)
-    )
-    shift = np.round(toVolume[:3, 3])
-    # A hundredth of a voxel over the farthest corner: below what nearest neighbor sampling would see.
-    tolerance = 0.01 / max(grid.shape)
-    if np.abs(toVolume[:3, :3] - np.eye(3)).max() > tolerance or np.abs(toVolume[:3, 3] - shift).max() > 0.01:
-        return None
-    return tuple(int(value) for value in reversed(shift))
-
-
-def _resampled(labelmap, segmentationNode, volumeNode, grid: VolumeGrid):
-    reference = slicer.vtkOrientedImageData()
-    reference.SetExtent(0, grid.shape[2] - 1, 0, grid.shape[1] - 1, 0, grid.shape[0] - 1)
-    reference.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(grid.ijkToLocal))
-    transform = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
-        segmentationNode.GetParentTransformNode(), volumeNode.GetParentTransformNode(), transform
-    )
-    resampled = slicer.vtkOrientedImageData()
-    done = slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
-        labelmap, reference, resampled, False, False, transform, 0
-    )
-    if not done:
-        raise RuntimeError("Slicer could not resample a segment to the grid of the volume.")
-    return resampled

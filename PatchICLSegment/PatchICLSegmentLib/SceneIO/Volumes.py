@@ -14,6 +14,7 @@ from ..Errors import HardenTransformError, SceneError
 from ..Translation import _
 
 AXIS_NAMES = ("k", "j", "i")
+_MADE_HERE = "PatchICL.Made"
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ def addVolume(scene, array: np.ndarray, sourceNode, name: str, *, offset=(0, 0, 
         toSource[column, 3] = first - 0.5 + 0.5 / factor
     if node is None:
         node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+        node.SetAttribute(_MADE_HERE, "1")
     node.SetAndObserveImageData(_imageOf(array))
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(grid.ijkToLocal @ toSource))
     node.SetAndObserveTransformNodeID(sourceNode.GetTransformNodeID())
@@ -172,6 +174,11 @@ def addVolume(scene, array: np.ndarray, sourceNode, name: str, *, offset=(0, 0, 
         display.SetWindowLevel(1.0, 0.5)
         node.SetAndObserveDisplayNodeID(scene.AddNode(display).GetID())
     return node
+
+
+def isImage(volumeNode) -> bool:
+    """Whether it may be an image to paint on: neither labels nor what this module has made."""
+    return not volumeNode.IsA("vtkMRMLLabelMapVolumeNode") and not volumeNode.GetAttribute(_MADE_HERE)
 
 
 def _imageOf(array: np.ndarray):
