@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import nn
 
 from PatchICLLib.errors import WeightsError
+from PatchICLLib.outputs import Output, StagedFiles, stage_json, write_errors, write_json
 from PatchICLLib.presets import Configuration, build, preset
 from PatchICLLib.resources import ResourceError, resource_path
 
@@ -79,6 +80,14 @@ def find_weights(weights: str | Path | None = None, preset_name: str | None = No
         raise WeightsError(f"There are no weights {weights}: give a .safetensors file or one of {known}.") from error
 
 
+def weights_file(weights: str | Path | None = None, preset_name: str | None = None) -> Path | None:
+    """As `find_weights`, but None if there is none: to know what a command reads before it is loaded."""
+    try:
+        return find_weights(weights, preset_name)
+    except (WeightsError, OSError, ValueError):
+        return None
+
+
 def read_card(path: Path) -> dict[str, Any]:
     """The model card beside a weights file.
 
@@ -120,9 +129,7 @@ def write_calibration(path: Path, calibration: dict[str, Any]) -> None:
     """
     card = read_card(path)
     _check_calibration(calibration, path.with_suffix(".json"))
-    text = path.with_suffix(".json.part")
-    text.write_text(json.dumps({**card, "calibration": calibration}, indent=2) + "\n", encoding="utf-8")
-    os.replace(text, path.with_suffix(".json"))
+    write_json({**card, "calibration": calibration}, path.with_suffix(".json"))
 
 
 def load_weights(weights: str | Path | None = None, preset_name: str | None = None, device: Any = "cpu") -> Pretrained:
@@ -161,7 +168,7 @@ def load_weights(weights: str | Path | None = None, preset_name: str | None = No
 
 
 def save_weights(model: nn.Module, path: Path, preset_name: str, card: dict[str, Any]) -> dict[str, Any]:
-    """Write `path` (.safetensors) and its model card, each completed aside and moved into place.
+    """Write `path` (.safetensors) and its model card, which appear together when both are complete.
 
     Args:
         model: with a frozen dataclass ``configuration``.
@@ -171,25 +178,46 @@ def save_weights(model: nn.Module, path: Path, preset_name: str, card: dict[str,
 
     Returns:
         The card as written.
+
+    Raises:
+        InputError: the files cannot be written; nothing was changed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    safetensors.torch.save_file(state, unfinished)
     configuration: Any = model.configuration
-    whole = {
-        "preset": preset_name,
-        "configuration": dataclasses.asdict(configuration),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "sha256": sha256_of(unfinished),
-        **card,
-    }
-    unfinished.chmod(0o644)  # safetensors makes it private
-    text = path.with_suffix(".json.part")
-    text.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
-    os.replace(text, path.with_suffix(".json"))
+    with StagedFiles() as files, write_errors(path, SafetensorError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staged = files.path_for(path)
+        safetensors.torch.save_file(state, staged)
+        staged.chmod(0o644)  # safetensors makes it private
+        stored = safetensors.torch.load_file(staged)
+        if stored.keys() != state.keys() or not all(torch.equal(stored[name], state[name]) for name in state):
+            raise OSError("what was stored differs")
+        whole = {
+            "preset": preset_name,
+            "configuration": dataclasses.asdict(configuration),
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "sha256": sha256_of(staged),
+            **card,
+        }
+        stage_json(files, whole, path.with_suffix(".json"))
+        files.commit()
     return whole
+
+
+def weights_outputs(name: str, path: Path) -> list[Output]:
+    """What `save_weights` will write to `path`; a model card there is replaced, any other file of its name not."""
+    return [
+        Output(name, path, (".safetensors",)),
+        Output(f"The model card of {name}", path.with_suffix(".json"), recognised=_is_card),
+    ]
+
+
+def _is_card(path: Path) -> bool:
+    try:
+        read_card(path)
+    except WeightsError:
+        return False
+    return True
 
 
 def configuration_from(preset_name: str, values: dict[str, Any]) -> Configuration:

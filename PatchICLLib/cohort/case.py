@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from PatchICLLib.errors import PatchICLError
+from PatchICLLib.outputs import Output
 
 REPORT_ENDING = ".report.json"
 _ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -47,6 +48,7 @@ class CohortCase:
         output: label map to write; the case's report lies beside it and says that the case is done.
         probability, entropy: further volumes to write, or None.
         options: of ``Propagator.propagate``, without ``outputs``.
+        anew: do it though it may be finished.
     """
 
     name: str
@@ -56,6 +58,7 @@ class CohortCase:
     probability: Path | None = None
     entropy: Path | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    anew: bool = False
 
     @property
     def report(self) -> Path:
@@ -68,6 +71,17 @@ class CohortCase:
         """All files that the case writes, its report last."""
         volumes = [path for path in (self.output, self.probability, self.entropy) if path is not None]
         return [*volumes, self.report]
+
+    def declared_outputs(self) -> list[Output]:
+        """The same, as `check_outputs` takes them."""
+        from PatchICLLib.images import image_output
+
+        maps = {"its probability": self.probability, "its entropy": self.entropy}
+        return [
+            image_output("its output", self.output),
+            *(image_output(name, path, real_numbers=True) for name, path in maps.items() if path is not None),
+            Output("its report", self.report, recognised=_is_report),
+        ]
 
     def fingerprint(self, model: CohortModel) -> str:
         """Changes with the input files, the options and the weights; not with folders, so that data may move.
@@ -126,6 +140,14 @@ def finished_result(case: CohortCase, model: CohortModel) -> CaseResult | None:
         return None
 
 
+def _is_report(path: Path) -> bool:
+    """Whether a file is the report of a case."""
+    try:
+        return "fingerprint" in json.loads(path.read_text(encoding="utf-8"))["cohort"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
 def run_case(case: CohortCase, model: CohortModel) -> CaseResult:
     """Segment a scan and write its files, which appear together; never raises for what is wrong with the scan.
 
@@ -134,7 +156,7 @@ def run_case(case: CohortCase, model: CohortModel) -> CaseResult:
     Raises:
         Exception: nobody foresaw it, or memory ran out; the process should do no other case.
     """
-    before = finished_result(case, model)
+    before = None if case.anew else finished_result(case, model)
     if before is not None:
         return before
     started = time.monotonic()
@@ -148,13 +170,11 @@ def run_case(case: CohortCase, model: CohortModel) -> CaseResult:
 
 
 def _segment(case: CohortCase, model: CohortModel, worker: str, started: float) -> int | None:
-    from PatchICLLib.images import StagedFiles, check_image_output, read_label_map, read_scalar_image
+    from PatchICLLib.images import read_label_map, read_scalar_image
     from PatchICLLib.images.writing import stage_image
+    from PatchICLLib.outputs import StagedFiles, check_outputs, stage_json
 
-    check_image_output(case.output)
-    for path in (case.probability, case.entropy):
-        if path is not None:
-            check_image_output(path, real_numbers=True)
+    check_outputs(case.declared_outputs(), {"its image": case.image, "its painting": case.painted})
     image = read_scalar_image(case.image)
     painted = read_label_map(case.painted, like=image)
     fingerprint = case.fingerprint(model)
@@ -169,8 +189,7 @@ def _segment(case: CohortCase, model: CohortModel, worker: str, started: float) 
         # moved last: the report is what tells that the case is finished
         cohort = {"fingerprint": fingerprint, "seconds": round(time.monotonic() - started, 3), "worker": worker}
         content = {"image": str(case.image), "painted": str(case.painted), "output": str(case.output), "cohort": cohort}
-        text = json.dumps({**content, **result.report}, indent=2, allow_nan=False)
-        staged.path_for(case.report).write_text(text + "\n", encoding="utf-8")
+        stage_json(staged, {**content, **result.report}, case.report)
         staged.commit()
     suggested: int | None = result.report.get("suggested_next_slice")
     return suggested

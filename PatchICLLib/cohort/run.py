@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from PatchICLLib.cohort.case import CaseResult, CohortCase, CohortModel, finished_result
+from PatchICLLib.errors import InputError
+from PatchICLLib.outputs import Output, check_distinct, recover_folders
 
 
 class Pool(Protocol):
@@ -29,23 +31,21 @@ def run_cohort(
         cases: names are distinct.
         model: of all cases.
         pool: does them.
-        resume: keep finished cases; otherwise their reports are removed first, and all are done again.
+        resume: keep finished cases; otherwise all are done again, and what was there is
+            replaced case by case.
         progress: called with each result as it comes, also with those of earlier runs.
 
     Returns:
         Results in the order of the cases.
     """
     results: dict[str, CaseResult] = {}
+    recover_folders(path for case in cases for path in case.outputs)
     for case in cases:
-        if not resume:
-            case.report.unlink(missing_ok=True)
-        before = finished_result(case, model)
+        before = finished_result(case, model) if resume else None
         if before is not None:
             results[case.name] = before
             progress(before)
-    pending = [case for case in cases if case.name not in results]
-    for case in pending:
-        _sweep(case)
+    pending = [replace(case, anew=not resume) for case in cases if case.name not in results]
     for result in pool.run(pending, model) if pending else ():
         results[result.name] = result
         progress(result)
@@ -69,29 +69,25 @@ def summarise(results: Sequence[CaseResult], model: CohortModel) -> dict[str, An
     }
 
 
-def _sweep(case: CohortCase) -> None:
-    """Remove what a process that was killed while it wrote this case has left beside the outputs."""
-    names = {path.name for path in case.outputs}
-    for parent in {path.parent for path in case.outputs}:
-        for folder in parent.glob(".patchicl-*"):
-            if folder.is_dir() and any(file.name in names for file in folder.iterdir()):
-                shutil.rmtree(folder, ignore_errors=True)
+def check_cases(cases: Sequence[CohortCase], inputs: Mapping[str, Path | None], outputs: Sequence[Output] = ()) -> None:
+    """Check names, inputs and outputs of all cases at once, before any is done.
 
+    Args:
+        cases: of the cohort.
+        inputs: what the cohort reads beside the cases, such as its manifest.
+        outputs: what it writes beside the cases.
 
-def cases_are_distinct(cases: Sequence[CohortCase]) -> str | None:
-    """The first clash of names, outputs or inputs as a sentence; None if there is none."""
-    inputs = {path.resolve() for case in cases for path in (case.image, case.painted)}
+    Raises:
+        InputError: a name twice, or an output that is an input of any case or another output.
+    """
     names: set[str] = set()
-    written: dict[Path, str] = {}
+    read = dict(inputs)
+    written: dict[str, Path | None] = {output.name: output.path for output in outputs}
     for case in cases:
         if case.name in names:
-            return f"Two cases are called {case.name}; give each a name of its own."
+            raise InputError(f"Two cases are called {case.name}; give each a name of its own.")
         names.add(case.name)
-        for path in case.outputs:
-            resolved = path.resolve()
-            if resolved in inputs:
-                return f"The case {case.name} would write over the input {path}."
-            if resolved in written:
-                return f"The cases {written[resolved]} and {case.name} both write {path}."
-            written[resolved] = case.name
-    return None
+        read |= {f"the image of {case.name}": case.image, f"the painting of {case.name}": case.painted}
+        for output in case.declared_outputs():
+            written[f"the {output.name.removeprefix('its ')} of {case.name}"] = output.path
+    check_distinct(written, read)

@@ -16,11 +16,11 @@ from PatchICLLib.benchmark.plots import plot_compute, plot_slices, plot_volumes
 from PatchICLLib.benchmark.savings import measure_savings
 from PatchICLLib.benchmark.slices import measure_slices
 from PatchICLLib.benchmark.volumes import measure_volumes
-from PatchICLLib.command_line.options import check_distinct, numbers_from_text, write_json
+from PatchICLLib.command_line.options import numbers_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.device import resolve_device
 from PatchICLLib.errors import InputError
-from PatchICLLib.images import check_output_file
+from PatchICLLib.outputs import check_distinct, check_output_file, write_json
 
 Records = list[dict[str, Any]]
 

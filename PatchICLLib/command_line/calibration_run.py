@@ -9,12 +9,13 @@ from pathlib import Path
 from rich.console import Console
 
 from PatchICLLib.command_line.evaluate_run import chosen_cases
-from PatchICLLib.command_line.options import axis_from_text, write_json
+from PatchICLLib.command_line.options import axis_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.device import resolve_device
 from PatchICLLib.evaluation.methods import NetworkMethod
 from PatchICLLib.evaluation.runner import Settings
 from PatchICLLib.evaluation.temperature import collect_histograms, expected_calibration_error, fit_temperature
+from PatchICLLib.outputs import write_json
 from PatchICLLib.propagation import Propagator
 from PatchICLLib.weights import find_weights, load_weights, write_calibration
 

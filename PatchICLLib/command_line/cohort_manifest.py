@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from PatchICLLib.cohort.case import CohortCase
-from PatchICLLib.cohort.run import cases_are_distinct
 from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_from_text, numbers_from_text
 from PatchICLLib.errors import InputError
 
@@ -30,7 +29,7 @@ def read_manifest(path: Path, defaults: dict[str, Any]) -> list[CohortCase]:
         defaults: options of ``Propagator.propagate`` for cases that say nothing else.
 
     Raises:
-        InputError: unreadable, unknown or missing columns, no case, values that make no sense, or files that clash.
+        InputError: unreadable, unknown or missing columns, no case, or values that make no sense.
     """
     cases = []
     for number, entry in enumerate(_entries(path), start=1):
@@ -46,13 +45,10 @@ def read_manifest(path: Path, defaults: dict[str, Any]) -> list[CohortCase]:
             options = {**defaults, **_options(values)}
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
-        files = {name: path.parent / values[name] for name in FILES if name in values}
+        files: dict[str, Any] = {name: path.parent / values[name] for name in FILES if name in values}
         cases.append(CohortCase(values.get("name", Path(values["output"]).name), **files, options=options))
     if not cases:
         raise InputError(f"The manifest {path} names no case.")
-    clash = cases_are_distinct(cases)
-    if clash is not None:
-        raise InputError(clash)
     return cases
 
 
@@ -65,7 +61,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
     if path.suffix.lower() == ".json":
         try:
             content = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"The manifest {path} is no JSON ({error}).") from error
         if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
             raise InputError(f"The manifest {path} must be a list of objects with {', '.join(NEEDED)}.")

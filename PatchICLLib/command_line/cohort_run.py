@@ -14,12 +14,11 @@ from rich.table import Table
 from PatchICLLib.cohort.case import CaseResult, CohortModel
 from PatchICLLib.cohort.dask_pool import DaskPool
 from PatchICLLib.cohort.local_pool import LocalPool
-from PatchICLLib.cohort.run import Pool, run_cohort, summarise
+from PatchICLLib.cohort.run import Pool, check_cases, run_cohort, summarise
 from PatchICLLib.command_line.cohort_manifest import read_manifest
-from PatchICLLib.command_line.options import write_json
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.errors import InputError, Stopped
-from PatchICLLib.images import check_output_file
+from PatchICLLib.outputs import Output, check_outputs, write_json
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,13 @@ def run_from_manifest(request: CohortRequest) -> None:
         Stopped: by Ctrl-C.
     """
     from PatchICLLib.device import resolve_device
-    from PatchICLLib.weights import find_weights, load_weights, sha256_of
+    from PatchICLLib.weights import find_weights, load_weights, sha256_of, weights_file
 
-    if request.json_file is not None:
-        check_output_file(request.json_file, (".json",))
     cases = read_manifest(request.manifest, request.options)
+    inputs = {"MANIFEST": request.manifest, "--weights": weights_file(request.weights, request.preset)}
+    summaries = [] if request.json_file is None else [Output("--json", request.json_file, (".json",))]
+    check_outputs(summaries, inputs)
+    check_cases(cases, inputs, summaries)
     resolve_device(request.device)
     load_weights(request.weights, request.preset)  # a wrong file is told once, not by every case
     file = find_weights(request.weights, request.preset)

@@ -9,13 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from PatchICLLib.command_line.interrupt import interrupt_cancels
-from PatchICLLib.command_line.options import write_json
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.demo.job import run_demo, save_demo
 from PatchICLLib.demo.result import METHODS, OURS, DemoResult
 from PatchICLLib.demo.sample import load_sample
 from PatchICLLib.errors import InputError
-from PatchICLLib.images import StagedFiles, check_output_file
+from PatchICLLib.outputs import StagedFiles, check_output_file, write_json
 from PatchICLLib.propagation import CancelToken, Propagator
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from PatchICLLib.command_line.evaluate_run import shard_from_text
-from PatchICLLib.command_line.options import numbers_from_text, write_json
+from PatchICLLib.command_line.options import numbers_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.datasets.class_split import class_split
 from PatchICLLib.datasets.context import ContextRule
@@ -23,7 +23,7 @@ from PatchICLLib.experiments.rows import read_rows
 from PatchICLLib.experiments.runner import SETTINGS, all_results, check_settings, choose_targets, run_experiment
 from PatchICLLib.experiments.summary import summarise
 from PatchICLLib.experiments.tables import experiment_tables
-from PatchICLLib.images import check_output_file
+from PatchICLLib.outputs import check_output_file, write_json
 
 if TYPE_CHECKING:
     from PatchICLLib.datasets.example import Examples

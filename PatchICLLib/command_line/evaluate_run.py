@@ -9,7 +9,7 @@ from typing import cast
 from rich.console import Console
 from rich.table import Table
 
-from PatchICLLib.command_line.options import axis_from_text, write_json
+from PatchICLLib.command_line.options import axis_from_text, whole_number
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.cases import Case, find_cases
@@ -23,7 +23,7 @@ from PatchICLLib.evaluation.results import Row, read_rows
 from PatchICLLib.evaluation.runner import Settings, Shard, evaluate_propagation
 from PatchICLLib.evaluation.split import is_development
 from PatchICLLib.evaluation.tables import propagation_tables
-from PatchICLLib.images import check_output_file
+from PatchICLLib.outputs import check_output_file, write_json
 
 
 def run_propagation(
@@ -192,7 +192,8 @@ def chosen_cases(data: Path, sources: Sequence[str], split: str) -> list[Case]:
 
 
 def shard_from_text(text: str) -> Shard:
-    index, slash, count = text.partition("/")
-    if not (slash and index.isdigit() and count.isdigit()):
-        raise InputError(f"--shard must be I/N, such as 2/4, but it is {text}.")
-    return Shard(int(index), int(count))
+    index, _, count = text.partition("/")
+    part, parts = whole_number(index), whole_number(count)
+    if part is None or parts is None:
+        raise InputError(f"--shard must be I/N, such as 2/4, but it is {text[:60]}.")
+    return Shard(part, parts)

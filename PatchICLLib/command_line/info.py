@@ -20,7 +20,7 @@ def info(
     from PatchICLLib.command_line.info_report import collect, print_facts, save_facts
 
     if json_file is not None:
-        from PatchICLLib.images import check_output_file
+        from PatchICLLib.outputs import check_output_file
 
         check_output_file(json_file, (".json",))
     facts = collect()

@@ -13,8 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from PatchICLLib.command_line.options import write_json
-from PatchICLLib.images import StagedFiles
+from PatchICLLib.outputs import StagedFiles, write_json
 from PatchICLLib.resources import resource_path
 from PatchICLLib.version import __version__
 from PatchICLLib.weights import sha256_of

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from PatchICLLib.errors import InputError
 
 _WHOLE = (0, 2**31 - 1)
+_MOST_DIGITS = 10
+_LONGEST_SHOWN = 60
 _AXES: dict[str, Literal[0, 1, 2] | None] = {"auto": None, "k": 0, "j": 1, "i": 2}
 
 
 def axis_from_text(text: str) -> Literal[0, 1, 2] | None:
     """Array axis (k is 0) of --axis; None for auto."""
     if text.lower() not in _AXES:
-        raise InputError(f"--axis must be auto, i, j, or k, but it is {text}.")
+        raise InputError(f"--axis must be auto, i, j, or k, but it is {_shown(text)}.")
     return _AXES[text.lower()]
 
 
 def numbers_from_text(text: str, option: str) -> list[int]:
     """The whole numbers >= 0 of a list such as "3,17,40"."""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise InputError(f"{option} must be whole numbers with commas between them, such as 3,17,40, but it is {text}.")
-    return [int(part) for part in parts]
+    numbers = [whole_number(part) for part in text.split(",")]
+    if None in numbers:
+        raise InputError(
+            f"{option} must be whole numbers with commas between them, such as 3,17,40, but it is {_shown(text)}."
+        )
+    return [number for number in numbers if number is not None]
+
+
+def whole_number(text: str) -> int | None:
+    """The number that digits 0 to 9 spell, up to 2147483647; None for anything else."""
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit()) or len(digits.lstrip("0")) > _MOST_DIGITS:
+        return None
+    number = int(digits)
+    return number if number <= _WHOLE[1] else None
 
 
 def labels_from_text(text: str) -> list[int] | None:
@@ -42,12 +53,13 @@ def extent_from_text(text: str) -> Literal["auto", "painted"] | tuple[int, int]:
     lower = text.lower()
     if lower in ("auto", "painted"):
         return "auto" if lower == "auto" else "painted"
-    first, colon, last = text.partition(":")
-    if not colon or not (first.strip().isdigit() and last.strip().isdigit()) or int(first) > int(last):
+    span = _span(text)
+    if span is None:
         raise InputError(
-            f"--extent must be auto, painted, or FIRST:LAST with the first slice not after the last, but it is {text}."
+            "--extent must be auto, painted, or FIRST:LAST with the first slice not after the last, but it is "
+            f"{_shown(text)}."
         )
-    return int(first), int(last)
+    return span
 
 
 def region_from_text(text: str) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
@@ -55,34 +67,21 @@ def region_from_text(text: str) -> tuple[tuple[int, int], tuple[int, int], tuple
     spans = {"k": _WHOLE, "j": _WHOLE, "i": _WHOLE}
     for part in text.lower().split(","):
         axis, _, span = part.strip().partition("=")
-        first, colon, last = span.partition(":")
-        if axis not in spans or not colon or not (first.isdigit() and last.isdigit()) or int(first) > int(last):
+        voxels = _span(span)
+        if axis not in spans or voxels is None:
             raise InputError(
-                f"--region must be spans of voxels along i, j, or k, such as i=40:200,k=5:90, but it is {text}."
+                f"--region must be spans of voxels along i, j, or k, such as i=40:200,k=5:90, but it is {_shown(text)}."
             )
-        spans[axis] = (int(first), int(last))
+        spans[axis] = voxels
     return spans["k"], spans["j"], spans["i"]
 
 
-def check_distinct(outputs: dict[str, Path | None], inputs: dict[str, Path]) -> None:
-    """Raises InputError if an output would replace an input or another output; keys name them for the message."""
-    taken = {path.resolve(): name for name, path in inputs.items()}
-    for name, path in outputs.items():
-        if path is None:
-            continue
-        resolved = path.resolve()
-        if resolved in taken:
-            raise InputError(f"{name} and {taken[resolved]} are the same file {path}; give {name} another name.")
-        taken[resolved] = name
+def _span(text: str) -> tuple[int, int] | None:
+    """The two numbers of "FIRST:LAST", in order; None for anything else."""
+    first, _, last = text.partition(":")
+    begin, end = whole_number(first), whole_number(last)
+    return None if begin is None or end is None or begin > end else (begin, end)
 
 
-def write_json(content: Any, path: Path) -> None:
-    """Write plain data as JSON.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    try:
-        path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"The output {path.name} cannot be written ({error.strerror}).") from error
+def _shown(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."

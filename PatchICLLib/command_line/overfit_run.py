@@ -6,10 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from PatchICLLib.command_line.options import write_json
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.device import resolve_device
-from PatchICLLib.images import check_output_file
+from PatchICLLib.outputs import check_output_file, write_json
 from PatchICLLib.presets import preset
 from PatchICLLib.training.overfit import OverfitOptions, overfit
 

@@ -10,18 +10,12 @@ from typing import Any
 from rich.console import Console
 
 from PatchICLLib.command_line.interrupt import interrupt_cancels
-from PatchICLLib.command_line.options import check_distinct, write_json
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
-from PatchICLLib.images import (
-    StagedFiles,
-    Volume,
-    check_image_output,
-    check_output_file,
-    read_label_map,
-    read_scalar_image,
-)
+from PatchICLLib.images import Volume, image_output, read_label_map, read_scalar_image
 from PatchICLLib.images.writing import stage_image
+from PatchICLLib.outputs import Output, StagedFiles, check_outputs, stage_json
 from PatchICLLib.propagation import CancelToken, PropagationResult, Propagator
+from PatchICLLib.weights import weights_file
 
 
 @dataclass(frozen=True)
@@ -36,23 +30,16 @@ class PropagationFiles:
     selections: Path | None = None
     report: Path | None = None
 
-    def check_outputs(self) -> None:
-        """Raises InputError unless every output can be written without replacing an input or another output."""
-        outputs = {
-            "OUTPUT": self.output,
-            "--probability": self.probability,
-            "--entropy": self.entropy,
-            "--selections": self.selections,
-            "--report": self.report,
-        }
-        check_distinct(outputs, {"IMAGE": self.image, "PAINTED": self.painted})
-        check_image_output(self.output)
-        for path in (self.probability, self.entropy):
-            if path is not None:
-                check_image_output(path, real_numbers=True)
-        for path in (self.selections, self.report):
-            if path is not None:
-                check_output_file(path, (".json",))
+    def outputs(self) -> list[Output]:
+        """All that will be written."""
+        labels = {"OUTPUT": self.output}
+        maps = {"--probability": self.probability, "--entropy": self.entropy}
+        texts = {"--selections": self.selections, "--report": self.report}
+        return [
+            *(image_output(name, path) for name, path in labels.items()),
+            *(image_output(name, path, real_numbers=True) for name, path in maps.items() if path is not None),
+            *(Output(name, path, (".json",)) for name, path in texts.items() if path is not None),
+        ]
 
 
 def propagate_files(
@@ -71,7 +58,8 @@ def propagate_files(
         Cancelled: by Ctrl-C; nothing was written.
     """
     started = time.monotonic()
-    files.check_outputs()
+    inputs = {"IMAGE": files.image, "PAINTED": files.painted, "--weights": weights_file(model.get("weights"))}
+    check_outputs(files.outputs(), inputs)
     image = read_scalar_image(files.image)
     painted = read_label_map(files.painted, like=image)
     wanted = frozenset(
@@ -107,10 +95,10 @@ def _write(files: PropagationFiles, result: PropagationResult, grid: Volume) -> 
         if files.selections is not None:
             assert result.selections is not None
             content = {"axis": result.report["axis"], "selections": [one.to_json() for one in result.selections]}
-            write_json(content, staged.path_for(files.selections))
+            stage_json(staged, content, files.selections)
         if files.report is not None:
             names = {"image": str(files.image), "painted": str(files.painted), "output": str(files.output)}
-            write_json({**names, **result.report}, staged.path_for(files.report))
+            stage_json(staged, {**names, **result.report}, files.report)
         staged.commit()
 
 

@@ -12,13 +12,14 @@ import numpy as np
 from rich.console import Console
 
 from PatchICLLib.command_line.context_pairs import read_context, split_pair
-from PatchICLLib.command_line.options import check_distinct
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.errors import InputError
-from PatchICLLib.images import StagedFiles, check_image_output
+from PatchICLLib.images import image_output
 from PatchICLLib.images.reading import read_slices
 from PatchICLLib.images.writing import stage_image
+from PatchICLLib.outputs import StagedFiles, check_distinct, check_outputs
 from PatchICLLib.segmenter import InContextSegmenter
+from PatchICLLib.weights import weights_file
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,16 @@ def segment_files(
     """
     started = time.monotonic()
     pairs = [split_pair(text) for text in files.context]
-    inputs = {"TARGET": files.target}
+    inputs: dict[str, Path | None] = {"TARGET": files.target, "--weights": weights_file(model.get("weights"))}
     for number, pair in enumerate(pairs, 1):
         inputs[f"the image of context {number}"] = pair.image
         inputs[f"the mask of context {number}"] = pair.mask
     check_distinct({"OUTPUT": files.output, "--probability": files.probability, "--entropy": files.entropy}, inputs)
     target = read_slices(files.target)
-    check_image_output(files.output, target.array.ndim)
-    for path in (files.probability, files.entropy):
-        if path is not None:
-            check_image_output(path, target.array.ndim, real_numbers=True)
+    maps = {"--probability": files.probability, "--entropy": files.entropy}
+    outputs = [image_output("OUTPUT", files.output, target.array.ndim)]
+    outputs += [image_output(name, path, target.array.ndim, True) for name, path in maps.items() if path is not None]
+    check_outputs(outputs, inputs)
     slices = target.array if target.array.ndim == 3 else target.array[None]
     images, masks = read_context(pairs)
     with ProgressDisplay(quiet) as display:

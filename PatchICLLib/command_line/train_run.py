@@ -13,11 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from PatchICLLib.command_line.interrupt import interrupt_cancels
-from PatchICLLib.command_line.options import write_json
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.device import resolve_device
 from PatchICLLib.errors import InputError, Stopped
-from PatchICLLib.images import check_output_file
+from PatchICLLib.outputs import check_output_file, write_json
 from PatchICLLib.propagation import CancelToken
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.curves import draw_curves, read_log

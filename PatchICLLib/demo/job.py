@@ -13,8 +13,8 @@ from PatchICLLib.demo.figure import draw_figure
 from PatchICLLib.demo.painting import dice_on_unpainted, paint_span
 from PatchICLLib.demo.result import INTERPOLATION, NEAREST, OURS, DemoResult
 from PatchICLLib.demo.sample import Sample
-from PatchICLLib.images import StagedFiles
 from PatchICLLib.images.writing import stage_image
+from PatchICLLib.outputs import StagedFiles
 
 if TYPE_CHECKING:
     from PatchICLLib.propagation import CancelToken, Progress, Propagator

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from PatchICLLib.images.checks import check_same_grid
 from PatchICLLib.images.grid import Grid
-from PatchICLLib.images.output_paths import check_image_output, check_output_file
+from PatchICLLib.images.output_paths import check_image_output, image_output
 from PatchICLLib.images.reading import read_label_map, read_scalar_image
-from PatchICLLib.images.staged_files import StagedFiles
 from PatchICLLib.images.volume import Volume
 from PatchICLLib.images.writing import write_like
 
 __all__ = [
     "Grid",
-    "StagedFiles",
     "Volume",
     "check_image_output",
-    "check_output_file",
     "check_same_grid",
+    "image_output",
     "read_label_map",
     "read_scalar_image",
     "write_like",

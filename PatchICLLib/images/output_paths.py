@@ -1,11 +1,10 @@
-"""Checks, before anything is computed, that a result can be written where the user wants it."""
+"""In which formats a result can be stored without loss."""
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
-from PatchICLLib.errors import InputError
+from PatchICLLib.outputs import Output, check_outputs
 
 VOLUME_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
@@ -19,30 +18,11 @@ def image_suffixes(dimension: int = 3, real_numbers: bool = False) -> tuple[str,
     return (REAL_PICTURE_SUFFIXES if real_numbers else PICTURE_SUFFIXES) + VOLUME_SUFFIXES
 
 
+def image_output(name: str, path: str | Path, dimension: int = 3, real_numbers: bool = False) -> Output:
+    """An image that a command will write; `name` is what messages call it."""
+    return Output(name, Path(path), image_suffixes(dimension, real_numbers))
+
+
 def check_image_output(path: str | Path, dimension: int = 3, real_numbers: bool = False) -> None:
     """Raises InputError if the ending is unknown, or the file cannot be created or replaced."""
-    suffixes = image_suffixes(dimension, real_numbers)
-    check_output_file(path, suffixes)
-
-
-def check_output_file(path: str | Path, suffixes: tuple[str, ...] | None = None) -> None:
-    """Raises InputError if the name does not end in one of `suffixes` or the file cannot be created or replaced.
-
-    A folder is created beside the file and removed again: permissions alone do not tell (read-only mounts, quotas).
-    """
-    path = Path(path)
-    if suffixes is not None and not path.name.lower().endswith(suffixes):
-        known = ", ".join(suffixes)
-        raise InputError(f"The output {path} has an unknown ending; use one of {known}.")
-    if path.is_dir():
-        raise InputError(f"The output {path} is a folder; give the name of a file.")
-    if not path.parent.is_dir():
-        raise InputError(f"The folder {path.parent} of the output {path.name} does not exist; create it first.")
-    try:
-        with tempfile.TemporaryDirectory(prefix=".patchicl-", dir=path.parent):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"The folder {path.parent} of the output {path.name} is not writable ({error.strerror}); choose another "
-            "folder or change its permissions."
-        ) from error
+    check_outputs([image_output("The output", path, dimension, real_numbers)], {})

@@ -9,11 +9,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.images.grid import Grid
 from PatchICLLib.images.native_messages import native_messages_held
 from PatchICLLib.images.nifti_file import check_nifti_file
 from PatchICLLib.images.output_paths import check_image_output
-from PatchICLLib.images.staged_files import StagedFiles
 from PatchICLLib.images.volume import Volume
+from PatchICLLib.outputs import StagedFiles, write_errors
 
 
 def write_like(array: np.ndarray, volume: Volume, path: str | Path) -> None:
@@ -45,15 +46,38 @@ def stage_image(files: StagedFiles, array: np.ndarray, volume: Volume, path: str
     image.SetSpacing(tuple(reversed(volume.spacing)))
     image.SetOrigin(volume.origin)
     image.SetDirection(volume.direction)
-    temporary = files.path_for(path)
-    try:
-        with native_messages_held():
-            sitk.WriteImage(image, str(temporary), useCompression=True)
-            check_nifti_file(temporary)
-    except (RuntimeError, OSError, EOFError, zlib.error) as error:
+    staged = files.path_for(path)
+    with write_errors(path, RuntimeError, EOFError, zlib.error), native_messages_held():
+        sitk.WriteImage(image, str(staged), useCompression=True)
+        # header fields that ITK does not write belong here: what is in the file is read back below
+        check_nifti_file(staged)
+        stored = sitk.ReadImage(str(staged))
+    _check_stored(stored, array, volume.grid, path)
+
+
+def _check_stored(stored: sitk.Image, array: np.ndarray, meant: Grid, path: Path) -> None:
+    """Compare what is in the file with what was to be written.
+
+    Raises:
+        InputError: the grid cannot be stored in this format, or the file is not complete.
+    """
+    found = Grid(
+        tuple(reversed(stored.GetSize())),
+        tuple(reversed(stored.GetSpacing())),
+        stored.GetOrigin(),
+        stored.GetDirection(),
+    )
+    differences = meant.differences(found)
+    if differences:
+        raise InputError(
+            f"The output {path} cannot hold the image's grid: {'; '.join(differences)} (image first); nothing was "
+            "changed there; use another format, such as .nrrd."
+        )
+    voxels = sitk.GetArrayViewFromImage(stored)
+    if voxels.dtype != array.dtype or not np.array_equal(voxels, array):
         raise InputError(
             f"The output {path} could not be written completely (is the disk full?); nothing was changed there."
-        ) from error
+        )
 
 
 def _as_small_integers(array: np.ndarray, path: Path) -> np.ndarray:

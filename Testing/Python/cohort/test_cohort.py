@@ -11,7 +11,9 @@ import pytest
 import SimpleITK as sitk
 
 from PatchICLLib.cohort.case import CaseResult, CohortCase, CohortModel, finished_result, run_case
-from PatchICLLib.cohort.run import cases_are_distinct, run_cohort, summarise
+from PatchICLLib.cohort.run import check_cases, run_cohort, summarise
+from PatchICLLib.errors import InputError
+from PatchICLLib.outputs import Output, StagedFiles
 from PatchICLLib.weights import find_weights, sha256_of
 
 MODEL = CohortModel(None, None, "cpu", sha256_of(find_weights()))
@@ -92,11 +94,13 @@ def test_what_changes_makes_a_case_unfinished(cohort: list[CohortCase], tmp_path
 
 def test_what_a_kill_leaves_is_swept_away(cohort: list[CohortCase], tmp_path: Path) -> None:
     stale, foreign = tmp_path / ".patchicl-stale", tmp_path / ".patchicl-foreign"
-    for folder, name in ((stale, "bad.nii.gz"), (foreign, "other.nii.gz")):
+    for folder, name in ((stale, "lock"), (foreign, "other.nii.gz")):
         folder.mkdir()
         (folder / name).touch()
-    run_cohort(cohort[1:], MODEL, Here())
-    assert not stale.exists() and foreign.exists()
+    with StagedFiles() as live:
+        waiting = live.path_for(tmp_path / "bad.nii.gz")
+        run_cohort(cohort[1:], MODEL, Here())
+        assert not stale.exists() and foreign.exists() and waiting.parent.exists()
 
 
 def test_the_report_lies_beside_the_output(tmp_path: Path) -> None:
@@ -106,7 +110,22 @@ def test_the_report_lies_beside_the_output(tmp_path: Path) -> None:
 
 def test_clashes(cohort: list[CohortCase]) -> None:
     good, bad = cohort
-    assert cases_are_distinct(cohort) is None
-    assert "called good" in str(cases_are_distinct([good, replace(bad, name="good")]))
-    assert "both write" in str(cases_are_distinct([good, replace(bad, output=good.output)]))
-    assert "over the input" in str(cases_are_distinct([good, replace(bad, output=good.image)]))
+    manifest, summary = bad.output.with_name("cases.json"), Output("--json", bad.report)
+    check_cases(cohort, {"MANIFEST": manifest})
+    for cases, sentence in (
+        ([good, replace(bad, name="good")], "called good"),
+        ([good, replace(bad, output=good.output)], "the output of bad and the output of good are the same"),
+        ([good, replace(bad, output=good.image)], "the output of bad and the image of bad are the same"),
+        ([good, replace(bad, output=manifest)], "the output of bad and MANIFEST are the same"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            check_cases(cases, {"MANIFEST": manifest})
+    with pytest.raises(InputError, match="the report of bad and --json are the same"):
+        check_cases(cohort, {}, [summary])
+
+
+def test_a_report_that_is_none_is_not_replaced(cohort: list[CohortCase]) -> None:
+    cohort[0].report.write_text('{"findings": "normal"}', encoding="utf-8")
+    result = run_case(cohort[0], MODEL)
+    assert result.status == "failed" and "was not written by such a run" in result.message
+    assert cohort[0].report.read_text(encoding="utf-8") == '{"findings": "normal"}'

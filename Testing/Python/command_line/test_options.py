@@ -8,7 +8,6 @@ import pytest
 
 from PatchICLLib.command_line.options import (
     axis_from_text,
-    check_distinct,
     extent_from_text,
     labels_from_text,
     numbers_from_text,
@@ -16,6 +15,7 @@ from PatchICLLib.command_line.options import (
 )
 from PatchICLLib.command_line.progress_display import time_text
 from PatchICLLib.errors import InputError
+from PatchICLLib.outputs import check_distinct
 
 
 @pytest.mark.parametrize(("text", "axis"), [("auto", None), ("i", 2), ("j", 1), ("k", 0), ("K", 0)])

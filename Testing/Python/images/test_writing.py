@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.images import StagedFiles, Volume, check_image_output, read_label_map, read_scalar_image, write_like
+from PatchICLLib.images import Volume, check_image_output, read_label_map, read_scalar_image, write_like
+from PatchICLLib.outputs import StagedFiles
 
 ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 

@@ -1,0 +1,177 @@
+"""What a command will write, known and checked before it computes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from PatchICLLib.errors import InputError
+from PatchICLLib.outputs.companions import DATA_ENDINGS, companions_of, fresh_data_stem
+from PatchICLLib.outputs.places import Identity, identity_of, place_of
+from PatchICLLib.outputs.stage import PREFIX, recover
+
+_LONGEST_NAME = 255  # bytes, on all usual file systems
+_NUMBER = len("-999")  # that a data file's name may get
+_SMALL_ONLY = (".mha", ".mhd")  # endings that other programs, ITK among them, know in small letters only
+_RESULTS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".json")
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that will be written.
+
+    Attributes:
+        name: in messages: OUTPUT, --report.
+        path: as the user gave it.
+        endings: of which its name must have one; none: any name.
+        recognised: of a file whose name the user did not give, such as a model card beside weights: tells whether
+            what is there now was written by us in this form; anything else is not replaced. None: the user named it.
+    """
+
+    name: str
+    path: Path
+    endings: tuple[str, ...] = ()
+    recognised: Callable[[Path], bool] | None = None
+
+    def files(self) -> list[Path]:
+        """The file and, of formats of two files, its data, whose name does not exist yet."""
+        stem = fresh_data_stem(self.path)
+        if stem is None:
+            return [self.path]
+        return [self.path, self.path.with_name(stem + DATA_ENDINGS[self.path.suffix.lower()])]
+
+
+def check_outputs(
+    outputs: Iterable[Output], inputs: Mapping[str, Path | None], data_sets: Mapping[str, Path | None] | None = None
+) -> None:
+    """Check that all outputs can be written, and replace nothing but what the user named.
+
+    What a run that was killed has left in their folders is undone or cleared away first.
+
+    Args:
+        outputs: of the command.
+        inputs: what it reads, by name in messages; folders of DICOM files among them. None: not given.
+        data_sets: folders whose every file may be read.
+
+    Raises:
+        InputError: an unknown ending, a folder that is missing or not writable, an output that is an input, a file
+            that an input refers to, another output, a folder, or a file that somebody else wrote.
+    """
+    outputs = list(outputs)
+    taken = _taken(inputs)
+    folders = {name: place_of(path, name) for name, path in inputs.items() if path is not None and path.is_dir()}
+    sets = {name: place_of(path, name) for name, path in (data_sets or {}).items() if path is not None}
+    checked: set[Path] = set()
+    for output in outputs:
+        _check_name(output)
+        place = place_of(output.path, output.name)
+        _check_place(output, place)
+        identity = identity_of(place)
+        if identity in taken:
+            raise InputError(
+                f"{output.name} and {taken[identity]} are the same file {output.path}; give {output.name} another name."
+            )
+        taken[identity] = output.name
+        for name, folder in (*folders.items(), *sets.items()):
+            if place.is_file() and folder in place.parents and (name in sets or _may_be_dicom(place)):
+                raise InputError(
+                    f"{output.name} would replace {output.path}, a file of {name}; give {output.name} another name."
+                )
+        if place.parent not in checked:
+            _check_folder(output, place.parent)
+            checked.add(place.parent)
+        if output.recognised is not None and place.exists() and not output.recognised(place):
+            raise InputError(
+                f"{output.name} would replace {output.path}, which was not written by such a run; move it away or "
+                "choose another name."
+            )
+
+
+def check_output_file(path: str | Path, endings: tuple[str, ...] = (), name: str = "The output") -> None:
+    """As `check_outputs` does, for one file."""
+    check_outputs([Output(name, Path(path), endings)], {})
+
+
+def check_distinct(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+    """Raises InputError if an output would replace an input or another output; keys name them for the message."""
+    taken = _taken(inputs)
+    for name, path in outputs.items():
+        if path is not None:
+            identity = identity_of(place_of(path, name))
+            if identity in taken:
+                raise InputError(f"{name} and {taken[identity]} are the same file {path}; give {name} another name.")
+            taken[identity] = name
+
+
+def _taken(inputs: Mapping[str, Path | None]) -> dict[Identity, str]:
+    """Names of all files that are read, with what they refer to."""
+    taken: dict[Identity, str] = {}
+    for name, path in inputs.items():
+        if path is not None:
+            place = place_of(path, name)
+            for companion in companions_of(place):
+                taken.setdefault(identity_of(place_of(companion, name)), f"a part of {name}")
+            taken[identity_of(place)] = name
+    return taken
+
+
+def _check_name(output: Output) -> None:
+    path, endings = output.path, output.endings
+    lower = path.name.lower()
+    if endings and not lower.endswith(endings):
+        raise InputError(f"The output {path} has an unknown ending; use one of {', '.join(endings)}.")
+    given = next((path.name[-len(ending) :] for ending in endings if lower.endswith(ending)), "")
+    if given != given.lower() and (given != given.upper() or given.lower() in _SMALL_ONLY):
+        raise InputError(
+            f"The output {path} ends in {given}, which other programs do not read; write {given.lower()} instead."
+        )
+    longest = len(os.fsencode(path.name)) + (_NUMBER + 4 if path.suffix.lower() in DATA_ENDINGS else 0)
+    if longest > _LONGEST_NAME:
+        raise InputError(
+            f"The output's name {path.name[:40]}... is too long ({longest} bytes, of {_LONGEST_NAME} that a file's "
+            "name may have); choose a shorter one."
+        )
+
+
+def _check_place(output: Output, place: Path) -> None:
+    if place.is_dir():
+        raise InputError(f"The output {output.path} is a folder; give the name of a file.")
+    if (
+        place.suffix.lower() in DATA_ENDINGS
+        and output.path.is_symlink()
+        and os.path.dirname(place) != os.path.realpath(output.path.parent)
+    ):
+        raise InputError(
+            f"The output {output.path} is a link into another folder, through which its data would not be found; name "
+            f"{place} instead."
+        )
+    if not place.parent.is_dir():
+        raise InputError(f"The folder {place.parent} of the output {output.path.name} does not exist; create it first.")
+    if place.exists() and not place.is_file():
+        raise InputError(f"The output {output.path} is no regular file; give another name.")
+    if place.exists() and not os.access(place, os.W_OK):
+        raise InputError(f"The output {output.path} is write-protected; choose another name or change its permissions.")
+
+
+def _check_folder(output: Output, folder: Path) -> None:
+    """A folder is created and removed again: permissions alone do not tell (read-only mounts, quotas)."""
+    try:
+        recover(folder)
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"The folder {folder} of the output {output.path.name} is not writable ({error.strerror or error}); choose "
+            "another folder or change its permissions."
+        ) from error
+
+
+def _may_be_dicom(file: Path) -> bool:
+    """Whether a file of a folder may be one of its DICOM files; what we write there is not."""
+    if not file.name.lower().endswith(_RESULTS):
+        return True
+    with file.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"

@@ -1,0 +1,52 @@
+"""Locks that end with their process, however it ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_BUSY = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
+
+
+class Busy(Exception):
+    """Somebody else holds the lock."""
+
+
+def hold(path: Path, make: bool = False) -> int | None:
+    """Lock a file until the descriptor that is returned is closed.
+
+    Args:
+        path: of the file.
+        make: create it if it is missing.
+
+    Returns:
+        The descriptor, or None where the file system knows no locks.
+
+    Raises:
+        Busy: another process, or another holder in this one, has the lock.
+        OSError: the file cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if make else 0), 0o600)
+    try:
+        _lock(descriptor)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in _BUSY:
+            raise Busy from error
+        return None
+    return descriptor
