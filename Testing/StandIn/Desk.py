@@ -83,7 +83,7 @@ class Desk:
         self.panel = Panel(self.scene, self.application, makeLogic, self.installer)
         self.ui, self.logic = self.panel.ui, self.panel.logic
         self.brushes = [Brush(view, self.ui.segmentEditor) for view in self.views]
-        self.panel.widget.resize(430, 1000)
+        self.panel.widget.resize(380, 900)
         self.panel.widget.show()
         self.panel.enter()
 

@@ -103,6 +103,7 @@ class SliderWidget(qt.QWidget):
     maximum = Property(float, lambda self: self.box.maximum, lambda self, value: self.box.setMaximum(value))
     decimals = Property(int, lambda self: self.box.decimals, lambda self, value: self.box.setDecimals(value))
     singleStep = Property(float, lambda self: self.box.singleStep, lambda self, value: self.box.setSingleStep(value))
+    spinBoxVisible = Property(bool, lambda self: self.box.visible, lambda self, value: self.box.setVisible(value))
 
 
 class MrmlWidget(qt.QWidget):

@@ -9,7 +9,7 @@ from ..Overlays.EntropyLayer import COLOR_POINTS
 from ..Translation import _
 from .Thumbnails import pixmapOf
 
-_WIDTH, _HEIGHT, _TEXT = 300, 12, 16  # pixels
+_WIDTH, _HEIGHT, _TEXT = 220, 12, 16  # pixels
 
 
 def entropyBar(threshold: float, text, background) -> qt.QPixmap:

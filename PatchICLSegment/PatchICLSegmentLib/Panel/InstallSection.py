@@ -6,9 +6,12 @@ from ..Translation import _
 
 
 class InstallSection:
-    def __init__(self, ui, logic, installer, application, attempt):
+    """Args: show: brings a section into sight."""
+
+    def __init__(self, ui, logic, installer, application, attempt, show):
         self.ui, self.logic, self.installer, self.application = ui, logic, installer, application
         self._attempt = attempt
+        self._show = show
         ui.installButton.connect("clicked()", lambda: self.install(""))
         ui.wheelsButton.connect("clicked()", self._onInstallFromFolder)
         ui.uninstallButton.connect("clicked()", self._onUninstall)
@@ -34,6 +37,7 @@ class InstallSection:
 
     def open(self) -> None:
         self.ui.installSection.setProperty("collapsed", False)
+        self._show(self.ui.installSection)
 
     def install(self, wheelFolder: str) -> None:
         if not wheelFolder and self.installer.needsExtension():

@@ -17,6 +17,7 @@ from .Binding import ParameterBinding
 from .InspectSection import InspectSection
 from .InstallSection import InstallSection
 from .PropagateSection import PropagateSection
+from .ScrollColumn import ScrollColumn
 from .SettingsSection import SettingsSection
 from .UncertaintySection import UncertaintySection
 from .WorkSection import WorkSection
@@ -29,6 +30,14 @@ SHORTCUTS = {
     "Ctrl+Shift+D": "drawAfresh",
     "Ctrl+Shift+X": "notOnSlice",
 }
+SECTIONS = (
+    "inputSection",
+    "paintedSection",
+    "uncertaintySection",
+    "inspectSection",
+    "settingsSection",
+    "installSection",
+)
 _VIEW_DELAY_MS = 80
 
 
@@ -47,7 +56,10 @@ class Panel(VTKObservationMixin):
         self._connectEditor()
         self.widget.setMRMLScene(scene)
         ui.segmentEditor.setMaximumNumberOfUndoStates(10)
-        self.install = InstallSection(ui, logic, installer or PackageInstaller(), self.application, self.attempt)
+        self.scroll = ScrollColumn(ui.scrollArea, [getattr(ui, name) for name in SECTIONS])
+        self.install = InstallSection(
+            ui, logic, installer or PackageInstaller(), self.application, self.attempt, self.scroll.show
+        )
         self.propagate = PropagateSection(ui, logic, self.attempt, self.install.isReady)
         self.work = WorkSection(ui, logic, self.application, self.attempt, self.propagate.showEstimate)
         self.uncertainty = UncertaintySection(ui, logic, self.application, self.attempt)
@@ -91,6 +103,7 @@ class Panel(VTKObservationMixin):
         """The module is closed or reloaded."""
         self.exit()
         self.propagate.stop()
+        self.scroll.stop()
         self.work.stop()
         self.settings.stop()
         self._viewTimer.stop()

@@ -46,20 +46,21 @@ class PropagateSection:
         ui = self.ui
         ui.propagateButton.setEnabled(not state.isBusy)
         ui.propagateButton.setText(_("Propagate again") if state.hasPreview else _("Propagate"))
-        for button in (ui.keepButton, ui.cancelButton):
-            button.setVisible(state.isBusy)
+        # Nothing of the bar moves under the mouse: a button gives its place to another, or is gray.
+        ui.propagateButton.setVisible(not state.isBusy)
+        for widget in (ui.keepButton, ui.cancelButton, ui.progressBar):
+            widget.setVisible(state.isBusy)
         ui.keepButton.setEnabled(state is State.RUNNING)
-        ui.progressBar.setVisible(state.isBusy)
-        for widget in (ui.previewLabel, ui.previewOpacitySlider, ui.applyButton, ui.discardButton):
-            widget.setVisible(state.hasPreview)
+        for button in (ui.applyButton, ui.discardButton):
+            button.setEnabled(state.hasPreview)
         ui.scopeSelector.setEnabled(not state.isBusy)
         if state is State.PREPARING:
             ui.progressBar.setMaximum(0)
-            self.note(_("Starting the network; the first time this takes some seconds."))
+            self.note(_("Starting the network; at first some seconds..."))
         elif state is State.KEEPING:
-            self.note(_("Stopped. This preview is what was finished; its uncertainty follows in a moment."))
+            self.note(_("Stopped. The uncertainty of what is there follows."))
         elif state is State.PREVIEW:
-            self.note(_("This is a preview: Apply writes it into the segment, Discard takes it away."))
+            self.note(_("Preview: Apply writes it into the segment."))
             if (self.logic.results.run or {}).get("memory_was_short"):
                 self.problem(
                     _("Memory was short, so slices were computed one at a time. Nothing is missing; it took longer.")
@@ -82,13 +83,13 @@ class PropagateSection:
             self.note("")
         elif found.seconds is None:
             self.note(
-                _(
-                    "Up to {slices} slices to fill, about {memory:.1f} GB of memory; the first run measures the time."
-                ).format(slices=found.slices, memory=found.gigabytes)
+                _("Up to {slices} slices to fill, about {memory:.1f} GB.").format(
+                    slices=found.slices, memory=found.gigabytes
+                )
             )
         else:
             self.note(
-                _("Up to {slices} slices to fill, about {seconds:.0f} s and {memory:.1f} GB of memory.").format(
+                _("Up to {slices} slices to fill, about {seconds:.0f} s, {memory:.1f} GB.").format(
                     slices=found.slices, seconds=max(1, found.seconds), memory=found.gigabytes
                 )
             )

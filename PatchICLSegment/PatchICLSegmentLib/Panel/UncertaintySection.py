@@ -26,10 +26,8 @@ class UncertaintySection:
         logic.resultsChanged.connect(self.onResults)
 
     def onResults(self) -> None:
-        """A new result: its layer is shown and the section opened."""
+        """A new result: its layer is shown."""
         self.logic.views.updateEntropy()
-        if self.logic.results.run is not None:
-            self.ui.uncertaintySection.setProperty("collapsed", False)
         self.refresh()
 
     def refresh(self) -> None:

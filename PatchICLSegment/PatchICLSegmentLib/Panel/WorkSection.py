@@ -1,4 +1,4 @@
-"""Choosing volume and segmentation, painting, and the table of painted slices."""
+"""Choosing volume and segmentation, painting, and the painted slices as small pictures and as a table."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from ..Errors import SceneError
 from ..SceneIO.SliceViews import alignViews, rotatedViews
 from ..SceneIO.Volumes import AXIS_NAMES, arrayOfVolume, gridOfVolume
 from ..Translation import _
-from .Thumbnails import SIZE, thumbnail
+from .Thumbnails import thumbnail
+from .ThumbnailStrip import Entry, ThumbnailStrip
 
-_USE, _SLICE, _POSITION, _AREA, _PICTURE = range(5)
+_USE, _SLICE, _POSITION, _AREA = range(4)
 _REFRESH_DELAY_MS = 250
+_LONGEST_NAME = 18  # letters of a node in a title: a title is never narrower than its text
 
 
 class WorkSection:
@@ -23,6 +25,7 @@ class WorkSection:
         self._updating = False
         self._thumbnails = {}
         self._rows = []
+        self._inputsChosen = False
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REFRESH_DELAY_MS)
@@ -35,11 +38,11 @@ class WorkSection:
         ui.drawAfreshButton.connect("clicked()", self.drawAfresh)
         ui.removeSliceButton.connect("clicked()", self._onRemove)
         table = ui.paintedTable
-        table.setColumnCount(5)
-        table.setHorizontalHeaderLabels([_("Use"), _("Slice"), _("Position"), _("Area"), _("Drawing")])
-        table.setIconSize(qt.QSize(SIZE, SIZE))
+        table.setColumnCount(4)
+        table.setHorizontalHeaderLabels([_("Use"), _("Slice"), _("Position"), _("Area")])
         table.connect("cellClicked(int,int)", self._onCellClicked)
         table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
+        self.strip = ThumbnailStrip(ui.paintedStrip, logic.views.jumpTo)
         logic.paintingChanged.connect(self.scheduleRefresh)
         logic.stateChanged.connect(self.updateButtons)
 
@@ -60,8 +63,21 @@ class WorkSection:
         self.ui.segmentEditor.setSourceVolumeNode(self.logic.volumeNode)
         self._updating = False
         self.ui.tryItButton.setVisible(self.logic.volumeNode is None)
+        self._foldInputs()
         self.refreshTable()
         self.refreshViews()
+
+    def _foldInputs(self) -> None:
+        """Once chosen, the inputs are a title that names them, so that the editor has their place."""
+        nodes = self.logic.volumeNode, self.logic.segmentationNode
+        chosen = all(node is not None for node in nodes)
+        title = _("Volume and segmentation")
+        if chosen:
+            title = " · ".join(_shortened(node.GetName()) for node in nodes)
+        self.ui.inputSection.setProperty("text", title)
+        if chosen != self._inputsChosen:
+            self._inputsChosen = chosen
+            self.ui.inputSection.setProperty("collapsed", chosen)
 
     def scheduleRefresh(self) -> None:
         """Strokes come many a second; the table follows when the hand rests."""
@@ -76,16 +92,18 @@ class WorkSection:
         self._rows = list(painting.slices) if painting is not None else []
         self._updating = True
         self.ui.paintedTable.setRowCount(len(self._rows))
-        for number, row in enumerate(self._rows):
-            self._fillRow(number, row, painting)
+        entries = [self._fillRow(number, row, painting) for number, row in enumerate(self._rows)]
         self._updating = False
+        self.strip.fill(entries)
+        self._markCurrent()
         self.ui.paintedLabel.setText(self._summary(painting))
         self.ui.paintedTable.resizeColumnsToContents()
         self.updateButtons()
         self._paintingShown()
 
     def refreshViews(self) -> None:
-        """Warns of views in which a stroke would cross slices."""
+        """Marks the slice that is shown; warns of views in which a stroke would cross slices."""
+        self._markCurrent()
         rotated = []
         if self.logic.volumeNode is not None:
             try:
@@ -98,6 +116,9 @@ class WorkSection:
         )
         for widget in (self.ui.rotatedLabel, self.ui.alignButton):
             widget.setVisible(bool(rotated))
+
+    def _markCurrent(self) -> None:
+        self.strip.mark(self.logic.views.currentIndex() if self._rows else None)
 
     def updateButtons(self) -> None:
         hasSegment = bool(self.logic.segmentationNode and self.logic.segmentId)
@@ -166,7 +187,8 @@ class WorkSection:
 
     # Rows
 
-    def _fillRow(self, number: int, row, painting) -> None:
+    def _fillRow(self, number: int, row, painting) -> Entry:
+        """Fills a row of the table; returns the same slice for the strip."""
         grid = gridOfVolume(self.logic.volumeNode)
         use = qt.QTableWidgetItem()
         use.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable | qt.Qt.ItemIsUserCheckable)
@@ -175,19 +197,19 @@ class WorkSection:
         offset = grid.sliceOffset(painting.axis, row.index)
         letter = grid.anatomicalLetters(painting.axis)[0 if offset >= 0 else 1]
         area = row.area * np.prod([step for axis, step in enumerate(grid.spacing) if axis != painting.axis])
-        texts = {
-            _SLICE: str(row.index),
-            _POSITION: f"{letter} {abs(offset):.1f} mm",
-            _AREA: _("not here") if row.declaredEmpty else _("{area:.0f} mm²").format(area=area),
-        }
+        position = f"{letter} {abs(offset):.1f} mm"
+        drawn = _("not here") if row.declaredEmpty else _("{area:.0f} mm²").format(area=area)
         table = self.ui.paintedTable
         table.setItem(number, _USE, use)
-        for column, text in texts.items():
+        for column, text in {_SLICE: str(row.index), _POSITION: position, _AREA: drawn}.items():
             table.setItem(number, column, _readOnly(text))
-        picture = _readOnly("")
-        picture.setIcon(qt.QIcon(self._thumbnail(painting, row, grid)))
-        table.setItem(number, _PICTURE, picture)
-        table.setRowHeight(number, SIZE + 4)
+        return Entry(
+            index=row.index,
+            picture=self._thumbnail(painting, row, grid),
+            text=drawn if row.declaredEmpty else f"{letter} {abs(offset):.1f}",
+            toolTip=_("Slice {index}, {position}: {drawn}").format(index=row.index, position=position, drawn=drawn),
+            isPale=not row.isContext,
+        )
 
     def _thumbnail(self, painting, row, grid):
         plane = painting.box.plane(painting.axis, row.index)
@@ -217,6 +239,10 @@ class WorkSection:
         return _("{name}: {count} painted slices along {axis}").format(
             name=painting.name, count=len(painting.slices), axis=AXIS_NAMES[painting.axis]
         )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
 def _readOnly(text: str):

@@ -1,0 +1,163 @@
+"""Where things lie: the panel in a module panel like Slicer's, as small as it is there, with an editor as tall."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
+
+from Testing.StandIn import PythonQt
+
+qt = PythonQt.install()
+
+from PatchICLSegmentLib.Panel.Panel import SECTIONS  # noqa: E402
+from PySide6 import QtCore, QtWidgets  # noqa: E402
+
+from Testing.StandIn.Desk import Desk  # noqa: E402
+
+WIDTH = 380  # pixels that Slicer's module panel has on a small screen
+HEIGHTS = (600, 900)
+EDITOR_HEIGHT = 500  # of Slicer's own editor with Paint chosen
+LONG = "The volume changed while it was being propagated; propagate again, or take the region in Settings away first."
+
+
+class ModulePanel(QtWidgets.QScrollArea):
+    """The application around a module: Help on top, the module below, all in a scroll area that only goes down."""
+
+    def __init__(self, widget):
+        super().__init__()
+        self.setFrameShape(QtWidgets.QFrame.NoFrame)
+        self.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarAlwaysOff)
+        self.setWidgetResizable(True)
+        contents = QtWidgets.QWidget()
+        column = QtWidgets.QVBoxLayout(contents)
+        column.setSizeConstraint(QtWidgets.QLayout.SetMinAndMaxSize)
+        column.setContentsMargins(0, 0, 0, 0)
+        self.help = QtWidgets.QPushButton("Help && Acknowledgement")
+        column.addWidget(self.help)
+        module = QtWidgets.QWidget()
+        module.setSizePolicy(QtWidgets.QSizePolicy.Minimum, QtWidgets.QSizePolicy.Preferred)
+        QtWidgets.QVBoxLayout(module).setContentsMargins(0, 0, 0, 0)
+        module.layout().addWidget(widget)
+        column.addWidget(module, 1)
+        column.addItem(
+            QtWidgets.QSpacerItem(0, 0, QtWidgets.QSizePolicy.Minimum, QtWidgets.QSizePolicy.MinimumExpanding)
+        )
+        self.setWidget(contents)
+
+    def giveModule(self, width, height):
+        self.resize(width, height + self.help.sizeHint().height() + self.widget().layout().spacing())
+
+
+@pytest.fixture(params=[9, 12], ids=lambda points: f"{points}pt")
+def desk(application, request):
+    qtApplication = PythonQt.application()
+    usual, font = qtApplication.font(), qtApplication.font()
+    font.setPointSizeF(request.param)
+    qtApplication.setFont(font)
+    desk = Desk(application, qtApplication)
+    desk.modulePanel = ModulePanel(desk.panel.widget)
+    desk.modulePanel.show()
+    yield desk
+    desk.panel.cleanup()
+    desk.modulePanel.close()
+    qtApplication.setFont(usual)
+
+
+def visible(widgets):
+    return [widget for widget in widgets if widget.isVisible()]
+
+
+def inPanel(desk, widget) -> QtCore.QRect:
+    return QtCore.QRect(widget.mapTo(desk.panel.widget, QtCore.QPoint(0, 0)), widget.size)
+
+
+def check(desk, height: int, state: str) -> None:
+    """What holds at any time: everything pressed again and again is in sight, whole, and beside each other."""
+    ui, panel = desk.ui, desk.panel.widget
+    desk.modulePanel.giveModule(WIDTH, height)
+    for _ in range(5):
+        desk.processEvents()
+    assert (panel.width, panel.height) == (WIDTH, height), f"{state}: {panel.size}"
+    assert desk.modulePanel.verticalScrollBar().maximum == 0, f"{state}: the application's own area does not scroll"
+    assert ui.scrollContents.width <= ui.scrollArea.viewport().width, f"{state}: nothing is cut off at the right"
+    barButtons = [ui.propagateButton, ui.keepButton, ui.cancelButton, ui.nextSliceButton, ui.applyButton]
+    pieces = [*barButtons, ui.discardButton, ui.progressBar, ui.statusLabel, ui.previewLabel, ui.previewOpacitySlider]
+    assert all(ui.actionBar.isAncestorOf(piece) for piece in pieces)
+    fixed = [*visible(pieces), ui.paintedLabel, ui.paintedStrip, ui.notOnSliceButton, ui.drawAfreshButton]
+    for widget in fixed:
+        assert not ui.scrollArea.isAncestorOf(widget)
+        assert widget.visibleRegion().boundingRect() == widget.rect, f"{state}: {widget.objectName} is in sight, whole"
+        if isinstance(widget, QtWidgets.QAbstractButton):
+            assert widget.width >= widget.minimumSizeHint().width(), f"{state}: the text of {widget.objectName}"
+    for label in (ui.statusLabel, ui.paintedLabel):
+        assert label.height >= label.heightForWidth(label.width), f"{state}: all of {label.text!r}"
+    for first, second in itertools.combinations([*fixed, ui.scrollArea], 2):
+        apart = not inPanel(desk, first).intersects(inPanel(desk, second))
+        assert apart, f"{state}: {first.objectName} lies over {second.objectName}"
+    for width, most in ((panel.minimumSizeHint().width(), WIDTH), (panel.sizeHint().width(), WIDTH)):
+        assert width <= most, f"{state}: it would widen the application's panel"
+
+
+def testWhatIsPressedAgainAndAgainIsInSight(desk):
+    for height in HEIGHTS:
+        check(desk, height, "before a volume is chosen")
+    desk.openPhantom()
+    desk.paintWithMouse(3, 8, 14)
+    for height in HEIGHTS:
+        check(desk, height, "painted")
+        strip = desk.ui.paintedStrip
+        for row in range(3):
+            assert strip.viewport().rect.contains(strip.visualItemRect(strip.item(row))), "three pictures side by side"
+        assert desk.ui.segmentEditor.height >= EDITOR_HEIGHT, "as tall as Slicer's"
+        seen = desk.ui.segmentEditor.visibleRegion().boundingRect()
+        assert seen.top() == 0 and seen.height() >= min(EDITOR_HEIGHT, height - 300), "the editor has the rest"
+    desk.ui.propagateButton.click()
+    while desk.logic.progress is None or desk.logic.progress.done < 2:
+        desk.processEvents()
+    for height in HEIGHTS:
+        check(desk, height, "running")
+    assert desk.ui.cancelButton.visible and desk.ui.keepButton.visible and desk.ui.progressBar.visible
+    desk.waitWhileBusy()
+    for height in HEIGHTS:
+        check(desk, height, "preview")
+        desk.panel.propagate.problem(LONG)
+        check(desk, height, "a long sentence")
+        desk.panel.propagate.note("")
+
+
+def testNothingOfTheBarMovesWhenARunStarts(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    places = []
+    for state in ("idle", "running", "preview"):
+        check(desk, HEIGHTS[0], state)
+        places.append([inPanel(desk, getattr(desk.ui, name)) for name in ("applyButton", "paintedStrip")])
+        if state == "idle":
+            desk.ui.propagateButton.click()
+            while desk.logic.progress is None:
+                desk.processEvents()
+        elif state == "running":
+            desk.waitWhileBusy()
+    assert places[0] == places[1] == places[2]
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def testWhatIsOpenedComesIntoSight(desk, name):
+    """And is not wider than the panel."""
+    desk.openPhantom()
+    section = getattr(desk.ui, name)
+    section.setProperty("collapsed", True)
+    for height in HEIGHTS:
+        section.setProperty("collapsed", False)
+        desk.settle(0.15)
+        check(desk, height, name)
+        section.setProperty("collapsed", True)
+        desk.settle(0.15)
+        section.setProperty("collapsed", False)
+        desk.settle(0.15)
+        seen = section.visibleRegion().boundingRect()
+        assert seen.top() == 0 and seen.height() == min(section.height, desk.ui.scrollArea.viewport().height)
+        section.setProperty("collapsed", True)
