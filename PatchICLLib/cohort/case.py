@@ -170,13 +170,14 @@ def run_case(case: CohortCase, model: CohortModel) -> CaseResult:
 
 
 def _segment(case: CohortCase, model: CohortModel, worker: str, started: float) -> int | None:
-    from PatchICLLib.images import read_label_map, read_scalar_image
+    from PatchICLLib.images import check_can_hold_grid, read_label_map, read_scalar_image
     from PatchICLLib.images.writing import stage_image
     from PatchICLLib.outputs import StagedFiles, check_outputs, stage_json
 
     check_outputs(case.declared_outputs(), {"its image": case.image, "its painting": case.painted})
     image = read_scalar_image(case.image)
     painted = read_label_map(case.painted, like=image)
+    check_can_hold_grid(image, case.output, case.probability, case.entropy)
     fingerprint = case.fingerprint(model)
     extras = {"probability": case.probability, "entropy": case.entropy}
     wanted = frozenset(name for name, path in extras.items() if path is not None)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
-from PatchICLLib.images import Volume, image_output, read_label_map, read_scalar_image
+from PatchICLLib.images import Volume, check_can_hold_grid, image_output, read_label_map, read_scalar_image
 from PatchICLLib.images.writing import stage_image
 from PatchICLLib.outputs import Output, StagedFiles, check_outputs, stage_json
 from PatchICLLib.propagation import CancelToken, PropagationResult, Propagator
@@ -62,6 +62,7 @@ def propagate_files(
     check_outputs(files.outputs(), inputs)
     image = read_scalar_image(files.image)
     painted = read_label_map(files.painted, like=image)
+    check_can_hold_grid(image, files.output, files.probability, files.entropy)
     wanted = frozenset(
         name
         for name, path in (

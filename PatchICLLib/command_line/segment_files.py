@@ -14,7 +14,7 @@ from rich.console import Console
 from PatchICLLib.command_line.context_pairs import read_context, split_pair
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.errors import InputError
-from PatchICLLib.images import image_output
+from PatchICLLib.images import check_can_hold_grid, image_output
 from PatchICLLib.images.reading import read_slices
 from PatchICLLib.images.writing import stage_image
 from PatchICLLib.outputs import StagedFiles, check_distinct, check_outputs
@@ -68,6 +68,7 @@ def segment_files(
     outputs = [image_output("OUTPUT", files.output, target.array.ndim)]
     outputs += [image_output(name, path, target.array.ndim, True) for name, path in maps.items() if path is not None]
     check_outputs(outputs, inputs)
+    check_can_hold_grid(target, files.output, files.probability, files.entropy)
     slices = target.array if target.array.ndim == 3 else target.array[None]
     images, masks = read_context(pairs)
     with ProgressDisplay(quiet) as display:

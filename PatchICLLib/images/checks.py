@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.images.grid import CORNER_TOLERANCE
 from PatchICLLib.images.volume import Volume
+
+_SPACING_RANGE = (1e-6, 1e4)  # millimetres: from a nanometre, for microscopes, to more than any body
 
 
 def check_all_finite(not_finite: int, path: Path, what: str) -> None:
@@ -38,6 +41,51 @@ def check_several_slices(volume: Volume) -> None:
         raise InputError(
             f"The image {volume.path} has only one slice (size {volume.grid.size_text}), but a volume of at least 2 "
             "slices along every axis is needed; for a single 2D image use `patchicl segment`."
+        )
+
+
+def check_grid(volume: Volume, what: str) -> None:
+    """Raises InputError for voxel sizes that no scan has, or a place that is not made of numbers."""
+    if volume.array.ndim == 2:
+        return  # what picture formats store as spacing is the resolution of a print
+    smallest, largest = _SPACING_RANGE
+    if not all(smallest <= spacing <= largest for spacing in volume.spacing):
+        text = " x ".join(f"{spacing:g}" for spacing in reversed(volume.spacing))
+        raise InputError(
+            f"The {what} {volume.path} has voxels of {text} mm, but every size must lie between {smallest:g} and "
+            f"{largest:g} mm; its header is damaged, or it is no volume (a localizer, a photograph)."
+        )
+    if not np.isfinite([*volume.origin, *volume.direction]).all():
+        raise InputError(f"The {what} {volume.path} does not say where it lies: its origin or direction is no number.")
+
+
+def check_nifti_placement(volume: Volume, what: str) -> None:
+    """Raises InputError if ITK's grid is neither that of the file's sform nor that of its qform."""
+    affines = [] if volume.nifti is None or volume.array.ndim != 3 else volume.nifti.affines()
+    distances = [volume.grid.corner_distance(affine[:3, :3], affine[:3, 3]) for affine in affines]
+    if distances and not min(distances) < CORNER_TOLERANCE:
+        raise InputError(
+            f"The {what} {volume.path} is sheared, or its header contradicts itself: its placement (sform or qform) "
+            f"and a grid with right angles and its voxel size differ by {min(distances):.3g} voxels at the farthest "
+            "corner; resample it to a rectangular grid first, for instance with Resample Scalar Volume in 3D Slicer."
+        )
+
+
+def check_can_hold_grid(volume: Volume, *outputs: str | Path | None) -> None:
+    """Raises InputError if the format of an output cannot hold the volume's grid, so that it would lie elsewhere.
+
+    Args:
+        volume: what will be written like.
+        outputs: names of image files; None for those that are not wanted.
+    """
+    if volume.nifti is not None or volume.array.ndim != 3:
+        return
+    shear = volume.grid.shear()
+    path = next((one for one in outputs if one is not None and str(one).lower().endswith((".nii", ".nii.gz"))), None)
+    if path is not None and shear >= CORNER_TOLERANCE:
+        raise InputError(
+            f"The image {volume.path} is sheared (by {shear:.3g} voxels at the farthest corner), which a NIfTI file "
+            f"cannot hold; name the output {path} with the ending .nrrd instead."
         )
 
 

@@ -1,20 +1,19 @@
-"""Keeps what C libraries print straight to stderr apart from our own one-sentence errors."""
+"""Keeps what C libraries print straight to stderr away from our own one-sentence errors."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def native_messages_held() -> Iterator[None]:
-    """Hold back stderr (file descriptor 2) while SimpleITK reads or writes.
+def native_messages_dropped() -> Iterator[None]:
+    """Drop what is written to stderr (file descriptor 2) while SimpleITK reads or writes.
 
-    NIfTI and MetaImage code prints diagnostics there by itself. When the block succeeds they are printed after all
-    (they are warnings); when it raises they are dropped, because the error that is raised says what matters.
+    ITK and the libraries below it print diagnostics there, with memory addresses and each several times. Whatever of
+    it matters to a user is found by our own checks and said in a sentence.
     """
     try:
         sys.stderr.flush()
@@ -22,13 +21,11 @@ def native_messages_held() -> Iterator[None]:
     except (AttributeError, OSError):  # a graphical application without a console has no stderr
         yield
         return
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(original, 2)
-            os.close(original)
-        held.seek(0)
-        for line in held:
-            os.write(2, line)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(original, 2)
+        os.close(original)
+        os.close(nowhere)

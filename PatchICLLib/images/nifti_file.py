@@ -1,84 +1,111 @@
-"""Looks into NIfTI files for what SimpleITK passes over in silence.
-
-It reads truncated files, on a full disk writes them, and reads NaN and infinity as 0, all without an error.
-"""
+"""Reads the header of a NIfTI-1 or Analyze file, a single one or a pair of .hdr and .img."""
 
 from __future__ import annotations
 
 import gzip
 import math
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
 
-_CHUNK = 1 << 22
-_HEADER = 348  # bytes of a NIfTI-1 header; SimpleITK refuses NIfTI-2 by itself
-_FLOAT_TYPES = {16: "f4", 64: "f8"}  # NIfTI's DT_FLOAT32 and DT_FLOAT64
+from PatchICLLib.images.nifti_geometry import HEADER_LENGTH, NiftiGeometry
+from PatchICLLib.images.stored_voxels import DamagedFile, ImageHeader, StoredVoxels, regular_file_size, voxel_count
+
+# numpy type and numbers per voxel of NIfTI's data types
+_TYPES = {
+    2: ("u1", 1), 4: ("i2", 1), 8: ("i4", 1), 16: ("f4", 1), 32: ("c8", 1), 64: ("f8", 1), 128: ("u1", 3),
+    256: ("i1", 1), 512: ("u2", 1), 768: ("u4", 1), 1024: ("i8", 1), 1280: ("u8", 1), 1792: ("c16", 1),
+    2304: ("u1", 4),
+}  # fmt: skip
+_SINGLE, _PAIR = b"n+1\0", b"ni1\0"
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """Where the voxels lie: first byte, bytes in all, and their numpy type if they are real numbers."""
+def read_nifti_header(path: Path) -> ImageHeader:
+    """Read and check the header.
 
-    offset: int
-    length: int
-    real_type: np.dtype | None
-
-
-def check_nifti_file(path: Path) -> int:
-    """Check that a NIfTI file is as long as its header announces; other kinds of file pass.
-
-    Returns:
-        The number of voxels that are NaN or infinite; 0 for other kinds of file.
+    Args:
+        path: .nii, .nii.gz, .hdr, .hdr.gz, .img or .img.gz.
 
     Raises:
-        EOFError: the file ends early.
-        OSError, zlib.error: the header or the compressed stream is damaged, or the file cannot be read.
+        DamagedFile: it contradicts itself.
+        OSError, EOFError, zlib.error: it cannot be read or decompressed.
     """
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        return 0
+    header_path = _partner(path, ".img", ".hdr")
+    header = _first_bytes(header_path)
+    if len(header) < HEADER_LENGTH:
+        raise DamagedFile("it ends within its header")
+    order = next((one for one in "<>" if struct.unpack_from(f"{one}i", header)[0] == HEADER_LENGTH), None)
+    if order is None:
+        raise DamagedFile("its NIfTI header is damaged")
+    magic = header[344:348]
+    dimensions = struct.unpack_from(f"{order}8h", header, 40)
+    if not 1 <= dimensions[0] <= 7:
+        raise DamagedFile(f"its header announces {dimensions[0]} dimensions")
+    sizes = tuple(dimensions[1 : 1 + dimensions[0]])
+    (kind,) = struct.unpack_from(f"{order}h", header, 70)
+    if kind not in _TYPES:
+        raise DamagedFile(f"its voxels are of NIfTI's data type {kind}, which is unknown")
+    scalar, components = _TYPES[kind]
+    single = magic == _SINGLE
+    data_path = path if single else _partner(header_path, ".hdr", ".img")
+    regular_file_size(data_path)
+    voxels = StoredVoxels(
+        path=data_path,
+        encoding="gzip" if _is_gzip(data_path) else "raw",
+        start=0,
+        skip=_first_voxel(header, order, single),
+        count=voxel_count(list(sizes)) * components,
+        kind=np.dtype(f"{order}{scalar}"),
+    )
+    _check_scaling(header, order)
+    geometry = None
+    if magic in (_SINGLE, _PAIR):
+        geometry = NiftiGeometry.of_header(header, order)
+        _check_geometry(geometry, len(sizes))
+    return ImageHeader(sizes, voxels, geometry)
+
+
+def _first_voxel(header: bytes, order: str, single: bool) -> int:
+    (offset,) = struct.unpack_from(f"{order}f", header, 108)
+    if not (math.isfinite(offset) and offset == int(offset) and offset >= (HEADER_LENGTH if single else 0)):
+        raise DamagedFile(f"its header says that the voxels begin at byte {offset:g} (vox_offset)")
+    return int(offset)
+
+
+def _check_scaling(header: bytes, order: str) -> None:
+    slope, intercept = struct.unpack_from(f"{order}2f", header, 112)
+    if math.isinf(slope) or (slope != 0 and not math.isnan(slope) and not math.isfinite(intercept)):
+        raise DamagedFile(f"its header scales the voxels by {slope:g} and adds {intercept:g}")
+
+
+def _check_geometry(geometry: NiftiGeometry, dimension: int) -> None:
+    spacing = geometry.pixdim[1 : 1 + min(3, dimension)]
+    if not (np.isfinite(spacing).all() and spacing.all()):
+        text = " x ".join(f"{value:g}" for value in spacing)
+        raise DamagedFile(f"its header gives the voxels the size {text}, but every size must be a number above 0")
+    if not all(np.isfinite(affine).all() for affine in geometry.affines()):
+        raise DamagedFile("its header places the voxels at numbers that are not finite (qform or sform)")
+
+
+def _first_bytes(path: Path) -> bytes:
+    regular_file_size(path)
+    with gzip.open(path, "rb") if _is_gzip(path) else path.open("rb") as stream:
+        return cast(BinaryIO, stream).read(HEADER_LENGTH)
+
+
+def _is_gzip(path: Path) -> bool:
     with path.open("rb") as stream:
-        compressed = stream.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rb") if compressed else path.open("rb") as unpacked:
-        content = cast(BinaryIO, unpacked)
-        layout = _layout(content.read(_HEADER))
-        if compressed or layout.real_type is not None:
-            content.seek(layout.offset)
-            length, not_finite = _scan(content, layout.real_type)
-        else:
-            length, not_finite = path.stat().st_size - layout.offset, 0
-    if length < layout.length:
-        raise EOFError(f"it ends after {max(0, length)} of {layout.length} bytes of voxels")
-    return not_finite
+        return stream.read(2) == b"\x1f\x8b"
 
 
-def _scan(content: BinaryIO, real_type: np.dtype | None) -> tuple[int, int]:
-    """Bytes until the end, and how many of the real numbers in them are not finite."""
-    length, not_finite, rest = 0, 0, b""
-    while chunk := content.read(_CHUNK):
-        length += len(chunk)
-        if real_type is not None:
-            data = rest + chunk
-            whole = len(data) // real_type.itemsize * real_type.itemsize
-            not_finite += int(np.count_nonzero(~np.isfinite(np.frombuffer(data[:whole], real_type))))
-            rest = data[whole:]
-    return length, not_finite
-
-
-def _layout(header: bytes) -> _Layout:
-    """Read the NIfTI-1 header, in either byte order."""
-    if len(header) < _HEADER:
-        raise EOFError("it ends within its header")
-    for order in "<>":
-        if struct.unpack_from(f"{order}i", header)[0] != _HEADER:
-            continue
-        dimensions = struct.unpack_from(f"{order}8h", header, 40)
-        kind, bits = struct.unpack_from(f"{order}2h", header, 70)
-        (offset,) = struct.unpack_from(f"{order}f", header, 108)
-        voxels = math.prod(max(1, count) for count in dimensions[1 : 1 + dimensions[0]])
-        real = _FLOAT_TYPES.get(kind)
-        return _Layout(int(offset), voxels * bits // 8, None if real is None else np.dtype(f"{order}{real}"))
-    raise OSError("its NIfTI header is damaged")
+def _partner(path: Path, ending: str, other: str) -> Path:
+    """The file of a pair that goes with this one, compressed or not, if its name has the ending; else itself."""
+    name = path.name.removesuffix(".gz")
+    if not name.lower().endswith(ending):
+        return path
+    stem = name[: -len(ending)]
+    endings = (other, other.upper(), f"{other}.gz")
+    candidates = [path.with_name(stem + one) for one in endings]
+    return next((one for one in candidates if one.exists()), candidates[0])

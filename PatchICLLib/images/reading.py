@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +16,30 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.images.checks import (
     as_label_array,
     check_all_finite,
+    check_grid,
     check_intensities,
+    check_nifti_placement,
     check_same_grid,
     check_several_slices,
 )
 from PatchICLLib.images.dicom_series import read_dicom_folder
-from PatchICLLib.images.native_messages import native_messages_held
-from PatchICLLib.images.nifti_file import check_nifti_file
+from PatchICLLib.images.file_kind import FileKind, check_readable_path, kind_of_file
+from PatchICLLib.images.meta_image_file import read_meta_image_header
+from PatchICLLib.images.native_messages import native_messages_dropped
+from PatchICLLib.images.nifti_file import read_nifti_header
+from PatchICLLib.images.nifti_geometry import NiftiGeometry
+from PatchICLLib.images.nrrd_file import read_nrrd_header
+from PatchICLLib.images.stored_voxels import DamagedFile, ImageHeader
 from PatchICLLib.images.volume import Volume
+
+# ITK's own readers die of some of what these refuse
+_HEADERS: dict[FileKind, Callable[[Path], ImageHeader]] = {
+    FileKind.NIFTI: read_nifti_header,
+    FileKind.NRRD: read_nrrd_header,
+    FileKind.META_IMAGE: read_meta_image_header,
+}
+_MOST_DIMENSIONS = 5  # space, time and components
+_PERMISSIVE = "ITK_NIFTI_SFORM_PERMISSIVE"  # read by itk::NiftiImageIO each time that one is made
 
 
 def read_scalar_image(path: str | Path) -> Volume:
@@ -39,18 +59,26 @@ def read_scalar_image(path: str | Path) -> Volume:
 
 
 def read_label_map(path: str | Path, like: Volume) -> Volume:
-    """Read a label map that must lie on the grid of `like`.
+    """Read a label map that must lie on the lattice of `like`.
+
+    One whose axes run in another order or the other way is turned; no voxel is resampled.
 
     Returns:
-        A Volume of an integer type. A label map that is stored as real numbers but holds whole ones is converted
-        to the smallest unsigned type that holds them.
+        A Volume of an integer type with exactly the geometry of `like`, so that what is written like it lies on the
+        image's grid. A label map that is stored as real numbers but holds whole ones is converted to the smallest
+        unsigned type that holds them.
 
     Raises:
         InputError: missing or unreadable; colour or 4D; another grid; negative or fractional values.
     """
-    labels = _read(path, "label map")
-    check_same_grid(like, labels)
-    return replace(labels, array=as_label_array(labels.array, labels.path))
+    labels = read_volume(path, "label map")
+    array = as_label_array(labels.array, labels.path)
+    turn = labels.grid.turn_to(like.grid)
+    if turn is None:
+        check_same_grid(like, labels)
+    else:
+        array = turn.array(array)
+    return replace(like, array=array, path=labels.path, pixel_type=labels.pixel_type)
 
 
 def read_slices(path: str | Path) -> Volume:
@@ -59,23 +87,80 @@ def read_slices(path: str | Path) -> Volume:
     Raises:
         InputError: missing or unreadable; 4D or colour; NaN or constant.
     """
-    volume = _read(path, "image")
+    volume = read_volume(path, "image")
     check_intensities(volume)
     return volume
 
 
-def _read(path: str | Path, what: str) -> Volume:
+def read_volume(path: str | Path, what: str) -> Volume:
+    """Read any image that is kept as a file or a DICOM folder, one number per voxel.
+
+    Args:
+        path: the file or folder.
+        what: "image" or "label map", what messages call it.
+
+    Raises:
+        InputError: missing, unreadable, damaged, or of a kind that is not read; colour, 4D; voxels that are NaN.
+    """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"The {what} {path} does not exist; check the name and the folder.")
+    check_readable_path(path, what)
     try:
-        with native_messages_held():
-            image = read_dicom_folder(path) if path.is_dir() else _read_file(path, what)
-    except (RuntimeError, OSError, EOFError, zlib.error) as error:
+        with native_messages_dropped():
+            volume = _read(path, what)
+    except (RuntimeError, OSError, EOFError, zlib.error, DamagedFile) as error:
         raise InputError(
             f"The {what} {path} cannot be read ({_reason(error)}); it must be an intact NIfTI, NRRD, or MetaImage "
             "file, a DICOM folder, or (for segment) a picture."
         ) from error
+    check_grid(volume, what)
+    return volume
+
+
+def _read(path: Path, what: str) -> Volume:
+    if path.is_dir():
+        return _as_volume(read_dicom_folder(path), path)
+    kind = kind_of_file(path, what)
+    if kind is None:
+        raise DamagedFile("unknown or damaged kind of file")
+    header = _HEADERS[kind](path) if kind in _HEADERS else None
+    if header is not None and len(header.sizes) > _MOST_DIMENSIONS:
+        raise _dimensions_error(path, what, header.sizes)
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO(kind.value)
+    reader.SetFileName(str(path))
+    with contextlib.ExitStack() as stack:
+        refused = False
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError as error:
+            refused = kind is FileKind.NIFTI and "orthonormal" in str(error)
+            if not refused:
+                raise
+            stack.enter_context(_sheared_sform_read())
+            reader.ReadImageInformation()
+        _check_header(reader, path, what)
+        if header is not None:
+            check_all_finite(header.voxels.check(), path, what)
+        image = reader.Execute()
+    if image.GetDimension() == 4:
+        image = image[:, :, :, 0]
+    volume = _as_volume(image, path, None if header is None else header.nifti)
+    if refused and volume.array.ndim == 3:
+        volume = _on_sform(volume)
+    check_nifti_placement(volume, what)
+    return volume
+
+
+def _on_sform(volume: Volume) -> Volume:
+    """The volume on the grid with right angles that is nearest to its sform, which ITK refused."""
+    assert volume.nifti is not None
+    sform = volume.nifti.affines()[0]
+    cosines = sform[:3, :3] / volume.spacing[::-1]
+    grid = replace(volume.grid, origin=tuple(sform[:3, 3].tolist()), direction=tuple(cosines.ravel().tolist()))
+    return replace(volume, origin=grid.origin, direction=grid.with_right_angles().direction)
+
+
+def _as_volume(image: sitk.Image, path: Path, nifti: NiftiGeometry | None = None) -> Volume:
     return Volume(
         array=sitk.GetArrayFromImage(image),
         spacing=tuple(reversed(image.GetSpacing())),
@@ -83,17 +168,25 @@ def _read(path: str | Path, what: str) -> Volume:
         direction=image.GetDirection(),
         path=path,
         pixel_type=image.GetPixelIDTypeAsString(),
+        nifti=nifti,
     )
 
 
-def _read_file(path: Path, what: str) -> sitk.Image:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    _check_header(reader, path, what)
-    check_all_finite(check_nifti_file(path), path, what)
-    image = reader.Execute()
-    return image[:, :, :, 0] if image.GetDimension() == 4 else image
+@contextlib.contextmanager
+def _sheared_sform_read() -> Iterator[None]:
+    """Let ITK read the voxels of a NIfTI file whose sform is sheared.
+
+    The direction that it then gives is the inverse of the nearest one (ITK 5.4), and not to be used.
+    """
+    before = os.environ.get(_PERMISSIVE)
+    os.environ[_PERMISSIVE] = "YES"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_PERMISSIVE]
+        else:
+            os.environ[_PERMISSIVE] = before
 
 
 def _check_header(reader: sitk.ImageFileReader, path: Path, what: str) -> None:
@@ -108,18 +201,23 @@ def _check_header(reader: sitk.ImageFileReader, path: Path, what: str) -> None:
             "per voxel is needed; convert it to a scalar (grey) image first."
         )
     if len(size) not in (2, 3) and not (len(size) == 4 and size[3] == 1):
-        text = " x ".join(str(count) for count in size)
-        raise InputError(
-            f"The {what} {path} has {len(size)} dimensions (size {text}), but 3 are needed; save one volume of it, for "
-            "instance one time point, as a file of its own."
-        )
+        raise _dimensions_error(path, what, size)
+
+
+def _dimensions_error(path: Path, what: str, size: Sequence[int]) -> InputError:
+    text = " x ".join(str(count) for count in size[:_MOST_DIMENSIONS])
+    more = " x ..." if len(size) > _MOST_DIMENSIONS else ""
+    return InputError(
+        f"The {what} {path} has {len(size)} dimensions (size {text}{more}), but 3 are needed; save one volume of it, "
+        "for instance one time point, as a file of its own."
+    )
 
 
 def _reason(error: BaseException) -> str:
-    """The telling end of a SimpleITK message, on one line."""
+    """The telling end of a message, on one line, without the address of an object in memory."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     text = " ".join(str(error).split())
-    if "Unable to determine ImageIO reader" in text:
-        return "unknown or damaged kind of file"
     for marker in ("ITK ERROR: ", "itk::ERROR: ", "sitk::ERROR: "):
         text = text.rpartition(marker)[2]
-    return text.rstrip(".") or type(error).__name__
+    return re.sub(r"\w*\(?0x[0-9a-fA-F]+\)?:? *", "", text).rstrip(".") or type(error).__name__

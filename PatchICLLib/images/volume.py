@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from PatchICLLib.images.grid import Grid
+from PatchICLLib.images.nifti_geometry import NiftiGeometry
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +22,7 @@ class Volume:
         origin, direction: as ITK has them, in LPS (see `Grid`).
         path: the file or DICOM folder that it was read from.
         pixel_type: how the file stores a voxel, in words ("16-bit signed integer").
+        nifti: how a NIfTI file says all this, for NIfTI files written on the same grid; None for other formats.
     """
 
     array: np.ndarray[Any, np.dtype[Any]]
@@ -29,6 +31,7 @@ class Volume:
     direction: tuple[float, ...]
     path: Path
     pixel_type: str
+    nifti: NiftiGeometry | None = None
 
     @property
     def grid(self) -> Grid:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.images.grid import Grid
-from PatchICLLib.images.native_messages import native_messages_held
-from PatchICLLib.images.nifti_file import check_nifti_file
+from PatchICLLib.images.checks import check_can_hold_grid
+from PatchICLLib.images.grid import CORNER_TOLERANCE
+from PatchICLLib.images.native_messages import native_messages_dropped
+from PatchICLLib.images.nifti_geometry import NiftiGeometry, compress
 from PatchICLLib.images.output_paths import check_image_output
+from PatchICLLib.images.reading import read_volume
 from PatchICLLib.images.volume import Volume
 from PatchICLLib.outputs import StagedFiles, write_errors
 
@@ -40,6 +41,7 @@ def stage_image(files: StagedFiles, array: np.ndarray, volume: Volume, path: str
     if array.shape != volume.array.shape:
         raise ValueError(f"array of shape {array.shape} for a volume of shape {volume.array.shape}")
     path = Path(path)
+    check_can_hold_grid(volume, path)
     if array.dtype.kind == "b" or path.name.lower().endswith(".png"):
         array = _as_small_integers(array, path)
     image = sitk.GetImageFromArray(array)
@@ -47,37 +49,43 @@ def stage_image(files: StagedFiles, array: np.ndarray, volume: Volume, path: str
     image.SetOrigin(volume.origin)
     image.SetDirection(volume.direction)
     staged = files.path_for(path)
-    with write_errors(path, RuntimeError, EOFError, zlib.error), native_messages_held():
-        sitk.WriteImage(image, str(staged), useCompression=True)
-        # header fields that ITK does not write belong here: what is in the file is read back below
-        check_nifti_file(staged)
-        stored = sitk.ReadImage(str(staged))
-    _check_stored(stored, array, volume.grid, path)
+    with write_errors(path, RuntimeError, InputError):
+        with native_messages_dropped():
+            _write(image, staged, volume.nifti)
+        stored = read_volume(staged, "output")
+    _check_stored(stored, array, volume, path)
 
 
-def _check_stored(stored: sitk.Image, array: np.ndarray, meant: Grid, path: Path) -> None:
+def _check_stored(stored: Volume, array: np.ndarray, meant: Volume, path: Path) -> None:
     """Compare what is in the file with what was to be written.
 
     Raises:
         InputError: the grid cannot be stored in this format, or the file is not complete.
     """
-    found = Grid(
-        tuple(reversed(stored.GetSize())),
-        tuple(reversed(stored.GetSpacing())),
-        stored.GetOrigin(),
-        stored.GetDirection(),
-    )
-    differences = meant.differences(found)
-    if differences:
+    moved = 0.0
+    if array.ndim == 3 and stored.array.shape == array.shape:
+        moved = meant.grid.corner_distance(stored.grid.steps, stored.origin)
+    if moved >= CORNER_TOLERANCE:
         raise InputError(
-            f"The output {path} cannot hold the image's grid: {'; '.join(differences)} (image first); nothing was "
-            "changed there; use another format, such as .nrrd."
+            f"The output {path} cannot hold the image's grid, the farthest corner would lie off by {moved:.3g} voxels; "
+            "nothing was changed there; use another format, such as .nrrd."
         )
-    voxels = sitk.GetArrayViewFromImage(stored)
-    if voxels.dtype != array.dtype or not np.array_equal(voxels, array):
+    if stored.array.dtype != array.dtype or not np.array_equal(stored.array, array):
         raise InputError(
             f"The output {path} could not be written completely (is the disk full?); nothing was changed there."
         )
+
+
+def _write(image: sitk.Image, path: Path, nifti: NiftiGeometry | None) -> None:
+    """Write a file; a NIfTI file says where it lies in the very words of the one that `nifti` is from."""
+    if nifti is None or not path.name.lower().endswith((".nii", ".nii.gz")):
+        sitk.WriteImage(image, str(path), useCompression=True)
+        return
+    plain = path.with_name(path.name[:-3]) if path.name.lower().endswith(".gz") else path
+    sitk.WriteImage(image, str(plain))
+    nifti.put_into(plain)
+    if plain != path:
+        compress(plain, path)
 
 
 def _as_small_integers(array: np.ndarray, path: Path) -> np.ndarray:
