@@ -94,8 +94,8 @@ def kind_of_file(path: Path, what: str) -> FileKind | None:
     lengths = {int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")}
     if _NIFTI_2 in lengths:
         raise InputError(
-            f"The {what} {path} is a NIfTI-2 file, which is not read; save it as NIfTI-1 first, for instance by opening "
-            "and saving it with ITK-SNAP or by `nibabel.Nifti1Image.from_image`."
+            f"The {what} {path} is a NIfTI-2 file, which is not read; save it as NIfTI-1 first, for instance by "
+            "opening and saving it with ITK-SNAP, or with `nibabel.Nifti1Image.from_image`."
         )
     if _NIFTI_1 in lengths:
         return FileKind.NIFTI

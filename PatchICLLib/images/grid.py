@@ -43,7 +43,7 @@ class Grid:
         dimension = len(self.shape)
         return np.reshape(self.direction, (dimension, dimension)) * np.array(self.spacing[::-1])
 
-    def corner_distance(self, steps: np.ndarray, origin: Sequence[float]) -> float:
+    def corner_distance(self, steps: np.ndarray, origin: Sequence[float] | np.ndarray) -> float:
         """How far the corner that differs most lies from that of a lattice of equal size, in the smallest voxel edge.
 
         Args:

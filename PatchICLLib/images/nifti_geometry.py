@@ -65,10 +65,9 @@ class NiftiGeometry:
 
 def compress(plain: Path, packed: Path) -> None:
     """Replace the file `plain` by `packed`, the same with gzip."""
-    with plain.open("rb") as source, packed.open("wb") as target:
-        # neither name nor time in the stream: the same voxels give the same file
-        with gzip.GzipFile("", "wb", 6, target, mtime=0) as stream:
-            shutil.copyfileobj(source, stream, 1 << 22)
+    # neither name nor time in the stream: the same voxels give the same file
+    with plain.open("rb") as source, packed.open("wb") as target, gzip.GzipFile("", "wb", 6, target, 0) as stream:
+        shutil.copyfileobj(source, stream, 1 << 22)
     plain.unlink()
 
 
