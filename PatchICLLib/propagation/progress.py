@@ -18,6 +18,7 @@ class Progress:
         remaining: seconds, estimated; None while unknown.
         slice_index: the slice along the slicing axis that has just been finished, or None.
         slice_labels: its 2D labels as far as known, or None.
+        layer: which layer of the painting it is of, 0 where there is but one.
     """
 
     stage: str
@@ -27,3 +28,4 @@ class Progress:
     remaining: float | None = None
     slice_index: int | None = None
     slice_labels: np.ndarray | None = None
+    layer: int = 0

@@ -23,6 +23,7 @@ from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.continuity import continued
 from PatchICLLib.propagation.gap_filling import FilledSlice, GapFilling
 from PatchICLLib.propagation.gaps import Gap, find_gaps
+from PatchICLLib.propagation.layers import LayeredProgress, layers_to_propagate, merged, with_gaps
 from PatchICLLib.propagation.memory import ResultMemory, rounded
 from PatchICLLib.propagation.options import PropagationOptions
 from PatchICLLib.propagation.outlines import drawn_between
@@ -85,7 +86,8 @@ class Propagator:
 
         Args:
             image: (K, J, I) real numbers.
-            painted: (K, J, I) integers, 0 where nothing is painted. Neither array is changed.
+            painted: (K, J, I) integers, 0 where nothing is painted; or (L, K, J, I), labels that overlap apart in
+                layers (see ``layers``), all painted along one axis. Neither array is changed.
             spacing: (sk, sj, si) in mm.
             progress: called after each finished slice, and when the total falls.
             cancel: token that stops the work within a second.
@@ -97,10 +99,43 @@ class Propagator:
         """
         chosen, token = PropagationOptions(**options), cancel or CancelToken()
         token.raise_if_cancelled()
-        check_volumes(image, painted, spacing)
-        token.raise_if_cancelled()
-        run = _Run(self, image, painted, (float(spacing[0]), float(spacing[1]), float(spacing[2])), chosen)
-        return run.execute(progress or (lambda _: None), token)
+        layered = isinstance(painted, np.ndarray) and painted.ndim == 4 and len(painted) > 0
+        for layer in painted if layered else (painted,):
+            check_volumes(image, layer, spacing)
+            token.raise_if_cancelled()
+        steps, tell = (float(spacing[0]), float(spacing[1]), float(spacing[2])), progress or (lambda _: None)
+        if layered:
+            return self._propagate_layers(image, painted, steps, chosen, tell, token)
+        return _Run(self, image, painted, steps, chosen).execute(tell, token)
+
+    def _propagate_layers(
+        self,
+        image: np.ndarray,
+        painted: np.ndarray,
+        spacing: tuple[float, float, float],
+        options: PropagationOptions,
+        progress: Callable[[Progress], None],
+        cancel: CancelToken,
+    ) -> PropagationResult:
+        """One run after another, along one axis."""
+        layers = layers_to_propagate(painted, options)
+        axis = find_axis(np.logical_or.reduce(painted), spacing) if options.axis is None else options.axis
+        runs = {
+            layer.index: _Run(
+                self, image, painted[layer.index], spacing, replace(options, axis=axis, labels=layer.labels)
+            )
+            for layer in with_gaps(painted, layers, axis)
+        }
+        over_all = LayeredProgress({index: run.total for index, run in runs.items()}, progress)
+        results: dict[int, PropagationResult] = {}
+        try:
+            for index, run in runs.items():
+                results[index] = run.execute(over_all.of(index), cancel)
+        except Cancelled as error:
+            if error.partial is not None:
+                results[index] = error.partial
+            raise Cancelled(partial=merged(painted, results, len(runs)) if results else None) from error
+        return merged(painted, results, len(runs))
 
 
 class _Run:
@@ -142,6 +177,8 @@ class _Run:
         self.logits: list[SliceLogits] = []
         self.computed = self.recalled = 0
         self.first_slice: float | None = None
+        self.jobs = [(label, gap) for label in self.painted for gap in self._gaps(label)]
+        self.total = sum(len(gap.slices) for _, gap in self.jobs)
 
     def _inspected(self, depth: int) -> list[int]:
         """Slices whose logits are asked for, as the engine counts them."""
@@ -152,8 +189,7 @@ class _Run:
 
     def execute(self, progress: Callable[[Progress], None], cancel: CancelToken) -> PropagationResult:
         self.fingerprint = self.volume.fingerprint(cancel.raise_if_cancelled)
-        jobs = [(label, gap) for label in self.painted for gap in self._gaps(label)]
-        self.total = sum(len(gap.slices) for _, gap in jobs)
+        jobs = self.jobs
         progress(Progress("preparing", 0, self.total, self._elapsed()))
         active: list[tuple[int, int, int, Gap, Iterator[list[FilledSlice]]]] = []
         for number, (label, gap) in enumerate(jobs):

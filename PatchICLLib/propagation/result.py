@@ -99,10 +99,11 @@ class PropagationResult:
     """Result of a propagation, on the grid of the image.
 
     Attributes:
-        labels: (K, J, I), type of the painted labels; painted voxels and, for each label, its painted slices are as
-            they were.
-        probability: (K, J, I) float32, of the likeliest label, 0 to 1; None if not asked for.
-        entropy: (K, J, I) float32, of that probability in bits, 0 to 1; None if not asked for.
+        labels: (K, J, I), or (L, K, J, I) of a painting in layers, type of the painted labels; painted voxels and, for
+            each label, its painted slices are as they were.
+        probability: (K, J, I) float32, of the likeliest label, 0 to 1, the largest over layers; None if not asked
+            for.
+        entropy: (K, J, I) float32, of that probability in bits, 0 to 1, the largest over layers; None if not asked for.
         selections: patches looked at, per slice and label, in the order of computation; None if not asked for.
         report: plain JSON: settings, provenance, timings, uncertainty per slice, suggested next slice.
         logits: of the slices that were asked for, as far as they were predicted; None if none were.
@@ -121,7 +122,7 @@ class PropagationResult:
     def box(self) -> tuple[slice, slice, slice]:
         """One box around all ``boxes``; the whole volume if they are not known."""
         if not self.boxes:
-            first, second, third = (slice(0, n) for n in self.labels.shape)
+            first, second, third = (slice(0, n) for n in self.labels.shape[-3:])
         else:
             first, second, third = (
                 slice(min(box[a].start for box in self.boxes), max(box[a].stop for box in self.boxes)) for a in range(3)

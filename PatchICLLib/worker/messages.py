@@ -97,6 +97,7 @@ def encode_progress(progress: Progress) -> Message:
         "remaining": None if progress.remaining is None else float(progress.remaining),
         "slice_index": None if progress.slice_index is None else int(progress.slice_index),
         "slice_labels": None if labels is None else _encode_slice(labels),
+        "layer": int(progress.layer),
     }
 
 
@@ -105,16 +106,20 @@ def decode_progress(message: Message, shape: Sequence[int]) -> Progress:
 
     Args:
         message: what came.
-        shape: of the volume that is propagated: a slice has to be one of its slices, along any axis.
+        shape: of the painting, (K, J, I) or (L, K, J, I): a slice has to be one of its slices, along any axis.
 
     Raises:
         KeyError, TypeError, ValueError, zlib.error: ``message`` is not what ``encode_progress`` makes.
     """
     labels = message["slice_labels"]
     progress = Progress(**{**message, "slice_labels": None if labels is None else _decode_slice(labels)})
+    *layers, _, _, _ = shape
+    shape = shape[-3:]
     numbers = (progress.done, progress.total, 0 if progress.slice_index is None else progress.slice_index)
     if not isinstance(progress.stage, str) or not all(type(number) is int and number >= 0 for number in numbers):
         raise ValueError("its stage or its counts are none")
+    if type(progress.layer) is not int or progress.layer not in range(*(layers or [1])):
+        raise ValueError("its layer is none of the painting")
     if not all(type(seconds) in (int, float) for seconds in (progress.elapsed, progress.remaining or 0.0)):
         raise ValueError("its times are no numbers")
     if progress.slice_labels is not None and not any(

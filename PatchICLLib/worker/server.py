@@ -154,7 +154,7 @@ def _write_result(result: PropagationResult, outputs: dict[str, SharedArray]) ->
                     f"{name} must be {target.shape} {target.dtype}, but the engine gave {volume.shape} {volume.dtype}"
                 )
             for box in boxes:
-                target[box] = volume[box]
+                target[(..., *box)] = volume[(..., *box)]
             written.append(name)
     selections = None if result.selections is None else PackedSelections.pack(result.selections).packed
     return {

@@ -68,6 +68,15 @@ def test_progress_survives_the_journey(labels: np.ndarray) -> None:
     )
 
 
+def test_layer_of_progress_is_one_of_the_painting() -> None:
+    progress = Progress("propagating", 3, 7, 1.5, None, 1, np.zeros((4, 5), np.uint8), layer=2)
+    sent = messages.encode_progress(progress)
+    assert messages.decode_progress(sent, (3, 6, 4, 5)).layer == 2
+    for shape in ((2, 6, 4, 5), (6, 4, 5)):
+        with pytest.raises(ValueError, match="layer"):
+            messages.decode_progress(sent, shape)
+
+
 @given(
     st.binary()
     | st.sampled_from([b"[1]", b"1", b'{"a": 1}', b'{"type": "dance"}', b'{"type": []}', b"NaN", b"[" * 100_000])

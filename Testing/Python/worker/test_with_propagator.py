@@ -66,6 +66,16 @@ def test_same_result_as_without_a_worker(
     assert {**result.report, "timings": None} == {**direct.report, "timings": None}
 
 
+def test_layers_come_back_as_layers(client: WorkerClient, case: Case) -> None:
+    image, painted, spacing = case
+    layers = np.stack([np.where(painted == label, painted, 0) for label in (1, 2)])
+    direct = Propagator.from_pretrained(device="cpu").propagate(image, layers, spacing, extent="painted")
+    result = client.run(image, layers, spacing, extent="painted")
+    np.testing.assert_array_equal(result.labels, direct.labels)
+    np.testing.assert_array_equal(result.entropy, direct.entropy)
+    assert result.boxes == direct.boxes and result.labels.shape == layers.shape
+
+
 def test_second_job_recalls_the_slices_of_the_first(client: WorkerClient, case: Case) -> None:
     client.run(*case, extent="painted")
     timings = client.run(*case, extent="painted").report["timings"]
