@@ -9,30 +9,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from .CurrentPreview import CurrentPreview
 from .Errors import SceneError
 from .Job import Job, prepareJob
 from .LogitsRequest import LogitsRequest
 from .PaintingActions import PaintingActions
 from .Parameters import ParameterNode
-from .Preview import Preview
+from .Preview import Completion
 from .Protocols import UndoKeeper, WorkerFactory
+from .Provenance import missingOfReport
 from .Results import Results
 from .ResultViews import ResultViews
-from .SceneIO.Volumes import frameOfVolume, volumeFingerprint
 from .SceneWatch import SceneWatch
-from .Selection import Selection
 from .Signal import Signal
 from .State import State
 from .Translation import _
 from .Waiting import Waiting
 from .WorkerSession import WorkerSession, defaultWorker
-from .Writing import checkFrame, writeProposal
+from .Writing import writeProposal
 
 # A worker that has not handed over what belongs to a kept preview by then is replaced.
 CANCEL_PATIENCE_SECONDS = 35.0
 
 
-class PatchICLSegmentLogic(Selection, Waiting):
+class PatchICLSegmentLogic(CurrentPreview, Waiting):
     """Propagates painted slices.
 
     Example (a script without panel):
@@ -59,41 +59,32 @@ class PatchICLSegmentLogic(Selection, Waiting):
         undoKeeper: UndoKeeper | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
-        Selection.__init__(self, scene, undoKeeper)
+        CurrentPreview.__init__(self, scene, undoKeeper)
         self.clock = clock
-        self.stateChanged, self.progressChanged = Signal(), Signal()
-        self.resultsChanged = Signal()
+        self.progressChanged, self.resultsChanged = Signal(), Signal()
         self.failed, self.sceneReplaced = Signal(), Signal()
         self.progress = None
         self.timings: dict | None = None
-        self._state = State.IDLE
         self._session = WorkerSession(makeWorker)
         self.workerHealth = self._session.health
         self.logits = LogitsRequest(self, self._session)
         self._job: Job | None = None
-        self._fingerprint: tuple = ()
         self._keptAt = 0.0
         self._writing = False
         self.results = Results(scene, self.parameterNode)
-        self.preview = Preview.ofNode(self.parameterNode.reference("Preview"))
         self.painting = PaintingActions(self)
         self.views = ResultViews(self)
         self._watch = SceneWatch(scene)
         self._watch.sceneClosing.connect(self._onSceneClosing)
+        self._watch.sceneImporting.connect(self.onImporting)
         self._watch.sceneClosed.connect(self._onSceneClosed)
         self._watch.nodeRemoved.connect(self._onNodeRemoved)
         self._watch.segmentsChanged.connect(self._onSegmentsChanged)
         self._watch.watch(self.segmentationNode)
-        if self.preview is not None:
-            self._state = State.PREVIEW
-
-    @property
-    def state(self) -> State:
-        return self._state
 
     def select(self, volumeNode, segmentationNode, segmentId: str | None = None) -> None:
         self._watch.watch(segmentationNode)
-        Selection.select(self, volumeNode, segmentationNode, segmentId)
+        CurrentPreview.select(self, volumeNode, segmentationNode, segmentId)
 
     def startPropagation(self) -> None:
         """Starts to propagate and returns at once.
@@ -101,41 +92,53 @@ class PatchICLSegmentLogic(Selection, Waiting):
         Raises:
             SceneError: what is missing, in one sentence. Nothing has changed then.
         """
+        self._start()
+
+    def goOn(self) -> None:
+        """Propagates anew what an unfinished preview is about; its slices stay in sight until others replace them.
+
+        Raises:
+            SceneError: it does not fit any more, or nothing is painted.
+        """
+        if self._state is not State.UNFINISHED:
+            return
+        if self.preview.problem() is not None:
+            raise SceneError(self.previewProblem)
+        self.selectWhatThePreviewIsOf()
+        self._start(goOn=True)
+
+    def _start(self, goOn: bool = False) -> None:
         if self._state.isBusy:
             raise SceneError(_("A propagation is running already; wait for it or cancel it."))
         parameters = self.parameters
         job = prepareJob(self.volumeNode, self.segmentationNode, self.segmentId, parameters, self.regionNode)
+        self.openPreview(job, parameters.previewOpacity, goOn)
         self.logits.stop()
-        self._dropPreview()
         self._job = job
-        self._fingerprint = volumeFingerprint(self.volumeNode)
         self.progress = None
-        self.preview = Preview.create(self.scene, self.segmentationNode, self.volumeNode, job.labels, job.axis)
-        self.preview.showVolume(job.painted)
-        self.preview.setOpacity(parameters.previewOpacity)
         self._session.submit(job, parameters.device, parameters.weights)
-        self._setState(State.PREPARING)
+        self.setState(State.PREPARING)
 
     def poll(self) -> None:
         """Takes what the worker has to say; never blocks."""
-        if self._state is State.KEEPING:
-            self._pollKept()
-            return
-        if not self._state.isBusy:
+        if not self._isRunUnderWay:
             for event in self._session.poll():  # an answer, or the end of a run that was dropped
                 self.logits.take(event)
             return
-        if volumeFingerprint(self.volumeNode) != self._fingerprint:
-            self._abort(
-                _("The volume {name} changed while it was being propagated; propagate again.").format(
-                    name=self.volumeNode.GetName()
-                )
-            )
-            return
-        for event in self._session.poll():
-            if not self._state.isBusy:
-                return
-            self._take(event)
+        problem = self.preview.problem()
+        if problem is not None and self._state is State.KEEPING:
+            self._session.cancel()
+            self._keepWithoutRest("")
+            self.failed.emit(self.previewProblem)
+        elif problem is not None:
+            self._abort(_("{problem}; the run was stopped, propagate again.").format(problem=problem))
+        else:
+            for event in self._session.poll():
+                if self._isRunUnderWay:
+                    self._take(event)
+            if self._state is State.KEEPING and self.clock() - self._keptAt > CANCEL_PATIENCE_SECONDS:
+                self._session.shutdown()
+                self._keepWithoutRest("")
 
     def cancel(self, keepPartialResult: bool = False) -> None:
         """Stops the run at once; what is finished becomes a preview, or is dropped."""
@@ -144,27 +147,34 @@ class PatchICLSegmentLogic(Selection, Waiting):
         reachedWorker = self._session.cancel()
         if keepPartialResult and reachedWorker and self.progress is not None and self.progress.done:
             self._keptAt = self.clock()
-            self._setState(State.KEEPING)
+            self.preview.completion = Completion.KEPT
+            self.setState(State.KEEPING)
         else:
             self._end(State.IDLE)
 
     @property
     def needsPolling(self) -> bool:
-        return self._state.isBusy or self._state is State.KEEPING or self._session.isBusy
+        return self._isRunUnderWay or self._session.isBusy
+
+    @property
+    def _isRunUnderWay(self) -> bool:
+        return self._state.isBusy or self._state is State.KEEPING
 
     def applyPreview(self) -> None:
         """Writes the preview into the segments, as one undo step. Right after a stop it waits for the worker.
 
         Raises:
-            SceneError: the volume shows another frame of its sequence now.
+            SceneError: the preview is unfinished, of other nodes than those selected, or does not fit any more.
         """
         self.waitForTheRest()
-        if self._state is not State.PREVIEW:
+        if not self._state.hasPreview:
             return
-        checkFrame(self.scene, self.preview, self.results.run)
+        problem = self.previewProblem
+        if problem is not None:
+            raise SceneError(problem)
         self._writing = True
         try:
-            writeProposal(self.writer(), self.preview, self.results.run)
+            writeProposal(self.writer(), self.preview)
         finally:
             self._writing = False
         self._end(State.IDLE)
@@ -175,19 +185,21 @@ class PatchICLSegmentLogic(Selection, Waiting):
         if self._state.hasPreview:
             self.logits.forget()
             self.views.hideAll()
-            self.results.clear()
+            if self.preview.reportNode is self.results.reportNode or self._state is not State.UNFINISHED:
+                self.results.clear()
             self._end(State.IDLE)
             self.resultsChanged.emit()
 
     def shutdown(self) -> None:
         """Ends the worker and all observations. The logic is of no use afterward."""
         self._watch.stop()
+        self._previewWatch.watch(None)
         self._session.shutdown()
 
     def _take(self, event) -> None:
         if event.kind == "progress":
             if self._state is State.PREPARING:
-                self._setState(State.RUNNING)
+                self.setState(State.RUNNING)
             self.progress = event.progress
             if event.progress.slice_labels is not None:
                 self.preview.showSlice(event.progress.slice_index, event.progress.slice_labels)
@@ -201,32 +213,27 @@ class PatchICLSegmentLogic(Selection, Waiting):
             else:
                 self._fail(message)
 
-    def _pollKept(self) -> None:
-        for event in self._session.poll():
-            self._take(event)
-        if self._state is State.KEEPING and self.clock() - self._keptAt > CANCEL_PATIENCE_SECONDS:
-            self._session.shutdown()
-            self._keepWithoutRest("")
-
     def _keepWithoutRest(self, message: str) -> None:
         """The slices stay as a preview, but nothing else is known of the run."""
         self._session.forgetJob()
         self._job = None
         self.results.clear()
-        self._setState(State.PREVIEW)
+        self.setState(State.PREVIEW)
         self.resultsChanged.emit()
         if message:
             self.failed.emit(message)
 
     def _finish(self, result) -> None:
-        job = self._job
-        self.preview.showVolume(result.labels, result.box)
-        frame = frameOfVolume(self.scene, self.volumeNode)
-        self.results.store(result, job.labels, self.volumeNode, self.segmentationNode, frame)
+        missing = missingOfReport(result.report)
+        if missing:
+            self._fail(_("The network's report lacks {names}; propagate again.").format(names=missing))
+            return
+        self.preview.showResult(result.labels, result.box)
+        self.results.store(result, self.preview)
         self.timings = result.report["timings"]
         self._session.forgetJob()
         self._job = None
-        self._setState(State.PREVIEW)
+        self.setState(State.PREVIEW)
         self.logits.forget()
         self.resultsChanged.emit()
 
@@ -238,39 +245,30 @@ class PatchICLSegmentLogic(Selection, Waiting):
     def _end(self, state: State) -> None:
         self._session.forgetJob()
         self._job = None
-        self._dropPreview()
-        self._setState(state)
-
-    def _dropPreview(self) -> None:
-        preview, self.preview = self.preview, None
-        if preview is not None:
-            preview.remove()
-
-    def _setState(self, state: State) -> None:
-        self.parameterNode.setReference("Preview", self.preview.node if self.preview else None)
-        if state is not self._state:
-            self._state = state
-            self.stateChanged.emit()
+        self.dropPreview()
+        self.setState(state)
 
     def _abort(self, reason: str) -> None:
         self._session.cancel()
         self._fail(reason)
 
+    def losePreview(self, name: str) -> None:
+        """What the run or the preview was about was removed, with that name."""
+        if self._isRunUnderWay:
+            self._abort(_("{name} was removed while it was being propagated.").format(name=name))
+        else:
+            self._fail(_("{name} was removed, and its preview with it.").format(name=name))
+
     def _onNodeRemoved(self, node) -> None:
-        if self.preview is not None and node is self.preview.node:
-            self.preview = None
-            if self._state.isBusy:
+        preview = self.preview
+        if preview is not None and node is preview.node:
+            self.takePreview(None)
+            if self._isRunUnderWay:
                 self._session.cancel()
             self._end(State.IDLE)
-        elif node in (self.volumeNode, self.segmentationNode):
-            if self._state.isBusy:
-                self._abort(_("{name} was removed while it was being propagated.").format(name=node.GetName()))
-            elif self._state.hasPreview:
-                self._end(State.IDLE)
-            volumeNode, segmentationNode = self.volumeNode, self.segmentationNode
-            self.select(
-                None if node is volumeNode else volumeNode, None if node is segmentationNode else segmentationNode
-            )
+        elif preview is not None and node in (preview.volumeNode, preview.segmentationNode):
+            self.losePreview(node.GetName())
+        self.deselect(node)
 
     def _onSegmentsChanged(self) -> None:
         if not self._writing:
@@ -282,7 +280,7 @@ class PatchICLSegmentLogic(Selection, Waiting):
             self._session.cancel()
         self._session.forgetJob()
         self._job = None
-        self.preview = None
+        self.takePreview(None)
         self._watch.watch(None)
         self._histories.clear()
         self._state = State.IDLE
@@ -290,8 +288,6 @@ class PatchICLSegmentLogic(Selection, Waiting):
     def _onSceneClosed(self) -> None:
         self.parameterNode = ParameterNode.ofScene(self.scene)
         self.results = Results(self.scene, self.parameterNode)
-        if not self._state.isBusy:
-            self.preview = Preview.ofNode(self.parameterNode.reference("Preview"))
-            self._state = State.PREVIEW if self.preview is not None else State.IDLE
+        self.onImported()
         self._watch.watch(self.segmentationNode)
         self.sceneReplaced.emit()

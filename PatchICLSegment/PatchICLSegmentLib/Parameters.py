@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -123,6 +124,18 @@ class ParameterNode:
 
     def reference(self, role: str):
         return self.node.GetNodeReference(role)
+
+    def references(self) -> dict[str, Any]:
+        """All nodes that are referred to, by their role."""
+        roles = [
+            self.node.GetNthNodeReferenceRole(number) for number in range(self.node.GetNumberOfNodeReferenceRoles())
+        ]
+        return {role: self.reference(role) for role in roles}
+
+    def restoreReferences(self, references: Mapping[str, Any]) -> None:
+        """Refers to these nodes and to no others."""
+        for role in self.references() | references:
+            self.setReference(role, references.get(role))
 
     def setReference(self, role: str, node) -> None:
         self.node.SetNodeReferenceID(role, node.GetID() if node is not None else None)

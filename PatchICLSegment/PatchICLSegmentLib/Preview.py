@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import colorsys
+from enum import Enum
+from typing import Any
 
 import numpy as np
 import slicer
@@ -10,26 +12,48 @@ import slicer.util
 import vtk
 from vtk.util import numpy_support
 
-from .SceneIO.Segments import SegmentBox, orientedImage, readSegment
+from .Basis import Basis, VoxelChecksum
+from .Provenance import StoredText
+from .SceneIO.Lattice import binaryLabelmap
+from .SceneIO.Segments import SegmentBox, orientedImage
 from .SceneIO.SegmentWriter import hasClosedSurface
-from .SceneIO.Volumes import AXIS_NAMES, gridOfVolume, removeWithDisplay
+from .SceneIO.Volumes import removeWithDisplay
 from .Translation import _
 
 _VOLUME_ROLE = "PatchICL.Volume"
 _SEGMENTATION_ROLE = "PatchICL.Segmentation"
+_REPORT_ROLE = "PatchICL.Report"
 _SOURCE_TAG = "PatchICL.SourceSegment"
-_AXIS_ATTRIBUTE = "PatchICL.Axis"
+_BASIS_ATTRIBUTE = "PatchICL.Basis"
+_FILLED_ATTRIBUTE = "PatchICL.FilledSlices"
+_COMPLETION_ATTRIBUTE = "PatchICL.Completion"
+
+
+class Completion(Enum):
+    """How far the run of a preview came: it goes on or was cut off; it was stopped, its slices wanted; it ended."""
+
+    UNFINISHED = "unfinished"
+    KEPT = "kept"
+    FINISHED = "finished"
 
 
 class Preview:
-    """A segmentation node whose segments propose new contents for segments of another one. Saved with the scene."""
+    """A segmentation node whose segments propose new contents for segments of another one. Saved with the scene.
+
+    It knows what it is about (`basis`), whether its run is complete, and the run's report.
+    """
 
     def __init__(self, node):
         self.node = node
+        text = node.GetAttribute(_BASIS_ATTRIBUTE)
+        self.basis = Basis.fromText(text) if text else None
+        self._voxels = VoxelChecksum()
+        self._report = StoredText()
 
     @classmethod
-    def create(cls, scene, segmentationNode, volumeNode, labels: dict[int, str], axis: int) -> Preview:
+    def create(cls, volumeNode, segmentationNode, basis: Basis) -> Preview:
         """An empty proposal. Its segments share one labelmap on the volume's grid, so that slices can be filled in."""
+        scene = volumeNode.GetScene()
         name = _("{name} preview").format(name=segmentationNode.GetName())
         node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(name))
         node.CreateDefaultDisplayNodes()
@@ -40,14 +64,14 @@ class Preview:
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         node.SetNodeReferenceID(_VOLUME_ROLE, volumeNode.GetID())
         node.SetNodeReferenceID(_SEGMENTATION_ROLE, segmentationNode.GetID())
-        node.SetAttribute(_AXIS_ATTRIBUTE, AXIS_NAMES[axis])
-        grid = gridOfVolume(volumeNode)
-        labelmap = orientedImage(np.zeros(grid.shape, np.uint8), (0, 0, 0), grid.ijkToLocal)
+        node.SetAttribute(_BASIS_ATTRIBUTE, basis.toText())
+        node.SetAttribute(_COMPLETION_ATTRIBUTE, Completion.UNFINISHED.value)
+        labelmap = orientedImage(np.zeros(basis.shape, np.uint8), (0, 0, 0), basis.matrix)
         representation = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
-        for label, segmentId in labels.items():
-            source = segmentationNode.GetSegmentation().GetSegment(segmentId)
+        for label, segmentId, segmentName in basis.segments:
             segment = slicer.vtkSegment()
-            segment.SetName(source.GetName())
+            segment.SetName(segmentName)
+            source = segmentationNode.GetSegmentation().GetSegment(segmentId)
             segment.SetColor(*previewColor(source.GetColor()))
             segment.SetLabelValue(label)
             segment.SetTag(_SOURCE_TAG, segmentId)
@@ -57,9 +81,17 @@ class Preview:
 
     @classmethod
     def ofNode(cls, node) -> Preview | None:
-        """A proposal that was saved with the scene, None where what it is meant for is gone."""
-        preview = cls(node) if node is not None else None
-        return preview if preview and preview.volumeNode and preview.segmentationNode else None
+        """A proposal that was saved with the scene. Where what it is meant for is gone: an ordinary segmentation, None.
+
+        The same holds for what an earlier version saved, which did not note what it was about.
+        """
+        if node is None:
+            return None
+        preview = cls(node)
+        if preview.volumeNode and preview.segmentationNode and preview.basis and preview.dropLostSegments():
+            return preview
+        preview.release()
+        return None
 
     @property
     def volumeNode(self):
@@ -71,19 +103,91 @@ class Preview:
 
     @property
     def axis(self) -> int:
-        return AXIS_NAMES.index(self.node.GetAttribute(_AXIS_ATTRIBUTE))
+        return self.basis.axis
+
+    @property
+    def completion(self) -> Completion:
+        return Completion(self.node.GetAttribute(_COMPLETION_ATTRIBUTE))
+
+    @completion.setter
+    def completion(self, completion: Completion) -> None:
+        self.node.SetAttribute(_COMPLETION_ATTRIBUTE, completion.value)
+
+    @property
+    def filled(self) -> tuple[int, ...]:
+        """Slices that were filled in one by one, ascending."""
+        text = self.node.GetAttribute(_FILLED_ATTRIBUTE) or ""
+        return tuple(int(index) for index in text.split(",") if index)
+
+    @property
+    def reportNode(self):
+        """Text node with the run's report; None before the run has ended, and where it never did."""
+        return self.node.GetNodeReference(_REPORT_ROLE)
+
+    @reportNode.setter
+    def reportNode(self, node) -> None:
+        self.node.SetNodeReferenceID(_REPORT_ROLE, node.GetID())
+
+    @property
+    def run(self) -> dict[str, Any] | None:
+        return self._report.of(self.reportNode)
+
+    def problem(self) -> str | None:
+        """What has changed under the proposal since its run began, without a full stop; None while it fits."""
+        volumeNode = self.volumeNode
+        if self.node.GetTransformNodeID() != volumeNode.GetTransformNodeID():
+            return _("{name} was put under another transform than its volume").format(name=self.node.GetName())
+        if not self.node.GetSegmentation().GetNumberOfSegments():
+            return _("{name} has lost its segments").format(name=self.node.GetName())
+        return self.basis.problem(volumeNode, self.segmentationNode, self._voxels.of(volumeNode))
+
+    def follow(self) -> None:
+        """Lies where the volume lies, also after that was put under another transform."""
+        transformId = self.volumeNode.GetTransformNodeID()
+        if self.node.GetTransformNodeID() != transformId:
+            self.node.SetAndObserveTransformNodeID(transformId)
+
+    def dropLostSegments(self) -> bool:
+        """Forgets the segments whose source is gone: another one might get its identifier. Whether any is left."""
+        sources = self.segmentationNode.GetSegmentation()
+        segmentation = self.node.GetSegmentation()
+        for previewId in segmentation.GetSegmentIDs():
+            if sources.GetSegment(self._sourceOf(previewId)) is None:
+                segmentation.RemoveSegment(previewId)
+        return segmentation.GetNumberOfSegments() > 0
 
     def showSlice(self, index: int, labels: np.ndarray) -> None:
         """Fills in one slice, (rows, columns) of label values."""
-        self._voxels()[(slice(None),) * self.axis + (index,)] = labels
+        self._wholeLabelmap()[(slice(None),) * self.axis + (index,)] = labels
+        self._noteFilled({*self.filled, index})
         self._voxelsModified()
 
     def showVolume(self, labels: np.ndarray, box=(slice(None),) * 3) -> None:
         """Fills in everything, (K, J, I) of label values; `box` says where they differ from what is shown."""
-        self._voxels()[box] = labels[box]
+        self._wholeLabelmap()[box] = labels[box]
         self._voxelsModified()
         if hasClosedSurface(self.segmentationNode):
             self.node.CreateClosedSurfaceRepresentation()
+
+    def showResult(self, labels: np.ndarray, box) -> None:
+        """Fills in everything that a run gave, as `showVolume`; it has ended, unless it was stopped."""
+        self.showVolume(labels, box)
+        if self.completion is Completion.KEPT:
+            others = tuple(axis for axis in range(3) if axis != self.axis)
+            self._noteFilled({*self.filled, *np.flatnonzero(labels.any(axis=others)).tolist()})
+        else:
+            self.completion = Completion.FINISHED
+
+    def takeOver(self, other: Preview, painted: np.ndarray) -> None:
+        """Begins with the slices of another proposal for the same segments, where nothing is painted."""
+        labels = painted.copy()
+        for label, segmentId in self.basis.labels.items():
+            box = other.masks().get(segmentId)
+            if box is not None:
+                part = labels[box.region]
+                part[box.voxels & (part == 0)] = label
+        self.showVolume(labels)
+        self._noteFilled(other.filled)
 
     def setOpacity(self, opacity: float) -> None:
         display = self.node.GetDisplayNode()
@@ -92,40 +196,71 @@ class Preview:
 
     def plane(self, segmentId: str, index: int) -> np.ndarray:
         """What is proposed for a segment on one slice, bool; nothing for a segment that took no part."""
-        plane = np.take(self._voxels(), index, axis=self.axis)
-        segmentation = self.node.GetSegmentation()
-        for previewId in segmentation.GetSegmentIDs():
+        for previewId in self.node.GetSegmentation().GetSegmentIDs():
             if self._sourceOf(previewId) == segmentId:
-                return plane == segmentation.GetSegment(previewId).GetLabelValue()
-        return np.zeros(plane.shape, bool)
+                array, offset, value = self._labelmapOf(previewId)
+                local = index - offset[self.axis]
+                first = slice(local, local + 1) if 0 <= local < array.shape[self.axis] else slice(0, 0)
+                part = (slice(None),) * self.axis + (first,)
+                start = (*offset[: self.axis], index, *offset[self.axis + 1 :])
+                return SegmentBox(self.basis.shape, start, array[part] == value).plane(self.axis, index)
+        return SegmentBox(self.basis.shape, (0, 0, 0), np.zeros((0, 0, 0), bool)).plane(self.axis, index)
 
     def masks(self) -> dict[str, SegmentBox]:
         """Proposed voxels by identifier of the segment that they are meant for."""
-        return {
-            self._sourceOf(previewId): readSegment(self.node, previewId, self.volumeNode)
-            for previewId in self.node.GetSegmentation().GetSegmentIDs()
-        }
+        masks = {}
+        for previewId in self.node.GetSegmentation().GetSegmentIDs():
+            array, offset, value = self._labelmapOf(previewId)
+            masks[self._sourceOf(previewId)] = SegmentBox(self.basis.shape, offset, array == value)
+        return masks
 
     def remove(self) -> None:
         removeWithDisplay(self.node)
+
+    def release(self) -> None:
+        """Is no proposal any more but a segmentation like others, for people to look at or to delete."""
+        self.node.SetHideFromEditors(0)
+        for role in (_VOLUME_ROLE, _SEGMENTATION_ROLE, _REPORT_ROLE):
+            self.node.SetNodeReferenceID(role, None)
+        for name in (_BASIS_ATTRIBUTE, _FILLED_ATTRIBUTE, _COMPLETION_ATTRIBUTE):
+            self.node.RemoveAttribute(name)
 
     def _sourceOf(self, previewId: str) -> str:
         source = vtk.mutable("")
         self.node.GetSegmentation().GetSegment(previewId).GetTag(_SOURCE_TAG, source)
         return str(source)
 
-    def _labelmap(self):
-        firstId = self.node.GetSegmentation().GetNthSegmentID(0)
-        return self.node.GetBinaryLabelmapInternalRepresentation(firstId)
+    def _labelmapOf(self, previewId: str) -> tuple[np.ndarray, tuple[int, int, int], int]:
+        """Labels on the volume's grid, the place (k, j, i) of their first voxel, and the value that is the segment's.
 
-    def _voxels(self) -> np.ndarray:
-        shape = gridOfVolume(self.volumeNode).shape
-        return numpy_support.vtk_to_numpy(self._labelmap().GetPointData().GetScalars()).reshape(shape)
+        In the volume's indices, wherever the volume lies now; files keep only the box around what is not empty.
+        """
+        image = binaryLabelmap(self.node, previewId)
+        value = self.node.GetSegmentation().GetSegment(previewId).GetLabelValue()
+        if image is None or not image.GetNumberOfPoints():
+            return np.zeros((0, 0, 0), np.uint8), (0, 0, 0), value
+        matrix = vtk.vtkMatrix4x4()
+        image.GetImageToWorldMatrix(matrix)
+        shift = np.linalg.solve(self.basis.matrix, slicer.util.arrayFromVTKMatrix(matrix))[2::-1, 3]
+        extent = image.GetExtent()
+        offset = tuple(int(extent[4 - 2 * axis] + round(float(shift[axis]))) for axis in range(3))
+        scalars = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+        return scalars.reshape(tuple(reversed(image.GetDimensions()))), offset, value
+
+    def _wholeLabelmap(self) -> np.ndarray:
+        return self._labelmapOf(self.node.GetSegmentation().GetNthSegmentID(0))[0]
+
+    def _noteFilled(self, indices) -> None:
+        # Views look up a node that says it was modified; nothing that they show has changed.
+        self.node.DisableModifiedEventOn()
+        self.node.SetAttribute(_FILLED_ATTRIBUTE, ",".join(str(index) for index in sorted(indices)))
+        self.node.DisableModifiedEventOff()
 
     def _voxelsModified(self) -> None:
-        labelmap = self._labelmap()
-        labelmap.GetPointData().GetScalars().Modified()
-        labelmap.Modified()
+        for previewId in self.node.GetSegmentation().GetSegmentIDs():
+            labelmap = binaryLabelmap(self.node, previewId)
+            labelmap.GetPointData().GetScalars().Modified()
+            labelmap.Modified()
         # Views listen to this event, not to the image.
         self.node.GetSegmentation().InvokeEvent(slicer.vtkSegmentation.SourceRepresentationModified)
 

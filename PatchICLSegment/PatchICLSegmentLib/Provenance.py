@@ -8,22 +8,24 @@ from typing import Any
 
 import vtk
 
+from .Basis import Basis
 from .Translation import _
 
 
-def describeRun(report: Mapping[str, Any], volumeNode, segmentationNode, labels, frame: str | None) -> dict[str, Any]:
-    """The worker's report together with the names that the labels have in the scene."""
-    segmentation = segmentationNode.GetSegmentation()
+def describeRun(report: Mapping[str, Any], volumeNode, segmentationNode, basis: Basis) -> dict[str, Any]:
+    """The worker's report together with the names that the labels had in the scene when the run began."""
     return {
         **report,
         "volume": volumeNode.GetName(),
-        "frame": frame,
+        "frame": basis.frame,
         "segmentation": segmentationNode.GetName(),
-        "segments": {
-            str(label): {"id": segmentId, "name": segmentation.GetSegment(segmentId).GetName()}
-            for label, segmentId in labels.items()
-        },
+        "segments": {str(label): {"id": segmentId, "name": name} for label, segmentId, name in basis.segments},
     }
+
+
+def missingOfReport(report: Mapping[str, Any]) -> str:
+    """What the scene shows of a run and this report, of whatever engine, does not tell; empty for a complete one."""
+    return ", ".join(name for name in ("axis", "painted_slices", "slices", "timings") if name not in report)
 
 
 def storeText(scene, name: str, content: Any, node=None, indent: int | None = None):

@@ -205,7 +205,7 @@ class ResultViews:
         logic, axis = self.logic, self.axis
         segment = (logic.results.run or {}).get("segments", {}).get(str(label), {})
         segmentId = segment.get("id", "")
-        if logic.preview is not None:
+        if logic.preview is not None and logic.preview.reportNode is logic.results.reportNode:
             return lambda index: logic.preview.plane(segmentId, index)
         segmentation = logic.segmentationNode.GetSegmentation() if logic.segmentationNode is not None else None
         if segmentation is not None and segmentation.GetSegment(segmentId) is not None:

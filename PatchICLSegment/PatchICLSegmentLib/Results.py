@@ -9,6 +9,7 @@ import slicer
 from PatchICLLib.propagation.packed_selections import PackedSelections
 
 from .Parameters import ParameterNode
+from .Preview import Preview
 from .Provenance import StoredText, describeRun, storeReport, storeText
 from .SceneIO.Volumes import AXIS_NAMES, VolumeGrid, gridOfVolume, removeWithDisplay
 from .Translation import _
@@ -37,10 +38,10 @@ class Results:
         self._report = StoredText()
         self._selections = StoredText(PackedSelections)
 
-    def store(self, result, labels: dict[int, str], volumeNode, segmentationNode, frame: str | None) -> None:
-        """Puts a PropagationResult into the scene, in the place of the one before."""
-        parameterNode = self.parameterNode
-        run = describeRun(result.report, volumeNode, segmentationNode, labels, frame)
+    def store(self, result, preview: Preview) -> None:
+        """Puts the PropagationResult of a preview into the scene, in the place of the one before."""
+        parameterNode, volumeNode = self.parameterNode, preview.volumeNode
+        run = describeRun(result.report, volumeNode, preview.segmentationNode, preview.basis)
         parameterNode.setReference(self.VOLUME, volumeNode)
         parameterNode.setReference(self.REPORT, storeReport(self.scene, run, self.reportNode))
         if result.entropy is not None:
@@ -58,6 +59,7 @@ class Results:
         axisTitle = _("Slice along {axis}").format(axis=run["axis"])
         self.plot.update(uncertaintyOfSlices(run, grid, axis), painted, axisTitle)
         self._file(volumeNode)
+        preview.reportNode = self.reportNode
 
     def clear(self) -> None:
         """Removes the nodes of the result from the scene."""

@@ -14,6 +14,7 @@ class SceneWatch(VTKObservationMixin):
 
     Attributes:
         sceneClosing: the scene is about to be emptied.
+        sceneImporting: another one is about to be added.
         sceneClosed: it is empty, or another one has been loaded.
         nodeRemoved(node): a node is about to leave the scene.
         segmentsChanged(): the segmentation being watched was painted on, or segments came or went.
@@ -22,12 +23,14 @@ class SceneWatch(VTKObservationMixin):
     def __init__(self, scene):
         VTKObservationMixin.__init__(self)
         self.sceneClosing = Signal()
+        self.sceneImporting = Signal()
         self.sceneClosed = Signal()
         self.nodeRemoved = Signal()
         self.segmentsChanged = Signal()
         self._segmentationNode = None
         self.addObserver(scene, scene.StartCloseEvent, lambda *_: self.sceneClosing.emit())
         self.addObserver(scene, scene.EndCloseEvent, lambda *_: self.sceneClosed.emit())
+        self.addObserver(scene, scene.StartImportEvent, lambda *_: self.sceneImporting.emit())
         self.addObserver(scene, scene.EndImportEvent, lambda *_: self.sceneClosed.emit())
         self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self._onNodeAboutToBeRemoved)
 

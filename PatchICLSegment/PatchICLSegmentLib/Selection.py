@@ -105,6 +105,13 @@ class Selection:
         self.editorNode.SetSelectedSegmentID(segmentId)
         self.paintingChanged.emit()
 
+    def deselect(self, node) -> None:
+        """A node is about to leave the scene."""
+        self._histories.pop(node.GetID(), None)
+        volumeNode, segmentationNode = self.volumeNode, self.segmentationNode
+        if node in (volumeNode, segmentationNode):
+            self.select(*(None if node is selected else selected for selected in (volumeNode, segmentationNode)))
+
     def createSegmentation(self):
         """Adds a segmentation with one segment on the grid of the selected volume, and selects it."""
         volumeNode = self.volumeNode
@@ -133,8 +140,14 @@ class Selection:
         return SegmentWriter(self.scene, self.editorNode, self.undoKeeper or self.history())
 
     def history(self) -> SegmentHistory:
-        """Undo states of the selected segmentation, where no Segment Editor widget keeps them."""
+        """Undo states of the selected segmentation, where no Segment Editor widget keeps them.
+
+        Raises:
+            SceneError: none is selected.
+        """
         node = self.segmentationNode
+        if node is None:
+            raise SceneError(_("Select a segmentation first."))
         if node.GetID() not in self._histories:
             self._histories[node.GetID()] = SegmentHistory(node)
         return self._histories[node.GetID()]

@@ -2,59 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
-from .Errors import SceneError
 from .Job import Painting, readPainting
-from .Preview import Preview
+from .Preview import Completion, Preview
 from .Provenance import tagSegment
-from .SceneIO.PaintedSlices import SegmentMemory, sliceChecksum
+from .SceneIO.PaintedSlices import SegmentMemory, sliceChecksums
 from .SceneIO.Segments import SegmentBox, readSegment
 from .SceneIO.SegmentWriter import SegmentWriter
-from .SceneIO.Volumes import frameOfVolume
-from .Translation import _
 from .Uncertainty import boundingBox
 
 
-def writeProposal(writer: SegmentWriter, preview: Preview, run) -> None:
-    """Writes all segments of a preview as one undo step and notes on each what was written."""
+def writeProposal(writer: SegmentWriter, preview: Preview) -> None:
+    """Writes all segments of a preview as one undo step and notes on each what was written.
+
+    What is painted now wins, also over what was painted when the run began. Of a run that was stopped only the slices
+    that it had finished are written.
+    """
+    run = preview.run
     segmentationNode, volumeNode, axis = preview.segmentationNode, preview.volumeNode, preview.axis
     segmentation = segmentationNode.GetSegmentation()
     proposals = {name: box for name, box in preview.masks().items() if segmentation.GetSegment(name) is not None}
     paintings = {name: readPainting(segmentationNode, name, volumeNode, axis) for name in proposals}
-    masks = {name: keepPainted(box, paintings[name], axis) for name, box in proposals.items()}
+    masks = {
+        name: keepPainted(box, paintings[name], slicesToKeep(preview, paintings[name]))
+        for name, box in proposals.items()
+    }
     writer.write(segmentationNode, volumeNode, masks)
     for name, painting in paintings.items():
         segment = segmentation.GetSegment(name)
         written = readSegment(segmentationNode, name, volumeNode)
-        notPainted = set(np.flatnonzero(written.areas(axis))) - painting.paintedIndices
-        checksums = tuple((int(index), sliceChecksum(written, axis, index)) for index in sorted(notPainted))
+        checksums = sliceChecksums(written, axis)
+        notPainted = tuple((index, checksums[index]) for index in sorted(checksums.keys() - painting.paintedIndices))
         memory = SegmentMemory.of(segment)
         empty = memory.empty | {row.index for row in painting.slices if row.declaredEmpty}
-        replace(memory, axis=axis, empty=empty, afresh=frozenset(), written=checksums).store(segment)
+        replace(memory, axis=axis, empty=empty, afresh=frozenset(), written=notPainted).store(segment)
         if run:
             tagSegment(segment, run)
 
 
-def checkFrame(scene, preview: Preview, run) -> None:
-    """Raises:
-    SceneError: the volume shows another frame of its sequence than the one the preview was made for.
-    """
-    made, now = (run or {}).get("frame"), frameOfVolume(scene, preview.volumeNode)
-    if made != now:
-        raise SceneError(
-            _("The preview was made for frame {made}, but frame {now} is shown; go back to it, or discard.").format(
-                made=made, now=now
-            )
-        )
+def slicesToKeep(preview: Preview, painting: Painting) -> set[int]:
+    """Slices that stay as they are: painted ones, those changed since the run began, those that it did not come to."""
+    before, now = preview.basis.slices[painting.segmentId], sliceChecksums(painting.box, preview.axis)
+    changed = {index for index in before.keys() | now.keys() if before.get(index) != now.get(index)}
+    kept = painting.paintedIndices | changed
+    if preview.completion is Completion.KEPT:
+        kept |= set(range(preview.basis.shape[preview.axis])) - set(preview.filled)
+    return kept
 
 
-def keepPainted(proposal: SegmentBox, painting: Painting, axis: int) -> SegmentBox:
-    """The proposal with every painted slice replaced by what is painted there now."""
-    voxels = proposal.filled()
-    for index in painting.paintedIndices:
+def keepPainted(proposal: SegmentBox, painting: Painting, kept: Iterable[int]) -> SegmentBox:
+    """The proposal, but these slices as they are now."""
+    voxels, axis = proposal.filled(), painting.axis
+    for index in kept:
         voxels[(slice(None),) * axis + (index,)] = painting.box.plane(axis, index)
     region = boundingBox(voxels)
     if region is None:

@@ -51,12 +51,15 @@ class PropagateSection:
         for widget in (ui.keepButton, ui.cancelButton, ui.progressBar):
             widget.setVisible(state.isBusy)
         ui.keepButton.setEnabled(state is State.RUNNING)
-        for button in (ui.applyButton, ui.discardButton):
-            button.setEnabled(state.hasPreview)
+        problem = self.logic.previewProblem
+        ui.applyButton.setEnabled(state.hasPreview and problem is None)
+        ui.discardButton.setEnabled(state.hasPreview)
         ui.scopeSelector.setEnabled(not state.isBusy)
         if state is State.PREPARING:
             ui.progressBar.setMaximum(0)
             self.note(_("Starting the network; at first some seconds..."))
+        elif problem is not None:
+            self.problem(problem)
         elif state is State.KEEPING:
             self.note(_("Stopped. The uncertainty of what is there follows."))
         elif state is State.PREVIEW:

@@ -102,7 +102,7 @@ def axisOfPainting(box: SegmentBox, spacing: tuple[float, float, float]) -> int 
 def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int) -> list[PaintedSlice]:
     """The painted slices of a segment in ascending order, the declared-empty ones included."""
     areas = box.areas(axis)
-    written = dict(memory.written) if memory.axis == axis else {}
+    written = {index: checksum for index, checksum in memory.written if index < len(areas) and memory.axis == axis}
     painted = {int(index) for index in np.flatnonzero(areas)} - written.keys()
     corrected = {index for index, checksum in written.items() if sliceChecksum(box, axis, index) != checksum}
     emptied = {index for index in corrected if not areas[index]}
@@ -110,7 +110,7 @@ def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int) -> list[Pai
     painted |= corrected - emptied if len(emptied) > len(written) / 2 else corrected
     if memory.axis in (None, axis):
         painted |= memory.empty
-        drawn = {index for index in memory.afresh if areas[index]}
+        drawn = {index for index in memory.afresh if index < len(areas) and areas[index]}
         painted = (painted | drawn) - (memory.afresh - drawn)
     return [
         PaintedSlice(
@@ -127,6 +127,11 @@ def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int) -> list[Pai
 def sliceChecksum(box: SegmentBox, axis: int, index: int) -> str:
     """Changes when any voxel of the slice changes."""
     return f"{zlib.crc32(np.packbits(box.plane(axis, index)).tobytes()):08x}"
+
+
+def sliceChecksums(box: SegmentBox, axis: int) -> dict[int, str]:
+    """Of every slice that is not empty, by its index."""
+    return {int(index): sliceChecksum(box, axis, index) for index in np.flatnonzero(box.areas(axis))}
 
 
 def _tag(segment, name: str) -> str:

@@ -132,17 +132,6 @@ def arrayOfVolume(volumeNode) -> np.ndarray:
     return array
 
 
-def volumeFingerprint(volumeNode) -> tuple:
-    """Differs once the voxels or the place of a volume have changed (transforms above it do not matter)."""
-    image = volumeNode.GetImageData()
-    if image is None or image.GetPointData().GetScalars() is None:
-        return ()
-    ijkToLocal = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(ijkToLocal)
-    times = image.GetMTime(), image.GetPointData().GetScalars().GetMTime()
-    return *times, *slicer.util.arrayFromVTKMatrix(ijkToLocal).ravel().tolist()
-
-
 def addVolume(scene, array: np.ndarray, sourceNode, name: str, *, offset=(0, 0, 0), scale=(1, 1, 1), node=None):
     """Shows an array as a scalar volume on the grid of another volume.
 

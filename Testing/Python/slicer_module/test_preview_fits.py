@@ -1,0 +1,462 @@
+"""A preview is applied only to what it was made of: same nodes, geometry and transforms, a run that is complete."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import slicer
+import slicer.util
+from PatchICLSegmentLib.Errors import SceneError
+from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
+from PatchICLSegmentLib.Parameters import Parameters
+from PatchICLSegmentLib.State import State
+from vtk.util.numpy_support import vtk_to_numpy
+
+from .conftest import SHAPE, Workplace, straightGeometry, warpNode
+
+
+@pytest.fixture
+def place(scene):
+    place = Workplace(scene, straightGeometry())
+    yield place
+    place.logic.shutdown()
+
+
+def transformNode(scene, shift=(5.0, -7.0, 6.3)):
+    node = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = np.eye(4)
+    matrix[:3, 3] = shift
+    node.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+    return node
+
+
+def under(node, transform) -> None:
+    node.SetAndObserveTransformNodeID(transform.GetID() if transform is not None else None)
+
+
+def moveVolume(place):
+    under(place.volume, transformNode(place.scene))
+
+
+def moveSegmentation(place):
+    under(place.segmentation, transformNode(place.scene))
+
+
+def changeSpacing(place):
+    place.volume.SetSpacing(0.8, 0.9, 2.6)
+
+
+def changeOrigin(place):
+    place.volume.SetOrigin(1.0, 2.0, 3.0)
+
+
+def dropSlices(place):
+    slicer.util.updateVolumeFromArray(place.volume, slicer.util.arrayFromVolume(place.volume)[:12].copy())
+
+
+def addSlices(place):
+    array = slicer.util.arrayFromVolume(place.volume)
+    slicer.util.updateVolumeFromArray(place.volume, np.concatenate([array, array]))
+
+
+def emptyVolume(place):
+    place.volume.SetAndObserveImageData(None)
+
+
+def otherVoxels(place):
+    slicer.util.updateVolumeFromArray(place.volume, slicer.util.arrayFromVolume(place.volume)[::-1].copy())
+
+
+def warpVolume(place):
+    warpNode(place.scene, place.volume)
+
+
+def warpSegmentation(place):
+    warpNode(place.scene, place.segmentation)
+
+
+CHANGES = [
+    moveVolume,
+    moveSegmentation,
+    changeSpacing,
+    changeOrigin,
+    dropSlices,
+    addSlices,
+    emptyVolume,
+    otherVoxels,
+    warpVolume,
+    warpSegmentation,
+]
+
+
+def voxels(segmentation, segmentId) -> tuple:
+    """What a segment holds, in its own coordinates."""
+    image = slicer.vtkOrientedImageData()
+    segmentation.GetBinaryLabelmapRepresentation(segmentId, image)
+    if not image.GetNumberOfPoints():
+        return ()
+    array = vtk_to_numpy(image.GetPointData().GetScalars())
+    return tuple(np.flatnonzero(array)), image.GetExtent()
+
+
+def run(place, polls=3):
+    place.logic.startPropagation()
+    for _number in range(polls):
+        place.logic.poll()
+    assert place.logic.state is State.RUNNING
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def testChangeDuringTheRunStopsItInASentence(place, change):
+    messages = []
+    place.logic.failed.connect(messages.append)
+    place.paint(0, [2, 15])
+    before = voxels(place.segmentation, place.organ)
+    run(place)
+    change(place)
+    place.logic.poll()
+    assert place.logic.state is State.IDLE and place.logic.preview is None
+    assert len(messages) == 1 and "propagate again" in messages[0]
+    assert voxels(place.segmentation, place.organ) == before
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def testChangeUnderThePreviewLeavesDiscardOnly(place, change):
+    place.paint(0, [2, 15])
+    before = voxels(place.segmentation, place.organ)
+    place.runToPreview()
+    assert place.logic.previewProblem is None
+    told = []
+    place.logic.stateChanged.connect(lambda: told.append(place.logic.previewProblem))
+    change(place)
+    assert told and "discard" in told[-1], "whoever shows the preview hears of it"
+    with pytest.raises(SceneError, match="discard it"):
+        place.logic.applyPreview()
+    assert place.logic.state is State.PREVIEW and voxels(place.segmentation, place.organ) == before
+    place.logic.discardPreview()
+    assert place.logic.state is State.IDLE and voxels(place.segmentation, place.organ) == before
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def testChangeWhileTheWorkerHandsOverTheRest(place, change):
+    place.paint(0, [2, 15])
+    before = voxels(place.segmentation, place.organ)
+    run(place)
+    place.logic.cancel(keepPartialResult=True)
+    assert place.logic.state is State.KEEPING
+    change(place)
+    while place.logic.needsPolling:
+        place.logic.poll()
+    with pytest.raises(SceneError, match="discard it"):
+        place.logic.applyPreview()
+    assert voxels(place.segmentation, place.organ) == before
+
+
+def testPutBackAndThePreviewFitsAgain(place):
+    place.paint(0, [2, 15])
+    place.runToPreview()
+    moveVolume(place)
+    assert place.logic.previewProblem is not None
+    under(place.volume, None)
+    assert place.logic.previewProblem is None
+    place.logic.applyPreview()
+    assert place.read().any(axis=(1, 2)).sum() == 14
+
+
+@pytest.mark.parametrize("when", ["running", "preview"])
+def testMovedTogetherItMovesAlong(place, when):
+    place.paint(0, [2, 15])
+    place.logic.startPropagation()
+    place.logic.poll()
+    if when == "preview":
+        while place.logic.state.isBusy:
+            place.logic.poll()
+    transform = transformNode(place.scene)
+    for node in (place.volume, place.segmentation):
+        under(node, transform)
+    while place.logic.state.isBusy:
+        place.logic.poll()
+    assert place.logic.preview.node.GetParentTransformNode() is transform
+    proposal = place.logic.preview.masks()[place.organ].filled()
+    place.logic.applyPreview()
+    assert (place.read() == proposal).all() and proposal.any(axis=(1, 2)).sum() == 14
+
+
+def testPreviewThatWasMovedByHandIsNotApplied(place):
+    place.paint(0, [2, 15])
+    place.runToPreview()
+    under(place.logic.preview.node, transformNode(place.scene))
+    with pytest.raises(SceneError, match="preview was put under another transform"):
+        place.logic.applyPreview()
+    under(place.logic.preview.node, None)
+    place.logic.applyPreview()
+    assert place.read()[7].any()
+
+
+def testPreviewOfAnotherSegmentationIsNotApplied(place):
+    logic = place.logic
+    drawn = place.paint(0, [2, 15])
+    place.runToPreview()
+    logic.select(place.volume, None)
+    other = logic.createSegmentation()
+    otherVolume = slicer.util.addVolumeFromArray(np.zeros(SHAPE, np.int16), straightGeometry(), "mr")
+    for volume, segmentation, name in (
+        (place.volume, other, place.segmentation.GetName()),
+        (place.volume, None, place.segmentation.GetName()),
+        (None, place.segmentation, "ct"),
+        (otherVolume, place.segmentation, "ct"),
+        (None, None, place.segmentation.GetName()),
+    ):
+        logic.select(volume, segmentation)
+        with pytest.raises(SceneError, match="belongs to " + name):
+            logic.applyPreview()
+        assert (place.read() == drawn).all()
+    logic.select(place.volume, place.segmentation)
+    logic.applyPreview()
+    assert place.read().any(axis=(1, 2)).sum() == 14
+    assert logic.history().undo() and (place.read() == drawn).all()
+
+
+def testSelectionDuringTheRunDoesNotMatter(place):
+    place.paint(0, [2, 15])
+    run(place)
+    place.logic.select(None, None)
+    while place.logic.state.isBusy:
+        place.logic.poll()
+    assert (
+        place.logic.state is State.PREVIEW and place.logic.results.run["segmentation"] == place.segmentation.GetName()
+    )
+    place.logic.select(place.volume, place.segmentation)
+    place.logic.applyPreview()
+    assert place.read().any(axis=(1, 2)).sum() == 14
+
+
+@pytest.mark.parametrize("when", ["running", "keeping", "preview"])
+def testSegmentThatIsRemovedTakesItsPreviewAlong(place, when):
+    messages = []
+    place.logic.failed.connect(messages.append)
+    place.paint(0, [2, 15])
+    run(place)
+    if when == "keeping":
+        place.logic.cancel(keepPartialResult=True)
+    while when == "preview" and place.logic.state.isBusy:
+        place.logic.poll()
+    place.segmentation.GetSegmentation().RemoveSegment(place.organ)
+    assert place.logic.state is State.IDLE and place.logic.preview is None
+    assert len(messages) == 1 and "Structure was removed" in messages[0]
+
+
+@pytest.mark.parametrize("when", ["running", "preview"])
+def testOneOfSeveralSegmentsIsRemoved(place, when):
+    """Another segment that gets the same identifier is not written into."""
+    place.paint(0, [2, 15])
+    otherDrawn = place.paint(0, [3, 12], place.other)
+    editorNode = place.logic.editorNode
+    editorNode.SetOverwriteMode(editorNode.OverwriteNone)
+    place.logic.parameters = Parameters(scope="visible")
+    run(place)
+    while when == "preview" and place.logic.state.isBusy:
+        place.logic.poll()
+    place.segmentation.GetSegmentation().RemoveSegment(place.organ)
+    place.segmentation.GetSegmentation().AddEmptySegment(place.organ, "another")
+    while place.logic.state.isBusy:
+        place.logic.poll()
+    assert place.logic.state is State.PREVIEW and place.logic.preview.masks().keys() == {place.other}
+    place.logic.applyPreview()
+    assert not place.read().any()
+    assert (place.read(place.other)[[3, 12]] == otherDrawn[[3, 12]]).all() and place.read(place.other)[7].any()
+
+
+@pytest.mark.parametrize("when", ["running", "preview"])
+def testPreviewThatLostItsSegments(place, when):
+    messages = []
+    place.logic.failed.connect(messages.append)
+    drawn = place.paint(0, [2, 15])
+    run(place)
+    while when == "preview" and place.logic.state.isBusy:
+        place.logic.poll()
+    place.logic.preview.node.GetSegmentation().RemoveAllSegments()
+    if when == "running":
+        place.logic.poll()
+        assert place.logic.state is State.IDLE and "lost its segments" in messages[0]
+    else:
+        with pytest.raises(SceneError, match="lost its segments"):
+            place.logic.applyPreview()
+    assert (place.read() == drawn).all()
+
+
+@pytest.mark.parametrize("which", ["volume", "segmentation"])
+@pytest.mark.parametrize("selected", [True, False])
+def testNodeOfThePreviewIsRemoved(place, which, selected):
+    messages = []
+    place.logic.failed.connect(messages.append)
+    place.paint(0, [2, 15])
+    place.runToPreview()
+    if not selected:
+        place.logic.select(None, None)
+    name = getattr(place, which).GetName()
+    place.scene.RemoveNode(getattr(place, which))
+    assert place.logic.state is State.IDLE and messages == [f"{name} was removed, and its preview with it."]
+
+
+def testNothingSelectedIsASentence(place):
+    place.logic.select(None, None)
+    for action in (place.logic.startPropagation, place.logic.history, place.logic.writer):
+        with pytest.raises(SceneError, match="Select a"):
+            action()
+
+
+def testVolumeWithFewerSlicesThanWereWritten(place):
+    place.paint(0, [2, 15])
+    place.runToPreview()
+    place.logic.applyPreview()
+    dropSlices(place)
+    assert [row.index for row in place.logic.painting.slices()] == [2]
+    place.runToPreview()
+
+
+@pytest.mark.parametrize("action", ["erase", "another axis", "stroke"])
+def testWhatIsPaintedDuringThePreviewWins(place, action):
+    drawn = place.paint(0, [2, 15])
+    place.runToPreview()
+    now = drawn.copy()
+    if action == "erase":
+        now[15] = False
+    elif action == "another axis":
+        now[4:9, 10:20, 30] = True
+    else:
+        now[7, 20:23, 20:23] = True
+    place.write(now)
+    changed = (now != drawn).any(axis=(1, 2))
+    place.logic.applyPreview()
+    result = place.read()
+    assert (result[changed] == now[changed]).all() and (result[2] == now[2]).all()
+    assert result[3].any() and result[12].any(), "the other slices are filled"
+
+
+# Unfinished previews
+
+
+def reloaded(place):
+    place.logic.shutdown()
+    place.logic = PatchICLSegmentLogic(place.scene, makeWorker=place.makeWorker)
+
+
+def savedAndLoaded(place, tmp_path):
+    path = str(tmp_path / "scène; a:b.mrb")
+    assert place.scene.WriteToMRB(path)
+    place.logic.shutdown()
+    place.scene.Clear(False)
+    place.logic = PatchICLSegmentLogic(place.scene, makeWorker=place.makeWorker)
+    assert place.scene.ReadFromMRB(path)
+    place.volume, place.segmentation = place.logic.volumeNode, place.logic.segmentationNode
+
+
+@pytest.fixture(params=["reload", "save"])
+def unfinished(place, request, tmp_path):
+    """A run was cut off after three of twelve slices: the module was reloaded, or the scene saved and loaded."""
+    place.segmentation.GetSegmentation().GetSegment(place.organ).SetName('é; "a:b"')
+    place.drawn = place.paint(0, [2, 15])
+    run(place, polls=4)
+    if request.param == "reload":
+        reloaded(place)
+    else:
+        savedAndLoaded(place, tmp_path)
+    return place
+
+
+def testUnfinishedPreviewIsNotOfferedAsFinished(unfinished):
+    logic = unfinished.logic
+    assert logic.state is State.UNFINISHED and len(logic.preview.filled) == 3
+    with pytest.raises(SceneError, match="did not end"):
+        logic.applyPreview()
+    assert logic.state is State.UNFINISHED and (unfinished.read() == unfinished.drawn).all()
+
+
+def testUnfinishedPreviewIsKept(unfinished):
+    logic = unfinished.logic
+    filled = list(logic.preview.filled)
+    logic.keepUnfinished()
+    assert logic.state is State.PREVIEW
+    reloaded(unfinished)
+    logic = unfinished.logic
+    assert logic.state is State.PREVIEW, "that it is wanted is remembered"
+    logic.applyPreview()
+    result = unfinished.read()
+    assert np.flatnonzero(result.any(axis=(1, 2))).tolist() == sorted([2, 15, *filled])
+    assert (result[[2, 15]] == unfinished.drawn[[2, 15]]).all()
+    assert logic.history().undo() and (unfinished.read() == unfinished.drawn).all()
+
+
+def testUnfinishedPreviewIsDiscarded(unfinished):
+    unfinished.logic.discardPreview()
+    assert unfinished.logic.state is State.IDLE and (unfinished.read() == unfinished.drawn).all()
+
+
+def testUnfinishedRunGoesOn(unfinished):
+    logic = unfinished.logic
+    filled = list(logic.preview.filled)
+    logic.select(None, None)
+    logic.goOn()
+    shown = logic.preview.masks()[unfinished.organ].areas(0)
+    assert np.flatnonzero(shown).tolist() == sorted([2, 15, *filled]), "what is there stays in sight"
+    while logic.state.isBusy:
+        logic.poll()
+    assert logic.state is State.PREVIEW
+    logic.applyPreview()
+    result = unfinished.read()
+    assert result.any(axis=(1, 2)).sum() == 14 and (result[[2, 15]] == unfinished.drawn[[2, 15]]).all()
+
+
+def testKeptSlicesDoNotTakeAwayWhatWasThere(place):
+    """Stopped early, a second run replaces the slices that it came to; the others stay as the first run left them."""
+    place.paint(0, [2, 15])
+    place.runToPreview()
+    place.logic.applyPreview()
+    first = place.read()
+    now = first.copy()
+    now[8, 6:30, 6:30] = True
+    place.write(now)
+    run(place, polls=4)
+    done = list(place.logic.preview.filled)
+    place.logic.cancel(keepPartialResult=True)
+    place.logic.applyPreview()
+    others = [index for index in range(SHAPE[0]) if index not in done]
+    assert (place.read()[others] == now[others]).all() and (place.read()[done] != first[done]).any()
+
+
+def testSceneSavedWithAFinishedPreviewLoadsOne(place, tmp_path):
+    drawn = place.paint(0, [2, 15])
+    place.runToPreview()
+    proposal = place.logic.preview.masks()[place.organ].filled()
+    savedAndLoaded(place, tmp_path)
+    assert place.logic.state is State.PREVIEW and place.logic.previewProblem is None
+    assert (place.logic.preview.plane(place.organ, 7) == proposal[7]).all()
+    place.logic.applyPreview()
+    assert (place.read() == proposal).all() and (place.read()[2] == drawn[2]).all()
+
+
+@pytest.mark.parametrize("when", ["running", "keeping", "preview"])
+def testAnotherSceneIsImported(place, tmp_path, when):
+    """The module's nodes are singletons; those of the other scene do not take the place of ours."""
+    drawn = place.paint(0, [2, 15])
+    place.runToPreview()
+    path = str(tmp_path / "other.mrb")
+    assert place.scene.WriteToMRB(path)
+    place.logic.discardPreview()
+    run(place, polls=4)
+    while when == "preview" and place.logic.state.isBusy:
+        place.logic.poll()
+    if when == "keeping":
+        place.logic.cancel(keepPartialResult=True)
+    preview = place.logic.preview
+    assert place.scene.ReadFromMRB(path)
+    assert place.logic.preview is preview and place.logic.volumeNode is place.volume
+    assert place.logic.segmentationNode is place.segmentation and place.logic.segmentId == place.organ
+    while place.logic.needsPolling:
+        place.logic.poll()
+    assert place.logic.state is State.PREVIEW
+    place.logic.applyPreview()
+    assert (place.read()[[2, 15]] == drawn[[2, 15]]).all() and place.read()[3].any()
+    hidden = [node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if node.GetHideFromEditors()]
+    assert hidden == [], "the imported preview is a segmentation that can be seen and deleted"
