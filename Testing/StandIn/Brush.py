@@ -53,7 +53,7 @@ class Brush:
         self._pressed = False
 
     def _paint(self) -> None:
-        volumeNode, segmentationNode = self.editor.volumeNode, self.editor.segmentationNode
+        volumeNode, segmentationNode = self.editor.sourceVolumeNode(), self.editor.segmentationNode()
         x, y = self.view.interactor.GetEventPosition()
         world = np.array(self.view.node.GetXYToRAS().MultiplyPoint((x, y, 0, 1)))
         grid = gridOfVolume(volumeNode)

@@ -38,6 +38,39 @@ MODULE_LOGICS = {
 }
 
 
+class SceneCrash(Exception):
+    """Where this is raised, the real application would have ended."""
+
+
+class Scene(slicer.vtkMRMLScene):
+    """A scene whose observers can tell of what would end the application: an observer cannot raise through VTK.
+
+    Attributes: crashes: sentences, raised by the call during which they were added.
+    """
+
+    def __init__(self):
+        self.crashes = []
+
+    def Clear(self, *arguments):
+        return self._crashing(super().Clear, *arguments)
+
+    def Connect(self):
+        return self._crashing(super().Connect)
+
+    def Import(self):
+        return self._crashing(super().Import)
+
+    def ReadFromMRB(self, *arguments):
+        return self._crashing(super().ReadFromMRB, *arguments)
+
+    def _crashing(self, method, *arguments):
+        result = method(*arguments)
+        crashes, self.crashes = self.crashes, []
+        if crashes:
+            raise SceneCrash("; ".join(crashes))
+        return result
+
+
 class HeadlessSlicer:
     """One scene with the logics that scene code expects, and what `slicer.util` looks up by name."""
 
@@ -45,7 +78,7 @@ class HeadlessSlicer:
         toStandardError = vtk.vtkOutputWindow()
         toStandardError.SetDisplayModeToAlwaysStdErr()
         vtk.vtkOutputWindow.SetInstance(toStandardError)
-        self.scene = slicer.vtkMRMLScene()
+        self.scene = Scene()
         # Scene bundles (.mrb) are unpacked in the cache's folder.
         self._folder = tempfile.TemporaryDirectory()
         self._cache = slicer.vtkCacheManager()

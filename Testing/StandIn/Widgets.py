@@ -11,6 +11,7 @@ from . import PythonQt
 qt = PythonQt.install()
 
 import slicer  # noqa: E402
+import vtk  # noqa: E402
 from PySide6.QtCore import Property, Signal  # noqa: E402
 from PySide6.QtUiTools import QUiLoader  # noqa: E402
 
@@ -116,19 +117,29 @@ class MrmlWidget(qt.QWidget):
 
 
 class NodeComboBox(qt.QComboBox):
-    """qMRMLNodeComboBox: the nodes of some classes, following the scene."""
+    """qMRMLNodeComboBox: the nodes of some classes, following the scene.
+
+    As the real one it does not know the nodes of a scene that is being imported: they come once the import is over and
+    the event loop has turned. Until then it shows "None" when one of them is chosen.
+    """
 
     currentNodeChanged = Signal(object)
 
     def __init__(self, parent=None):
         super().__init__(parent)
         self._scene, self._nodeTypes, self._filling = None, [], False
+        self._afterImport = qt.QTimer(self)
+        self._afterImport.setSingleShot(True)
+        self._afterImport.connect("timeout()", self._fill)
         self.currentIndexChanged.connect(self._onIndex)
 
     def setMRMLScene(self, scene):
+        if scene is self._scene:
+            return
         self._scene = scene
-        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent):
+        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent):
             scene.AddObserver(event, lambda *_: self._fill())
+        scene.AddObserver(scene.StartImportEvent, lambda *_: self._afterImport.start(0))
         self._fill()
 
     def currentNode(self):
@@ -140,6 +151,8 @@ class NodeComboBox(qt.QComboBox):
         self.setCurrentIndex(max(self.findData(node.GetID() if node is not None else ""), 0))
 
     def _fill(self):
+        if self._scene.IsImporting() or self._afterImport.isActive():
+            return
         before = self.itemData(self.currentIndex) or ""
         self._filling = True
         self.clear()
@@ -187,8 +200,20 @@ class SegmentEditorWidget(qt.QFrame):
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self.editorNode = self.segmentationNode = self.volumeNode = self.history = None
-        self.activeEffectName, self.shortcutsInstalled = "", False
+        self.scene = self.editorNode = self._observedNode = None
+        self.activeEffectName, self.shortcutsInstalled, self.viewsObserved = "", False, False
+        self._shownSegmentId, self._segmentationTags = "", []
+        self._heldNode, self._heldEffect = None, ""  # what it would still work with, were the scene closed now
+        self.history = slicer.vtkSegmentationHistory()
+        self.logic = slicer.vtkSlicerSegmentEditorLogic()
+        self.logic.SetVerbose(True)
+        self._segmentationSelector, self._volumeSelector = NodeComboBox(self), NodeComboBox(self)
+        for selector, className in (
+            (self._segmentationSelector, "vtkMRMLSegmentationNode"),
+            (self._volumeSelector, "vtkMRMLScalarVolumeNode"),
+        ):
+            selector.setProperty("nodeTypes", [className])
+            selector.setVisible(False)
         self.setFrameShape(qt.QFrame.StyledPanel)
         # Not to be squeezed: the real one gets the height that it asks for.
         self.setSizePolicy(qt.QSizePolicy.Preferred, qt.QSizePolicy.Fixed)
@@ -260,38 +285,50 @@ class SegmentEditorWidget(qt.QFrame):
         return group
 
     def setMRMLScene(self, scene):
+        if scene is self.scene:
+            return
         self.scene = scene
+        self.logic.SetMRMLScene(scene)
+        for selector in (self._segmentationSelector, self._volumeSelector):
+            selector.setMRMLScene(scene)
+        scene.AddObserver(scene.EndCloseEvent, self._onSceneClosed, 100.0)
+        scene.AddObserver(scene.EndBatchProcessEvent, self._onBatchProcessed)
 
     def setMRMLSegmentEditorNode(self, node):
+        if node is self.editorNode:
+            return
+        if self.editorNode is not None:
+            self.editorNode.RemoveObserver(self._editorNodeTag)
         self.editorNode = node
+        self._heldNode, self._heldEffect = None, ""
+        self.logic.SetSegmentEditorNode(node)
+        if node is not None:
+            self._editorNodeTag = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self.updateWidgetFromMRML())
+            self.updateWidgetFromMRML()
 
     def setMaximumNumberOfUndoStates(self, count):
-        self.undoStates = count
+        self.history.SetMaximumNumberOfStates(count)
 
     def setSegmentationNode(self, node):
-        if node is not self.segmentationNode:
-            self.segmentationNode = node
-            self.history = None
-            if node is not None:
-                self.history = slicer.vtkSegmentationHistory()
-                self.history.SetMaximumNumberOfStates(self.undoStates)
-                self.history.SetSegmentation(node.GetSegmentation())
-                for event in (slicer.vtkSegmentation.SegmentAdded, slicer.vtkSegmentation.SegmentModified):
-                    node.AddObserver(event, lambda *_: self.updateWidgetFromMRML())
-        self.editorNode.SetAndObserveSegmentationNode(node)
-        self.updateWidgetFromMRML()
+        self._heldNode = node
+        if node is not self.editorNode.GetSegmentationNode():
+            self.logic.SetSegmentationNode(node)
+            self.setActiveEffect(None)
 
     def setSourceVolumeNode(self, node):
-        self.volumeNode = node
-        self.editorNode.SetAndObserveSourceVolumeNode(node)
+        self.logic.SetSourceVolumeNode(node)
+
+    def segmentationNode(self):
+        return self._segmentationSelector.currentNode()
+
+    def sourceVolumeNode(self):
+        return self.logic.GetSourceVolumeNode()
 
     def currentSegmentID(self):
         return self.editorNode.GetSelectedSegmentID() or ""
 
     def setCurrentSegmentID(self, identifier):
         self.editorNode.SetSelectedSegmentID(identifier)
-        self.updateWidgetFromMRML()
-        self.currentSegmentIDChanged.emit(identifier)
 
     def saveStateForUndo(self):
         self.history.SaveState()
@@ -303,31 +340,29 @@ class SegmentEditorWidget(qt.QFrame):
         self.history.RestoreNextState()
 
     def setActiveEffectByName(self, name):
-        self.activeEffectName = name
-        for other, button in self.effectButtons.items():
-            button.setChecked(other == name)
-        self.optionsGroup.setTitle(name)
-        for group in (self.optionsGroup, self.maskingGroup):
-            group.setVisible(bool(name))
+        self._heldEffect = name
+        self.editorNode.SetActiveEffectName(name)
 
     def setActiveEffect(self, effect):
         assert effect is None
-        self.setActiveEffectByName("")
-
-    def installKeyboardShortcuts(self, _parent=None):
-        self.shortcutsInstalled = True
-
-    def uninstallKeyboardShortcuts(self):
-        self.shortcutsInstalled = False
+        if self.editorNode is not None:
+            self.setActiveEffectByName("")
 
     def removeViewObservations(self):
-        pass
+        self.viewsObserved = False
 
     def updateWidgetFromMRML(self):
+        """As the real one, it does nothing while the scene is closed or nodes come in large numbers."""
+        if self.editorNode is None or self.scene is None or self.scene.IsClosing() or self.scene.IsBatchProcessing():
+            return
+        self._heldNode, self._heldEffect = self.editorNode.GetSegmentationNode(), self.editorNode.GetActiveEffectName()
+        self._followSegmentation(self._heldNode)
+        self._volumeSelector.setCurrentNode(self.editorNode.GetSourceVolumeNode())
+        self._followEffect(self._heldEffect or "")
         identifiers = self._identifiers()
         self.table.setRowCount(len(identifiers))
         for row, identifier in enumerate(identifiers):
-            segment = self.segmentationNode.GetSegmentation().GetSegment(identifier)
+            segment = self._observedNode.GetSegmentation().GetSegment(identifier)
             swatch = qt.QPixmap(14, 14)
             swatch.fill(qt.QColor.fromRgbF(*segment.GetColor()))
             color = qt.QTableWidgetItem(qt.QIcon(swatch), "")
@@ -337,12 +372,74 @@ class SegmentEditorWidget(qt.QFrame):
             if identifier == self.currentSegmentID():
                 self.table.selectRow(row)
         self.table.setColumnWidth(0, 28)
+        if self.currentSegmentID() != self._shownSegmentId:
+            self._shownSegmentId = self.currentSegmentID()
+            self.currentSegmentIDChanged.emit(self._shownSegmentId)
+
+    def _followSegmentation(self, node):
+        self._segmentationSelector.setCurrentNode(node)
+        if node is self._observedNode:
+            return
+        if self._observedNode is not None:
+            for tag in self._segmentationTags:
+                self._observedNode.RemoveObserver(tag)
+        self._observedNode = node
+        self.history.SetSegmentation(node.GetSegmentation() if node is not None else None)
+        self._segmentationTags = (
+            [
+                node.AddObserver(event, lambda *_: self.updateWidgetFromMRML())
+                for event in (
+                    slicer.vtkSegmentation.SegmentAdded,
+                    slicer.vtkSegmentation.SegmentRemoved,
+                    slicer.vtkSegmentation.SegmentModified,
+                )
+            ]
+            if node is not None
+            else []
+        )
+
+    def _followEffect(self, name):
+        if name == self.activeEffectName:
+            return
+        self.activeEffectName = name
+        self.viewsObserved = bool(name)
+        for other, button in self.effectButtons.items():
+            button.setChecked(other == name)
+        self.optionsGroup.setTitle(name)
+        for group in (self.optionsGroup, self.maskingGroup):
+            group.setVisible(bool(name))
+
+    def _onSceneClosed(self, _caller, _event):
+        """Views change here, and an effect that observes them draws its brush on a segmentation that is gone."""
+        for held, what in (
+            (self._heldEffect, "an active effect"),
+            (self._heldNode, "a segmentation"),
+            (self.viewsObserved, "its view observations"),
+        ):
+            if held:
+                self.scene.crashes.append(f"The scene was closed while the Segment Editor had {what}")
+        self._heldNode, self._heldEffect, self.viewsObserved = None, "", False
+        self.updateWidgetFromMRML()
+
+    def _onBatchProcessed(self, _caller, _event):
+        """The real one takes over what its own selectors show, whatever its node says."""
+        if self.editorNode is not None:
+            self.setSegmentationNode(self._segmentationSelector.currentNode())
+            if self.editorNode.GetSourceVolumeNode() is not self._volumeSelector.currentNode():
+                self.setSourceVolumeNode(self._volumeSelector.currentNode())
+        self.updateWidgetFromMRML()
+
+    def installKeyboardShortcuts(self, _parent=None):
+        self.shortcutsInstalled = True
+
+    def uninstallKeyboardShortcuts(self):
+        self.shortcutsInstalled = False
 
     def _identifiers(self):
-        return list(self.segmentationNode.GetSegmentation().GetSegmentIDs()) if self.segmentationNode else []
+        return list(self._observedNode.GetSegmentation().GetSegmentIDs()) if self._observedNode else []
 
     def _onAdd(self):
-        self.setCurrentSegmentID(self.segmentationNode.GetSegmentation().AddEmptySegment())
+        self.setCurrentSegmentID(self._observedNode.GetSegmentation().AddEmptySegment())
 
 
 CLASSES = {

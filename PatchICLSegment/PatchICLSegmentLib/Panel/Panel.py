@@ -14,6 +14,7 @@ from ..SceneIO.SliceViews import sliceNodes
 from ..Translation import _
 from .Application import SlicerApplication
 from .Binding import ParameterBinding
+from .EmbeddedEditor import EmbeddedEditor
 from .InspectSection import InspectSection
 from .InstallSection import InstallSection
 from .PropagateSection import PropagateSection
@@ -39,6 +40,8 @@ SECTIONS = (
     "installSection",
 )
 _VIEW_DELAY_MS = 80
+# Node selectors do not know the nodes of a scene before its import is over.
+_SCENE_DELAY_MS = 100
 
 
 class Panel(VTKObservationMixin):
@@ -53,23 +56,20 @@ class Panel(VTKObservationMixin):
         self.widget, self.ui = self.application.loadUi()
         ui = self.ui
         self.logic = logic = makeLogic(scene, undoKeeper=ui.segmentEditor)
-        self._connectEditor()
+        self.editor = EmbeddedEditor(ui.segmentEditor, logic)
         self.widget.setMRMLScene(scene)
-        ui.segmentEditor.setMaximumNumberOfUndoStates(10)
         self.scroll = ScrollColumn(ui.scrollArea, [getattr(ui, name) for name in SECTIONS])
         self.install = InstallSection(
             ui, logic, installer or PackageInstaller(), self.application, self.attempt, self.scroll.show
         )
         self.propagate = PropagateSection(ui, logic, self.attempt, self.install.isReady)
-        self.work = WorkSection(ui, logic, self.application, self.attempt, self.propagate.showEstimate)
+        self.work = WorkSection(ui, logic, self.application, self.editor, self.attempt, self.propagate.showEstimate)
         self.uncertainty = UncertaintySection(ui, logic, self.application, self.attempt)
         self.inspect = InspectSection(ui, logic, self.application, self.attempt, self.propagate.startPolling)
         self.settings = SettingsSection(ui, logic, self.attempt)
         self.binding = ParameterBinding(vars(ui).values(), logic, self._onParameterChanged)
-        self._viewTimer = qt.QTimer()
-        self._viewTimer.setSingleShot(True)
-        self._viewTimer.setInterval(_VIEW_DELAY_MS)
-        self._viewTimer.connect("timeout()", self._onViewsRested)
+        self._viewTimer = _delay(_VIEW_DELAY_MS, self._onViewsRested)
+        self._sceneTimer = _delay(_SCENE_DELAY_MS, self._onSceneRested)
         self._shortcuts = []
         ui.tryItButton.connect("clicked()", self.tryIt)
         logic.sceneReplaced.connect(self._onSceneReplaced)
@@ -82,17 +82,13 @@ class Panel(VTKObservationMixin):
     def enter(self) -> None:
         """The module is shown."""
         self._observeViews()
-        self._connectEditor()
-        self.ui.segmentEditor.installKeyboardShortcuts()
-        self.ui.segmentEditor.updateWidgetFromMRML()
+        self.editor.enter()
         self._installShortcuts()
         self.refresh()
 
     def exit(self) -> None:
         """Another module is shown: keys and mouse belong to it."""
-        self.ui.segmentEditor.setActiveEffect(None)
-        self.ui.segmentEditor.uninstallKeyboardShortcuts()
-        self.ui.segmentEditor.removeViewObservations()
+        self.editor.exit()
         for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
             shortcut.setParent(None)
@@ -102,11 +98,13 @@ class Panel(VTKObservationMixin):
     def cleanup(self) -> None:
         """The module is closed or reloaded."""
         self.exit()
+        self.editor.stop()
         self.propagate.stop()
         self.scroll.stop()
         self.work.stop()
         self.settings.stop()
         self._viewTimer.stop()
+        self._sceneTimer.stop()
         self.logic.shutdown()
 
     def refresh(self) -> None:
@@ -164,20 +162,33 @@ class Panel(VTKObservationMixin):
         self.ui.tryItButton.setEnabled(not busy)
 
     def _onSceneReplaced(self) -> None:
-        self._connectEditor()
         self.binding.updateWidgets()
-        self._observeViews()
+        self._showScene()
+        # What the selectors lose and find until then is not the user's choice.
+        self._blockSelectors(True)
+        self._sceneTimer.start()
+
+    def _onSceneRested(self) -> None:
+        if self.logic.scene.IsBatchProcessing():
+            self._sceneTimer.start()
+            return
+        self._blockSelectors(False)
+        self._showScene()
+
+    def _showScene(self) -> None:
+        self.editor.connect()
+        if self.editor.isEntered:
+            self._observeViews()
         self.refresh()
+
+    def _blockSelectors(self, blocked: bool) -> None:
+        for selector in (self.ui.volumeSelector, self.ui.segmentationSelector, self.ui.regionSelector):
+            selector.blockSignals(blocked)
 
     def _onViewsRested(self) -> None:
         self.work.refreshViews()
         self.uncertainty.refresh()
         self.inspect.refresh()
-
-    def _connectEditor(self) -> None:
-        """The editor node comes first: setting it later would reset segmentation and volume."""
-        self.ui.segmentEditor.setMRMLSegmentEditorNode(self.logic.editorNode)
-        self.ui.segmentEditor.setMRMLScene(self.logic.scene)
 
     def _observeViews(self) -> None:
         for node in sliceNodes(self.logic.scene):
@@ -200,3 +211,11 @@ class Panel(VTKObservationMixin):
             shortcut = qt.QShortcut(qt.QKeySequence(keys), parent)
             shortcut.connect("activated()", actions[name])
             self._shortcuts.append(shortcut)
+
+
+def _delay(milliseconds: int, receiver):
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.connect("timeout()", receiver)
+    return timer

@@ -18,8 +18,8 @@ _LONGEST_NAME = 18  # letters of a node in a title: a title is never narrower th
 
 
 class WorkSection:
-    def __init__(self, ui, logic, application, attempt, paintingShown):
-        self.ui, self.logic, self.application = ui, logic, application
+    def __init__(self, ui, logic, application, editor, attempt, paintingShown):
+        self.ui, self.logic, self.application, self.editor = ui, logic, application, editor
         self._paintingShown = paintingShown
         self._attempt = attempt
         self._updating = False
@@ -59,8 +59,7 @@ class WorkSection:
         self._updating = True
         self.ui.volumeSelector.setCurrentNode(self.logic.volumeNode)
         self.ui.segmentationSelector.setCurrentNode(self.logic.segmentationNode)
-        self.ui.segmentEditor.setSegmentationNode(self.logic.segmentationNode)
-        self.ui.segmentEditor.setSourceVolumeNode(self.logic.volumeNode)
+        self.editor.show()
         self._updating = False
         self.ui.tryItButton.setVisible(self.logic.volumeNode is None)
         self._foldInputs()

@@ -111,3 +111,23 @@ def workplace(scene, request):
     place = Workplace(scene, request.param())
     yield place
     place.logic.shutdown()
+
+
+@pytest.fixture(scope="session")
+def qtApplication():
+    pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
+    from Testing.StandIn import PythonQt
+
+    PythonQt.install()
+    return PythonQt.application()
+
+
+@pytest.fixture
+def desk(application, qtApplication):
+    """The panel with a mouse, entered."""
+    from Testing.StandIn.Desk import Desk
+
+    desk = Desk(application, qtApplication)
+    yield desk
+    desk.panel.cleanup()
+    desk.panel.widget.close()

@@ -19,25 +19,10 @@ from PatchICLSegmentLib.WorkerSession import defaultWorker
 from PySide6 import QtCore
 from PySide6.QtTest import QTest
 
-from Testing.StandIn import PythonQt
 from Testing.StandIn.Desk import Desk
 from Testing.StandIn.Worker import NearestSliceWorker
 
 from .conftest import warpNode
-
-
-@pytest.fixture(scope="session")
-def qtApplication():
-    PythonQt.install()
-    return PythonQt.application()
-
-
-@pytest.fixture
-def desk(application, qtApplication):
-    desk = Desk(application, qtApplication)
-    yield desk
-    desk.panel.cleanup()
-    desk.panel.widget.close()
 
 
 def testOpensEmptyAndSaysWhatToDo(desk):
@@ -52,7 +37,7 @@ def testOpensEmptyAndSaysWhatToDo(desk):
 def testSegmentationIsCreatedWithTheVolume(desk):
     desk.openPhantom()
     assert desk.logic.segmentationNode is desk.ui.segmentationSelector.currentNode()
-    assert desk.ui.segmentEditor.segmentationNode is desk.logic.segmentationNode
+    assert desk.ui.segmentEditor.segmentationNode() is desk.logic.segmentationNode
     assert desk.views[0].layers.GetBackgroundVolumeID() == desk.volume.GetID()
     assert desk.ui.segmentEditor.table.rowCount == 1
     assert desk.ui.segmentEditor.editorNode.GetSingletonTag() == "PatchICLSegment", "not the Segment Editor's own node"

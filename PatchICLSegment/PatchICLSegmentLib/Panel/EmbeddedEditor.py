@@ -1,0 +1,74 @@
+"""Hosting Slicer's Segment Editor widget: when it may work on a segmentation, and when it must let go of it."""
+
+from __future__ import annotations
+
+from slicer.util import VTKObservationMixin
+
+
+class EmbeddedEditor(VTKObservationMixin):
+    """Follows module and scene as Slicer's own Segment Editor module does.
+
+    The widget draws brushes on the slice views. Views change while a scene is closed, so a widget that still observes
+    them, or still has a segmentation, ends the application.
+
+    Args:
+        widget: a qMRMLSegmentEditorWidget.
+        logic: its `editorNode`, `segmentationNode` and `volumeNode` are what the widget shall work on.
+    """
+
+    def __init__(self, widget, logic):
+        VTKObservationMixin.__init__(self)
+        self.widget, self.logic = widget, logic
+        self.isEntered = False
+        # The node comes first: setting it later would reset segmentation and volume.
+        widget.setMRMLSegmentEditorNode(logic.editorNode)
+        widget.setMRMLScene(logic.scene)
+        widget.setMaximumNumberOfUndoStates(10)
+        self.addObserver(logic.scene, logic.scene.StartCloseEvent, self._onStartClose)
+        self.addObserver(logic.scene, logic.scene.StartImportEvent, self._onStartImport)
+
+    def enter(self) -> None:
+        """The module is shown: keys and mouse belong to the widget."""
+        self.isEntered = True
+        self.widget.installKeyboardShortcuts()
+        self.connect()
+
+    def exit(self) -> None:
+        """Another module is shown. The segmentation stays, and with it what can be undone."""
+        self.isEntered = False
+        self._freeViews()
+        self.widget.uninstallKeyboardShortcuts()
+
+    def stop(self) -> None:
+        """The module is closed or reloaded; the widget may outlive it for a while."""
+        self.exit()
+        self.removeObservers()
+        self.widget.setMRMLSegmentEditorNode(None)
+
+    def connect(self) -> None:
+        """Works on what the logic says, after the scene was closed or loaded; nothing while another module is shown."""
+        if self.isEntered:
+            self.widget.setMRMLSegmentEditorNode(self.logic.editorNode)
+            self.show()
+            self.widget.updateWidgetFromMRML()
+
+    def show(self) -> None:
+        """Works on the nodes of the logic."""
+        if not self.isEntered:
+            return
+        self.widget.setSegmentationNode(self.logic.segmentationNode)
+        if self.logic.segmentationNode is not None:  # Without one the widget refuses a volume.
+            self.widget.setSourceVolumeNode(self.logic.volumeNode)
+
+    def _freeViews(self) -> None:
+        self.widget.setActiveEffect(None)
+        self.widget.removeViewObservations()
+
+    def _onStartClose(self, _caller, _event) -> None:
+        self.widget.setActiveEffect(None)
+        self.widget.setSegmentationNode(None)
+        self.widget.removeViewObservations()
+
+    def _onStartImport(self, _caller, _event) -> None:
+        """The views of the scene that comes replace those that a brush is drawn on."""
+        self._freeViews()

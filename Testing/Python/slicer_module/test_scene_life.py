@@ -1,0 +1,114 @@
+"""The panel while the scene is closed, loaded and added to: nothing crashes, nothing stays locked, nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
+
+import numpy as np
+import slicer
+import slicer.util
+
+from Testing.StandIn.Headless import SceneCrash
+from Testing.StandIn.Widgets import SegmentEditorWidget
+
+
+def shown(desk):
+    """What the widgets say is being worked on, by name."""
+    editor = desk.ui.segmentEditor
+    nodes = [
+        desk.ui.volumeSelector.currentNode(),
+        desk.ui.segmentationSelector.currentNode(),
+        editor.sourceVolumeNode(),
+        editor.segmentationNode(),
+    ]
+    return [node.GetName() if node is not None else None for node in nodes]
+
+
+@pytest.mark.parametrize(
+    ("closing", "effect", "left"),
+    [
+        ("clear", "Paint", False),
+        ("clear", "", False),
+        ("clear", "Paint", True),
+        ("load", "Erase", False),
+        ("load", "Paint", True),
+    ],
+)
+def testSceneIsClosedWithTheEditorInUse(desk, tmp_path, closing, effect, left):
+    desk.openPhantom()
+    desk.paintWithMouse(4, 9)
+    desk.ui.segmentEditor.setActiveEffectByName(effect)
+    path = str(tmp_path / "scene.mrb")
+    assert desk.scene.WriteToMRB(path)
+    if left:
+        desk.panel.exit()
+        # Slicer gives the keys and the mouse to whichever module is shown, but a script may activate an effect.
+        desk.ui.segmentEditor.setActiveEffectByName(effect)
+    if closing == "clear":
+        desk.scene.Clear(False)
+        expected = [None] * 4
+    else:
+        desk.scene.SetURL(path)
+        desk.scene.Clear(False)
+        assert desk.scene.ReadFromMRB(path)
+        expected = ["ct", "ct segmentation"] * 2
+    desk.settle()
+    if left:
+        desk.panel.enter()
+        desk.settle()
+    assert shown(desk) == expected
+    desk.openPhantom()
+    desk.paintWithMouse(6)
+    assert 6 in [row.index for row in desk.logic.painting.slices()], "the editor can be used again"
+
+
+def testSceneIsAddedWhilePainting(desk, tmp_path):
+    desk.openPhantom()
+    desk.paintWithMouse(4, 9)
+    path = str(tmp_path / "scene.mrml")
+    desk.scene.SetURL(path)
+    desk.scene.Commit()
+    desk.paintWithMouse(13)
+    desk.scene.SetURL(path)
+    desk.scene.Import()
+    assert not desk.ui.segmentEditor.viewsObserved
+    desk.settle()
+    assert desk.ui.volumeSelector.count == 3, "two volumes and None"
+    nodes = desk.logic.volumeNode, desk.logic.segmentationNode
+    assert None not in nodes
+    editor = desk.ui.segmentEditor
+    assert (desk.ui.volumeSelector.currentNode(), desk.ui.segmentationSelector.currentNode()) == nodes
+    assert (editor.sourceVolumeNode(), editor.segmentationNode()) == nodes
+
+
+def testTheStandInCrashesAsSlicerDoes(application, qtApplication):
+    """A host that does not let go: what the tests above would show."""
+    volume = slicer.util.addVolumeFromArray(np.zeros((4, 5, 6), np.int16), np.eye(4), "ct")
+    segmentation = application.scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    segmentation.GetSegmentation().AddEmptySegment("a", "a")
+    node = application.scene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
+    for letGo in ([], ["effect"], ["segmentation"], ["views"], ["effect", "views"]):
+        editor = SegmentEditorWidget()
+        editor.setMRMLSegmentEditorNode(node)
+        editor.setMRMLScene(application.scene)
+        editor.setSegmentationNode(segmentation)
+        editor.setSourceVolumeNode(volume)
+        editor.setActiveEffectByName("Paint")
+        actions = {
+            "effect": lambda editor=editor: editor.setActiveEffect(None),
+            "segmentation": lambda editor=editor: editor.setSegmentationNode(None),
+            "views": editor.removeViewObservations,
+        }
+        tag = application.scene.AddObserver(
+            application.scene.StartCloseEvent, lambda *_, names=letGo, do=actions: [do[name]() for name in names]
+        )
+        with pytest.raises(SceneCrash):
+            application.scene.Clear(True)
+        application.scene.RemoveObserver(tag)
+        editor.setMRMLSegmentEditorNode(None)
+        volume = slicer.util.addVolumeFromArray(np.zeros((4, 5, 6), np.int16), np.eye(4), "ct")
+        segmentation = application.scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+        segmentation.GetSegmentation().AddEmptySegment("a", "a")
+        node = application.scene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
