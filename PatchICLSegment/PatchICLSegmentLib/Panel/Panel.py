@@ -6,12 +6,11 @@ import qt
 import vtk
 from slicer.util import VTKObservationMixin
 
-from ..Errors import HardenTransformError, SceneError
+from ..Errors import SceneError
 from ..Installer import PackageInstaller
 from ..Logic import PatchICLSegmentLogic
 from ..SampleJob import trySample
 from ..SceneIO.SliceViews import sliceNodes
-from ..Translation import _
 from .Application import SlicerApplication
 from .Binding import ParameterBinding
 from .EmbeddedEditor import EmbeddedEditor
@@ -122,13 +121,11 @@ class Panel(VTKObservationMixin):
         """Does something; what the user has to mend is shown as one sentence. Returns whether it was done."""
         try:
             action()
-        except HardenTransformError as error:
-            if self.application.confirm(_("{problem} Harden it now?").format(problem=error)):
-                self.logic.volumeNode.HardenTransform()
-                return self.attempt(action)
-            self.propagate.problem(str(error))
         except SceneError as error:
-            self.propagate.problem(str(error))
+            problem = self.logic.remedies.of(error)
+            self.propagate.problem(problem.sentence)
+            if problem.mend is not None:
+                self.work.offer(problem)
         else:
             return True
         return False

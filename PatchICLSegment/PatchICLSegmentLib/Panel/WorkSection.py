@@ -26,6 +26,7 @@ class WorkSection:
         self._thumbnails = {}
         self._rows = []
         self._inputsChosen = False
+        self._problem = None
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REFRESH_DELAY_MS)
@@ -34,6 +35,7 @@ class WorkSection:
         ui.segmentationSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onSegmentationSelected)
         ui.segmentEditor.connect("currentSegmentIDChanged(QString)", self._onSegmentSelected)
         ui.alignButton.connect("clicked()", self._onAlign)
+        ui.remedyButton.connect("clicked()", self._onRemedy)
         ui.notOnSliceButton.connect("clicked()", self.declareNotOnSlice)
         ui.drawAfreshButton.connect("clicked()", self.drawAfresh)
         ui.removeSliceButton.connect("clicked()", self._onRemove)
@@ -87,7 +89,8 @@ class WorkSection:
         try:
             painting = self.logic.currentPainting()
         except SceneError:
-            painting = None  # A volume that cannot be used: Propagate says why.
+            painting = None  # A volume that cannot be used.
+        problem = self.logic.remedies.problem() if painting is None or painting.problem is not None else None
         self._rows = list(painting.slices) if painting is not None else []
         self._updating = True
         self.ui.paintedTable.setRowCount(len(self._rows))
@@ -95,10 +98,18 @@ class WorkSection:
         self._updating = False
         self.strip.fill(entries)
         self._markCurrent()
-        self.ui.paintedLabel.setText(self._summary(painting))
+        self.ui.paintedLabel.setText(self._summary(painting) if problem is None else problem.sentence)
+        self.offer(problem)
         self.ui.paintedTable.resizeColumnsToContents()
         self.updateButtons()
         self._paintingShown()
+
+    def offer(self, problem) -> None:
+        """Shows the button of a problem, if it has a remedy."""
+        self._problem = problem if problem is not None and problem.mend is not None else None
+        self.ui.remedyButton.setVisible(self._problem is not None)
+        if self._problem is not None:
+            self.ui.remedyButton.setText(self._problem.remedy)
 
     def refreshViews(self) -> None:
         """Marks the slice that is shown; warns of views in which a stroke would cross slices."""
@@ -169,6 +180,10 @@ class WorkSection:
         if not self._updating:
             self.refreshTable()
 
+    def _onRemedy(self) -> None:
+        self._attempt(self._problem.mend)
+        self.refresh()
+
     def _onAlign(self) -> None:
         alignViews(self.logic.scene, self.logic.volumeNode)
         self.refreshViews()
@@ -226,9 +241,6 @@ class WorkSection:
         return self._thumbnails[key]
 
     def _summary(self, painting) -> str:
-        problem = self.logic.remedies.problem()
-        if problem is not None:
-            return problem.sentence
         if painting is None:
             return _("Select a volume, then add a segment and paint it on two to five slices.")
         if not painting.slices:

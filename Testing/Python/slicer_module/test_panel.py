@@ -14,6 +14,7 @@ import slicer
 import slicer.util
 from PatchICLSegmentLib.Logic import State
 from PatchICLSegmentLib.Parameters import Parameters
+from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
 from PatchICLSegmentLib.Story import Story, strokes
 from PatchICLSegmentLib.WorkerSession import defaultWorker
 from PySide6 import QtCore
@@ -179,13 +180,36 @@ def testNonLinearTransformIsHardenedOnRequest(desk):
     desk.paintWithMouse(3, 14)
     warpNode(desk.scene, desk.volume)
     warp = desk.volume.GetTransformNodeID()
-    desk.application.answer = False
     desk.ui.propagateButton.click()
-    assert "Harden" in desk.application.questions[-1] and "harden" in desk.ui.statusLabel.text
-    assert desk.volume.GetTransformNodeID() == warp
-    desk.application.answer = True
-    desk.ui.propagateButton.click()
-    assert desk.volume.GetTransformNodeID() is None
+    assert "harden" in desk.ui.statusLabel.text and desk.ui.remedyButton.text == "Harden the transform"
+    assert desk.volume.GetTransformNodeID() == warp and not desk.application.questions
+    desk.ui.remedyButton.click()
+    assert desk.volume.GetTransformNodeID() is None and "harden" not in desk.ui.paintedLabel.text
+
+
+def testProblemOfThePaintingIsSaidWithItsRemedy(desk):
+    desk.openPhantom()
+    assert not desk.ui.remedyButton.visible
+    desk.paintWithMouse(3, 14)
+    original = desk.logic.segmentationNode
+    finer = gridOfVolume(desk.volume).ijkToLocal @ np.diag([0.5, 0.5, 0.5, 1])
+    elsewhere = slicer.util.addVolumeFromArray(np.zeros((9, 9, 9), np.int16), finer, "zoomed")
+    desk.logic.select(elsewhere, original)
+    desk.panel.refresh()
+    assert "zoomed" in desk.ui.paintedLabel.text and desk.ui.paintedTable.rowCount == 0
+    assert desk.ui.remedyButton.visible and desk.ui.remedyButton.text == f"Select {desk.volume.GetName()}"
+    desk.ui.remedyButton.click()
+    assert desk.ui.volumeSelector.currentNode() is desk.volume and desk.ui.paintedTable.rowCount == 2
+    assert not desk.ui.remedyButton.visible and "painted slices" in desk.ui.paintedLabel.text
+    desk.scene.RemoveNode(elsewhere)
+    elsewhere = slicer.util.addVolumeFromArray(slicer.util.arrayFromVolume(desk.volume), finer, "zoomed")
+    desk.scene.RemoveNode(desk.volume)
+    desk.logic.select(elsewhere, original)
+    desk.panel.refresh()
+    assert desk.ui.remedyButton.text == "Make a copy"
+    desk.ui.remedyButton.click()
+    assert desk.ui.segmentationSelector.currentNode() is desk.logic.segmentationNode is not original
+    assert not desk.ui.remedyButton.visible
 
 
 def testWidgetsFollowParametersBothWays(desk):
