@@ -21,12 +21,18 @@ def writeProposal(writer: SegmentWriter, preview: Preview) -> None:
 
     What is painted now wins, also over what was painted when the run began. Of a run that was stopped only the slices
     that it had finished are written.
+
+    Raises:
+        SceneError: a segment has come to lie on another grid. Nothing has changed then.
     """
     run = preview.run
     segmentationNode, volumeNode, axis = preview.segmentationNode, preview.volumeNode, preview.axis
     segmentation = segmentationNode.GetSegmentation()
     proposals = {name: box for name, box in preview.masks().items() if segmentation.GetSegment(name) is not None}
     paintings = {name: readPainting(segmentationNode, name, volumeNode, axis) for name in proposals}
+    for painting in paintings.values():
+        if painting.problem is not None:
+            raise painting.problem
     masks = {
         name: keepPainted(box, paintings[name], slicesToKeep(preview, paintings[name]))
         for name, box in proposals.items()
