@@ -18,7 +18,7 @@ from PatchICLLib.resources import resource_path
 from PatchICLLib.version import __version__
 from PatchICLLib.weights import sha256_of
 
-_PACKAGES = ("torch", "numpy", "scipy", "SimpleITK", "safetensors", "typer", "rich", "matplotlib")
+_PACKAGES = ("torch", "numpy", "scipy", "SimpleITK", "pydicom", "safetensors", "typer", "rich", "matplotlib")
 
 
 def collect() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.images.dicom_frames import is_dicom
 
 
 class FileKind(Enum):
@@ -79,7 +80,7 @@ def kind_of_file(path: Path, what: str) -> FileKind | None:
             f"The {what} {path} is in FreeSurfer's format, which is not read; convert it to NIfTI first, for instance "
             f"by `mri_convert {path.name} {path.name.split('.')[0]}.nii.gz`."
         )
-    if start[128:132] == b"DICM":
+    if is_dicom(path):
         return FileKind.DICOM
     for beginning, kind in _BEGINNINGS.items():
         if start.startswith(beginning):
@@ -99,7 +100,6 @@ def kind_of_file(path: Path, what: str) -> FileKind | None:
         )
     if _NIFTI_1 in lengths:
         return FileKind.NIFTI
-    # DICOM without its preamble begins with an element of group 2 or 8
-    if name.endswith((".dcm", ".ima", ".dicom")) or start[:2] in (b"\x02\0", b"\x08\0"):
+    if name.endswith((".dcm", ".ima", ".dicom")):
         return FileKind.DICOM
     return None

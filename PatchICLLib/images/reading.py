@@ -22,7 +22,7 @@ from PatchICLLib.images.checks import (
     check_same_grid,
     check_several_slices,
 )
-from PatchICLLib.images.dicom_series import read_dicom_folder
+from PatchICLLib.images.dicom_series import read_dicom_file, read_dicom_folder
 from PatchICLLib.images.file_kind import FileKind, check_readable_path, kind_of_file
 from PatchICLLib.images.meta_image_file import read_meta_image_header
 from PatchICLLib.images.native_messages import native_messages_dropped
@@ -118,10 +118,12 @@ def read_volume(path: str | Path, what: str) -> Volume:
 
 def _read(path: Path, what: str) -> Volume:
     if path.is_dir():
-        return _as_volume(read_dicom_folder(path), path)
+        return read_dicom_folder(path)
     kind = kind_of_file(path, what)
     if kind is None:
         raise DamagedFile("unknown or damaged kind of file")
+    if kind is FileKind.DICOM:
+        return read_dicom_file(path)
     header = _HEADERS[kind](path) if kind in _HEADERS else None
     if header is not None and len(header.sizes) > _MOST_DIMENSIONS:
         raise _dimensions_error(path, what, header.sizes)
