@@ -34,10 +34,13 @@ class PropagateSection:
     def propagate(self) -> None:
         if not self.ui.propagateButton.enabled or not self._isReady():
             return
-        self._attempt(self.logic.startPropagation)
+        isUnfinished = self.logic.state is State.UNFINISHED
+        self._attempt(self.logic.goOn if isUnfinished else self.logic.startPropagation)
 
     def apply(self) -> None:
-        self._attempt(self.logic.applyPreview)
+        """Writes the preview; one whose run did not end has to be taken for a result first."""
+        isUnfinished = self.logic.state is State.UNFINISHED
+        self._attempt(self.logic.keepUnfinished if isUnfinished else self.logic.applyPreview)
 
     def refresh(self) -> None:
         state = self.logic.state
@@ -45,14 +48,24 @@ class PropagateSection:
             self.startPolling()
         ui = self.ui
         ui.propagateButton.setEnabled(not state.isBusy)
-        ui.propagateButton.setText(_("Propagate again") if state.hasPreview else _("Propagate"))
+        isUnfinished = state is State.UNFINISHED
+        if isUnfinished:
+            ui.propagateButton.setText(_("Go on"))
+            ui.applyButton.setText(_("Keep what is there ({count})").format(count=len(self.logic.preview.filled)))
+        else:
+            ui.propagateButton.setText(_("Propagate again") if state.hasPreview else _("Propagate"))
+            ui.applyButton.setText(_("Apply"))
+        for widget in (ui.previewLabel, ui.previewOpacitySlider):
+            widget.setVisible(not isUnfinished)  # Their room is needed.
         # Nothing of the bar moves under the mouse: a button gives its place to another, or is gray.
         ui.propagateButton.setVisible(not state.isBusy)
         for widget in (ui.keepButton, ui.cancelButton, ui.progressBar):
             widget.setVisible(state.isBusy)
         ui.keepButton.setEnabled(state is State.RUNNING)
         problem = self.logic.previewProblem
-        ui.applyButton.setEnabled(state.hasPreview and problem is None)
+        # An unfinished preview that fits is kept; no other with a problem can be anything but discarded.
+        fits = state.hasPreview and (problem is None or isUnfinished and self.logic.preview.problem() is None)
+        ui.applyButton.setEnabled(fits)
         ui.discardButton.setEnabled(state.hasPreview)
         ui.scopeSelector.setEnabled(not state.isBusy)
         if state is State.PREPARING:

@@ -112,6 +112,40 @@ def testButtonsWhileRunning(desk):
 
 
 @pytest.mark.parametrize("keep", [True, False])
+def testUnfinishedPreviewOffersToKeepToDiscardOrToGoOn(desk, tmp_path, keep):
+    desk.openPhantom()
+    desk.paintWithMouse(2, 16)
+    desk.ui.propagateButton.click()
+    while desk.logic.progress is None or desk.logic.progress.done < 3:
+        desk.processEvents()
+    desk.reload(str(tmp_path / "scene.mrb"))
+    desk.settle()
+    count = len(desk.logic.preview.filled)
+    assert desk.logic.state is State.UNFINISHED and count >= 3
+    assert f"{count} slices are there" in desk.ui.statusLabel.text
+    assert desk.ui.applyButton.text == f"Keep what is there ({count})" and desk.ui.applyButton.enabled
+    assert desk.ui.propagateButton.text == "Go on" and desk.ui.discardButton.enabled
+    (desk.ui.applyButton if keep else desk.ui.propagateButton).click()
+    desk.waitWhileBusy()
+    assert desk.logic.state is State.PREVIEW and desk.ui.applyButton.text == "Apply"
+    desk.ui.applyButton.click()
+    slices = desk.logic.currentPainting().box.areas(0) > 0
+    assert slices.sum() == (2 + count if keep else 15)
+
+
+def testPreviewThatDoesNotFitCanOnlyBeDiscarded(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(2, 16)
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    desk.volume.SetSpacing(0.8, 0.9, 2.6)
+    assert "discard it and propagate again" in desk.ui.statusLabel.text
+    assert not desk.ui.applyButton.enabled and desk.ui.discardButton.enabled
+    desk.volume.SetSpacing(0.8, 0.9, 2.5)
+    assert desk.ui.applyButton.enabled and "Apply writes it" in desk.ui.statusLabel.text
+
+
+@pytest.mark.parametrize("keep", [True, False])
 def testCancelWithinASecond(desk, keep):
     desk.openPhantom()
     desk.paintWithMouse(2, 16)

@@ -101,7 +101,7 @@ def check(desk, height: int, state: str) -> None:
         assert width <= most, f"{state}: it would widen the application's panel"
 
 
-def testWhatIsPressedAgainAndAgainIsInSight(desk):
+def testWhatIsPressedAgainAndAgainIsInSight(desk, tmp_path):
     for height in HEIGHTS:
         check(desk, height, "before a volume is chosen")
     desk.openPhantom()
@@ -120,6 +120,11 @@ def testWhatIsPressedAgainAndAgainIsInSight(desk):
     for height in HEIGHTS:
         check(desk, height, "running")
     assert desk.ui.cancelButton.visible and desk.ui.keepButton.visible and desk.ui.progressBar.visible
+    desk.reload(str(tmp_path / "scene.mrb"))
+    desk.settle()
+    for height in HEIGHTS:
+        check(desk, height, "unfinished preview")
+    desk.ui.propagateButton.click()
     desk.waitWhileBusy()
     for height in HEIGHTS:
         check(desk, height, "preview")
