@@ -16,7 +16,7 @@ SLICER_PLATFORM ?= linux-amd64
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.patchicl-set-up
-EXTRAS := train,evaluate,distributed,slicer,dev
+EXTRAS := train,evaluate,distributed,slicer,dicom,dev
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slicer extension lint format cmake-lists constraints clean clean-venv

@@ -16,7 +16,7 @@ from PatchICLLib.errors import PatchICLError
 from PatchICLLib.outputs import Output
 
 REPORT_ENDING = ".report.json"
-_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+_ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,11 @@ class CohortCase:
     def declared_outputs(self) -> list[Output]:
         """The same, as `check_outputs` takes them."""
         from PatchICLLib.images import image_output
+        from PatchICLLib.segmentations.files import segmentation_output
 
         maps = {"its probability": self.probability, "its entropy": self.entropy}
         return [
-            image_output("its output", self.output),
+            segmentation_output("its output", self.output),
             *(image_output(name, path, real_numbers=True) for name, path in maps.items() if path is not None),
             Output("its report", self.report, recognised=_is_report),
         ]
@@ -170,27 +171,30 @@ def run_case(case: CohortCase, model: CohortModel) -> CaseResult:
 
 
 def _segment(case: CohortCase, model: CohortModel, worker: str, started: float) -> int | None:
-    from PatchICLLib.images import check_can_hold_grid, read_label_map, read_scalar_image
+    from PatchICLLib.images import check_can_hold_grid, read_scalar_image
     from PatchICLLib.images.writing import stage_image
     from PatchICLLib.outputs import StagedFiles, check_outputs, stage_json
+    from PatchICLLib.segmentations.files import check_can_hold, read_segmentation, stage_segmentation
 
     check_outputs(case.declared_outputs(), {"its image": case.image, "its painting": case.painted})
     image = read_scalar_image(case.image)
-    painted = read_label_map(case.painted, like=image)
-    check_can_hold_grid(image, case.output, case.probability, case.entropy)
+    painted = read_segmentation(case.painted, like=image)
+    check_can_hold(image, painted, case.output)
+    check_can_hold_grid(image, case.probability, case.entropy)
     fingerprint = case.fingerprint(model)
     extras = {"probability": case.probability, "entropy": case.entropy}
     wanted = frozenset(name for name, path in extras.items() if path is not None)
-    result = _propagator(model).propagate(image.array, painted.array, image.spacing_kji, outputs=wanted, **case.options)
+    options = {**case.options, "labels": painted.chosen(case.options.get("labels"))}
+    result = _propagator(model).propagate(image.array, painted.array, image.spacing_kji, outputs=wanted, **options)
     with StagedFiles() as staged:
-        stage_image(staged, result.labels, painted, case.output)
+        stage_segmentation(staged, painted.filled(result.labels), image, case.output)
         for name, path in extras.items():
             if path is not None:
-                stage_image(staged, getattr(result, name), painted, path)
+                stage_image(staged, getattr(result, name), image, path)
         # moved last: the report is what tells that the case is finished
         cohort = {"fingerprint": fingerprint, "seconds": round(time.monotonic() - started, 3), "worker": worker}
         content = {"image": str(case.image), "painted": str(case.painted), "output": str(case.output), "cohort": cohort}
-        stage_json(staged, {**content, **result.report}, case.report)
+        stage_json(staged, {**content, **result.report, "names": painted.names}, case.report)
         staged.commit()
     suggested: int | None = result.report.get("suggested_next_slice")
     return suggested

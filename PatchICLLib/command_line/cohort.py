@@ -24,7 +24,12 @@ def cohort(
         int, typer.Option(min=1, metavar="N", help="How often a case may take its process with it.")
     ] = 3,
     axis: Annotated[str, typer.Option(help="Axis across the painted slices: auto, i, j, or k.")] = "auto",
-    labels: Annotated[str, typer.Option(metavar="LIST", help="Labels to propagate: all, or such as 1,2.")] = "all",
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST", help="Labels to propagate: all, or values and exact names of segments, such as 1,liver."
+        ),
+    ] = "all",
     extent: Annotated[str, typer.Option(help="Slices to fill: auto, painted, or FIRST:LAST.")] = "auto",
     context_size: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="How many painted slices each slice looks at.")

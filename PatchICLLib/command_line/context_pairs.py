@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.images.reading import read_label_map, read_slices
+from PatchICLLib.images.reading import read_slices
+from PatchICLLib.segmentations import Segment, Segmentation
+from PatchICLLib.segmentations.files import read_segmentation
 
 
 @dataclass(frozen=True)
@@ -38,25 +40,47 @@ def split_pair(text: str) -> ContextPair:
     raise InputError(f"--context must be IMAGE:MASK, the names of two existing files, but it is {text}.")
 
 
-def read_context(pairs: Sequence[ContextPair]) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class Context:
+    """Examples of one size.
+
+    Attributes:
+        images: (k, H, W) float32.
+        masks: (k, H, W) labels.
+        segments: with the names of the labels; empty if the files say none.
+    """
+
+    images: np.ndarray
+    masks: np.ndarray
+    segments: tuple[Segment, ...] = ()
+
+
+def read_context(pairs: Sequence[ContextPair]) -> Context:
     """Read all examples; if their sizes differ, each is fitted into the same square, its proportions kept.
 
     Args:
         pairs: the files; a volume counts with its slices along k on which something is labelled.
 
-    Returns:
-        Images (k, H, W) float32 and label maps (k, H, W).
-
     Raises:
-        InputError: a file is missing or unreadable, sizes of an image and its mask differ, or nothing is labelled.
+        InputError: a file is missing or unreadable, an image and its mask differ in size, nothing is labelled, segments
+            overlap, or some masks have names and others not.
     """
     images: list[np.ndarray] = []
     masks: list[np.ndarray] = []
+    segments: dict[str, Segment] = {}
+    named = None
     for pair in pairs:
         image = read_slices(pair.image)
-        mask = read_label_map(pair.mask, like=image)
+        mask = read_segmentation(pair.mask, like=image)
         if not mask.array.any():
             raise InputError(f"The context mask {pair.mask} is empty, but it must show what to segment.")
+        if named not in (None, bool(mask.segments)):
+            raise InputError(
+                "Either all context masks have named segments or none: labels cannot be matched otherwise."
+            )
+        named = bool(mask.segments)
+        if named:
+            mask = _matched(mask, segments, pair.mask)
         if image.array.ndim == 2:
             images.append(image.array.astype(np.float32))
             masks.append(mask.array)
@@ -68,7 +92,18 @@ def read_context(pairs: Sequence[ContextPair]) -> tuple[np.ndarray, np.ndarray]:
         side = max(max(image.shape) for image in images)
         images = [_fitted(image, side, sitk.sitkLinear) for image in images]
         masks = [_fitted(mask, side, sitk.sitkNearestNeighbor) for mask in masks]
-    return np.stack(images), np.stack(masks)
+    return Context(np.stack(images), np.stack(masks), tuple(segments.values()))
+
+
+def _matched(mask: Segmentation, known: dict[str, Segment], path: Path) -> Segmentation:
+    """The mask with the labels that segments of the same names have in the masks before; new ones are added to them."""
+    if mask.array.ndim == 4:
+        raise InputError(f"Segments of the context mask {path} overlap, but each voxel may have one label only.")
+    table = np.zeros(len(mask.segments) + 1, np.min_scalar_type(len(mask.segments) + len(known)))
+    for segment in mask.segments:
+        match = known.setdefault(segment.name, replace(segment, label=len(known) + 1))
+        table[segment.label] = match.label
+    return mask.filled(table[mask.array])
 
 
 def _fitted(plane: np.ndarray, side: int, interpolator: int) -> np.ndarray:

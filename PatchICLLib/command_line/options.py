@@ -38,11 +38,20 @@ def whole_number(text: str) -> int | None:
     return number if number <= _WHOLE[1] else None
 
 
-def labels_from_text(text: str) -> list[int] | None:
-    """The labels of --labels; None for all."""
+def labels_from_text(text: str) -> list[int | str] | None:
+    """The labels of --labels: values, and names of segments; None for all."""
     if text.lower() == "all":
         return None
-    labels = numbers_from_text(text, "--labels")
+    labels: list[int | str] = []
+    for part in (part.strip() for part in text.split(",")):
+        value: int | str | None = part
+        if part.isascii() and part.isdigit():
+            value = whole_number(part)
+        if not value and value != 0:
+            raise InputError(
+                f"--labels must be values or names with commas between them, such as 1,liver, but it is {_shown(text)}."
+            )
+        labels.append(value)
     if 0 in labels:
         raise InputError("--labels must be 1 or larger, because 0 is the background.")
     return labels

@@ -13,13 +13,17 @@ ImageArgument = Annotated[
 PaintedArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="PAINTED", show_default=False, help="Integer label map on the image's grid, 0 where nothing is painted."
+        metavar="PAINTED",
+        show_default=False,
+        help="Integer label map on the image's grid, 0 where nothing is painted; Slicer's .seg.nrrd; or a DICOM SEG.",
     ),
 ]
 OutputArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="OUTPUT", show_default=False, help="Label map to write: .nii.gz, .nii, .nrrd, .nhdr, .mha, or .mhd."
+        metavar="OUTPUT",
+        show_default=False,
+        help="Segmentation to write: .nii.gz, .nii, .nrrd, .nhdr, .mha, .mhd; .seg.nrrd with names; .dcm, a DICOM SEG.",
     ),
 ]
 
@@ -33,7 +37,12 @@ def propagate(
         str | None,
         typer.Option(metavar="LIST", help="Slices that count as painted though they are empty, such as 3,17,40."),
     ] = None,
-    labels: Annotated[str, typer.Option(metavar="LIST", help="Labels to propagate: all, or such as 1,2.")] = "all",
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST", help="Labels to propagate: all, or values and exact names of segments, such as 1,liver."
+        ),
+    ] = "all",
     extent: Annotated[
         str,
         typer.Option(
@@ -83,6 +92,9 @@ def propagate(
     Paint a structure on 2 to 5 slices of any axis, save the painting as a label map, and the model segments the
     other slices, nearest first. Painted slices come back unchanged. Several labels are done at once; a slice counts
     as painted for those that it holds.
+
+    Segments of a .seg.nrrd or DICOM SEG keep their names, colors and codes where OUTPUT is one, too, and may overlap;
+    each is filled as if alone. Plain label maps get 1, 2, ... in the order of the segments.
 
     All outputs lie on the image's grid, and appear together when everything is done.
 

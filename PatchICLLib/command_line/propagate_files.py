@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
-from PatchICLLib.images import Volume, check_can_hold_grid, image_output, read_label_map, read_scalar_image
+from PatchICLLib.images import Volume, check_can_hold_grid, image_output, read_scalar_image
 from PatchICLLib.images.writing import stage_image
 from PatchICLLib.outputs import Output, StagedFiles, check_outputs, stage_json
 from PatchICLLib.propagation import CancelToken, PropagationResult, Propagator
+from PatchICLLib.segmentations import Segmentation
+from PatchICLLib.segmentations.files import (
+    check_can_hold,
+    read_segmentation,
+    segmentation_output,
+    stage_segmentation,
+)
 from PatchICLLib.weights import weights_file
 
 
@@ -32,11 +40,10 @@ class PropagationFiles:
 
     def outputs(self) -> list[Output]:
         """All that will be written."""
-        labels = {"OUTPUT": self.output}
         maps = {"--probability": self.probability, "--entropy": self.entropy}
         texts = {"--selections": self.selections, "--report": self.report}
         return [
-            *(image_output(name, path) for name, path in labels.items()),
+            segmentation_output("OUTPUT", self.output),
             *(image_output(name, path, real_numbers=True) for name, path in maps.items() if path is not None),
             *(Output(name, path, (".json",)) for name, path in texts.items() if path is not None),
         ]
@@ -61,8 +68,10 @@ def propagate_files(
     inputs = {"IMAGE": files.image, "PAINTED": files.painted, "--weights": weights_file(model.get("weights"))}
     check_outputs(files.outputs(), inputs)
     image = read_scalar_image(files.image)
-    painted = read_label_map(files.painted, like=image)
-    check_can_hold_grid(image, files.output, files.probability, files.entropy)
+    painted = read_segmentation(files.painted, like=image)
+    options = {**options, "labels": painted.chosen(options.get("labels"))}
+    check_can_hold(image, painted, files.output)
+    check_can_hold_grid(image, files.probability, files.entropy)
     wanted = frozenset(
         name
         for name, path in (
@@ -80,35 +89,38 @@ def propagate_files(
             image.array, painted.array, image.spacing_kji, progress=display, cancel=token, outputs=wanted, **options
         )
         token.raise_if_cancelled()
-    _write(files, result, painted)
+    filled = painted.filled(result.labels)
+    _write(files, result, filled, image)
     if not quiet:
-        _summarise(files, result, time.monotonic() - started)
+        _summarise(files, result, filled, time.monotonic() - started)
     return result
 
 
-def _write(files: PropagationFiles, result: PropagationResult, grid: Volume) -> None:
+def _write(files: PropagationFiles, result: PropagationResult, filled: Segmentation, image: Volume) -> None:
     with StagedFiles() as staged:
-        stage_image(staged, result.labels, grid, files.output)
+        stage_segmentation(staged, filled, image, files.output)
         for array, path in ((result.probability, files.probability), (result.entropy, files.entropy)):
             if path is not None:
                 assert array is not None  # it was asked for
-                stage_image(staged, array, grid, path)
+                stage_image(staged, array, image, path)
         if files.selections is not None:
             assert result.selections is not None
             content = {"axis": result.report["axis"], "selections": [one.to_json() for one in result.selections]}
             stage_json(staged, content, files.selections)
         if files.report is not None:
             names = {"image": str(files.image), "painted": str(files.painted), "output": str(files.output)}
-            stage_json(staged, {**names, **result.report}, files.report)
+            stage_json(staged, {**names, **result.report, "names": filled.names}, files.report)
         staged.commit()
 
 
-def _summarise(files: PropagationFiles, result: PropagationResult, seconds: float) -> None:
+def _summarise(files: PropagationFiles, result: PropagationResult, filled: Segmentation, seconds: float) -> None:
     report = result.report
     console = Console(highlight=False)
     console.print(f"[green]Wrote[/] {files.output}  ({time_text(seconds)}, {report['device']})", soft_wrap=True)
     for label, slices in report["painted_slices"].items():
         painted = ", ".join(str(index) for index in slices)
-        console.print(f"  label {label}: painted on slices {painted} along {report['axis']}", soft_wrap=True)
+        name = filled.names.get(int(label))
+        shown = f"label {label}" if name is None else f"label {label}, {escape(name)}"
+        console.print(f"  {shown}: painted on slices {painted} along {report['axis']}", soft_wrap=True)
     if report.get("suggested_next_slice") is not None:
         console.print(f"  to improve it most, paint slice {report['suggested_next_slice']} next")

@@ -31,7 +31,12 @@ def segment(
             help="An example: another image and its label map. Repeat it; 3 to 16 examples work best.",
         ),
     ],
-    labels: Annotated[str, typer.Option(metavar="LIST", help="Labels to segment: all, or such as 1,2.")] = "all",
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST", help="Labels to segment: all, or values and exact names of segments, such as 1,liver."
+        ),
+    ] = "all",
     weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
     probability: Annotated[

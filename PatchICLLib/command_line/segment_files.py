@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from PatchICLLib.command_line.context_pairs import read_context, split_pair
+from PatchICLLib.command_line.context_pairs import Context, read_context, split_pair
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.errors import InputError
 from PatchICLLib.images import check_can_hold_grid, image_output
 from PatchICLLib.images.reading import read_slices
 from PatchICLLib.images.writing import stage_image
 from PatchICLLib.outputs import StagedFiles, check_distinct, check_outputs
+from PatchICLLib.segmentations import Segmentation
+from PatchICLLib.segmentations.files import check_can_hold, segmentation_output, stage_segmentation
 from PatchICLLib.segmenter import InContextSegmenter
 from PatchICLLib.weights import weights_file
 
@@ -43,7 +45,7 @@ class SlicesSegmented:
 
 
 def segment_files(
-    files: SegmentationFiles, model: dict[str, Any], labels: Sequence[int] | None = None, quiet: bool = False
+    files: SegmentationFiles, model: dict[str, Any], labels: Sequence[int | str] | None = None, quiet: bool = False
 ) -> None:
     """Read, segment, write.
 
@@ -65,17 +67,26 @@ def segment_files(
     check_distinct({"OUTPUT": files.output, "--probability": files.probability, "--entropy": files.entropy}, inputs)
     target = read_slices(files.target)
     maps = {"--probability": files.probability, "--entropy": files.entropy}
-    outputs = [image_output("OUTPUT", files.output, target.array.ndim)]
+    is_volume = target.array.ndim == 3
+    outputs = [segmentation_output("OUTPUT", files.output) if is_volume else image_output("OUTPUT", files.output, 2)]
     outputs += [image_output(name, path, target.array.ndim, True) for name, path in maps.items() if path is not None]
     check_outputs(outputs, inputs)
-    check_can_hold_grid(target, files.output, files.probability, files.entropy)
-    slices = target.array if target.array.ndim == 3 else target.array[None]
-    images, masks = read_context(pairs)
+    check_can_hold_grid(target, files.probability, files.entropy)
+    slices = target.array if is_volume else target.array[None]
+    context = read_context(pairs)
+    wanted = chosen_labels(context, labels)
+    empty = Segmentation(np.zeros(target.array.shape, np.uint8), context.segments)
+    if is_volume:
+        check_can_hold(target, empty, files.output)
     with ProgressDisplay(quiet) as display:
         segmenter = InContextSegmenter.from_pretrained(**model)
-        result = segment_slices(segmenter, slices, images, masks, chosen_labels(masks, labels), display)
+        result = segment_slices(segmenter, slices, context.images, context.masks, wanted, display)
     with StagedFiles() as staged:
-        stage_image(staged, result.labels.reshape(target.array.shape), target, files.output)
+        found = empty.filled(result.labels.reshape(target.array.shape))
+        if is_volume:
+            stage_segmentation(staged, found, target, files.output)
+        else:
+            stage_image(staged, found.array, target, files.output)
         for array, extra in ((result.probability, files.probability), (result.entropy, files.entropy)):
             if extra is not None:
                 stage_image(staged, array.reshape(target.array.shape), target, extra)
@@ -85,13 +96,14 @@ def segment_files(
         Console(highlight=False).print(f"[green]Wrote[/] {files.output}  ({seconds})", soft_wrap=True)
 
 
-def chosen_labels(masks: np.ndarray, labels: Sequence[int] | None) -> list[int]:
-    """The labels to segment.
+def chosen_labels(context: Context, wanted: Sequence[int | str] | None) -> list[int]:
+    """The labels to segment, by value or name.
 
     Raises:
         InputError: nothing is labelled, or one that was asked for is in no context mask.
     """
-    present = [int(label) for label in np.unique(masks) if label != 0]
+    labels = Segmentation(context.masks, context.segments).chosen(wanted)
+    present = [int(label) for label in np.unique(context.masks) if label != 0]
     if not present:
         raise InputError("The context masks are empty, but at least one must show what to segment.")
     missing = [label for label in labels or () if label not in present]

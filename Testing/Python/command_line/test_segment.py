@@ -124,7 +124,8 @@ def test_examples_of_other_sizes_keep_their_proportions(tmp_path: Path) -> None:
         split_pair(f"{save(image, tmp_path / f'{name}.tif')}:{save(mask, tmp_path / f'{name}_mask.tif')}")
         for name, image, mask in (("small", small, small_mask), ("large", large, large_mask))
     ]
-    images, masks = read_context(pairs)
+    context = read_context(pairs)
+    images, masks = context.images, context.masks
     assert images.shape == masks.shape == (2, 64, 64)
     expected = np.zeros((64, 64))
     expected[24:40, 16:48] = 7
@@ -140,7 +141,8 @@ def test_examples_of_one_size_are_not_resampled(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     image, mask = rng.normal(size=(9, 14)).astype(np.float32), rng.integers(0, 3, (9, 14)).astype(np.uint8)
     pair = split_pair(f"{save(image, tmp_path / 'a.tif')}:{save(mask, tmp_path / 'm.tif')}")
-    images, masks = read_context([pair, pair])
+    context = read_context([pair, pair])
+    images, masks = context.images, context.masks
     np.testing.assert_array_equal(images, [image, image])
     np.testing.assert_array_equal(masks, [mask, mask])
 
@@ -150,7 +152,8 @@ def test_volume_as_example_counts_with_its_labelled_slices(tmp_path: Path) -> No
     mask = np.zeros((5, *SIZE), np.uint8)
     mask[1, 2, 3] = mask[4, 5, 6] = 1
     pair = split_pair(f"{save(image, tmp_path / 'v.nrrd')}:{save(mask, tmp_path / 'm.nrrd')}")
-    images, masks = read_context([pair])
+    context = read_context([pair])
+    images, masks = context.images, context.masks
     np.testing.assert_array_equal(images, image[[1, 4]])
     np.testing.assert_array_equal(masks, mask[[1, 4]])
 

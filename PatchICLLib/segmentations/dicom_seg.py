@@ -1,0 +1,299 @@
+"""DICOM Segmentation objects (PS3.3 A.51): read with pydicom, written with highdicom."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from PatchICLLib.errors import InputError
+from PatchICLLib.images import Grid, Volume
+from PatchICLLib.segmentations.placing import placed
+from PatchICLLib.segmentations.segmentation import Segment, Segmentation, layered
+from PatchICLLib.segmentations.terminology import Code, Terminology
+from PatchICLLib.version import __version__
+
+ENDING = ".dcm"
+_SEG_CLASS = "1.2.840.10008.5.1.4.1.1.66.4"
+_POSITION_TOLERANCE = 0.1  # of the distance of slices
+
+
+def is_dicom_seg(path: Path) -> bool:
+    """Whether a file is a DICOM Segmentation."""
+    import pydicom
+
+    if not path.is_file():
+        return False
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
+    except (pydicom.errors.InvalidDicomError, OSError, ValueError, EOFError):
+        return False
+    return str(header.get("SOPClassUID", "")) == _SEG_CLASS
+
+
+def read_dicom_seg(path: Path, like: Volume) -> Segmentation:
+    """Read a Segmentation onto the grid of an image.
+
+    Args:
+        path: of the file.
+        like: the image, usually the series that the Segmentation refers to.
+
+    Returns:
+        Labels are 1 to n in the order of segment numbers.
+
+    Raises:
+        InputError: unreadable, of another series, or not on the image's voxels.
+    """
+    import pydicom
+
+    try:
+        seg = pydicom.dcmread(path)
+        if seg.SegmentationType not in ("BINARY", "LABELMAP") and not _is_whole(seg):
+            raise InputError(
+                f"The DICOM segmentation {path} holds probabilities, not segments; save it as a binary segmentation."
+            )
+        _check_reference(seg, path, like)
+        frames = _frames(seg)
+        described = {int(item.SegmentNumber): item for item in seg.SegmentSequence}
+        masks, segments = {}, []
+        for label, number in enumerate(sorted(described), start=1):
+            voxels = np.zeros(like.array.shape, bool)
+            for grid, mask in _at_spacing_of(frames[number], like.grid):
+                box, inside = placed(mask, grid, like.grid, f"segmentation {path}")
+                voxels[box] |= inside
+            masks[label] = placed(voxels, like.grid, like.grid, f"segmentation {path}")
+            segments.append(_segment(label, described[number]))
+    except (pydicom.errors.InvalidDicomError, OSError, ValueError, EOFError, AttributeError, KeyError, IndexError) as e:
+        reason = " ".join(str(e).split()).rstrip(".") or type(e).__name__
+        raise InputError(f"The DICOM segmentation {path} cannot be read ({reason}); export it again.") from e
+    return Segmentation(layered(masks, like.array.shape), tuple(segments))
+
+
+def write_dicom_seg(path: Path, segmentation: Segmentation, like: Volume) -> None:
+    """Write a binary Segmentation that refers to the image's series.
+
+    Args:
+        path: of the file.
+        segmentation: on the image's grid.
+        like: the image, read from DICOM.
+
+    Raises:
+        InputError: the image is no DICOM series, or highdicom is missing.
+        OSError: the file cannot be written.
+    """
+    highdicom = _highdicom()
+    from pydicom.uid import generate_uid
+
+    sources, indices = source_images(like)
+    segments = segmentation.segments or tuple(
+        Segment(int(label), f"Segment_{label}") for label in np.unique(segmentation.array) if label
+    )
+    planes = np.stack([segmentation.mask(segment.label)[indices] for segment in segments], axis=-1)
+    version = __version__
+    algorithm = highdicom.AlgorithmIdentificationSequence(
+        name="PatchICL", version=version, family=Code("DCM", "123110", "Artificial Intelligence").coded()
+    )
+    descriptions = []
+    for number, segment in enumerate(segments, start=1):
+        terminology = Terminology.of_tag(segment.tags.get("TerminologyEntry", ""))
+        descriptions.append(
+            highdicom.seg.SegmentDescription(
+                segment_number=number,
+                segment_label=segment.name[:64] or f"Segment_{number}",
+                segmented_property_category=terminology.category.coded(),
+                segmented_property_type=terminology.kind.coded(),
+                algorithm_type="SEMIAUTOMATIC",
+                algorithm_identification=algorithm,
+                anatomic_regions=[terminology.region.coded()] if terminology.region else None,
+                display_color=_lab(highdicom, segment),
+            )
+        )
+    seg = highdicom.seg.Segmentation(
+        source_images=sources,
+        pixel_array=planes.astype(np.uint8),
+        segmentation_type="BINARY",
+        segment_descriptions=descriptions,
+        series_instance_uid=generate_uid(),
+        series_number=300,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer="PatchICL",
+        manufacturer_model_name="PatchICL",
+        software_versions=version,
+        device_serial_number="0",
+        series_description="PatchICL segmentation",
+        omit_empty_frames=bool(planes.any()),
+    )
+    seg.save_as(path)
+
+
+def check_can_write(like: Volume) -> None:
+    """Raises InputError if no Segmentation can be written of an image: it is no DICOM, or highdicom is missing."""
+    _highdicom()
+    source_images(like)
+
+
+def source_images(like: Volume) -> tuple[list[Any], np.ndarray]:
+    """The DICOM images that a volume was read from, without pixels of single-frame images, and their slices.
+
+    Returns:
+        Data sets, and the index along k of each of their frames, in their order.
+
+    Raises:
+        InputError: the volume was not read from DICOM, or its files are gone.
+    """
+    import pydicom
+
+    files = [like.path] if like.path.is_file() else sorted(file for file in like.path.iterdir() if file.is_file())
+    found = []
+    for file in files:
+        try:
+            header = pydicom.dcmread(file, stop_before_pixels=True)
+        except (pydicom.errors.InvalidDicomError, OSError, ValueError, EOFError):
+            continue
+        if "Rows" in header and str(header.get("SOPClassUID", "")) != _SEG_CLASS:
+            found.append(header)
+    by_series: dict[str, list[Any]] = defaultdict(list)
+    for header in found:
+        by_series[str(header.get("SeriesInstanceUID", ""))].append(header)
+    for series in by_series.values():
+        positions = [position for header in series for position in _positions_of(header)]
+        if len(positions) != like.array.shape[0]:
+            continue
+        indices = _slices_at(positions, like.grid)
+        if indices is not None:
+            order = np.argsort(indices) if len(series) > 1 else np.arange(len(indices))
+            return [series[n] for n in order] if len(series) > 1 else series, indices[order]
+    raise InputError(
+        f"A DICOM segmentation refers to the images that it was made from, but {like.path} is no DICOM series: name an "
+        "output such as .seg.nrrd or .nii.gz, or give the series' folder as IMAGE."
+    )
+
+
+def _highdicom() -> Any:
+    try:
+        import highdicom
+    except ImportError as error:
+        raise InputError(
+            "Writing a DICOM segmentation needs highdicom, which is not installed: run `pip install patchicl[dicom]`."
+        ) from error
+    return highdicom
+
+
+def _check_reference(seg: Any, path: Path, like: Volume) -> None:
+    """Raises InputError if the Segmentation lies in another frame of reference than the image."""
+    try:
+        sources, _ = source_images(like)
+    except InputError:
+        return  # an image that is no DICOM says nothing; its voxels decide
+    theirs, ours = (str(one.get("FrameOfReferenceUID", "")) for one in (seg, sources[0]))
+    if theirs and ours and theirs != ours:
+        raise InputError(
+            f"The DICOM segmentation {path} was made on another scan than {like.path} (their frames of reference "
+            "differ): give the series that it refers to as IMAGE."
+        )
+
+
+def _is_whole(seg: Any) -> bool:
+    """Whether fractions are all none or one."""
+    return bool(np.isin(seg.pixel_array, (0, int(seg.MaximumFractionalValue))).all())
+
+
+def _frames(seg: Any) -> dict[int, list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+    """Of each segment its frames: mask (rows, columns), position, and (3, 2) steps to the next column and row."""
+    pixels = seg.pixel_array
+    pixels = pixels[None] if pixels.ndim == 2 else pixels
+    shared = seg.SharedFunctionalGroupsSequence[0]
+    numbers = [int(item.SegmentNumber) for item in seg.SegmentSequence]
+    found: dict[int, list[Any]] = {number: [] for number in numbers}
+    for plane, own in zip(pixels, seg.PerFrameFunctionalGroupsSequence, strict=True):
+        orientation = _group(own, shared, "PlaneOrientationSequence").ImageOrientationPatient
+        rows, columns = (float(value) for value in _group(own, shared, "PixelMeasuresSequence").PixelSpacing)
+        position = np.array(_group(own, shared, "PlanePositionSequence").ImagePositionPatient, float)
+        cosines = np.array(orientation, float).reshape(2, 3)
+        steps = np.stack([cosines[0] * columns, cosines[1] * rows], axis=1)
+        if seg.SegmentationType == "LABELMAP":
+            for number in numbers:
+                found[number].append((plane == number, position, steps))
+        else:
+            number = int(_group(own, shared, "SegmentIdentificationSequence").ReferencedSegmentNumber)
+            found[number].append((plane > 0, position, steps))
+    return found
+
+
+def _group(own: Any, shared: Any, name: str) -> Any:
+    return (own if name in own else shared)[name].value[0]
+
+
+def _at_spacing_of(
+    frames: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], image: Grid
+) -> Iterable[tuple[Grid, np.ndarray]]:
+    """Frames as volumes of one slice, as thick as the image's voxels in that direction."""
+    for mask, position, steps in frames:
+        normal = np.cross(steps[:, 0], steps[:, 1])
+        normal /= np.linalg.norm(normal)
+        across = image.steps[:, np.abs(normal @ (image.steps / np.linalg.norm(image.steps, axis=0))).argmax()]
+        whole = np.column_stack([steps, normal * np.linalg.norm(across)])
+        spacing = np.linalg.norm(whole, axis=0)
+        yield (
+            Grid(
+                (1, *mask.shape),
+                tuple(float(value) for value in spacing[::-1]),
+                tuple(float(value) for value in position),
+                tuple(float(value) for value in (whole / spacing).ravel()),
+            ),
+            mask[None],
+        )
+
+
+def _positions_of(header: Any) -> list[np.ndarray]:
+    """Position of each frame; nothing where the header says none."""
+    if "PerFrameFunctionalGroupsSequence" in header:
+        shared = header.SharedFunctionalGroupsSequence[0]
+        groups = header.PerFrameFunctionalGroupsSequence
+        return [
+            np.array(_group(own, shared, "PlanePositionSequence").ImagePositionPatient, float)
+            for own in groups
+            if "PlanePositionSequence" in own or "PlanePositionSequence" in shared
+        ]
+    return [np.array(header.ImagePositionPatient, float)] if "ImagePositionPatient" in header else []
+
+
+def _slices_at(positions: list[np.ndarray], image: Grid) -> np.ndarray | None:
+    """Index along k of each position; None if they are not the first voxels of the image's slices, one each."""
+    places = np.linalg.solve(image.steps, np.array(positions).T - np.array(image.origin)[:, None])
+    indices = np.rint(places[2]).astype(int)
+    if np.abs(places - np.array([np.zeros_like(indices), np.zeros_like(indices), indices])).max() > _POSITION_TOLERANCE:
+        return None
+    return indices if sorted(indices) == list(range(image.shape[0])) else None
+
+
+def _segment(label: int, item: Any) -> Segment:
+    color = None
+    if "RecommendedDisplayCIELabValue" in item:
+        color = _rgb([int(value) for value in item.RecommendedDisplayCIELabValue])
+    name = str(item.get("SegmentLabel", "")) or f"Segment_{label}"
+    tag = Terminology.of_item(item).tag()
+    return Segment(label, name, f"Segment_{label}", color, {"TerminologyEntry": tag})
+
+
+def _lab(highdicom: Any, segment: Segment) -> Any:
+    if segment.color is None:
+        return None
+    return highdicom.color.CIELabColor.from_rgb(*(round(255 * part) for part in segment.color))
+
+
+def _rgb(encoded: list[int]) -> tuple[float, float, float]:
+    """sRGB of a CIELab value as DICOM encodes it in 16 bits (PS3.3 C.10.7.1.1), white point D65."""
+    lightness = encoded[0] / 65535 * 100
+    a, b = (value / 65535 * 255 - 128 for value in encoded[1:])
+    fy = (lightness + 16) / 116
+    bent = np.array([fy + a / 500, fy, fy - b / 200])
+    xyz = np.where(bent > 6 / 29, bent**3, 3 * (6 / 29) ** 2 * (bent - 4 / 29)) * [0.95047, 1.0, 1.08883]
+    linear = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]) @ xyz
+    linear = linear.clip(0, 1)
+    red, green, blue = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).clip(0, 1)
+    return float(red), float(green), float(blue)

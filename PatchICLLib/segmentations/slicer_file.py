@@ -1,0 +1,230 @@
+"""Slicer's segmentation file, `.seg.nrrd`: NRRD with a list of layers and what is known of each segment.
+
+The keys are those of Slicer's vtkMRMLSegmentationStorageNode: ``Segment<n>_ID``, ``_Name``, ``_Color``, ``_Tags``,
+``_LabelValue``, ``_Layer``, ``_Extent`` and further ones, which are kept as they are.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import nrrd
+import numpy as np
+
+from PatchICLLib.errors import InputError
+from PatchICLLib.images import Grid, Volume
+from PatchICLLib.segmentations.placing import placed
+from PatchICLLib.segmentations.segmentation import Placed, Segment, Segmentation, layered
+
+ENDING = ".seg.nrrd"
+_SEGMENT_KEY = re.compile(r"Segment(\d+)_(\w+)")
+_OWN_FIELDS = ("ID", "Name", "Color", "Tags", "LabelValue", "Layer", "Extent")
+_TO_LPS = {
+    "left-posterior-superior": (1, 1, 1),
+    "right-anterior-superior": (-1, -1, 1),
+    "left-anterior-superior": (1, -1, 1),
+}
+_DEFAULT_COLORS = ((0.5, 0.68, 0.5), (0.95, 0.84, 0.57), (0.69, 0.48, 0.4), (0.44, 0.72, 0.82), (0.85, 0.4, 0.31))
+
+
+def read_slicer_file(path: Path, like: Volume) -> Segmentation:
+    """Read a `.seg.nrrd` file onto the grid of an image.
+
+    Args:
+        path: of the file.
+        like: the image. The file may cover a part of its lattice, or its axes in another order.
+
+    Returns:
+        Labels are 1 to n in the order of the file's segments.
+
+    Raises:
+        InputError: unreadable or damaged, no label map, another lattice, or something painted beyond the image.
+    """
+    try:
+        with path.open("rb") as stream:
+            header = nrrd.read_header(stream)
+            start = stream.tell()
+            if str(header.get("encoding")).lower() in ("gzip", "gz"):
+                _check_whole(stream)
+            stream.seek(start)
+            data = nrrd.read_data(header, stream, str(path), index_order="F")
+    except (nrrd.NRRDError, OSError, ValueError, EOFError, zlib.error, KeyError, IndexError) as error:
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise InputError(f"The segmentation {path} cannot be read ({reason}); save it again.") from error
+    layers, grid = _layers(data, header, path)
+    numbers = _segment_numbers(header)
+    if not numbers:
+        return _without_names(layers, grid, like, path)
+    masks, segments = {}, []
+    for label, number in enumerate(numbers, start=1):
+        fields = {key: str(value) for key, value in _fields_of(header, number).items()}
+        layer, value = (_whole(fields, key, number, path) for key in ("Layer", "LabelValue"))
+        if not 0 <= layer < len(layers):
+            raise InputError(
+                f"The segmentation {path} is damaged: segment {number} lies in layer {layer}; save it again."
+            )
+        masks[label] = placed(layers[layer] == value, grid, like.grid, f"segmentation {path}")
+        segments.append(_segment(label, fields))
+    known = {key: str(value) for key, value in header.items() if key.startswith("Segmentation_")}
+    return Segmentation(layered(masks, like.array.shape), tuple(segments), known)
+
+
+def slicer_file_content(segmentation: Segmentation, like: Volume) -> tuple[np.ndarray, dict[str, Any]]:
+    """Voxels and header of a `.seg.nrrd` file as Slicer writes it.
+
+    Args:
+        segmentation: its labels without a segment get names.
+        like: the image, for the lattice.
+
+    Returns:
+        What ``nrrd.write`` takes with ``index_order="F"``.
+    """
+    array = segmentation.array
+    layers = array if array.ndim == 4 else array[None]
+    segments = segmentation.segments or _unnamed(layers)
+    origin, steps = np.array(like.origin), like.grid.steps  # column c: along axis c of (i, j, k)
+    several = len(layers) > 1
+    data = np.stack([layer.T for layer in layers]) if several else layers[0].T
+    directions = [steps[:, axis] for axis in range(3)]
+    header: dict[str, Any] = {
+        "space": "left-posterior-superior",
+        "space directions": np.array(([[np.nan] * 3] if several else []) + directions),
+        "kinds": (["list"] if several else []) + ["domain"] * 3,
+        "encoding": "gzip",
+        "space origin": origin,
+    }
+    for number, segment in enumerate(segments):
+        layer = next((n for n, one in enumerate(layers) if (one == segment.label).any()), 0)
+        fields = {
+            **segment.fields,
+            "ID": segment.identifier or f"Segment_{segment.label}",
+            "Name": segment.name,
+            "Color": " ".join(f"{part:.6g}" for part in segment.color or _color_of(segment.label)),
+            "Tags": "".join(f"{name}:{value}|" for name, value in segment.tags.items()),
+            "LabelValue": str(segment.label),
+            "Layer": str(layer),
+            "Extent": _extent_text(layers[layer] == segment.label),
+        }
+        header.update({f"Segment{number}_{name}": _one_line(fields[name]) for name in sorted(fields)})
+    header.update(segmentation.header)
+    header["Segmentation_ReferenceImageExtentOffset"] = "0 0 0"
+    header.setdefault("Segmentation_ContainedRepresentationNames", "Binary labelmap|")
+    header.setdefault("Segmentation_MasterRepresentation", "Binary labelmap")
+    return data, header
+
+
+def write_slicer_file(path: Path, segmentation: Segmentation, like: Volume) -> None:
+    """Write a `.seg.nrrd` file that is known to be writable, and read it back.
+
+    Raises:
+        OSError: it cannot be written completely.
+    """
+    data, header = slicer_file_content(segmentation, like)
+    nrrd.write(str(path), data, header, index_order="F", compression_level=4)
+    with path.open("rb") as stream:
+        again = nrrd.read_data(nrrd.read_header(stream), stream, index_order="F")
+    if again.dtype != data.dtype or not np.array_equal(again, data):
+        raise OSError(f"{path.name} does not hold what was written")
+
+
+def _check_whole(stream: BinaryIO) -> None:
+    """Raises OSError or EOFError unless the checksum at the stream's end is there and right; pynrrd does not look."""
+    with gzip.GzipFile(fileobj=stream) as packed:
+        while packed.read(1 << 24):
+            pass
+
+
+def _layers(data: np.ndarray, header: Mapping[str, Any], path: Path) -> tuple[np.ndarray, Grid]:
+    """Layers (L, K, J, I) and their grid."""
+    signs = _TO_LPS.get(str(header.get("space", "")).lower())
+    directions, origin = header.get("space directions"), header.get("space origin")
+    if signs is None or directions is None or origin is None or data.ndim not in (3, 4):
+        raise InputError(f"The segmentation {path} does not say where its voxels lie; save it again from 3D Slicer.")
+    directions = np.array([[np.nan] * 3 if row is None else row for row in directions], float)
+    domain = np.isfinite(directions).all(axis=1)
+    if domain.sum() != 3 or len(domain) != data.ndim or len(origin) != 3 or data.dtype.kind not in "iu":
+        raise InputError(
+            f"The segmentation {path} holds no label map of three dimensions (type {data.dtype}); save it again."
+        )
+    steps = (directions[domain] * np.array(signs)).T  # column c: along axis c of (i, j, k)
+    spacing = np.linalg.norm(steps, axis=0)
+    if not np.isfinite(origin).all() or not (spacing > 0).all() or abs(np.linalg.det(steps / spacing)) < 1e-3:
+        raise InputError(f"The segmentation {path} has voxels without a size or place; save it again.")
+    layers = data[None] if data.ndim == 3 else np.moveaxis(data, int(np.flatnonzero(~domain)[0]), 0)
+    layers = layers.transpose(0, 3, 2, 1)
+    grid = Grid(
+        tuple(layers.shape[1:]),
+        tuple(float(value) for value in spacing[::-1]),
+        tuple(float(value) for value in np.array(origin, float) * signs),
+        tuple(float(value) for value in (steps / spacing).ravel()),
+    )
+    return layers, grid
+
+
+def _segment_numbers(header: Mapping[str, Any]) -> list[int]:
+    found = {int(match[1]) for key in header if (match := _SEGMENT_KEY.fullmatch(key)) and match[2] == "ID"}
+    return sorted(found)
+
+
+def _fields_of(header: Mapping[str, Any], number: int) -> dict[str, Any]:
+    prefix = f"Segment{number}_"
+    return {key.removeprefix(prefix): value for key, value in header.items() if key.startswith(prefix)}
+
+
+def _whole(fields: Mapping[str, str], key: str, number: int, path: Path) -> int:
+    """Layer or label value; files older than both have a layer for each segment, with the value 1."""
+    text = fields.get(key, str(number) if key == "Layer" else "1")
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InputError(f"The segmentation {path} is damaged: segment {number} has {key} {text}.") from error
+
+
+def _segment(label: int, fields: Mapping[str, str]) -> Segment:
+    parts = fields.get("Color", "").split()
+    try:
+        red, green, blue = (min(max(float(part), 0.0), 1.0) for part in parts)
+        color: tuple[float, float, float] | None = (red, green, blue)
+    except ValueError:
+        color = None
+    tags = dict(tag.split(":", 1) for tag in fields.get("Tags", "").split("|") if ":" in tag)
+    others = {key: value for key, value in fields.items() if key not in _OWN_FIELDS}
+    return Segment(label, fields.get("Name", fields["ID"]), fields["ID"], color, tags, others)
+
+
+def _without_names(layers: np.ndarray, grid: Grid, like: Volume, path: Path) -> Segmentation:
+    """A file without segments is read as Slicer reads it: a segment for each value."""
+    masks: dict[int, Placed] = {}
+    segments: list[Segment] = []
+    for layer in layers:
+        for value in np.unique(layer[layer != 0]):
+            label = len(masks) + 1
+            masks[label] = placed(layer == value, grid, like.grid, f"segmentation {path}")
+            segments.append(Segment(label, f"Segment_{value}", f"Segment_{value}"))
+    return Segmentation(layered(masks, like.array.shape), tuple(segments))
+
+
+def _unnamed(layers: np.ndarray) -> tuple[Segment, ...]:
+    return tuple(Segment(int(label), f"Segment_{label}") for label in np.unique(layers[layers != 0]))
+
+
+def _color_of(label: int) -> tuple[float, float, float]:
+    return _DEFAULT_COLORS[(label - 1) % len(_DEFAULT_COLORS)]
+
+
+def _extent_text(mask: np.ndarray) -> str:
+    """First and last voxel along i, j, k; Slicer's words for nothing are 0 -1."""
+    parts = []
+    for axis in (2, 1, 0):
+        occupied = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        parts += [f"{occupied[0]} {occupied[-1]}" if len(occupied) else "0 -1"]
+    return " ".join(parts)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
