@@ -18,7 +18,7 @@ def levelTable(selection) -> dict[str, list]:
     levels = selection.levels
     return {
         _("Level"): [number for number, _level in enumerate(levels, start=1)],
-        _("Resolution"): [int(level.resolution) for level in levels],
+        _("Pixels"): [int(level.resolution) for level in levels],
         _("Patches"): [len(level.patches) for level in levels],
         _("Context"): [len(level.context_patches) for level in levels],
         _("Covered"): [float(level.coverage) for level in levels],

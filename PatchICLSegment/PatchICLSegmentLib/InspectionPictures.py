@@ -15,7 +15,7 @@ from .Overlays.PatchOutlines import drawBoxes, levelColor
 from .Translation import _
 
 _PICTURE_SIZE = 480  # pixels of the longer side of a picture to export
-_TILE_SIZE = 124  # and of a tile in the panel
+_TILE_SIZE = 108  # and of a tile in the panel
 _MARGIN = 6
 _OUTLINE = (90, 220, 130)
 

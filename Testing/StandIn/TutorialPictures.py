@@ -25,7 +25,11 @@ from Testing.StandIn.Desk import Desk  # noqa: E402
 from Testing.StandIn.Headless import HeadlessSlicer, SliceView, ThreeDView  # noqa: E402
 
 qt = PythonQt.install()
-SIZE, PANEL_WIDTH, HEADER = 440, 430, 22
+
+from PatchICLSegmentLib.Panel.Panel import SECTIONS  # noqa: E402
+
+SIZE, PANEL_WIDTH, HEADER = 440, 380, 22
+SMALL, LARGE = 600, 2 * (SIZE + HEADER + 4)  # heights of the panel: on a small screen, and beside the views
 HEADER_COLORS = {"Red": "#f34a33", "Green": "#6eb04b", "Yellow": "#edd54c", "3D": "#7b86c8", "Plot": "#8a8f98"}
 
 
@@ -72,6 +76,20 @@ def plotPicture(chartNode, size) -> np.ndarray:
     return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1, :, :3].copy()
 
 
+def saveSideBySide(path: Path, *images: qt.QImage, gap: int = 8) -> None:
+    width = sum(image.width() + gap for image in images) - gap
+    picture = qt.QImage(width, max(image.height() for image in images), qt.QImage.Format_RGB888)
+    picture.fill(qt.QColor("#202226"))
+    painter, left = qt.QPainter(picture), 0
+    for image in images:
+        painter.drawImage(left, 0, image)
+        left += image.width() + gap
+    painter.end()
+    if not picture.save(str(path)):
+        raise OSError(f"{path} could not be written.")
+    print(path, picture.width(), "x", picture.height())
+
+
 class Screen:
     """The panel at the left, four views at the right, as in Slicer's four-up layout."""
 
@@ -84,15 +102,15 @@ class Screen:
         self.desk.panel.enter()
         self.threeD = ThreeDView(self.slicer, (SIZE, SIZE))
 
-    def panelImage(self, *openSections) -> qt.QImage:
-        ui = self.desk.ui
-        for name in ("work", "propagate", "uncertainty", "inspect", "settings", "install"):
-            getattr(ui, f"{name}Section").setProperty("collapsed", name not in openSections)
-        widget = self.desk.panel.widget
+    def panelImage(self, *openSections: str, height: int = LARGE) -> qt.QImage:
+        """Args: openSections: beginnings of their names; the last one is scrolled to, without one the editor."""
+        ui, widget = self.desk.ui, self.desk.panel.widget
+        widget.resize(PANEL_WIDTH, height)
+        for name in SECTIONS:
+            getattr(ui, name).setProperty("collapsed", name.removesuffix("Section") not in openSections)
         self.desk.settle()
-        widget.resize(PANEL_WIDTH, 100)
-        widget.resize(PANEL_WIDTH, max(widget.layout().totalHeightForWidth(PANEL_WIDTH), 200))
-        self.desk.settle()
+        if not openSections:
+            ui.scrollArea.verticalScrollBar().setValue(0)
         return widget.grab().toImage()
 
     def viewsImage(self, chartNode=None) -> qt.QImage:
@@ -116,19 +134,20 @@ class Screen:
         painter.end()
         return image
 
+    def watchRun(self) -> list[qt.QImage]:
+        """The panel on a small screen before a run, and, once that is half done, in the midst of it."""
+        images = [self.panelImage(height=SMALL)]
+
+        def onProgress():
+            progress = self.desk.logic.progress
+            if len(images) == 1 and 2 * progress.done >= progress.total:
+                images.append(self.desk.panel.widget.grab().toImage())
+
+        self.desk.logic.progressChanged.connect(onProgress)
+        return images
+
     def save(self, path: Path, *openSections, chartNode=None) -> None:
-        panel, views = self.panelImage(*openSections), self.viewsImage(chartNode)
-        height = max(panel.height(), views.height())
-        image = qt.QImage(panel.width() + views.width() + 8, height, qt.QImage.Format_RGB888)
-        image.fill(qt.QColor("#efefef"))
-        painter = qt.QPainter(image)
-        painter.fillRect(panel.width() + 8, 0, views.width(), height, qt.QColor("#202226"))
-        painter.drawImage(0, 0, panel)
-        painter.drawImage(panel.width() + 8, 0, views)
-        painter.end()
-        if not image.save(str(path)):
-            raise OSError(f"{path} could not be written.")
-        print(path, image.width(), "x", image.height())
+        saveSideBySide(path, self.panelImage(*openSections), self.viewsImage(chartNode))
 
     def center(self, story: Story, index: int) -> None:
         """All views through the middle of the structure."""
@@ -155,19 +174,21 @@ def main(folder: Path) -> None:
     screen.zoom(1.5)
     story.paintThreeSlices()
     screen.center(story, story.painted[1])
-    screen.save(folder / "slicer_1_paint.png", "work", "propagate")
+    screen.save(folder / "slicer_1_paint.png")
     logic.segmentationNode.CreateClosedSurfaceRepresentation()
+    smallPanels = screen.watchRun()
     story.propagate()
+    saveSideBySide(folder / "slicer_7_small_screen.png", *smallPanels, screen.panelImage(height=SMALL))
     logic.segmentationNode.GetDisplayNode().SetVisibility3D(False)
     ui.entropyCheckBox.setChecked(False)
     screen.center(story, story.painted[1] + 3)
-    screen.save(folder / "slicer_2_preview.png", "work", "propagate")
+    screen.save(folder / "slicer_2_preview.png")
     ui.entropyCheckBox.setChecked(True)
     ui.previewOpacitySlider.setValue(0.25)
     ui.nextSliceButton.click()
     desk.settle()
     screen.center(story, logic.views.currentIndex())
-    screen.save(folder / "slicer_3_uncertainty.png", "propagate", "uncertainty", chartNode=logic.results.chartNode)
+    screen.save(folder / "slicer_3_uncertainty.png", "uncertainty", chartNode=logic.results.chartNode)
     ui.entropyCheckBox.setChecked(False)
     ui.patchesCheckBox.setChecked(True)
     desk.settle()
@@ -183,7 +204,7 @@ def main(folder: Path) -> None:
     screen.save(folder / "slicer_6_logits.png", "inspect")
     ui.logitsSelector.setCurrentIndex(0)
     ui.selfCheckButton.click()
-    screen.panelImage("settings", "install").save(str(folder / "slicer_5_settings.png"))
+    saveSideBySide(folder / "slicer_5_settings.png", screen.panelImage("settings", "install"))
     desk.panel.cleanup()
 
 

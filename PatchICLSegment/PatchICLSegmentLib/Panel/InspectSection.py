@@ -17,6 +17,7 @@ class InspectSection:
         ui.exportButton.connect("clicked()", self.export)
         ui.logitsButton.connect("clicked()", self.askForLogits)
         ui.levelTable.connect("cellClicked(int,int)", lambda row, _column: ui.levelSlider.setValue(row))
+        ui.levelTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         ui.inspectSection.connect("contentsCollapsed(bool)", self._onCollapsed)
         logic.resultsChanged.connect(self.refresh)
         logic.logits.changed.connect(self.refresh)
@@ -97,6 +98,5 @@ class InspectSection:
                     pixmap.fill(qt.QColor(red, green, blue))
                     item.setIcon(qt.QIcon(pixmap))
                 table.setItem(row, column, item)
-        table.resizeColumnsToContents()
         # As high as its rows: the pictures below are what one looks at.
         table.setFixedHeight(table.horizontalHeader().height + 26 * max(table.rowCount, 2))

@@ -6,7 +6,7 @@ import numpy as np
 import qt
 
 from ..Errors import SceneError
-from ..SceneIO.SliceViews import alignViews, rotatedViews
+from ..SceneIO.SliceViews import alignViews, currentSlice, rotatedViews
 from ..SceneIO.Volumes import AXIS_NAMES, arrayOfVolume, gridOfVolume
 from ..Translation import _
 from .Thumbnails import thumbnail
@@ -14,7 +14,8 @@ from .ThumbnailStrip import Entry, ThumbnailStrip
 
 _USE, _SLICE, _POSITION, _AREA = range(4)
 _REFRESH_DELAY_MS = 250
-_LONGEST_NAME = 18  # letters of a node in a title: a title is never narrower than its text
+# Letters of a node in a title, and of a button: neither is narrower than its text.
+_LONGEST_NAME, _LONGEST_REMEDY = 18, 36
 
 
 class WorkSection:
@@ -24,7 +25,7 @@ class WorkSection:
         self._attempt = attempt
         self._updating = False
         self._thumbnails = {}
-        self._rows = []
+        self._rows, self._axis = [], None
         self._inputsChosen = False
         self._problem = None
         self._timer = qt.QTimer()
@@ -74,7 +75,7 @@ class WorkSection:
         chosen = all(node is not None for node in nodes)
         title = _("Volume and segmentation")
         if chosen:
-            title = " · ".join(_shortened(node.GetName()) for node in nodes)
+            title = " · ".join(_shortened(node.GetName(), _LONGEST_NAME) for node in nodes)
         self.ui.inputSection.setProperty("text", title)
         if chosen != self._inputsChosen:
             self._inputsChosen = chosen
@@ -92,6 +93,7 @@ class WorkSection:
             painting = None  # A volume that cannot be used.
         problem = self.logic.remedies.problem() if painting is None or painting.problem is not None else None
         self._rows = list(painting.slices) if painting is not None else []
+        self._axis = painting.axis if self._rows else None
         self._updating = True
         self.ui.paintedTable.setRowCount(len(self._rows))
         entries = [self._fillRow(number, row, painting) for number, row in enumerate(self._rows)]
@@ -109,7 +111,7 @@ class WorkSection:
         self._problem = problem if problem is not None and problem.mend is not None else None
         self.ui.remedyButton.setVisible(self._problem is not None)
         if self._problem is not None:
-            self.ui.remedyButton.setText(self._problem.remedy)
+            self.ui.remedyButton.setText(_shortened(self._problem.remedy, _LONGEST_REMEDY))
 
     def refreshViews(self) -> None:
         """Marks the slice that is shown; warns of views in which a stroke would cross slices."""
@@ -128,7 +130,8 @@ class WorkSection:
             widget.setVisible(bool(rotated))
 
     def _markCurrent(self) -> None:
-        self.strip.mark(self.logic.views.currentIndex() if self._rows else None)
+        volume, axis = self.logic.volumeNode, self._axis
+        self.strip.mark(None if volume is None or axis is None else currentSlice(self.logic.scene, volume, axis))
 
     def updateButtons(self) -> None:
         hasSegment = bool(self.logic.segmentationNode and self.logic.segmentId)
@@ -252,8 +255,9 @@ class WorkSection:
         )
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+def _shortened(text: str, longest: int) -> str:
+    """For a button, where & would underline the next letter."""
+    return (text if len(text) <= longest else text[: longest - 1] + "…").replace("&", "&&")
 
 
 def _readOnly(text: str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,13 +15,16 @@ qt = PythonQt.install()
 
 from PatchICLSegmentLib.Panel.Panel import SECTIONS  # noqa: E402
 from PySide6 import QtCore, QtWidgets  # noqa: E402
+from PySide6.QtTest import QTest  # noqa: E402
 
 from Testing.StandIn.Desk import Desk  # noqa: E402
 
 WIDTH = 380  # pixels that Slicer's module panel has on a small screen
 HEIGHTS = (600, 900)
 EDITOR_HEIGHT = 500  # of Slicer's own editor with Paint chosen
-LONG = "The volume changed while it was being propagated; propagate again, or take the region in Settings away first."
+LONG = "The segmentation lies on another grid than the volume, so that what is painted would be torn. " + (
+    "In a copy with the voxels of the volume, outlines move by up to half a voxel; the original stays as it is."
+)
 
 
 class ModulePanel(QtWidgets.QScrollArea):
@@ -86,7 +90,10 @@ def check(desk, height: int, state: str) -> None:
     barButtons = [ui.propagateButton, ui.keepButton, ui.cancelButton, ui.nextSliceButton, ui.applyButton]
     pieces = [*barButtons, ui.discardButton, ui.progressBar, ui.statusLabel, ui.previewLabel, ui.previewOpacitySlider]
     assert all(ui.actionBar.isAncestorOf(piece) for piece in pieces)
-    fixed = [*visible(pieces), ui.paintedLabel, ui.paintedStrip, ui.notOnSliceButton, ui.drawAfreshButton]
+    painted = [ui.paintedLabel, ui.remedyButton, ui.paintedStrip, ui.notOnSliceButton, ui.drawAfreshButton]
+    fixed = visible([*pieces, *painted])
+    assert ui.paintedStrip in fixed and ui.applyButton in fixed
+    assert (ui.propagateButton in fixed) != desk.logic.state.isBusy == (ui.cancelButton in fixed)
     for widget in fixed:
         assert not ui.scrollArea.isAncestorOf(widget)
         assert widget.visibleRegion().boundingRect() == widget.rect, f"{state}: {widget.objectName} is in sight, whole"
@@ -130,7 +137,10 @@ def testWhatIsPressedAgainAndAgainIsInSight(desk, tmp_path):
         check(desk, height, "preview")
         desk.panel.propagate.problem(LONG)
         check(desk, height, "a long sentence")
-        desk.panel.propagate.note("")
+        desk.panel.work.offer(SimpleNamespace(mend=print, remedy="Select " + "a name of a volume " * 4))
+        desk.ui.paintedLabel.setText(LONG)
+        check(desk, height, "two long sentences and what would mend it")
+        desk.panel.refresh()
 
 
 def testNothingOfTheBarMovesWhenARunStarts(desk):
@@ -147,6 +157,62 @@ def testNothingOfTheBarMovesWhenARunStarts(desk):
         elif state == "running":
             desk.waitWhileBusy()
     assert places[0] == places[1] == places[2]
+
+
+def testResultsAreNotWiderThanThePanel(desk):
+    """Pictures, tables and the self-check; and a title of long names."""
+    desk.openPhantom()
+    desk.volume.SetName("A & B of a long name that a scanner made")
+    desk.panel.refresh()
+    desk.paintWithMouse(3, 14)
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    desk.logic.views.jumpTo(8)
+    for name in SECTIONS:
+        getattr(desk.ui, name).setProperty("collapsed", False)
+    desk.ui.logitsButton.click()
+    while desk.logic.logits.isBusy:
+        desk.processEvents()
+    desk.ui.selfCheckButton.click()
+    desk.settle()
+    check(desk, HEIGHTS[0], "all sections open")
+    for table in (desk.ui.levelTable, desk.ui.reviewTable, desk.ui.paintedTable):
+        assert table.rowCount and table.horizontalScrollBar().maximum == 0, table.objectName
+    assert desk.ui.inspectPicture.width >= desk.ui.inspectPicture.pixmap.width()
+
+
+def testWideEditorWidensThePanelInsteadOfBeingCutOff(desk):
+    """Effects of extensions may be wide."""
+    desk.ui.segmentEditor.setMinimumWidth(450)
+    desk.settle(0.1)
+    assert desk.modulePanel.widget().minimumSizeHint().width() > 450
+    desk.modulePanel.giveModule(desk.modulePanel.widget().minimumSizeHint().width(), HEIGHTS[0])
+    desk.settle(0.1)
+    assert desk.ui.scrollContents.width <= desk.ui.scrollArea.viewport().width
+
+
+def testManyPaintedSlicesScrollInTheirRow(desk):
+    desk.openPhantom()
+    desk.paintWithMouse(*range(2, 14, 2))
+    check(desk, HEIGHTS[0], "six slices")
+    strip = desk.ui.paintedStrip
+    assert strip.horizontalScrollBar().visible and not strip.verticalScrollBar().visible
+    for row in (0, 5):
+        strip.scrollToItem(strip.item(row))
+        row = strip.visualItemRect(strip.item(row)).adjusted(0, 0, -1, 0)  # Qt scrolls one pixel too few.
+        assert strip.viewport().rect.contains(row), "whole, above the scroll bar"
+
+
+def testAClickDoesNotTakeTheKeys(desk):
+    """The button that takes the place of Propagate would have the focus: Space would stop the run."""
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    desk.modulePanel.activateWindow()
+    QTest.mouseClick(desk.ui.propagateButton, QtCore.Qt.LeftButton)
+    assert desk.logic.state.isBusy
+    focused = desk.qtApplication.focusWidget()
+    assert focused is None or not desk.ui.actionBar.isAncestorOf(focused)
+    desk.waitWhileBusy()
 
 
 @pytest.mark.parametrize("name", SECTIONS)
