@@ -28,7 +28,7 @@ class CurrentPreview(Selection):
     def __init__(self, scene, undoKeeper: UndoKeeper | None = None):
         Selection.__init__(self, scene, undoKeeper)
         self.stateChanged = Signal()
-        self._state = State.IDLE
+        self._state = self._toldState = State.IDLE
         self.preview: Preview | None = None
         self._previewWatch = PreviewWatch()
         self._previewWatch.moved.connect(self._onPreviewMoved)
@@ -36,6 +36,7 @@ class CurrentPreview(Selection):
         self._shownProblem: str | None = None
         self._before: tuple[dict[str, Any], str] = ({}, "")
         self._adoptPreview()
+        self._toldState = self._state
 
     def losePreview(self, name: str) -> None:
         """What the preview is about, with that name, was removed."""
@@ -134,8 +135,13 @@ class CurrentPreview(Selection):
 
     def setState(self, state: State) -> None:
         self.parameterNode.setReference("Preview", self.preview.node if self.preview else None)
-        if state is not self._state:
-            self._state = state
+        self._state = state
+        self.tellState()
+
+    def tellState(self) -> None:
+        """Every change of the state is told; while the scene is being closed there is nothing to look at yet."""
+        if self._state is not self._toldState and not self.scene.IsClosing():
+            self._toldState = self._state
             self.stateChanged.emit()
 
     def _onPreviewMoved(self) -> None:

@@ -264,8 +264,9 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
         if preview is not None and node is preview.node:
             self.takePreview(None)
             if self._isRunUnderWay:
-                self._session.cancel()
-            self._end(State.IDLE)
+                self._abort(_("The preview was removed while it was being filled; propagate again."))
+            else:
+                self._end(State.IDLE)
         elif preview is not None and node in (preview.volumeNode, preview.segmentationNode):
             self.losePreview(node.GetName())
         self.deselect(node)
@@ -283,11 +284,12 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
         self.takePreview(None)
         self._watch.watch(None)
         self._histories.clear()
-        self._state = State.IDLE
+        self.setState(State.IDLE)
 
     def _onSceneClosed(self) -> None:
         self.parameterNode = ParameterNode.ofScene(self.scene)
         self.results = Results(self.scene, self.parameterNode)
         self.onImported()
         self._watch.watch(self.segmentationNode)
+        self.tellState()
         self.sceneReplaced.emit()

@@ -73,7 +73,7 @@ class Panel(VTKObservationMixin):
         ui.tryItButton.connect("clicked()", self.tryIt)
         logic.sceneReplaced.connect(self._onSceneReplaced)
         logic.paintingChanged.connect(self._onPaintingChanged)
-        logic.stateChanged.connect(self._onStateChanged)
+        logic.stateChanged.connect(self._lockInputs)
         self.refresh()
 
     # Life of the module
@@ -108,6 +108,7 @@ class Panel(VTKObservationMixin):
 
     def refresh(self) -> None:
         """Everything as the scene and the installation say."""
+        self._lockInputs()
         self.work.refresh()
         self.propagate.refresh()
         self.uncertainty.refresh()
@@ -152,7 +153,7 @@ class Panel(VTKObservationMixin):
     def _onPaintingChanged(self) -> None:
         self._viewTimer.start()
 
-    def _onStateChanged(self) -> None:
+    def _lockInputs(self) -> None:
         busy = self.logic.state.isBusy
         self.ui.volumeSelector.setEnabled(not busy)
         self.ui.segmentationSelector.setEnabled(not busy)

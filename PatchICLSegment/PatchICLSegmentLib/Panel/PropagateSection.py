@@ -19,6 +19,8 @@ class PropagateSection:
         self.ui, self.logic = ui, logic
         self._attempt = attempt
         self._isReady = isReady
+        self._shownWork: tuple = ()  # what the last estimate was of
+        self._standing: tuple | None = None  # of what a problem was told that still stands
         self._timer = qt.QTimer()
         self._timer.setInterval(_POLL_INTERVAL_MS)
         self._timer.connect("timeout()", self._poll)
@@ -27,7 +29,7 @@ class PropagateSection:
         ui.cancelButton.connect("clicked()", lambda: logic.cancel(keepPartialResult=False))
         ui.applyButton.connect("clicked()", self.apply)
         ui.discardButton.connect("clicked()", logic.discardPreview)
-        logic.stateChanged.connect(self.refresh)
+        logic.stateChanged.connect(self._onStateChanged)
         logic.progressChanged.connect(self._showProgress)
         logic.failed.connect(self.problem)
 
@@ -41,6 +43,10 @@ class PropagateSection:
         """Writes the preview; one whose run did not end has to be taken for a result first."""
         isUnfinished = self.logic.state is State.UNFINISHED
         self._attempt(self.logic.keepUnfinished if isUnfinished else self.logic.applyPreview)
+
+    def _onStateChanged(self) -> None:
+        self._standing = None
+        self.refresh()
 
     def refresh(self) -> None:
         state = self.logic.state
@@ -73,6 +79,8 @@ class PropagateSection:
             self.note(_("Starting the network; at first some seconds..."))
         elif problem is not None:
             self.problem(problem)
+        elif state is State.RUNNING and self.logic.progress is not None:
+            self._showProgress()
         elif state is State.KEEPING:
             self.note(_("Stopped. The uncertainty of what is there follows."))
         elif state is State.PREVIEW:
@@ -85,13 +93,18 @@ class PropagateSection:
             self.showEstimate()
 
     def showEstimate(self) -> None:
-        """What Propagate would take, while nothing is running."""
+        """What Propagate would take, while nothing is running and no problem stands."""
         if self.logic.state is not State.IDLE:
             return
         try:
             painting, region = self.logic.currentPainting(), self.logic.regionSpans()
         except SceneError:
             painting, region = None, None  # The volume or the region cannot be used: Propagate says why.
+        work = self._work(painting)
+        isNews = _isNews(work, self._standing)
+        self._shownWork = work
+        if not isNews:
+            return
         found = None
         if painting is not None:
             found = estimate(painting, self.logic.parameters, self.logic.timings, region)
@@ -114,11 +127,20 @@ class PropagateSection:
         """Listens to the worker until it has nothing more to say."""
         self._timer.start()
 
+    def _work(self, painting) -> tuple:
+        """What is being worked on: volume, segmentation, segment, and its painted slices."""
+        logic = self.logic
+        slices = tuple((row.index, row.area) for row in painting.slices) if painting is not None else ()
+        return logic.volumeNode, logic.segmentationNode, logic.segmentId, slices
+
     def problem(self, text: str) -> None:
+        """Stands until something else is worked on, or the next run."""
+        self._standing = self._shownWork
         self.ui.statusLabel.setStyleSheet("font-weight: bold")
         self.ui.statusLabel.setText(text)
 
     def note(self, text: str) -> None:
+        self._standing = None
         self.ui.statusLabel.setStyleSheet("")
         self.ui.statusLabel.setText(text)
 
@@ -142,3 +164,13 @@ class PropagateSection:
                     done=progress.done, total=progress.total, seconds=max(1, round(progress.remaining))
                 )
             )
+
+
+def _isNews(work: tuple, standing: tuple | None) -> bool:
+    """Whether an estimate may take the place of a problem: not where there is only less, because it was removed."""
+    if standing is None:
+        return True
+    (*nodes, segmentId, slices), (*nodesBefore, segmentIdBefore, slicesBefore) = work, standing
+    lostNode = any(before is not None and now is None for before, now in zip(nodesBefore, nodes, strict=True))
+    lostSegment = nodes == nodesBefore and (segmentId != segmentIdBefore or bool(slicesBefore) and not slices)
+    return work != standing and not lostNode and not lostSegment

@@ -9,6 +9,7 @@ pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
 import numpy as np
 import slicer
 import slicer.util
+from PatchICLSegmentLib.State import State
 
 from Testing.StandIn.Headless import SceneCrash
 from Testing.StandIn.Widgets import SegmentEditorWidget
@@ -81,6 +82,112 @@ def testSceneIsAddedWhilePainting(desk, tmp_path):
     editor = desk.ui.segmentEditor
     assert (desk.ui.volumeSelector.currentNode(), desk.ui.segmentationSelector.currentNode()) == nodes
     assert (editor.sourceVolumeNode(), editor.segmentationNode()) == nodes
+
+
+def started(desk):
+    """A run that has filled some slices."""
+    desk.openPhantom()
+    desk.paintWithMouse(2, 16)
+    desk.ui.propagateButton.click()
+    while desk.logic.progress is None or desk.logic.progress.done < 3:
+        desk.processEvents()
+
+
+def isFree(desk):
+    inputs = desk.ui.volumeSelector, desk.ui.segmentationSelector, desk.ui.tryItButton, desk.ui.propagateButton
+    return all(widget.enabled for widget in inputs) and not desk.ui.cancelButton.visible
+
+
+@pytest.mark.parametrize("load", [False, True], ids=["closed", "replaced"])
+def testPanelIsFreeAfterTheSceneOfARunIsGone(desk, tmp_path, load):
+    desk.openPhantom()
+    path = str(tmp_path / "scene.mrb")
+    assert desk.scene.WriteToMRB(path)
+    states = []
+    desk.logic.stateChanged.connect(lambda: states.append((desk.logic.state, desk.scene.IsClosing())))
+    started(desk)
+    assert not isFree(desk)
+    desk.scene.Clear(False)
+    assert states[-1] == (State.IDLE, False), "told once the scene is closed"
+    if load:
+        assert desk.scene.ReadFromMRB(path)
+    assert isFree(desk)
+    desk.settle()
+    assert isFree(desk) and desk.ui.statusLabel.text == ""
+    while desk.logic.needsPolling:
+        desk.processEvents()
+    started(desk)
+    desk.waitWhileBusy()
+    assert desk.logic.state is State.PREVIEW
+
+
+def removeVolume(desk):
+    desk.scene.RemoveNode(desk.logic.volumeNode)
+
+
+def removeSegmentation(desk):
+    desk.scene.RemoveNode(desk.logic.segmentationNode)
+
+
+def removeSegment(desk):
+    desk.logic.segmentationNode.GetSegmentation().RemoveSegment(desk.logic.segmentId)
+
+
+def removePreview(desk):
+    desk.scene.RemoveNode(desk.logic.preview.node)
+
+
+def changeVolume(desk):
+    slicer.util.arrayFromVolume(desk.volume)[0] = 0
+    slicer.util.arrayFromVolumeModified(desk.volume)
+
+
+def loseWorker(desk):
+    desk.workers[0].failure = "The network ended without a word"
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (removeVolume, "ct was removed"),
+        (removeSegmentation, "ct segmentation was removed"),
+        (removeSegment, "Structure was removed"),
+        (removePreview, "preview was removed"),
+        (changeVolume, "changed"),
+        (loseWorker, "without a word"),
+    ],
+)
+def testReasonOfAnAbortStaysInSight(desk, end, reason):
+    started(desk)
+    end(desk)
+    desk.waitWhileBusy()
+    desk.settle()
+    desk.panel.refresh()
+    assert desk.logic.state is State.IDLE and isFree(desk)
+    assert reason in desk.ui.statusLabel.text
+    if desk.logic.currentPainting() is not None:
+        desk.paintWithMouse(8)
+        assert "slices to fill" in desk.ui.statusLabel.text, "until something is done about it"
+
+
+def testProgressSurvivesLeavingTheModule(desk):
+    started(desk)
+    desk.panel.exit()
+    before = desk.logic.progress.done
+    while desk.logic.progress.done < before + 3:
+        desk.processEvents()
+    desk.panel.enter()
+    assert desk.logic.state is State.RUNNING and desk.ui.cancelButton.visible
+    done = desk.logic.progress.done
+    assert desk.ui.progressBar.value == done and desk.ui.statusLabel.text.startswith(f"{done} of ")
+    desk.panel.exit()
+    while desk.logic.state.isBusy:
+        desk.processEvents()
+    desk.panel.enter()
+    assert desk.logic.state is State.PREVIEW and desk.ui.applyButton.enabled
+    desk.ui.applyButton.click()
+    desk.ui.segmentEditor.undo()
+    assert [row.index for row in desk.logic.painting.slices()] == [2, 16], "one undo step"
 
 
 def testTheStandInCrashesAsSlicerDoes(application, qtApplication):
