@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from PatchICLLib.errors import WeightsError
-from PatchICLLib.outputs import Output, StagedFiles, stage_json, write_errors, write_json
-from PatchICLLib.presets import Configuration, build, preset
+from PatchICLLib.model_card import card_path, configuration_from, read_card, sealed, temperature_of
+from PatchICLLib.outputs import Output, StagedFiles, stage_json, write_errors
+from PatchICLLib.presets import build, preset
 from PatchICLLib.resources import ResourceError, resource_path
 
 BUNDLED = {"sparse": "sparse-5", "universeg": "universeg-2"}  # name of the weights that ship, by preset
 DEFAULT_PRESET = "sparse"
+_TYPES = ("F16", "BF16", "F32", "F64")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Pretrained:
     @property
     def temperature(self) -> float:
         """What logits are divided by before they become probabilities; fitted by ``patchicl evaluate calibration``."""
-        return float(self.card.get("calibration", {}).get("temperature", 1.0))
+        return temperature_of(self.card)
 
     def provenance(self) -> dict[str, str]:
         return {"name": self.name, "preset": self.preset, "sha256": self.sha256}
@@ -69,10 +70,13 @@ def find_weights(weights: str | Path | None = None, preset_name: str | None = No
             raise WeightsError(f"No weights ship for the preset {name}: train some and name their file.")
         weights = BUNDLED[name]
     path = Path(weights)
-    if path.suffix == ".safetensors" or path.is_file():
-        if not path.is_file():
-            raise WeightsError(f"There is no weights file {path}.")
-        return path
+    try:
+        if path.suffix == ".safetensors" or path.is_file():
+            if not path.is_file():
+                raise WeightsError(f"There is no weights file {path}.")
+            return path
+    except OSError as error:
+        raise WeightsError(f"The weights file {path} cannot be read ({error.strerror}).") from error
     try:
         return resource_path(f"Weights/{weights}.safetensors")
     except ResourceError as error:
@@ -86,50 +90,6 @@ def weights_file(weights: str | Path | None = None, preset_name: str | None = No
         return find_weights(weights, preset_name)
     except (WeightsError, OSError, ValueError):
         return None
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """The model card beside a weights file.
-
-    Raises:
-        WeightsError: missing or unreadable.
-    """
-    card_path = path.with_suffix(".json")
-    try:
-        card = json.loads(card_path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise WeightsError(f"The model card {card_path} is missing; it belongs beside {path.name}.") from error
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"The model card {card_path} cannot be read ({error}); get both files again.") from error
-    if (
-        not isinstance(card, dict)
-        or not {"preset", "configuration", "sha256"} <= card.keys()
-        or not isinstance(card["configuration"], dict)
-    ):
-        raise WeightsError(f"The model card {card_path} lacks preset, configuration or sha256; get both files again.")
-    _check_calibration(card.get("calibration", {}), card_path)
-    return card
-
-
-def _check_calibration(calibration: Any, card_path: Path) -> None:
-    temperature = calibration.get("temperature", 1.0) if isinstance(calibration, dict) else None
-    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 < temperature < 1000:
-        raise WeightsError(f"The model card {card_path} gives a temperature that is no positive number; get it again.")
-
-
-def write_calibration(path: Path, calibration: dict[str, Any]) -> None:
-    """Say in the model card beside a weights file how its probabilities are calibrated.
-
-    Args:
-        path: of the weights.
-        calibration: with ``temperature``, above 0.
-
-    Raises:
-        WeightsError: the card cannot be read, or the temperature is no positive number.
-    """
-    card = read_card(path)
-    _check_calibration(calibration, path.with_suffix(".json"))
-    write_json({**card, "calibration": calibration}, path.with_suffix(".json"))
 
 
 def load_weights(weights: str | Path | None = None, preset_name: str | None = None, device: Any = "cpu") -> Pretrained:
@@ -147,24 +107,49 @@ def load_weights(weights: str | Path | None = None, preset_name: str | None = No
     card = read_card(path)
     if preset_name is not None and card["preset"] != preset_name:
         raise WeightsError(f"The weights {path.name} are of the preset {card['preset']}, not {preset_name}.")
-    digest = sha256_of(path)
+    try:
+        digest = sha256_of(path)
+    except OSError as error:
+        raise WeightsError(f"The weights file {path} cannot be read ({error.strerror}).") from error
     if digest != card["sha256"]:
         raise WeightsError(
             f"The weights file {path} is damaged: its sha256 starts with {digest[:12]}, its model card says "
             f"{card['sha256'][:12]}; get the file again."
         )
-    configuration = configuration_from(card["preset"], card["configuration"])
+    model = build(configuration_from(card["preset"], card["configuration"]))
     try:
-        model = build(configuration)
-    except ValueError as error:
-        raise WeightsError(
-            f"The model card's configuration does not fit the preset {card['preset']}: {error}; get both files again."
-        ) from error
-    try:
+        _check_tensors(path, model, card)
         model.load_state_dict(safetensors.torch.load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise WeightsError(f"The weights file {path} does not fit the preset {card['preset']}: {error}") from error
+    except (SafetensorError, ValueError) as error:
+        raise WeightsError(f"The weights file {path} does not fit the preset {card['preset']}: {error}.") from error
+    for name, tensor in model.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise WeightsError(f"The weights file {path} holds numbers that are none, in {name}; get it again.")
     return Pretrained(model.to(device).eval(), path.stem, card["preset"], digest, card)
+
+
+def _check_tensors(path: Path, model: nn.Module, card: dict[str, Any]) -> None:
+    """Compare names, shapes and types in a weights file with those of the network that its card describes.
+
+    Raises:
+        SafetensorError: the file is none.
+        ValueError: they differ; the message continues a sentence.
+    """
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    if card.get("parameters", parameters) != parameters:
+        raise ValueError(f"its model card tells of {ascii(card['parameters'])[:20]} parameters, not of {parameters}")
+    expected = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+    with safe_open(path, "pt") as file:
+        names = set(file.keys())
+        if names != expected.keys():
+            more, less = sorted(names - expected.keys()), sorted(expected.keys() - names)
+            raise ValueError(f"it lacks {less[0]}" if less else f"it holds {ascii(more[0])[:60]}, which is unknown")
+        for name, shape in expected.items():
+            tensor = file.get_slice(name)
+            if tensor.get_shape() != shape:
+                raise ValueError(f"{name} has the shape {tensor.get_shape()}, not {shape}")
+            if tensor.get_dtype() not in _TYPES:
+                raise ValueError(f"{name} holds numbers of the type {tensor.get_dtype()}")
 
 
 def save_weights(model: nn.Module, path: Path, preset_name: str, card: dict[str, Any]) -> dict[str, Any]:
@@ -199,16 +184,16 @@ def save_weights(model: nn.Module, path: Path, preset_name: str, card: dict[str,
             "sha256": sha256_of(staged),
             **card,
         }
-        stage_json(files, whole, path.with_suffix(".json"))
+        stage_json(files, sealed(whole), card_path(path))
         files.commit()
-    return whole
+    return sealed(whole)
 
 
 def weights_outputs(name: str, path: Path) -> list[Output]:
     """What `save_weights` will write to `path`; a model card there is replaced, any other file of its name not."""
     return [
         Output(name, path, (".safetensors",)),
-        Output(f"The model card of {name}", path.with_suffix(".json"), recognised=_is_card),
+        Output(f"The model card of {name}", card_path(path), recognised=_is_card),
     ]
 
 
@@ -218,28 +203,3 @@ def _is_card(path: Path) -> bool:
     except WeightsError:
         return False
     return True
-
-
-def configuration_from(preset_name: str, values: dict[str, Any]) -> Configuration:
-    """A preset's configuration from the plain values of a model card.
-
-    Raises:
-        WeightsError: values that the configuration does not know.
-    """
-    try:
-        return _dataclass_from(preset(preset_name).configuration, values)
-    except TypeError as error:
-        raise WeightsError(f"The model card's configuration does not fit the preset {preset_name}: {error}.") from error
-
-
-def _dataclass_from(kind: type[Any], values: dict[str, Any]) -> Any:
-    defaults = {f.name: f.default for f in dataclasses.fields(kind) if f.default is not dataclasses.MISSING}
-    arguments = {}
-    for name, value in values.items():
-        default = defaults.get(name)
-        if isinstance(value, list):
-            value = tuple(tuple(v) if isinstance(v, list) else v for v in value)
-        elif isinstance(value, dict) and dataclasses.is_dataclass(default):
-            value = _dataclass_from(type(default), value)
-        arguments[name] = value
-    return kind(**arguments)

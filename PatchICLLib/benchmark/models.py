@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.model_card import configuration_from, read_card
 from PatchICLLib.presets import Configuration, preset
 from PatchICLLib.universeg.in_context import UniverSegInContextConfiguration
-from PatchICLLib.weights import configuration_from, find_weights, read_card
+from PatchICLLib.weights import find_weights
 
 MODELS = ("universeg", "paper", "sparse")
 

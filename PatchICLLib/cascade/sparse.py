@@ -64,8 +64,7 @@ class SparseCascade(nn.Module):
     def __init__(self, configuration: SparseConfiguration | None = None) -> None:
         super().__init__()
         c = self.configuration = configuration or SparseConfiguration()
-        if c.patch_size % (_CELL * 1) or (c.patch_size // _CELL) % c.tokens_per_side:
-            raise ValueError(f"a patch of {c.patch_size} pixels cannot hold {c.tokens_per_side} tokens a side")
+        c.check()
         self.cells = c.patch_size // _CELL
         self.merge = self.cells // c.tokens_per_side
         d, quarter = c.features, c.channels[2]

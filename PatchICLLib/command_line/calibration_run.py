@@ -15,9 +15,10 @@ from PatchICLLib.device import resolve_device
 from PatchICLLib.evaluation.methods import NetworkMethod
 from PatchICLLib.evaluation.runner import Settings
 from PatchICLLib.evaluation.temperature import collect_histograms, expected_calibration_error, fit_temperature
+from PatchICLLib.model_card import write_calibration
 from PatchICLLib.outputs import write_json
 from PatchICLLib.propagation import Propagator
-from PatchICLLib.weights import find_weights, load_weights, write_calibration
+from PatchICLLib.weights import find_weights, load_weights
 
 
 def run_calibration(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -11,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from PatchICLLib.errors import WeightsError
+from PatchICLLib.model_card import card_path
 from PatchICLLib.outputs import StagedFiles, write_json
 from PatchICLLib.resources import resource_path
 from PatchICLLib.version import __version__
-from PatchICLLib.weights import sha256_of
+from PatchICLLib.weights import load_weights, sha256_of
 
 _PACKAGES = ("torch", "numpy", "scipy", "SimpleITK", "pydicom", "safetensors", "typer", "rich", "matplotlib")
 
@@ -36,23 +38,31 @@ def collect() -> dict[str, Any]:
 
 
 def bundled_weights(folder: Path | None = None) -> list[dict[str, Any]]:
-    """Name, preset, sha256 (of the file as it is), whether that is what the model card says, and measured figures.
+    """Name, preset, sha256 of weights and model card (as they are), what is wrong with them, and measured figures.
 
     Args:
         folder: of the weights and their model cards; default those that ship with the product.
     """
     found = []
-    for card_path in sorted((folder or resource_path("Weights")).glob("*.json")):
-        card = json.loads(card_path.read_text(encoding="utf-8"))
-        weights = card_path.with_suffix(".safetensors")
-        digest = sha256_of(weights) if weights.exists() else None
+    folder = folder or resource_path("Weights")
+    names = {path.stem for kind in ("*.safetensors", "*.json") for path in folder.glob(kind)}
+    for weights in (folder / f"{name}.safetensors" for name in sorted(names)):
+        card: dict[str, Any] = {}
+        problem = ""
+        try:
+            card = load_weights(weights).card
+        except WeightsError as error:
+            problem = str(error)
+        path = card_path(weights)
         found.append(
             {
-                "name": card_path.stem,
+                "name": weights.stem,
                 "preset": card.get("preset"),
-                "sha256": digest,
-                "intact": digest is not None and digest == card.get("sha256"),
-                "bytes": weights.stat().st_size if weights.exists() else None,
+                "sha256": sha256_of(weights) if weights.is_file() else None,
+                "card_sha256": sha256_of(path) if path.is_file() else None,
+                "intact": not problem,
+                "problem": problem,
+                "bytes": weights.stat().st_size if weights.is_file() else None,
                 "figures": card.get("figures", {}),
             }
         )
@@ -107,10 +117,12 @@ def save_facts(facts: dict[str, Any], path: Path) -> None:
 
 
 def _print_weights(console: Console, weights: dict[str, Any]) -> None:
-    state = "" if weights["intact"] else "  [red]damaged or missing: install the package again[/]"
     size = f"{weights['bytes'] / 2**20:.1f} MiB" if weights["bytes"] else "no file"
-    console.print(f"\nWeights [bold]{weights['name']}[/]  preset {weights['preset']}, {size}{state}")
+    console.print(f"\nWeights [bold]{weights['name']}[/]  preset {weights['preset'] or 'unknown'}, {size}")
     console.print(f"  sha256 {weights['sha256']}", soft_wrap=True)
+    console.print(f"  sha256 of the model card {weights['card_sha256']}", soft_wrap=True)
+    if weights["problem"]:
+        console.print(f"  [red]{escape(weights['problem'])}[/]", soft_wrap=True)
     for name, value in weights["figures"].items():
         console.print(f"  {name.replace('_', ' ')}: {_plain(value)}", soft_wrap=True)
 

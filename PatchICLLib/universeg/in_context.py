@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from PatchICLLib.allowed_values import Between
 from PatchICLLib.cascade.entropy import binary_entropy, patch_means
 from PatchICLLib.cascade.hints import Hints
 from PatchICLLib.cascade.patches import PatchGrid
@@ -23,7 +25,16 @@ class UniverSegInContextConfiguration:
     """Attributes: network; working_size, the side that images are resized to (published: 128), None for their own."""
 
     network: UniverSegConfiguration = UniverSegConfiguration()
-    working_size: int | None = 128
+    working_size: Annotated[int | None, Between(8, 1024)] = 128
+
+    def check(self) -> None:
+        """Whether the values fit each other.
+
+        Raises:
+            ValueError: they do not; the message continues a sentence.
+        """
+        if self.working_size is not None and self.working_size % self.network.stride:
+            raise ValueError(f"working_size {self.working_size} is no multiple of {self.network.stride}")
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ concatenation. 1,182,785 parameters. Here it is the baseline, and its encoder re
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from PatchICLLib.allowed_values import Between, Length
 from PatchICLLib.errors import InputError
 from PatchICLLib.universeg.cross_block import ConvUnit, CrossBlock
 
@@ -20,7 +22,7 @@ from PatchICLLib.universeg.cross_block import ConvUnit, CrossBlock
 class UniverSegConfiguration:
     """Channels of the encoder's blocks, fine to coarse; the decoder mirrors them. The default is the published one."""
 
-    encoder_channels: tuple[int, ...] = (64, 64, 64, 64)
+    encoder_channels: Annotated[tuple[Annotated[int, Between(1, 256)], ...], Length(1, 8)] = (64, 64, 64, 64)
 
     @property
     def stride(self) -> int:

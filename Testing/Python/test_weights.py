@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.paper import PaperCascade, PaperConfiguration
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.errors import InputError, WeightsError
+from PatchICLLib.model_card import read_card, write_calibration
 from PatchICLLib.universeg import UniverSegConfiguration
-from PatchICLLib.weights import BUNDLED, find_weights, load_weights, read_card, save_weights, sha256_of
+from PatchICLLib.weights import BUNDLED, find_weights, load_weights, save_weights, sha256_of
 
 SMALL = SparseConfiguration(
     coarsest=16, patch_size=8, patch_stride=8, channels=(4, 4, 8), features=16, heads=2, layers=1, key_features=4
@@ -33,6 +37,7 @@ def saved(tmp_path: Path) -> Path:
 def edit_card(path: Path, **changes: object) -> None:
     card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     card.update(changes)
+    card.pop("checksum", None)  # as one that somebody wrote by hand
     path.with_suffix(".json").write_text(json.dumps({k: v for k, v in card.items() if v is not None}))
 
 
@@ -116,7 +121,7 @@ def test_weights_of_another_configuration_are_refused(saved):
         ({"configuration": {"unheard_of": 1}}, "configuration does not fit the preset sparse"),
         ({"configuration": [1, 2]}, "lacks preset, configuration or sha256"),
         ({"configuration": {"patch_size": 10}}, "configuration does not fit the preset sparse"),
-        ({"preset": "dense"}, "must be one of sparse, paper, universeg, but it is dense"),
+        ({"preset": "dense"}, "must be one of sparse, paper, universeg, but it is 'dense'"),
         ({"sha256": None}, "lacks preset, configuration or sha256"),
     ],
 )
@@ -160,11 +165,59 @@ def test_unknown_weights_are_refused(arguments, sentence):
         find_weights(*arguments)
 
 
-@pytest.mark.parametrize("temperature", [0, -1.0, "warm", None, True, float("nan")])
-def test_a_temperature_must_be_a_positive_number(tmp_path, temperature):
+@pytest.mark.parametrize("temperature", [0, -1.0, "warm", None, True, float("nan"), 1e-300, 10**400])
+def test_a_temperature_must_be_a_number_that_probabilities_survive(tmp_path, temperature):
     bundled, copy = find_weights(), tmp_path / "w.safetensors"
     copy.write_bytes(bundled.read_bytes())
     card = json.loads(bundled.with_suffix(".json").read_text(encoding="utf-8"))
     copy.with_suffix(".json").write_text(json.dumps({**card, "calibration": {"temperature": temperature}}))
-    with pytest.raises(WeightsError, match="temperature that is no positive number"):
+    with pytest.raises(WeightsError, match="temperature that is no number from 0.01 to 100"):
         load_weights(copy)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(saved, number):
+    tensors = safetensors.torch.load_file(saved)
+    tensors["prior_gains"][1] = number
+    safetensors.torch.save_file(tensors, saved)
+    edit_card(saved, sha256=sha256_of(saved))
+    with pytest.raises(WeightsError, match="holds numbers that are none, in prior_gains"):
+        load_weights(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda tensors: tensors.pop("norm.bias"), "it lacks norm.bias"),
+        (lambda tensors: tensors.update(odd=torch.zeros(1)), "it holds 'odd', which is unknown"),
+        (lambda tensors: tensors.update({"norm.bias": torch.zeros(15)}), r"norm.bias has the shape \[15\], not \[16\]"),
+        (lambda tensors: tensors.update({"norm.bias": torch.zeros(16, dtype=torch.int32)}), "of the type I32"),
+    ],
+)
+def test_tensors_that_are_not_those_of_the_card_are_refused_in_one_sentence(saved, change, sentence):
+    tensors = safetensors.torch.load_file(saved)
+    change(tensors)
+    safetensors.torch.save_file(tensors, saved)
+    edit_card(saved, sha256=sha256_of(saved))
+    with pytest.raises(WeightsError, match=sentence) as caught:
+        load_weights(saved)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_card_that_tells_of_other_parameters_is_refused(saved):
+    edit_card(saved, parameters=7)
+    with pytest.raises(WeightsError, match="its model card tells of 7 parameters"):
+        load_weights(saved)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_pipe_is_no_card(saved):
+    saved.with_suffix(".json").unlink()
+    os.mkfifo(saved.with_suffix(".json"))
+    with pytest.raises(WeightsError, match="is no file"):
+        load_weights(saved)
+
+
+def test_calibration_keeps_the_card_sound(saved):
+    write_calibration(saved, {"temperature": 1.5})
+    assert load_weights(saved).temperature == 1.5

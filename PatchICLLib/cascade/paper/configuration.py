@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from PatchICLLib.allowed_values import Between, Length
 from PatchICLLib.errors import InputError
 from PatchICLLib.universeg.network import UniverSegConfiguration
+
+Patches = Annotated[tuple[Annotated[int, Between(1, 4096)], ...], Length(2, 12)]
 
 
 @dataclass(frozen=True)
@@ -34,21 +37,21 @@ class PaperConfiguration:
         encoder: channels of the frozen UniverSeg encoder.
     """
 
-    resolutions: tuple[int, ...] = (24, 64, 128)
-    target_patches: tuple[int, ...] = (9, 20, 20, 30)
-    context_patches: tuple[int, ...] = (9, 20, 20, 30)
-    patch_size: int = 8
-    patch_stride: int = 8
-    features: int = 256
-    heads: int = 4
-    context_layers: int = 1
-    joint_layers: int = 2
-    registers: int = 1
+    resolutions: Annotated[tuple[Annotated[int, Between(8, 1024, divisor=8)], ...], Length(1, 11)] = (24, 64, 128)
+    target_patches: Patches = (9, 20, 20, 30)
+    context_patches: Patches = (9, 20, 20, 30)
+    patch_size: Literal[8] = 8
+    patch_stride: Literal[2, 4, 8] = 8
+    features: Annotated[int, Between(8, 1024)] = 256
+    heads: Annotated[int, Between(1, 64)] = 4
+    context_layers: Annotated[int, Between(0, 16)] = 1
+    joint_layers: Annotated[int, Between(1, 16)] = 2
+    registers: Annotated[int, Between(0, 64)] = 1
     attention: Literal["bidirectional", "context_blind"] = "bidirectional"
     skip_connections: bool = True
-    dropout: float = 0.1
-    resolution_features: int = 32
-    temperature: float = 0.1
+    dropout: Annotated[float, Between(0, 0.9)] = 0.1
+    resolution_features: Annotated[int, Between(2, 256, divisor=2)] = 32
+    temperature: Annotated[float, Between(0.001, 100)] = 0.1
     encoder: UniverSegConfiguration = UniverSegConfiguration()
 
     def __post_init__(self) -> None:
@@ -65,6 +68,17 @@ class PaperConfiguration:
             raise InputError(
                 f"The paper's patch encoder reads patches of 8 pixels, but patch_size is {self.patch_size}."
             )
+
+    def check(self) -> None:
+        """Whether the values fit each other, beyond what every value of this class keeps to.
+
+        Raises:
+            ValueError: they do not; the message continues a sentence.
+        """
+        if list(self.resolutions) != sorted(set(self.resolutions)):
+            raise ValueError("resolutions do not grow from level to level")
+        if self.features % (4 * self.heads):
+            raise ValueError(f"{self.features} features are not a multiple of 4 for each of {self.heads} heads")
 
     def levels(self, size: int) -> tuple[tuple[int, int, int], ...]:
         """Resolution, target patches and context patches per image of each level, for an input of ``size`` x ``size``.

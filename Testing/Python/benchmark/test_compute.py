@@ -10,8 +10,9 @@ import torch
 from PatchICLLib.benchmark.compute import measure_compute, slice_flops
 from PatchICLLib.benchmark.models import MODELS, benchmark_configuration
 from PatchICLLib.errors import InputError
+from PatchICLLib.model_card import configuration_from, read_card
 from PatchICLLib.presets import build
-from PatchICLLib.weights import BUNDLED, configuration_from, find_weights, read_card
+from PatchICLLib.weights import BUNDLED, find_weights
 
 
 @pytest.mark.slow

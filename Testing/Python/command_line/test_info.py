@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.command_line.app import main
 from PatchICLLib.command_line.info_report import bundled_weights, total_memory
 from PatchICLLib.version import __version__
+from PatchICLLib.weights import save_weights
 
 
 def test_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,20 +30,27 @@ def test_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert __version__ in printed and torch.__version__ in printed
     for weights in facts["weights"]:
         assert weights["name"] in printed
+        assert weights["card_sha256"] in printed
 
 
 def test_weights_that_are_not_what_their_card_says(tmp_path: Path) -> None:
-    content = b"numbers"
-    digest = hashlib.sha256(content).hexdigest()
-    for name in ("good", "damaged", "missing"):
-        card = {"preset": "sparse", "sha256": digest, "figures": {"dice": 0.8}}
-        (tmp_path / f"{name}.json").write_text(json.dumps(card))
-    (tmp_path / "good.safetensors").write_bytes(content)
+    for name in ("good", "damaged", "changed", "missing"):
+        save_weights(SparseCascade(), tmp_path / f"{name}.safetensors", "sparse", {"figures": {"dice": 0.8}})
+    content = (tmp_path / "good.safetensors").read_bytes()
     (tmp_path / "damaged.safetensors").write_bytes(content[:-1])
+    (tmp_path / "missing.safetensors").unlink()
+    card = (tmp_path / "changed.json").read_text(encoding="utf-8")
+    (tmp_path / "changed.json").write_text(card.replace('"heads": 4', '"heads": 2', 1), encoding="utf-8")
     found = {one["name"]: one for one in bundled_weights(tmp_path)}
-    assert {name: one["intact"] for name, one in found.items()} == {"good": True, "damaged": False, "missing": False}
-    assert found["good"]["sha256"] == digest
-    assert found["good"]["bytes"] == 7
+    problems = {name: one["problem"] for name, one in found.items()}
+    assert problems["good"] == ""
+    assert "is damaged" in problems["damaged"]
+    assert "was changed after it was written" in problems["changed"]
+    assert "There is no weights file" in problems["missing"]
+    assert [name for name, one in found.items() if one["intact"]] == ["good"]
+    assert found["good"]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert found["good"]["card_sha256"] == hashlib.sha256((tmp_path / "good.json").read_bytes()).hexdigest()
+    assert found["good"]["bytes"] == len(content)
     assert found["good"]["figures"] == {"dice": 0.8}
 
 
