@@ -49,6 +49,7 @@ class Story:
     def run(self) -> None:
         self.loadSample()
         self.paintThreeSlices()
+        self.lookAtPanel()
         self.propagate()
         self.lookAtEntropy()
         self.goToNextSlice()
@@ -87,6 +88,14 @@ class Story:
             ends = ((grid.ijkToWorld @ [column, row, index, 1])[:3] for row, column in (start, end))
             self.surroundings.drag(view, *ends, BRUSH_RADIUS_MM)
         self._settle()
+
+    def lookAtPanel(self) -> None:
+        self._tell("Look for what is pressed again and again")
+        for name in ("paintedStrip", "propagateButton", "nextSliceButton", "applyButton", "discardButton"):
+            widget = getattr(self.ui, name)
+            seen = widget.visibleRegion().boundingRect()
+            self._check((seen.width(), seen.height()) == (widget.width, widget.height), f"{name} is in sight, whole")
+        self._check(self.ui.paintedStrip.count == len(self.painted), "there are small pictures of the painted slices")
 
     def propagate(self) -> None:
         self._tell("Propagate")

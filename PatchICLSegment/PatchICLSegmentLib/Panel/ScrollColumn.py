@@ -20,8 +20,7 @@ class ScrollColumn:
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SETTLED_MS)
         self._timer.connect("timeout()", self._onLaidOut)
-        self._filter = _LayoutFilter()
-        self._filter.changed = self.fitWidth
+        self._filter = _LayoutFilter(self.fitWidth)
         area.widget().installEventFilter(self._filter)
         for section in sections:
             section.connect("contentsCollapsed(bool)", lambda collapsed, section=section: self._on(section, collapsed))
@@ -29,7 +28,7 @@ class ScrollColumn:
 
     def stop(self) -> None:
         self._timer.stop()
-        self._filter.changed = None
+        self.area.widget().removeEventFilter(self._filter)
 
     def fitWidth(self) -> None:
         """A QScrollArea may be narrower than its contents; without a horizontal scroll bar they would be cut off."""
@@ -52,11 +51,11 @@ class ScrollColumn:
 
 
 class _LayoutFilter(qt.QObject):
-    def __init__(self):
+    def __init__(self, changed):
         qt.QObject.__init__(self)
-        self.changed = None
+        self.changed = changed
 
     def eventFilter(self, _watched, event):
-        if self.changed is not None and event.type() == qt.QEvent.LayoutRequest:
+        if event.type() == qt.QEvent.LayoutRequest:
             self.changed()
         return False

@@ -223,7 +223,7 @@ class WorkSection:
         return Entry(
             index=row.index,
             picture=self._thumbnail(painting, row, grid),
-            text=drawn if row.declaredEmpty else f"{letter} {abs(offset):.1f}",
+            text=_("empty") if row.declaredEmpty else f"{letter} {abs(offset):.1f}",
             toolTip=_("Slice {index}, {position}: {drawn}").format(index=row.index, position=position, drawn=drawn),
             isPale=not row.isContext,
         )

@@ -193,9 +193,14 @@ def testWideEditorWidensThePanelInsteadOfBeingCutOff(desk):
 
 def testManyPaintedSlicesScrollInTheirRow(desk):
     desk.openPhantom()
-    desk.paintWithMouse(*range(2, 14, 2))
+    desk.paintWithMouse(*range(2, 12, 2))
+    desk.logic.views.jumpTo(16)
+    desk.ui.notOnSliceButton.click()
     check(desk, HEIGHTS[0], "six slices")
     strip = desk.ui.paintedStrip
+    assert [strip.item(row).text() for row in (0, 5)] == ["S 5.0", "empty"]
+    for row in (0, 5):
+        assert strip.fontMetrics().boundingRect(strip.item(row).text()).width() <= strip.gridSize.width()
     assert strip.horizontalScrollBar().visible and not strip.verticalScrollBar().visible
     for row in (0, 5):
         strip.scrollToItem(strip.item(row))
