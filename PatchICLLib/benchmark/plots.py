@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PatchICLLib.benchmark.compute import PUBLISHED
+from PatchICLLib.outputs import save_picture
 
 _COLOURS = {"universeg": "#c44e52", "paper": "#dd8452", "sparse": "#1f6f8b"}
 _NAMES = {"universeg": "UniverSeg", "paper": "PatchICL as published", "sparse": "PatchICL, preset sparse"}
@@ -132,4 +133,4 @@ def _save(figure: Any, axes: Any, path: Path, columns: int = 2) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.tight_layout()
-    figure.savefig(path)
+    save_picture(figure, path)

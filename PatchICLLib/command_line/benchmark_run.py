@@ -20,7 +20,8 @@ from PatchICLLib.command_line.options import numbers_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.device import resolve_device
 from PatchICLLib.errors import InputError
-from PatchICLLib.outputs import check_distinct, check_output_file, write_json
+from PatchICLLib.outputs import Output, check_outputs, write_json
+from PatchICLLib.weights import weights_file
 
 Records = list[dict[str, Any]]
 
@@ -50,7 +51,7 @@ def run_compute(
     quiet: bool,
 ) -> None:
     """`patchicl benchmark compute`."""
-    _check_outputs(json_file, plot)
+    _check_outputs(json_file, plot, weights)
     names, sides, counts = _names(models), _positive(resolutions, "--resolutions"), _positive(context, "--context")
     with ProgressDisplay(quiet, "cases") as display:
         records = measure_compute(
@@ -73,7 +74,7 @@ def run_training(recipes: str, json_file: Path | None, quiet: bool) -> None:
     """`patchicl benchmark training`."""
     from PatchICLLib.benchmark.training import measure_training
 
-    _check_outputs(json_file, None)
+    _check_outputs(json_file)
     with ProgressDisplay(quiet, "shapes") as display:
         records = measure_training(_names(recipes), progress=lambda done, total: display.show("Counting", done, total))
     table = Table(title="Operations of a training")
@@ -88,7 +89,7 @@ def run_training(recipes: str, json_file: Path | None, quiet: bool) -> None:
 
 def run_speed(plan: SpeedPlan, json_file: Path | None, plot: Path | None, quiet: bool) -> None:
     """`patchicl benchmark speed`."""
-    _check_outputs(json_file, plot)
+    _check_outputs(json_file, plot, plan.weights)
     names, counts = _names(plan.models), _positive(plan.context, "--context")
     sides = [] if plan.resolutions == "none" else _positive(plan.resolutions, "--resolutions")
     shapes = [] if plan.volumes == "none" else [_shape(text) for text in plan.volumes.split(",")]
@@ -136,7 +137,7 @@ def run_savings(
     quiet: bool,
 ) -> None:
     """`patchicl benchmark savings`."""
-    _check_outputs(json_file, None)
+    _check_outputs(json_file, None, weights)
     shape, chosen = _shape(volume), None if variants == "all" else _names(variants)
     with ProgressDisplay(quiet, "propagations") as display:
         records = measure_savings(
@@ -257,22 +258,20 @@ def _positive(text: str, option: str) -> list[int]:
 
 def _shape(text: str) -> tuple[int, int, int]:
     """Slices, rows, columns of "512x512x300"."""
-    match = re.fullmatch(r"\s*(\d+)x(\d+)x(\d+)\s*", text)
+    match = re.fullmatch(r"\s*([0-9]{1,6})x([0-9]{1,6})x([0-9]{1,6})\s*", text)
     columns, rows, slices = (int(number) for number in match.groups()) if match else (0, 1, 0)
     if columns != rows or columns % 8 or columns < 32 or slices < 8:
         raise InputError(
             "A volume must be COLUMNSxROWSxSLICES such as 512x512x300, square, with sides that are multiples of 8 and "
-            f"at least 8 slices, but it is {text}."
+            f"at least 8 slices, but it is {text[:60]}."
         )
     return slices, rows, columns
 
 
-def _check_outputs(json_file: Path | None, plot: Path | None) -> None:
-    check_distinct({"--json": json_file, "--plot": plot}, {})
-    if json_file is not None:
-        check_output_file(json_file, (".json",))
-    if plot is not None:
-        check_output_file(plot, (".png", ".svg", ".pdf"))
+def _check_outputs(json_file: Path | None, plot: Path | None = None, weights: str | None = None) -> None:
+    wanted = (("--json", json_file, (".json",)), ("--plot", plot, (".png", ".svg", ".pdf")))
+    outputs = [Output(name, path, endings) for name, path, endings in wanted if path is not None]
+    check_outputs(outputs, {"--weights": weights_file(weights)})
 
 
 def _finish(records: Sequence[dict[str, Any]], json_file: Path | None) -> None:

@@ -16,7 +16,7 @@ from PatchICLLib.evaluation.methods import NetworkMethod
 from PatchICLLib.evaluation.runner import Settings
 from PatchICLLib.evaluation.temperature import collect_histograms, expected_calibration_error, fit_temperature
 from PatchICLLib.model_card import write_calibration
-from PatchICLLib.outputs import write_json
+from PatchICLLib.outputs import Output, check_outputs, write_json
 from PatchICLLib.propagation import Propagator
 from PatchICLLib.weights import find_weights, load_weights
 
@@ -37,6 +37,11 @@ def run_calibration(
 ) -> None:
     """Fit the temperature, print the calibration error without and with it, and store it if asked to."""
     settings = Settings(ks=tuple(ks), axis=axis_from_text(axis), max_structures=max_structures)
+    path = find_weights(weights)
+    outputs = [] if json_file is None else [Output("--json", json_file, (".json",))]
+    if store:
+        outputs.append(Output("The model card", path.with_suffix(".json")))
+    check_outputs(outputs, {} if store else {"--weights": path}, {"DATA": data})
     cases = chosen_cases(data, sources, split)
     chosen = resolve_device(device)
     pretrained = load_weights(weights, None, chosen)
@@ -63,7 +68,6 @@ def run_calibration(
         f"without {summary['expected_calibration_error_without']:.4f} ({len(histograms)} predictions)."
     )
     if store:
-        path = find_weights(weights)
         write_calibration(path, summary)
         Console().print(f"Stored in {path.with_suffix('.json')}", soft_wrap=True)
     if json_file is not None:

@@ -10,12 +10,12 @@ from rich.table import Table
 
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay
-from PatchICLLib.demo.job import run_demo, save_demo
+from PatchICLLib.demo.job import demo_outputs, run_demo, save_demo
 from PatchICLLib.demo.result import METHODS, OURS, DemoResult
 from PatchICLLib.demo.sample import load_sample
-from PatchICLLib.errors import InputError
-from PatchICLLib.outputs import StagedFiles, check_output_file, write_json
+from PatchICLLib.outputs import Output, check_outputs, output_folder, write_json
 from PatchICLLib.propagation import CancelToken, Propagator
+from PatchICLLib.weights import weights_file
 
 
 def run_and_report(folder: Path, model: dict[str, Any], json_file: Path | None, quiet: bool) -> DemoResult:
@@ -31,38 +31,21 @@ def run_and_report(folder: Path, model: dict[str, Any], json_file: Path | None, 
         InputError: the folder cannot be written to.
         Cancelled: by Ctrl-C.
     """
-    created = _ensure_folder(folder)
-    try:
+    with output_folder(folder, parents=False):
+        outputs = demo_outputs(folder)
         if json_file is not None:
-            check_output_file(json_file, (".json",))
+            outputs.append(Output("--json", json_file, (".json",)))
+        check_outputs(outputs, {"--weights": weights_file(model.get("weights"))})
         token = CancelToken()
         with interrupt_cancels(token), ProgressDisplay(quiet) as display:
             result = run_demo(load_sample(), Propagator.from_pretrained(**model), display, token)
             display.show("Drawing", 1, 1)
             paths = save_demo(result, folder)
-    except BaseException:
-        if created:
-            folder.rmdir()
-        raise
     if json_file is not None:
-        with StagedFiles() as files:
-            write_json(_as_json(result), files.path_for(json_file))
-            files.commit()
+        write_json(_as_json(result), json_file)
     if not quiet:
         _print(result, paths)
     return result
-
-
-def _ensure_folder(folder: Path) -> bool:
-    """Create the folder if it is missing; returns whether it was."""
-    if folder.is_dir():
-        check_output_file(folder / "propagation.png")
-        return False
-    try:
-        folder.mkdir()
-    except OSError as error:
-        raise InputError(f"The output folder {folder} cannot be created ({error.strerror}).") from error
-    return True
 
 
 def _print(result: DemoResult, paths: tuple[Path, ...]) -> None:

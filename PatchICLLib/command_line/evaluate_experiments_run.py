@@ -18,12 +18,19 @@ from PatchICLLib.datasets.context import ContextRule
 from PatchICLLib.datasets.totalsegmentator import Selection
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.runner import Shard
-from PatchICLLib.experiments.request import Chosen, ExperimentRequest, layout_of
+from PatchICLLib.experiments.request import Chosen, ExperimentRequest, Layout, layout_of
 from PatchICLLib.experiments.rows import read_rows
-from PatchICLLib.experiments.runner import SETTINGS, all_results, check_settings, choose_targets, run_experiment
+from PatchICLLib.experiments.runner import (
+    SETTINGS,
+    Experiment,
+    all_results,
+    choose_targets,
+    run_experiment,
+    under_settings,
+)
 from PatchICLLib.experiments.summary import summarise
 from PatchICLLib.experiments.tables import experiment_tables
-from PatchICLLib.outputs import check_output_file, write_json
+from PatchICLLib.outputs import Output, check_output_file, check_outputs, is_drawn, output_folder, write_json
 
 if TYPE_CHECKING:
     from PatchICLLib.datasets.example import Examples
@@ -78,28 +85,11 @@ def run_evaluation(run: Run) -> None:
     experiment = request.experiment(shard)
     if run.processes > 1 and shard.count > 1:
         raise InputError("Give --shard or --processes, not both.")
-    if run.json_file is not None:
-        check_output_file(run.json_file, (".json",))
     if isinstance(run.chosen, Selection):
         class_split().choose(run.chosen.classes)
-    models = request.load_models()
-    with ProgressDisplay(run.quiet, unit="") as display:
-        data = request.open_data(
-            lambda done, total: display.show("Looking for slices", done, total), processes=run.processes
-        )
-        check_settings(run.output, experiment.settings(), run.resume)
-        if run.processes > 1:
-            rows = _spread(run, request, data, models, display)
-        else:
-            rows = run_experiment(
-                data, models, experiment, run.output, lambda done, total, stage: display.show(stage, done, total)
-            )
-        if not rows:
-            raise InputError("No example of this part has context: use fewer shards or more data.")
-        display.show("Counting operations and drawing", 0, 1)
-        layout = layout_of(experiment.settings())
-        summary = summarise(_in_order(rows, [model.name for model in models]), layout.order, layout.joined)
-        _finish(summary, request, models, data, run)
+    with output_folder(run.output):
+        check_outputs(_outputs(run), {}, {"DATA": run.data})
+        summary, layout = _evaluated(run, request, experiment)
     console = Console()
     console.print(experiment_tables(summary, layout.heading))
     for name in (COST_FIGURE, CASCADE_FIGURE):
@@ -109,12 +99,41 @@ def run_evaluation(run: Run) -> None:
         write_json({"settings": experiment.settings(), **summary}, run.json_file)
 
 
+def _outputs(run: Run) -> list[Output]:
+    figures = [Output("The figure", run.output / name, recognised=is_drawn) for name in (COST_FIGURE, CASCADE_FIGURE)]
+    return figures if run.json_file is None else [*figures, Output("--json", run.json_file, (".json",))]
+
+
+def _evaluated(run: Run, request: ExperimentRequest, experiment: Experiment) -> tuple[dict[str, Any], Layout]:
+    models = request.load_models()
+    with ProgressDisplay(run.quiet, unit="") as display:
+        data = request.open_data(
+            lambda done, total: display.show("Looking for slices", done, total), processes=run.processes
+        )
+        with under_settings(run.output, experiment.settings(), run.resume):
+            if run.processes > 1:
+                rows = _spread(run, request, data, models, display)
+            else:
+                rows = run_experiment(
+                    data, models, experiment, run.output, lambda done, total, stage: display.show(stage, done, total)
+                )
+            if not rows:
+                raise InputError("No example of this part has context: use fewer shards or more data.")
+        display.show("Counting operations and drawing", 0, 1)
+        layout = layout_of(experiment.settings())
+        summary = summarise(_in_order(rows, [model.name for model in models]), layout.order, layout.joined)
+        _finish(summary, request, models, data, run)
+    return summary, layout
+
+
 def print_tables(output: Path, models: Sequence[str], json_file: Path | None) -> None:
     """Tables of all rows below ``output``.
 
     Raises:
         InputError: there are none, or none of a model that was asked for.
     """
+    if json_file is not None:
+        check_output_file(json_file, (".json",), "--json")
     files = all_results(output)
     if not files or not (output / SETTINGS).is_file():
         raise InputError(f"There are no results in {output}: give the --output of an experiment.")

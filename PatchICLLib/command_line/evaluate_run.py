@@ -16,14 +16,15 @@ from PatchICLLib.evaluation.cases import Case, find_cases
 from PatchICLLib.evaluation.failures import FailedSlice, replay, worst
 from PatchICLLib.evaluation.methods import Weights, load_methods
 from PatchICLLib.evaluation.next_slice import evaluate_next_slice, summarise_sessions
-from PatchICLLib.evaluation.plots import write_plots
+from PatchICLLib.evaluation.plots import FIGURES, write_plots
 from PatchICLLib.evaluation.protocol import PLACEMENTS, Placement
 from PatchICLLib.evaluation.report import summarise
 from PatchICLLib.evaluation.results import Row, read_rows
 from PatchICLLib.evaluation.runner import Settings, Shard, evaluate_propagation
 from PatchICLLib.evaluation.split import is_development
 from PatchICLLib.evaluation.tables import propagation_tables
-from PatchICLLib.outputs import check_output_file, write_json
+from PatchICLLib.outputs import Output, check_outputs, is_drawn, output_folder, write_json
+from PatchICLLib.weights import weights_file
 
 
 def run_propagation(
@@ -60,18 +61,26 @@ def run_propagation(
         max_structures,
         shard_from_text(shard),
     )
-    cases = chosen_cases(data, sources, split)
-    methods = load_methods(list(method_names), Weights(weights, universeg_weights), device)
-    with ProgressDisplay(quiet, unit="predictions") as display:
-        rows = evaluate_propagation(
-            cases, methods, settings, output, resume, lambda done, total, stage: display.show(stage, done, total)
-        )
-    _show(rows, output, json_file)
+    with output_folder(output):
+        check_outputs(_outputs(output, json_file), {"--weights": weights_file(weights)}, {"DATA": data})
+        cases = chosen_cases(data, sources, split)
+        methods = load_methods(list(method_names), Weights(weights, universeg_weights), device)
+        with ProgressDisplay(quiet, unit="predictions") as display:
+            rows = evaluate_propagation(
+                cases, methods, settings, output, resume, lambda done, total, stage: display.show(stage, done, total)
+            )
+        _show(rows, output, json_file)
 
 
 def print_report(output: Path, json_file: Path | None) -> None:
     """Tables and figures of all rows below `output`."""
+    check_outputs(_outputs(output, json_file), {})
     _show(_rows_of(output), output, json_file)
+
+
+def _outputs(folder: Path, json_file: Path | None) -> list[Output]:
+    figures = [Output("The figure", folder / name, recognised=is_drawn) for name in FIGURES]
+    return figures if json_file is None else [*figures, Output("--json", json_file, (".json",))]
 
 
 def _rows_of(output: Path) -> list[Row]:
@@ -98,7 +107,7 @@ def run_failures(
     """Find the failures in the results, predict them again, and draw them."""
     from PatchICLLib.evaluation.failure_pictures import draw_failures
 
-    check_output_file(output, (".png",))
+    check_outputs([Output("--output", output, (".png",))], {"--weights": weights_file(weights)}, {"DATA": data})
     rows = [row for row in _rows_of(results) if row.k in ks]
     chosen = Weights(weights, universeg_weights)
     (own,) = load_methods([method], chosen, device)
@@ -141,6 +150,9 @@ def run_next_slice(
     quiet: bool,
 ) -> None:
     """Play both readers and print how many slices each paints."""
+    if json_file is not None:
+        summary_file = Output("--json", json_file, (".json",))
+        check_outputs([summary_file], {"--weights": weights_file(weights)}, {"DATA": data})
     settings = Settings(axis=axis_from_text(axis), max_structures=max_structures)
     cases = chosen_cases(data, sources, split)
     (method,) = load_methods(["patchicl"], Weights(weights), device)

@@ -17,13 +17,13 @@ def info(
 
     Add this to a bug report.
     """
-    from PatchICLLib.command_line.info_report import collect, print_facts, save_facts
+    from PatchICLLib.command_line.info_report import collect, print_facts
 
     if json_file is not None:
-        from PatchICLLib.outputs import check_output_file
+        from PatchICLLib.outputs import check_output_file, write_json
 
-        check_output_file(json_file, (".json",))
+        check_output_file(json_file, (".json",), "--json")
     facts = collect()
     print_facts(facts)
     if json_file is not None:
-        save_facts(facts, json_file)
+        write_json(facts, json_file)

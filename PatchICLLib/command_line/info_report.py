@@ -15,7 +15,6 @@ from rich.table import Table
 
 from PatchICLLib.errors import WeightsError
 from PatchICLLib.model_card import card_path
-from PatchICLLib.outputs import StagedFiles, write_json
 from PatchICLLib.resources import resource_path
 from PatchICLLib.version import __version__
 from PatchICLLib.weights import load_weights, sha256_of
@@ -103,17 +102,6 @@ def print_facts(facts: dict[str, Any]) -> None:
         _print_weights(console, weights)
     if not facts["weights"]:
         console.print("\nNo weights are bundled with this installation.")
-
-
-def save_facts(facts: dict[str, Any], path: Path) -> None:
-    """Write the facts as JSON, completely or not at all.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    with StagedFiles() as files:
-        write_json(facts, files.path_for(path))
-        files.commit()
 
 
 def _print_weights(console: Console, weights: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ def run_overfit(name: str, options: OverfitOptions, device: str, json_file: Path
     configuration = preset(name).configuration()
     chosen = resolve_device(device)
     if json_file is not None:
-        check_output_file(json_file, (".json",))
+        check_output_file(json_file, (".json",), "--json")
     with ProgressDisplay(quiet, "steps") as display:
 
         def announce(step: int, loss: float, dice: float) -> None:

@@ -36,7 +36,7 @@ def train(
         float | None, typer.Option(min=0, metavar="M", help="Stop with a checkpoint after so long.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Go on from the checkpoint in --output, or delete it.")
+        bool, typer.Option("--resume/--no-resume", help="Go on from the checkpoint in --output, or replace it.")
     ] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, metavar="N", help="Processes that prepare tasks.")] = 1,

@@ -16,12 +16,13 @@ from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.device import resolve_device
 from PatchICLLib.errors import InputError, Stopped
-from PatchICLLib.outputs import check_output_file, write_json
+from PatchICLLib.outputs import Output, check_outputs, is_drawn, output_folder, write_json
 from PatchICLLib.propagation import CancelToken
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.curves import draw_curves, read_log
 from PatchICLLib.training.data_folder import DataFolder, inspect
 from PatchICLLib.version import __version__
+from PatchICLLib.weights import weights_file
 
 if TYPE_CHECKING:
     from PatchICLLib.training.dataset_tasks import DatasetChoice
@@ -71,6 +72,11 @@ def run_training(request: TrainingRequest) -> None:
     """
     if importlib.util.find_spec("monai") is None:
         raise InputError("Training needs MONAI, which is not installed: run `pip install patchicl[train]`.")
+    with output_folder(request.output):
+        _run(request)
+
+
+def _run(request: TrainingRequest) -> None:
     from PatchICLLib.presets import preset_of
     from PatchICLLib.training.dataset_tasks import DatasetChoice, dataset_counts
     from PatchICLLib.training.export import export
@@ -79,7 +85,7 @@ def run_training(request: TrainingRequest) -> None:
     from PatchICLLib.training.ranks import Ranks
     from PatchICLLib.training.recipe import RECIPES
     from PatchICLLib.training.trainer import CHECKPOINT, LOG, PICTURES, Trainer, TrainerOptions, check_precision
-    from PatchICLLib.weights import load_weights
+    from PatchICLLib.weights import load_weights, weights_outputs
 
     if request.recipe not in RECIPES:
         raise InputError(f"--recipe must be one of {', '.join(RECIPES)}, but it is {request.recipe}.")
@@ -93,15 +99,22 @@ def run_training(request: TrainingRequest) -> None:
     check_precision(request.precision)
     Division(ranks.world, request.accumulate).check(recipe.plan)
     offered = DataFolder({}, {}, {}, {}, {}) if request.data is None else inspect(request.data)
-    _make_folder(request.output)
-    for path, ending in ((request.json_file, ".json"), (request.export, ".safetensors")):
-        if path is not None:
-            check_output_file(path, (ending,))
-    checkpoint_file = request.output / CHECKPOINT
-    if not request.resume and ranks.leads:
-        checkpoint_file.unlink(missing_ok=True)
-        (request.output / LOG).unlink(missing_ok=True)
-    checkpoint = Checkpoint.load(checkpoint_file) if request.resume and checkpoint_file.exists() else None
+    checkpoint_file, log_file = request.output / CHECKPOINT, request.output / LOG
+    curves = Output("The figure", request.output / CURVES, recognised=is_drawn)
+    check_outputs([Output("The checkpoint", checkpoint_file), Output("The log", log_file), curves], {})
+    outputs = []
+    if request.export is not None:
+        outputs += weights_outputs("--export", request.export)
+    if request.json_file is not None:
+        outputs.append(Output("--json", request.json_file, (".json",)))
+    data_sets = {"--data": request.data, **{f"--dataset {choice.kind}": choice.folder for choice in choices}}
+    weights = {"--start-from": _given(request.start_from), "--encoder": _given(request.encoder)}
+    check_outputs(outputs, weights, data_sets)
+    # also where they will be replaced: files of something else are not
+    found = Checkpoint.load(checkpoint_file) if checkpoint_file.exists() else None
+    if log_file.exists():
+        read_log(log_file)
+    checkpoint = found if request.resume else None
     if checkpoint is not None:
         _check_recipe(checkpoint, recipe.describe(), request.output)
 
@@ -140,6 +153,7 @@ def run_training(request: TrainingRequest) -> None:
                 accumulate=request.accumulate,
                 precision=request.precision,
                 ranks=ranks,
+                anew=not request.resume,
             ),
             validation,
             announce=open_logs(request.log_to if ranks.leads else (), request.output, step, recipe.describe()),
@@ -166,7 +180,7 @@ def run_training(request: TrainingRequest) -> None:
         if token.cancelled and not complete:
             raise Stopped(stopped)
         return
-    entries = read_log(request.output / LOG) if (request.output / LOG).exists() else []
+    entries = read_log(log_file) if log_file.exists() else []
     draw_curves(entries, request.output / CURVES)
     if token.cancelled and not complete:
         raise Stopped(stopped)
@@ -182,7 +196,7 @@ def run_training(request: TrainingRequest) -> None:
         "validation": next((e["validation"] for e in reversed(entries) if "validation" in e), None),
         "files": {
             "checkpoint": str(checkpoint_file),
-            "log": str(request.output / LOG),
+            "log": str(log_file),
             "curves": str(request.output / CURVES),
             "pictures": str(request.output / PICTURES),
         },
@@ -261,11 +275,8 @@ def _tasks(
     return mixture, joined_validation(measured)
 
 
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The output folder {path} cannot be made ({error.strerror}).") from error
+def _given(weights: str | None) -> Path | None:
+    return None if weights is None else weights_file(weights)
 
 
 def _check_recipe(checkpoint: Checkpoint, recipe: dict[str, Any], output: Path) -> None:
@@ -274,7 +285,7 @@ def _check_recipe(checkpoint: Checkpoint, recipe: dict[str, Any], output: Path) 
     if differing:
         raise InputError(
             f"The checkpoint in {output} was made with another recipe or seed ({', '.join(differing)} differ): choose "
-            "another --output, or --no-resume to delete it."
+            "another --output, or --no-resume to replace it."
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import functools
 import json
-import os
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from PatchICLLib.child_process import process_pool
 from PatchICLLib.datasets.class_split import Modality, class_split
 from PatchICLLib.datasets.example import DatasetError, Example
 from PatchICLLib.datasets.slicing import Slicing, square_slice
+from PatchICLLib.outputs import write_json
 
 IMAGES: dict[Modality, str] = {"ct": "ct.nii.gz", "mri": "mri.nii.gz"}
 NAMES: dict[Modality, str] = {"ct": "totalsegmentator", "mri": "totalsegmentator-mri"}
@@ -193,9 +193,7 @@ def _slices_of(folder: Path, selection: Selection, case: str) -> Slices:
 
 def _keep(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(unfinished, path)
+    write_json(content, path, indent=None)
 
 
 def _index_content(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from PatchICLLib.demo.painting import dice_on_unpainted, paint_span
 from PatchICLLib.demo.result import INTERPOLATION, NEAREST, OURS, DemoResult
 from PatchICLLib.demo.sample import Sample
 from PatchICLLib.images.writing import stage_image
-from PatchICLLib.outputs import StagedFiles
+from PatchICLLib.outputs import Output, StagedFiles, is_drawn, write_errors
 
 if TYPE_CHECKING:
     from PatchICLLib.propagation import CancelToken, Progress, Propagator
@@ -58,6 +58,15 @@ def run_demo(
     return DemoResult(sample, AXIS, painted, painted_slices, propagation, dice, seconds)
 
 
+def demo_outputs(folder: Path) -> list[Output]:
+    """What `save_demo` will write; it replaces files of an earlier demo only."""
+
+    def ours(_: Path) -> bool:
+        return is_drawn(folder / PICTURE)
+
+    return [Output("The demo", folder / name, recognised=ours) for name in (PICTURE, SEGMENTATION, PAINTED)]
+
+
 def save_demo(result: DemoResult, folder: Path) -> tuple[Path, ...]:
     """Write what was painted, the segmentation, and the picture into an existing folder; returns their paths.
 
@@ -66,7 +75,8 @@ def save_demo(result: DemoResult, folder: Path) -> tuple[Path, ...]:
     """
     paths = tuple(folder / name for name in (PICTURE, SEGMENTATION, PAINTED))
     with StagedFiles() as files:
-        draw_figure(result, files.path_for(paths[0]))
+        with write_errors(paths[0]):
+            draw_figure(result, files.path_for(paths[0]))
         stage_image(files, result.propagation.labels, result.sample.image, paths[1])
         stage_image(files, result.painted, result.sample.image, paths[2])
         files.commit()

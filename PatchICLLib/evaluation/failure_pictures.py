@@ -16,6 +16,7 @@ from PatchICLLib.demo.panels import draw_contour, show_image
 from PatchICLLib.demo.slice_view import SliceView
 from PatchICLLib.demo.style import BACKGROUND, TEXT, matplotlib_settings
 from PatchICLLib.evaluation.failures import FailedSlice
+from PatchICLLib.outputs import save_picture
 
 _REFERENCE, _OWN, _PEER = "#4cd964", "#ff5a52", "#ffb02e"
 _TILE, _TITLE, _MARGIN = 2.5, 0.45, 0.12  # inches
@@ -43,7 +44,7 @@ def draw_failures(failed: Iterable[FailedSlice], count: int, path: Path) -> None
                 left, bottom = _MARGIN + column * (_TILE + _MARGIN), top - _TITLE - _TILE
                 place = (left / width, bottom / height, _TILE / width, _TILE / height)
                 _panel(figure.add_axes(place), scene, column)
-        figure.savefig(path, dpi=_DOTS_PER_INCH)
+        save_picture(figure, path, dpi=_DOTS_PER_INCH)
 
 
 def _title(scene: FailedSlice) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from PatchICLLib.evaluation.calibration import Bins, error_rate_of_entropy
 from PatchICLLib.evaluation.results import Row
+from PatchICLLib.outputs import save_picture
 
 _COLOURS = {
     "patchicl": "#c1272d",
@@ -29,13 +30,16 @@ _PLACEMENT_TITLES = {"span": "span: ends painted", "inset": "inset: ends to be f
 _MOST_DISTANCE_BINS = 5
 
 
+FIGURES = ("dice_against_k.png", "dice_against_distance.png", "calibration.png")
+
+
 def write_plots(summary: dict[str, Any], rows: Sequence[Row], folder: Path) -> list[Path]:
     """Write the figures that the rows allow (calibration needs a method with probabilities); returns their paths."""
-    written = [_dice_against_k(summary, folder / "dice_against_k.png")]
-    written.append(_dice_against_distance(rows, folder / "dice_against_distance.png"))
+    written = [_dice_against_k(summary, folder / FIGURES[0])]
+    written.append(_dice_against_distance(rows, folder / FIGURES[1]))
     calibrated = _calibrated_methods(summary)
     if calibrated:
-        written.append(_calibration(calibrated, folder / "calibration.png"))
+        written.append(_calibration(calibrated, folder / FIGURES[2]))
     return written
 
 
@@ -159,6 +163,6 @@ def _middle(values: list[int]) -> int:
 
 def _save(figure: Any, path: Path) -> Path:
     figure.tight_layout()
-    figure.savefig(path, dpi=150)
+    save_picture(figure, path, dpi=150)
     plt.close(figure)
     return path

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.outputs import append_lines, complete_lines
 
 Key = tuple[str, str, int, int, int, str, str, str]
 
@@ -69,19 +70,7 @@ def append_row(path: Path, row: Row) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(row)) + "\n")
-    except OSError as error:
-        raise InputError(f"The results {path} cannot be written ({error.strerror}).") from error
-
-
-def mend(path: Path) -> None:
-    """Drop the unfinished last line that a killed run may have left, so that the next row gets a line of its own."""
-    if path.is_file():
-        content = path.read_bytes()
-        if not content.endswith(b"\n"):
-            path.write_bytes(content[: content.rfind(b"\n") + 1])
+    append_lines(path, [asdict(row)])
 
 
 def read_rows(paths: Iterable[Path]) -> list[Row]:
@@ -92,8 +81,7 @@ def read_rows(paths: Iterable[Path]) -> list[Row]:
     """
     rows: dict[Key, Row] = {}
     for path in paths:
-        lines = path.read_text(encoding="utf-8").split("\n")
-        for number, line in enumerate(lines[:-1], start=1):  # what follows the last line break is unfinished
+        for number, line in enumerate(complete_lines(path), start=1):
             try:
                 row = _row(json.loads(line))
             except (ValueError, TypeError, KeyError) as error:

@@ -28,7 +28,8 @@ from PatchICLLib.evaluation.protocol import (
     painted_positions,
     through_plane_axis,
 )
-from PatchICLLib.evaluation.results import Key, Row, append_row, mend, read_rows
+from PatchICLLib.evaluation.results import Key, Row, append_row, read_rows
+from PatchICLLib.outputs import drop_unfinished_line, output_folder, set_aside
 
 Progress = Callable[[int, int, str], None]
 
@@ -81,19 +82,28 @@ def evaluate_propagation(
     """Predict and score; rows are appended to a JSON-lines file in `output` as they come.
 
     Args:
-        resume: keep rows of earlier runs and do what is missing; otherwise this shard's earlier rows are removed.
+        resume: keep rows of earlier runs and do what is missing; otherwise this shard's earlier rows are replaced, when
+            all new ones are there.
         progress: called with predictions done, predictions in all, and what comes next.
 
     Returns:
         All rows that this shard's file holds for the cases, methods and settings given.
     """
-    output.mkdir(parents=True, exist_ok=True)
     path = output / settings.shard.file_name
-    if not resume:
-        path.unlink(missing_ok=True)
-    mend(path)
-    finished = {row.key for row in read_rows([path])} if path.is_file() else set()
+    earlier = {row.key for row in read_rows([path])} if path.is_file() else set()
+    with output_folder(output), set_aside([] if resume else [path]):
+        drop_unfinished_line(path)
+        return _evaluate(cases, methods, settings, path, earlier if resume else set(), progress)
 
+
+def _evaluate(
+    cases: Sequence[Case],
+    methods: Sequence[Method],
+    settings: Settings,
+    path: Path,
+    finished: set[Key],
+    progress: Progress | None,
+) -> list[Row]:
     by_case = structures_by_case(cases, settings)
     keys = {
         (case, structure): list(_keys(case, structure, axis, methods, settings))

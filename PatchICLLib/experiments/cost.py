@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PatchICLLib.experiments.models import Model
+from PatchICLLib.outputs import write_json
 
 CACHE = "compute.json"
 
@@ -42,7 +43,7 @@ def cost_records(
                 {"model": name, "resolution": int(side), "gflops": known.get(key), "dice": dice, "seconds": seconds}
             )
     if cache_file is not None:
-        cache_file.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        write_json(known, cache_file, indent=1)
     return records
 
 

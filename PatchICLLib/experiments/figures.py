@@ -13,6 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from PatchICLLib.outputs import save_picture
+
 if TYPE_CHECKING:
     from PatchICLLib.cascade.trace import LevelTrace
 
@@ -58,7 +60,7 @@ def draw_cost(records: Sequence[dict[str, Any]], path: Path) -> bool:
     axes.set(xlabel="GFLOPs per slice with its context", ylabel="Dice, mean over all examples")
     axes.grid(True, which="both", alpha=0.25)
     axes.legend(fontsize=8)
-    figure.savefig(path)
+    save_picture(figure, path)
     return True
 
 
@@ -81,7 +83,7 @@ def draw_cascade(scenes: Sequence[Scene], path: Path) -> None:
         _picture(last, scene.image, "result and reference")
         _outline(last, scene.mask, _REFERENCE)
         _outline(last, scene.predicted, _PREDICTION)
-    figure.savefig(path)
+    save_picture(figure, path)
 
 
 def _picture(axes: Axes, image: np.ndarray, title: str) -> None:

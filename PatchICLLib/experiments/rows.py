@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.outputs import append_lines, complete_lines
 
 Key = tuple[str, str, str, int]
 
@@ -54,11 +55,7 @@ def append_rows(path: Path, rows: Iterable[Row]) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(asdict(row)) + "\n" for row in rows))
-    except OSError as error:
-        raise InputError(f"The results {path} cannot be written ({error.strerror}).") from error
+    append_lines(path, (asdict(row) for row in rows))
 
 
 def read_rows(paths: Iterable[Path]) -> dict[Key, Row]:
@@ -69,7 +66,7 @@ def read_rows(paths: Iterable[Path]) -> dict[Key, Row]:
     """
     rows: dict[Key, Row] = {}
     for path in paths:
-        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], start=1):
+        for number, line in enumerate(complete_lines(path), start=1):
             try:
                 fields = json.loads(line)
                 count, own = fields["context"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ import numpy as np
 from PatchICLLib.datasets.context import ContextPool, ContextRule
 from PatchICLLib.datasets.example import Example, Examples, stable_number
 from PatchICLLib.errors import InputError
-from PatchICLLib.evaluation.results import mend
 from PatchICLLib.evaluation.runner import Shard
 from PatchICLLib.experiments.models import Model
 from PatchICLLib.experiments.rows import Key, Row, append_rows, read_rows
+from PatchICLLib.outputs import drop_unfinished_line, set_aside, write_json
 
 SETTINGS = "settings.json"
 Progress = Callable[[int, int, str], None]
@@ -81,11 +82,14 @@ def all_results(output: Path) -> list[Path]:
     return sorted(output.glob("results*.jsonl"))
 
 
-def check_settings(output: Path, settings: dict[str, Any], resume: bool) -> None:
-    """Write `settings.json`, or compare with what an earlier run wrote.
+@contextmanager
+def under_settings(output: Path, settings: dict[str, Any], resume: bool) -> Iterator[None]:
+    """Write `settings.json`, or compare with what an earlier run wrote; the experiment is run in the block.
+
+    Not to resume sets earlier results aside until the block has ended well.
 
     Raises:
-        InputError: they differ.
+        InputError: they differ, or the results there are none of an experiment.
     """
     path = output / SETTINGS
     if resume and path.is_file():
@@ -97,13 +101,15 @@ def check_settings(output: Path, settings: dict[str, Any], resume: bool) -> None
         if differing:
             raise InputError(
                 f"The results in {output} were made with other settings ({', '.join(sorted(differing))} differ): "
-                "choose another --output, or --no-resume to delete them."
+                "choose another --output, or --no-resume to replace them."
             )
+        yield
         return
-    output.mkdir(parents=True, exist_ok=True)
-    for old in all_results(output):
-        old.unlink()
-    path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    earlier = all_results(output)
+    read_rows(earlier)
+    with set_aside([path, *earlier]):
+        write_json(settings, path)
+        yield
 
 
 def run_experiment(
@@ -128,7 +134,7 @@ def run_experiment(
         The rows of this shard for these models.
     """
     path = results_file(output, experiment.shard)
-    mend(path)
+    drop_unfinished_line(path)
     known = read_rows(all_results(output))
     pool = ContextPool(data.contexts(), experiment.rule)
     targets = choose_targets(data, experiment)

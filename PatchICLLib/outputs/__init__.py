@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from PatchICLLib.outputs.declared import Output, check_distinct, check_output_file, check_outputs
-from PatchICLLib.outputs.json_files import stage_json, write_json
+from PatchICLLib.outputs.json_files import append_lines, complete_lines, drop_unfinished_line, stage_json, write_json
+from PatchICLLib.outputs.new_folder import output_folder
+from PatchICLLib.outputs.pictures import is_drawn, save_picture, stage_picture
+from PatchICLLib.outputs.set_aside import set_aside
 from PatchICLLib.outputs.staged_files import StagedFiles, recover_folders, write_errors
 from PatchICLLib.outputs.written import forget_written, note_written, written
 
 __all__ = [
     "Output",
     "StagedFiles",
+    "append_lines",
     "check_distinct",
     "check_output_file",
     "check_outputs",
+    "complete_lines",
+    "drop_unfinished_line",
     "forget_written",
+    "is_drawn",
     "note_written",
+    "output_folder",
     "recover_folders",
+    "save_picture",
+    "set_aside",
     "stage_json",
+    "stage_picture",
     "write_errors",
     "write_json",
     "written",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from PatchICLLib.outputs.places import Identity, identity_of, place_of
 from PatchICLLib.outputs.stage import PREFIX, recover
 
 _LONGEST_NAME = 255  # bytes, on all usual file systems
-_NUMBER = len("-999")  # that a data file's name may get
+_MORE_OF_DATA = len("-99.raw.gz") - len(".nhdr")  # of a data file's name over its header's
 _SMALL_ONLY = (".mha", ".mhd")  # endings that other programs, ITK among them, know in small letters only
 _RESULTS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".json")
 
@@ -62,11 +63,15 @@ def check_outputs(
     """
     outputs = list(outputs)
     taken = _taken(inputs)
-    folders = {name: place_of(path, name) for name, path in inputs.items() if path is not None and path.is_dir()}
-    sets = {name: place_of(path, name) for name, path in (data_sets or {}).items() if path is not None}
-    checked: set[Path] = set()
+    readers = [*_readers(inputs, _may_be_dicom), *_readers(data_sets or {}, lambda _: True)]
+    parents: dict[Path, Output] = {}
     for output in outputs:
         _check_name(output)
+        parents.setdefault(place_of(output.path, output.name).parent, output)
+    for folder, output in parents.items():
+        with _folder_errors(output, folder):
+            recover(folder)
+    for output in outputs:
         place = place_of(output.path, output.name)
         _check_place(output, place)
         identity = identity_of(place)
@@ -75,19 +80,12 @@ def check_outputs(
                 f"{output.name} and {taken[identity]} are the same file {output.path}; give {output.name} another name."
             )
         taken[identity] = output.name
-        for name, folder in (*folders.items(), *sets.items()):
-            if place.is_file() and folder in place.parents and (name in sets or _may_be_dicom(place)):
-                raise InputError(
-                    f"{output.name} would replace {output.path}, a file of {name}; give {output.name} another name."
-                )
-        if place.parent not in checked:
-            _check_folder(output, place.parent)
-            checked.add(place.parent)
-        if output.recognised is not None and place.exists() and not output.recognised(place):
-            raise InputError(
-                f"{output.name} would replace {output.path}, which was not written by such a run; move it away or "
-                "choose another name."
-            )
+        if place.exists():
+            _check_replaced(output, place, readers)
+    for folder, output in parents.items():
+        # permissions alone do not tell (read-only mounts, quotas)
+        with _folder_errors(output, folder), tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder):
+            pass
 
 
 def check_output_file(path: str | Path, endings: tuple[str, ...] = (), name: str = "The output") -> None:
@@ -118,6 +116,34 @@ def _taken(inputs: Mapping[str, Path | None]) -> dict[Identity, str]:
     return taken
 
 
+@dataclass(frozen=True)
+class _Reader:
+    """A folder that is read, what messages call it, and which of its files may be read."""
+
+    folder: Path
+    name: str
+    may_read: Callable[[Path], bool]
+
+
+def _readers(inputs: Mapping[str, Path | None], may_read: Callable[[Path], bool]) -> list[_Reader]:
+    places = {name: place_of(path, name) for name, path in inputs.items() if path is not None}
+    return [_Reader(place, name, may_read) for name, place in places.items() if place.is_dir()]
+
+
+def _check_replaced(output: Output, place: Path, readers: Iterable[_Reader]) -> None:
+    """Refuse to replace a file that is read from a folder, or that is not the user's to name and not ours."""
+    for reader in readers:
+        if reader.folder in place.parents and output.recognised is None and reader.may_read(place):
+            raise InputError(
+                f"{output.name} would replace {output.path}, a file of {reader.name}; give {output.name} another name."
+            )
+    if output.recognised is not None and not output.recognised(place):
+        raise InputError(
+            f"{output.name} would replace {output.path}, which was not written by such a run; move it away or choose "
+            "another name."
+        )
+
+
 def _check_name(output: Output) -> None:
     path, endings = output.path, output.endings
     lower = path.name.lower()
@@ -128,7 +154,9 @@ def _check_name(output: Output) -> None:
         raise InputError(
             f"The output {path} ends in {given}, which other programs do not read; write {given.lower()} instead."
         )
-    longest = len(os.fsencode(path.name)) + (_NUMBER + 4 if path.suffix.lower() in DATA_ENDINGS else 0)
+    longest = len(path.name.encode("utf-8", "surrogatepass"))
+    if path.suffix.lower() in DATA_ENDINGS:
+        longest += _MORE_OF_DATA
     if longest > _LONGEST_NAME:
         raise InputError(
             f"The output's name {path.name[:40]}... is too long ({longest} bytes, of {_LONGEST_NAME} that a file's "
@@ -156,12 +184,10 @@ def _check_place(output: Output, place: Path) -> None:
         raise InputError(f"The output {output.path} is write-protected; choose another name or change its permissions.")
 
 
-def _check_folder(output: Output, folder: Path) -> None:
-    """A folder is created and removed again: permissions alone do not tell (read-only mounts, quotas)."""
+@contextlib.contextmanager
+def _folder_errors(output: Output, folder: Path) -> Iterator[None]:
     try:
-        recover(folder)
-        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder):
-            pass
+        yield
     except OSError as error:
         raise InputError(
             f"The folder {folder} of the output {output.path.name} is not writable ({error.strerror or error}); choose "

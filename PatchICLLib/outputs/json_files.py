@@ -12,21 +12,21 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.outputs.staged_files import StagedFiles, write_errors
 
 
-def stage_json(files: StagedFiles, content: Any, path: str | Path) -> None:
+def stage_json(files: StagedFiles, content: Any, path: str | Path, indent: int | None = 2) -> None:
     """Write plain data as one of several files that appear together."""
-    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    text = json.dumps(content, indent=indent, allow_nan=False) + "\n"
     with write_errors(path):
         files.path_for(path).write_text(text, encoding="utf-8")
 
 
-def write_json(content: Any, path: str | Path) -> None:
+def write_json(content: Any, path: str | Path, indent: int | None = 2) -> None:
     """Write plain data as JSON, completely or not at all.
 
     Raises:
         InputError: the file cannot be written.
     """
     with StagedFiles() as files:
-        stage_json(files, content, path)
+        stage_json(files, content, path, indent)
         files.commit()
 
 

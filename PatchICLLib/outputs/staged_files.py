@@ -98,9 +98,9 @@ class StagedFiles:
                 if self._staged:
                     commit(list(self._stages.values()))
             except OSError as error:
+                which = error.filename2 or error.filename or self._staged[0].place
                 raise InputError(
-                    f"The output {error.filename2 or error.filename} cannot be written ({error.strerror or error}); "
-                    "nothing was changed."
+                    f"The output {which} cannot be written ({error.strerror or error}); nothing was changed."
                 ) from error
             note_written(one.place for one in self._staged)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import zipfile
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.outputs import StagedFiles, write_errors
 
 
 @dataclass
@@ -27,11 +27,20 @@ class Checkpoint:
     recipe: dict[str, Any]
 
     def save(self, path: Path) -> None:
-        """Write beside and move into place, so that a crash leaves the previous checkpoint."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(path.name + ".part")
-        torch.save(vars(self), unfinished)
-        os.replace(unfinished, path)
+        """Write completely or not at all, so that a crash leaves the previous checkpoint.
+
+        Raises:
+            InputError: the file cannot be written, for instance because the disk is full.
+        """
+        with StagedFiles() as files:
+            self.stage(files, path)
+            files.commit()
+
+    def stage(self, files: StagedFiles, path: Path) -> None:
+        """Write as one of several files that appear together."""
+        with write_errors(path, RuntimeError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(vars(self), files.path_for(path))
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:

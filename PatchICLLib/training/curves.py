@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.outputs import complete_lines, save_picture
 
 _COLOURS = {"hints": "tab:red", "bare": "tab:blue", "shape": "0.65", "vote": "0.35"}
 _NAMES = {
@@ -23,13 +24,15 @@ _NAMES = {
 def read_log(path: Path) -> list[dict[str, Any]]:
     """Entries in ascending order of steps; where an interrupted run repeated steps, what it logged last.
 
+    An unfinished last line, which a kill may leave, is no entry.
+
     Raises:
         InputError: missing, or not a log of a training.
     """
     if not path.is_file():
         raise InputError(f"There is no log of a training at {path}.")
     entries: dict[tuple[int, bool], dict[str, Any]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(complete_lines(path), 1):
         try:
             entry = json.loads(line)
             entries[int(entry["step"]), "validation" in entry] = entry
@@ -76,7 +79,7 @@ def draw_curves(entries: list[dict[str, Any]], path: Path) -> None:
             axes.legend(loc="lower right", fontsize=8)
         else:
             axes.text(0.5, 0.5, "nothing measured yet", ha="center", transform=axes.transAxes)
-    figure.savefig(path, dpi=90)
+    save_picture(figure, path, dpi=90)
 
 
 def _curve(axes: Axes, name: str, steps: list[int], values: list[float], marker: str = "") -> None:

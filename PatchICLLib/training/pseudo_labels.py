@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from PatchICLLib.outputs import StagedFiles, write_errors
 from PatchICLLib.training.lesions import with_lesions
 from PatchICLLib.training.volumes import LabelledVolume, read_array
 
@@ -53,10 +54,13 @@ def prepare(path: Path, cache: Path, sizes_mm: tuple[float, ...] = (5.0, 9.0, 16
                 )
                 spacing = tuple(s * 2 if a == axis else s for a, s in enumerate(spacing))
             labels = supervoxels(image, spacing, size)
-            cache.mkdir(parents=True, exist_ok=True)
-            unfinished = target.with_suffix(".part.npz")
-            np.savez_compressed(unfinished, image=image.astype(np.float16), labels=labels, spacing=np.array(spacing))
-            unfinished.replace(target)
+            with StagedFiles() as files, write_errors(target):
+                cache.mkdir(parents=True, exist_ok=True)
+                with files.path_for(target).open("wb") as stream:
+                    np.savez_compressed(
+                        stream, image=image.astype(np.float16), labels=labels, spacing=np.array(spacing)
+                    )
+                files.commit()
         made.append(target)
     return made
 

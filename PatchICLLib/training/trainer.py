@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 
 from PatchICLLib.child_process import starting
 from PatchICLLib.errors import InputError
+from PatchICLLib.outputs import StagedFiles, append_lines, drop_unfinished_line, write_errors
 from PatchICLLib.presets import build
 from PatchICLLib.training.average import WeightAverage
 from PatchICLLib.training.checkpoint import Checkpoint
@@ -49,6 +50,7 @@ class TrainerOptions:
         workers: processes that make batches; 0 for none.
         max_minutes: stop, with a checkpoint, after so long; None for never.
         log_every, validate_every: in steps.
+        anew: replace checkpoint and log of an earlier run, when the first checkpoint of this one is complete.
         keep_every: keep a numbered copy of the checkpoint every so many steps; 0 for never.
         accumulate: parts of a batch that a process takes one after the other.
         precision: "32", "bf16" (autocast), or "auto": bf16 on CUDA.
@@ -65,6 +67,7 @@ class TrainerOptions:
     accumulate: int = 1
     precision: str = "auto"
     ranks: Ranks = Ranks()
+    anew: bool = False
 
 
 class Trainer:
@@ -110,6 +113,9 @@ class Trainer:
         self.average = WeightAverage(self.model, recipe.ema)
         self.noise = torch.Generator(self.device).manual_seed(recipe.seed)
         self.step = 0
+        self._replacing: list[dict[str, Any]] | None = (
+            [] if options.anew else None
+        )  # entries until the first checkpoint
 
     # ---- state ---------------------------------------------------------------------------------------------------
 
@@ -171,7 +177,12 @@ class Trainer:
 
         Returns:
             True if the run is complete.
+
+        Raises:
+            InputError: checkpoint or log cannot be written.
         """
+        if self.ranks.leads:
+            drop_unfinished_line(self.options.output / LOG)
         # denormal numbers make convolutions on the CPU ten times slower; nobody else should compute without them
         torch.set_flush_denormal(True)
         try:
@@ -280,16 +291,30 @@ class Trainer:
         self.validation.picture(model, pictures / f"step-{self.step:06d}.png", self.device)
 
     def _save(self, name: str) -> None:
-        if self.ranks.leads:
-            self.checkpoint().save(self.options.output / name)
+        if not self.ranks.leads:
+            return
+        path = self.options.output / name
+        if self._replacing is None or name != CHECKPOINT:
+            self.checkpoint().save(path)
+            return
+        with StagedFiles() as files:
+            self.checkpoint().stage(files, path)
+            log = self.options.output / LOG
+            with write_errors(log):
+                text = "".join(json.dumps(entry) + "\n" for entry in self._replacing)
+                files.path_for(log).write_text(text, encoding="utf-8")
+            files.commit()
+        self._replacing = None
 
     def _log(self, entry: dict[str, Any]) -> None:
         if not self.ranks.leads:
             return
         entry["rate"] = self.recipe.rate(self.step)
-        self.options.output.mkdir(parents=True, exist_ok=True)
-        with (self.options.output / LOG).open("a") as stream:
-            stream.write(json.dumps(entry) + "\n")
+        if self._replacing is None:
+            self.options.output.mkdir(parents=True, exist_ok=True)
+            append_lines(self.options.output / LOG, [entry])
+        else:
+            self._replacing.append(dict(entry))
         self.announce(entry)
 
 

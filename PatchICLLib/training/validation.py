@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.outputs import save_picture
 from PatchICLLib.training.tasks import TaskBatch, TaskShape, VolumeTasks, draw_batch
 from PatchICLLib.training.volumes import labelled_sources, pick
 
@@ -94,7 +95,7 @@ class ValidationSet:
                 _outline(panel, full[j, 0], "red")
                 _outline(panel, bare[j, 0], "deepskyblue", "dotted")
         figure.tight_layout()
-        figure.savefig(path, dpi=70)
+        save_picture(figure, path, dpi=70)
         plt.close(figure)
         model.train(was_training)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 
 from PatchICLLib.command_line.app import main
 from PatchICLLib.command_line.progress_display import ProgressDisplay
@@ -137,6 +139,38 @@ def test_bad_options(data: Path, tmp_path: Path, more: list[str], sentence: str,
 def test_a_folder_without_data_is_told(tmp_path: Path, refused: Callable[..., str]) -> None:
     (tmp_path / "scans").mkdir()
     assert "nothing to learn from" in refused(*arguments(tmp_path, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--export", "out/m.safetensors", "--json", "out/m.json"], "--json and The model card of --export are the"),
+        (["--export", "out/notes.safetensors"], "The model card of --export would replace .*which was not written by"),
+        (["--start-from", "sparse-5", "--json", "{weights}/sparse-5.json"], "--json and a part of --start-from are"),
+        (["--json", "{data}/mri_hippocampus_msd/names.json"], "--json would replace .*, a file of --data"),
+    ],
+)
+def test_what_belongs_to_somebody_else_is_not_replaced(
+    data: Path, repository: Path, tmp_path: Path, more: list[str], sentence: str, refused: Callable[..., str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.json").write_text('{"mine": true}')
+    (data / "mri_hippocampus_msd" / "names.json").write_text("{}")
+    for mode in ([], ["--no-resume"]):
+        filled = [text.format(data=data, weights=repository / "Resources" / "Weights") for text in more]
+        filled = [str(tmp_path / text) if text.startswith("out/") else text for text in filled]
+        assert re.search(sentence, refused(*arguments(data, tmp_path / "run", *filled, *mode)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_resume_refused_keeps_what_was_there(data: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+    checkpoint = Checkpoint(3, {}, {}, {}, torch.zeros(1), {"model": "other"})
+    checkpoint.save(tmp_path / "checkpoint.pt")
+    (tmp_path / "log.jsonl").write_text('{"step": 3}\n')
+    assert "unknown ending" in refused(*arguments(data, tmp_path, "--no-resume", "--export", "weights.pt"))
+    (tmp_path / "log.jsonl").write_text('{"patient": 3}\n')
+    assert "no entry of a training's log" in refused(*arguments(data, tmp_path, "--no-resume"))
 
 
 def test_a_damaged_checkpoint_is_told(data: Path, tmp_path: Path, refused: Callable[..., str]) -> None:

@@ -83,7 +83,7 @@ def test_cancelled_demo_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.Mon
 def test_output_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "demo").touch()
     assert main(["demo", "--output", str(tmp_path / "demo")]) == 2
-    assert "cannot be created" in capsys.readouterr().err
+    assert "cannot be made" in capsys.readouterr().err
 
 
 def test_full_disk_leaves_nothing(sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

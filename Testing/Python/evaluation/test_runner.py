@@ -102,6 +102,25 @@ def test_a_stopped_run_goes_on_where_it_was(data: Path, tmp_path: Path) -> None:
     assert third.calls == []
     evaluate_propagation(cases, [third], SETTINGS, tmp_path / "stopped", resume=False)
     assert len(third.calls) == len(whole)
+    assert [path.name for path in (tmp_path / "stopped").iterdir()] == ["results.jsonl"]
+
+
+def test_rows_stay_until_new_ones_are_complete(data: Path, tmp_path: Path) -> None:
+    cases, results = find_cases(data, ["cones"]), tmp_path / "results.jsonl"
+    evaluate_propagation(cases, [Recorder()], SETTINGS, tmp_path)
+    old = results.read_bytes()
+    with pytest.raises(InputError, match="8 slices"):
+        evaluate_propagation([], [Recorder()], SETTINGS, tmp_path, resume=False)
+    assert results.read_bytes() == old
+    with pytest.raises(RuntimeError, match="stopped"):
+        evaluate_propagation(cases, [Recorder(fail_after=2)], SETTINGS, tmp_path, resume=False)
+    assert (tmp_path / "results.jsonl.before").read_bytes() == old and results.read_bytes() != old
+
+
+def test_a_refused_run_leaves_no_folder(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="8 slices"):
+        evaluate_propagation([], [Recorder()], SETTINGS, tmp_path / "new" / "folder")
+    assert not (tmp_path / "new").exists()
 
 
 def test_other_weights_are_other_results(data: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PatchICLLib.datasets.example import Example
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.runner import Shard
 from PatchICLLib.experiments.models import Prediction
-from PatchICLLib.experiments.runner import Experiment, check_settings, choose_targets, dice, run_experiment
+from PatchICLLib.experiments.runner import Experiment, choose_targets, dice, run_experiment, under_settings
 
 
 class Squares:
@@ -108,15 +108,47 @@ def test_at_most_so_many_of_each_class(tmp_path: Path) -> None:
 
 
 def test_results_of_other_settings_never_mix(tmp_path: Path) -> None:
-    check_settings(tmp_path, Experiment(data={"experiment": "x"}).settings(), resume=True)
-    check_settings(tmp_path, Experiment((64,), data={"experiment": "x"}).settings(), resume=True)
+    for experiment in (Experiment(data={"experiment": "x"}), Experiment((64,), data={"experiment": "x"})):
+        with under_settings(tmp_path, experiment.settings(), resume=True):
+            pass
     (tmp_path / "results.jsonl").write_text("")
     other = Experiment(rule=ContextRule(5), data={"experiment": "x"}).settings()
-    with pytest.raises(InputError, match=r"other settings \(context differ\)"):
-        check_settings(tmp_path, other, resume=True)
-    check_settings(tmp_path, other, resume=False)
-    assert not (tmp_path / "results.jsonl").exists()
-    check_settings(tmp_path, other, resume=True)
+    with (
+        pytest.raises(InputError, match=r"other settings \(context differ\)"),
+        under_settings(tmp_path, other, resume=True),
+    ):
+        raise AssertionError("the experiment was run")
+    with under_settings(tmp_path, other, resume=False):
+        assert not (tmp_path / "results.jsonl").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.json"]
+    with under_settings(tmp_path, other, resume=True):
+        pass
+
+
+def test_results_stay_until_new_ones_are_complete(tmp_path: Path) -> None:
+    settings = EXPERIMENT.settings()
+    with under_settings(tmp_path, settings, resume=True):
+        old = run_experiment(Squares(), [Recorder("one")], EXPERIMENT, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(InputError), under_settings(tmp_path, settings, resume=False):
+        raise InputError("refused")
+    assert {path.name for path in tmp_path.iterdir()} >= before.keys()
+    assert (tmp_path / "results.jsonl").read_bytes() == before["results.jsonl"]
+    with pytest.raises(KeyboardInterrupt), under_settings(tmp_path, settings, resume=False):
+        run_experiment(Squares(), [Recorder("one", breaks_after=5)], EXPERIMENT, tmp_path)
+    assert (tmp_path / "results.jsonl.before").read_bytes() == before["results.jsonl"]
+    with under_settings(tmp_path, settings, resume=True):
+        assert run_experiment(Squares(), [Recorder("one")], EXPERIMENT, tmp_path) == old
+
+
+def test_results_of_something_else_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").write_text('{"patient": 7}\n')
+    with (
+        pytest.raises(InputError, match="holds no result"),
+        under_settings(tmp_path, EXPERIMENT.settings(), resume=False),
+    ):
+        raise AssertionError("the experiment was run")
+    assert (tmp_path / "results.jsonl").read_text() == '{"patient": 7}\n'
 
 
 def test_dice() -> None:

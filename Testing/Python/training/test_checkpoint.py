@@ -45,7 +45,7 @@ def test_a_crash_while_saving_keeps_the_previous_one(checkpoint, tmp_path, monke
 
     monkeypatch.setattr(os, "replace", crash)
     checkpoint.step = 8
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="checkpoint.pt cannot be written .disk full.; nothing was changed"):
         checkpoint.save(path)
     assert Checkpoint.load(path).step == 7
 

@@ -56,3 +56,9 @@ def test_curves_show_what_was_logged(tmp_path):
     assert len({p.shape for p in pictures}) == 1
     for first, second in itertools.combinations(pictures, 2):
         assert np.abs(first - second).max() > 0.5
+
+
+def test_an_unfinished_last_line_is_no_entry(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(step(1)) + "\n" + '{"step": 2, "lo')
+    assert read_log(log) == [step(1)]

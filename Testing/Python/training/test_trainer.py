@@ -69,6 +69,29 @@ def test_resuming_gives_the_same_bits(tiny_recipe, anatomy_mixture, tmp_path, un
     assert [entry["step"] for entry in log_of(output)] == [2, 4]
 
 
+def test_a_new_run_replaces_the_old_one_with_its_first_checkpoint(tiny_recipe, anatomy_mixture, tmp_path):
+    def seen(step):
+        if step < 2:  # the first checkpoint of the new run comes with step 2
+            assert Checkpoint.load(tmp_path / CHECKPOINT).recipe["seed"] == 5
+            assert [entry["step"] for entry in log_of(tmp_path)] == [2]
+        return step < 3
+
+    Trainer(tiny_recipe(), anatomy_mixture, options(tmp_path), proceed=lambda step: step < 2).train()
+    Trainer(tiny_recipe(seed=6), anatomy_mixture, options(tmp_path, anew=True), proceed=seen).train()
+    assert Checkpoint.load(tmp_path / CHECKPOINT).recipe["seed"] == 6
+    assert [entry["step"] for entry in log_of(tmp_path)] == [2]
+
+
+def test_a_half_line_of_a_killed_run_is_dropped(tiny_recipe, anatomy_mixture, tmp_path):
+    Trainer(tiny_recipe(), anatomy_mixture, options(tmp_path), proceed=lambda step: step < 2).train()
+    with (tmp_path / LOG).open("a") as log:
+        log.write('{"step": 3, "lo')
+    second = Trainer(tiny_recipe(), anatomy_mixture, options(tmp_path))
+    second.resume(Checkpoint.load(tmp_path / CHECKPOINT))
+    second.train()
+    assert [entry["step"] for entry in log_of(tmp_path)] == [2, 4]
+
+
 def test_the_number_of_workers_does_not_change_the_result(tiny_recipe, anatomy_mixture, tmp_path, uninterrupted):
     other = Trainer(tiny_recipe(), anatomy_mixture, options(tmp_path / "workers", workers=1))
     other.train()
