@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ class ProgressDisplay:
             transient=True,
         )
         self._task = self._bar.add_task("Starting", total=1, unit=unit, left="")
+        self._pace: tuple[str, int, int, float] | None = None  # kind of work, its total; done when begun, and when
 
     def __enter__(self) -> ProgressDisplay:
         self._bar.start()
@@ -49,8 +51,22 @@ class ProgressDisplay:
         self.show(progress.stage.capitalize(), progress.done, progress.total, left)
 
     def show(self, stage: str, done: int, total: int, left: str = "") -> None:
-        """Show a stage and its counts."""
+        """Show a stage and its counts.
+
+        Args:
+            stage: its first word tells one kind of work from another.
+            done, total: of it.
+            left: about the time left; by default what the pace since the stage was first shown comes to.
+        """
+        left = left or self._left(stage.split()[0], done, total)
         self._bar.update(self._task, description=stage, completed=done, total=max(1, total), left=left)
+
+    def _left(self, work: str, done: int, total: int) -> str:
+        now = time.monotonic()
+        if self._pace is None or self._pace[:2] != (work, total) or done < self._pace[2]:
+            self._pace = (work, total, done, now)
+        *_, first, began = self._pace
+        return f"{time_text((now - began) / (done - first) * (total - done))} left" if first < done < total else ""
 
 
 def time_text(seconds: float) -> str:

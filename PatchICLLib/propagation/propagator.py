@@ -178,7 +178,7 @@ class _Run:
         self.computed = self.recalled = 0
         self.first_slice: float | None = None
         self.jobs = [(label, gap) for label in self.painted for gap in self._gaps(label)]
-        self.total = sum(len(gap.slices) for _, gap in self.jobs)
+        self.planned = self.total = sum(len(gap.slices) for _, gap in self.jobs)
 
     def _inspected(self, depth: int) -> list[int]:
         """Slices whose logits are asked for, as the engine counts them."""
@@ -314,7 +314,8 @@ class _Run:
 
     def _progress(self, done: int, index: int | None) -> Progress:
         elapsed = self._elapsed()
-        remaining = elapsed / done * (self.total - done) if done else None
+        settled = self.planned - self.total + done  # those that a structure turned out not to reach took time as well
+        remaining = elapsed / settled * (self.total - done) if settled else None
         if index is None:
             return Progress("propagating", done, self.total, elapsed, remaining)
         plane = np.array(self.orientation.plane(self.canvas.labels[index]), order="C")

@@ -145,12 +145,14 @@ def test_calibration_is_fitted_stored_and_used(data: Path, tmp_path: Path, capsy
     import shutil
 
     from PatchICLLib import Propagator
+    from PatchICLLib.model_card import write_calibration
     from PatchICLLib.weights import find_weights
 
     bundled, mine = find_weights(), tmp_path / "mine.safetensors"
-    shutil.copy(bundled, mine)
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(bundled.with_suffix(suffix), mine.with_suffix(suffix))
     card = json.loads(bundled.with_suffix(".json").read_text(encoding="utf-8"))
-    mine.with_suffix(".json").write_text(json.dumps({**card, "calibration": {"temperature": 3.0}}), encoding="utf-8")
+    write_calibration(mine, {"temperature": 3.0})
     image = sitk.GetArrayFromImage(sitk.ReadImage(str(data / "boxes" / "a_image.nii.gz")))
     painted = sitk.GetArrayFromImage(sitk.ReadImage(str(data / "boxes" / "a_label.nii.gz")))
     painted[[0, 1, 3, 4, 5, 7, 8, 9, 10, 12, 13, 14, 15]] = 0
@@ -162,9 +164,8 @@ def test_calibration_is_fitted_stored_and_used(data: Path, tmp_path: Path, capsy
     stored = json.loads(mine.with_suffix(".json").read_text(encoding="utf-8"))
     assert stored["calibration"] == json.loads(summary.read_text(encoding="utf-8"))
     assert stored["calibration"]["expected_calibration_error"] <= 1
-    assert {key: value for key, value in stored.items() if key != "calibration"} == {
-        key: value for key, value in card.items() if key != "calibration"
-    }
+    changed = {key for key in card if stored[key] != card[key]}
+    assert stored.keys() == card.keys() and changed == {"calibration", "checksum"}
     fitted = Propagator.from_pretrained(mine, device="cpu").propagate(image, painted)
     np.testing.assert_array_equal(fitted.labels, warm.labels)
     assert warm.probability is not None and fitted.probability is not None
