@@ -18,6 +18,7 @@ from PatchICLLib.command_line.cohort import cohort
 from PatchICLLib.command_line.demo import demo
 from PatchICLLib.command_line.evaluate import evaluate
 from PatchICLLib.command_line.info import info
+from PatchICLLib.command_line.interrupt import termination_interrupts
 from PatchICLLib.command_line.overfit import overfit
 from PatchICLLib.command_line.propagate import propagate
 from PatchICLLib.command_line.segment import segment
@@ -80,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     choose_thread_waiting(os.environ)
     try:
-        code = app(arguments, prog_name="patchicl", standalone_mode=False)
+        with termination_interrupts():
+            code = app(arguments, prog_name="patchicl", standalone_mode=False)
         if code == EXIT_CANCELLED:  # typer's answer to KeyboardInterrupt
             _complain(_CANCELLED)
         return code if isinstance(code, int) else 0

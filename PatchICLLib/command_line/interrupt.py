@@ -1,4 +1,7 @@
-"""Ctrl-C cancels a computation through its token; a second Ctrl-C does not wait for it."""
+"""Ctrl-C cancels a computation through its token; a second Ctrl-C does not wait for it.
+
+SIGTERM cancels as well: nothing is left behind.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,27 @@ from typing import Protocol
 
 class Cancellable(Protocol):
     def cancel(self) -> None: ...
+
+
+@contextlib.contextmanager
+def termination_interrupts() -> Iterator[None]:
+    """While the block runs, the first SIGTERM raises KeyboardInterrupt; a second one ends this process at once.
+
+    So what the command has started and what it has begun to write goes with it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def on_termination(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, on_termination)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,21 @@ import time
 from pathlib import Path
 
 import pytest
+
+# The cohort of `scan`, whose process stops (as Ctrl-Z or a debugger would do it) instead of working.
+STOPPED_COHORT = """
+import sys
+import PatchICLLib.command_line.cohort_run as cohort
+from PatchICLLib.child_process import end
+from PatchICLLib.cohort.local_pool import LocalPool
+from PatchICLLib.command_line.app import main
+from Testing.Miniatures.cohort_work import note
+
+if __name__ == "__main__":
+    end.__defaults__ = (0.2,)
+    cohort.LocalPool = lambda processes, attempts: LocalPool(processes, attempts, note)
+    sys.exit(main(sys.argv[1:]))
+"""
 
 SLOW_ENGINE = """
 import sys, time
@@ -56,3 +72,55 @@ def test_interrupt(scan: Path, painted: Path, engine_kind: str, presses: int) ->
     assert errors.endswith("patchicl: Cancelled; nothing was written.\n")
     assert "Traceback" not in errors
     assert sorted(os.listdir(scan.parent)) == ["painted.nii.gz", "scan.nii.gz"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_termination_cleans_up_as_ctrl_c_does(scan: Path, painted: Path) -> None:
+    output = scan.parent / "out.nii.gz"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_ENGINE, "ignores", "propagate", str(scan), str(painted), str(output)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "working\n"
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "patchicl: Cancelled; nothing was written.\n")
+    assert sorted(os.listdir(scan.parent)) == ["painted.nii.gz", "scan.nii.gz"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cohort_with_a_stopped_process_can_be_ended(
+    scan: Path, painted: Path, tmp_path: Path, repository: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "out").mkdir()
+    case = {"name": "stopped", "image": str(scan), "painted": str(painted), "output": "out/stopped.nii.gz"}
+    (tmp_path / "scans.json").write_text(json.dumps([case]))
+    (tmp_path / "main.py").write_text(STOPPED_COHORT)
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "main.py"), "cohort", str(tmp_path / "scans.json"), "--device", "cpu"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+    )
+    log, deadline = tmp_path / "out" / "stopped.log", time.monotonic() + 120
+    while not (log.exists() and log.read_text() and state(int(log.read_text())) == "T"):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.endswith("Stopped after 0 of 1 scans; the same command goes on from there.\n")
+    assert state(int(log.read_text())) == ""
+
+
+def state(pid: int) -> str:
+    """One letter for what a process does, as in /proc; nothing if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return ""
