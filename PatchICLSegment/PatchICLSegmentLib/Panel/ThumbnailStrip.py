@@ -38,7 +38,8 @@ class ThumbnailStrip:
         widget.setGridSize(self._cell)
         bar = widget.horizontalScrollBar().property("sizeHint").height()
         widget.setFixedHeight(self._cell.height() + bar + 2 * widget.frameWidth)
-        widget.connect("itemClicked(QListWidgetItem*)", lambda item: jump(self._indices[widget.row(item)]))
+        for signal in ("itemClicked(QListWidgetItem*)", "itemActivated(QListWidgetItem*)"):
+            widget.connect(signal, lambda item: jump(self._indices[widget.row(item)]))
 
     def fill(self, entries: Sequence[Entry]) -> None:
         self.widget.clear()

@@ -61,6 +61,11 @@ def testPaintedSlicesAppearAsPicturesAndInTheTable(desk):
     assert desk.logic.views.currentIndex() == 9 and strip.currentRow == 1, "the slice in sight is marked"
     click(strip, 2)
     assert desk.logic.views.currentIndex() == 13
+    assert not strip.hasFocus(), "a click leaves the keys to the views"
+    strip.setFocus()
+    QTest.keyClick(strip, QtCore.Qt.Key_Left)
+    QTest.keyClick(strip, QtCore.Qt.Key_Return)
+    assert desk.logic.views.currentIndex() == 9
     desk.logic.views.jumpTo(7)
     desk.settle()
     assert strip.currentRow == -1
