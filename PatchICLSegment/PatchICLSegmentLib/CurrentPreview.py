@@ -60,11 +60,11 @@ class CurrentPreview(Selection):
             SceneError: the segmentation is warped. Nothing has changed then.
         """
         basis = Basis.of(self.volumeNode, self.segmentationNode, job.labels, job.axis)
-        preview = Preview.create(self.volumeNode, self.segmentationNode, basis)
-        preview.showVolume(job.painted)
+        preview = Preview.create(self.volumeNode, self.segmentationNode, basis, job.groups)
+        preview.showVolume(job.layers)
         before = self.preview.basis if goOn else None
         if before is not None and (before.labels, before.axis) == (basis.labels, basis.axis):
-            preview.takeOver(self.preview, job.painted)
+            preview.takeOver(self.preview, job.layers)
         preview.setOpacity(opacity)
         self.dropPreview()
         self.takePreview(preview)

@@ -15,3 +15,7 @@ class OtherGridError(SceneError):
 
 class NoVoxelsError(SceneError):
     """A segmentation is made of contours or surfaces; there are no voxels to learn from or to write into."""
+
+
+class OverlapError(SceneError):
+    """Segments overlap where they are painted, but writing one would take voxels from the other."""

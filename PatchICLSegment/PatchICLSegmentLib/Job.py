@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .Errors import SceneError
+from PatchICLLib.propagation.layers import groups_without_overlap
+
+from .Errors import OverlapError, SceneError
 from .Parameters import Parameters
 from .SceneIO.PaintedSlices import PaintedSlice, SegmentMemory, axisOfPainting, paintedSlices
 from .SceneIO.Regions import spansOfRegion
@@ -48,7 +50,9 @@ class Job:
     Attributes:
         labels: label value in `painted` -> identifier of the segment.
         image: (K, J, I), still the volume's own memory; the worker copies it before it returns.
-        painted: uint8 (K, J, I), labels on the slices that serve as context, 0 elsewhere.
+        painted: uint8 (K, J, I), labels on the slices that serve as context, 0 elsewhere; (L, K, J, I) where segments
+            overlap, those of one layer do not.
+        groups: labels by layer.
         options: keyword arguments for the worker.
     """
 
@@ -57,7 +61,13 @@ class Job:
     grid: VolumeGrid
     image: np.ndarray
     painted: np.ndarray
+    groups: list[list[int]]
     options: dict[str, Any]
+
+    @property
+    def layers(self) -> np.ndarray:
+        """`painted` as layers, also if it is only one."""
+        return self.painted if self.painted.ndim == 4 else self.painted[np.newaxis]
 
 
 def readPainting(segmentationNode, segmentId: str, volumeNode, axis: int | None = None) -> Painting:
@@ -83,8 +93,18 @@ def readPainting(segmentationNode, segmentId: str, volumeNode, axis: int | None 
     return Painting(segmentId, segment.GetName(), box, memory, axis, rows)
 
 
-def prepareJob(volumeNode, segmentationNode, selectedSegmentId: str, parameters: Parameters, regionNode=None) -> Job:
+def prepareJob(
+    volumeNode,
+    segmentationNode,
+    selectedSegmentId: str,
+    parameters: Parameters,
+    regionNode=None,
+    allowsOverlap: bool = False,
+) -> Job:
     """Collects what is painted; with a region, nothing beyond it will be filled.
+
+    Where the Segment Editor allows overlap, only segments that are painted apart on a common slice are propagated
+    together; any other two may overlap anywhere, and know nothing of each other.
 
     Raises:
         SceneError: there is nothing to propagate, with what to do about it.
@@ -99,19 +119,22 @@ def prepareJob(volumeNode, segmentationNode, selectedSegmentId: str, parameters:
                 count=len(paintings)
             )
         )
-    painted = np.zeros(grid.shape, np.uint8)
-    labels, declaredEmpty = {}, {}
-    for label, painting in enumerate(paintings, start=1):
-        labels[label] = painting.segmentId
-        declaredEmpty[label] = [row.index for row in painting.context if row.declaredEmpty]
-        for row in painting.context:
-            position = (slice(None),) * axis + (row.index,)
-            painted[position][painting.box.plane(axis, row.index)] = label
+    groups = _groups(paintings, axis, allowsOverlap)
+    painted = np.zeros((len(groups), *grid.shape), np.uint8)
+    labels = {label: painting.segmentId for label, painting in enumerate(paintings, start=1)}
+    declaredEmpty = {}
+    for layer, group in zip(painted, groups, strict=True):
+        for label in group:
+            painting = paintings[label - 1]
+            declaredEmpty[label] = [row.index for row in painting.context if row.declaredEmpty]
+            for row in painting.context:
+                position = (slice(None),) * axis + (row.index,)
+                layer[position][painting.box.plane(axis, row.index)] = label
     if all(len(painting.context) == grid.shape[axis] for painting in paintings):
         raise SceneError(_("Every slice is painted already; there is nothing to propagate to."))
     options = _options(axis, declaredEmpty, parameters, grid)
     options["region"] = spansOfRegion(regionNode, grid) if regionNode is not None else None
-    return Job(labels, axis, grid, image, painted, options)
+    return Job(labels, axis, grid, image, painted if len(groups) > 1 else painted[0], groups, options)
 
 
 def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, scope) -> list[Painting]:
@@ -141,6 +164,31 @@ def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, scope) ->
     if not paintings:
         raise SceneError(_("Nothing is painted yet; paint the structure on two to five slices of the volume first."))
     return paintings
+
+
+def _groups(paintings: list[Painting], axis: int, allowsOverlap: bool) -> list[list[int]]:
+    """Labels of the paintings that are propagated together, counted from 1.
+
+    Raises:
+        OverlapError: two overlap where they are painted, which the Segment Editor does not allow.
+    """
+
+    def overlap(one: int, other: int) -> bool:
+        first, second = paintings[one], paintings[other]
+        common = {row.index for row in first.context} & {row.index for row in second.context}
+        planes = ((first.box.plane(axis, index), second.box.plane(axis, index)) for index in common)
+        if not any((plane & otherPlane).any() for plane, otherPlane in planes):
+            return allowsOverlap and not common
+        if not allowsOverlap:
+            raise OverlapError(
+                _(
+                    "{one} and {other} overlap where they are painted, but the editor takes voxels from other "
+                    "segments: allow overlap (Modify other segments, under Masking), or hide one of them."
+                ).format(one=first.name, other=second.name)
+            )
+        return True
+
+    return [[number + 1 for number in group] for group in groups_without_overlap(len(paintings), overlap)]
 
 
 def _commonAxis(paintings: list[Painting]) -> int:

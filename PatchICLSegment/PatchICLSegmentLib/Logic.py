@@ -111,7 +111,8 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
         if self._state.isBusy:
             raise SceneError(_("A propagation is running already; wait for it or cancel it."))
         parameters = self.parameters
-        job = prepareJob(self.volumeNode, self.segmentationNode, self.segmentId, parameters, self.regionNode)
+        inputs = self.volumeNode, self.segmentationNode, self.segmentId
+        job = prepareJob(*inputs, parameters, self.regionNode, self.allowsOverlap)
         self.openPreview(job, parameters.previewOpacity, goOn)
         self.logits.stop()
         self._job = job
@@ -202,7 +203,8 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
                 self.setState(State.RUNNING)
             self.progress = event.progress
             if event.progress.slice_labels is not None:
-                self.preview.showSlice(event.progress.slice_index, event.progress.slice_labels)
+                progress = event.progress
+                self.preview.showSlice(progress.slice_index, progress.slice_labels, progress.layer)
             self.progressChanged.emit()
         elif event.kind == "result" or event.kind == "cancelled" and event.result is not None:
             self._finish(event.result)

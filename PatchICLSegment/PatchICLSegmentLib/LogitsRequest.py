@@ -43,7 +43,13 @@ class LogitsRequest:
             raise SceneError(_("The current slice was not predicted; propagate first, or go to another one."))
         if logic.results.volumeNode is not logic.volumeNode:
             raise SceneError(_("The result is of another volume; select that volume first."))
-        job = prepareJob(logic.volumeNode, logic.segmentationNode, logic.segmentId, logic.parameters)
+        job = prepareJob(
+            logic.volumeNode,
+            logic.segmentationNode,
+            logic.segmentId,
+            logic.parameters,
+            allowsOverlap=logic.allowsOverlap,
+        )
         job = replace(job, options=optionsOfRun(run, job, selection.label, selection.slice_index))
         if paintedSlicesOf(job, selection.label) != run["painted_slices"].get(str(selection.label)):
             raise SceneError(_("The painting has changed since the last run; propagate again first."))
@@ -102,6 +108,6 @@ def optionsOfRun(run, job: Job, label: int, index: int) -> dict[str, Any]:
 
 def paintedSlicesOf(job: Job, label: int) -> list[int]:
     """Slices that a job counts as painted for a label, ascending."""
-    drawn = (job.painted == label).any(axis=tuple(other for other in range(3) if other != job.axis))
+    drawn = (job.layers == label).any(axis=(0, *(other + 1 for other in range(3) if other != job.axis)))
     declared = job.options["painted_slices"].get(label, [])
     return sorted({int(index) for index in drawn.nonzero()[0]} | set(declared))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import colorsys
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
@@ -13,6 +13,8 @@ import vtk
 from vtk.util import numpy_support
 
 from .Basis import Basis, VoxelChecksum
+from .FilledSlices import FILLED_ATTRIBUTE, FilledSlices
+from .PreviewColor import previewColor
 from .Provenance import StoredText
 from .SceneIO.Lattice import binaryLabelmap
 from .SceneIO.Segments import SegmentBox, orientedImage
@@ -24,8 +26,8 @@ _VOLUME_ROLE = "PatchICL.Volume"
 _SEGMENTATION_ROLE = "PatchICL.Segmentation"
 _REPORT_ROLE = "PatchICL.Report"
 _SOURCE_TAG = "PatchICL.SourceSegment"
+_LAYER_TAG = "PatchICL.Layer"
 _BASIS_ATTRIBUTE = "PatchICL.Basis"
-_FILLED_ATTRIBUTE = "PatchICL.FilledSlices"
 _COMPLETION_ATTRIBUTE = "PatchICL.Completion"
 
 
@@ -49,10 +51,15 @@ class Preview:
         self.basis = Basis.fromText(text) if text else None
         self._voxels = VoxelChecksum()
         self._report = StoredText()
+        self._filled = FilledSlices(node)
 
     @classmethod
-    def create(cls, volumeNode, segmentationNode, basis: Basis) -> Preview:
-        """An empty proposal. Its segments share one labelmap on the volume's grid, so that slices can be filled in."""
+    def create(cls, volumeNode, segmentationNode, basis: Basis, groups: Iterable[Iterable[int]]) -> Preview:
+        """An empty proposal, so that slices can be filled in.
+
+        Args:
+            groups: labels by layer; the segments of a layer share one labelmap on the volume's grid.
+        """
         scene = volumeNode.GetScene()
         name = _("{name} preview").format(name=segmentationNode.GetName())
         node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(name))
@@ -66,7 +73,9 @@ class Preview:
         node.SetNodeReferenceID(_SEGMENTATION_ROLE, segmentationNode.GetID())
         node.SetAttribute(_BASIS_ATTRIBUTE, basis.toText())
         node.SetAttribute(_COMPLETION_ATTRIBUTE, Completion.UNFINISHED.value)
-        labelmap = orientedImage(np.zeros(basis.shape, np.uint8), (0, 0, 0), basis.matrix)
+        empty = np.zeros(basis.shape, np.uint8)
+        layerOf = {label: number for number, group in enumerate(groups) for label in group}
+        labelmaps = [orientedImage(empty, (0, 0, 0), basis.matrix) for _layer in set(layerOf.values())]
         representation = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
         for label, segmentId, segmentName in basis.segments:
             segment = slicer.vtkSegment()
@@ -75,7 +84,8 @@ class Preview:
             segment.SetColor(*previewColor(source.GetColor()))
             segment.SetLabelValue(label)
             segment.SetTag(_SOURCE_TAG, segmentId)
-            segment.AddRepresentation(representation, labelmap)
+            segment.SetTag(_LAYER_TAG, str(layerOf[label]))
+            segment.AddRepresentation(representation, labelmaps[layerOf[label]])
             node.GetSegmentation().AddSegment(segment, segmentId)
         return cls(node)
 
@@ -115,9 +125,14 @@ class Preview:
 
     @property
     def filled(self) -> tuple[int, ...]:
-        """Slices that were filled in one by one, ascending."""
-        text = self.node.GetAttribute(_FILLED_ATTRIBUTE) or ""
-        return tuple(int(index) for index in text.split(",") if index)
+        """Slices that were filled in one by one, ascending, whatever the layer."""
+        return self._filled.ofAny()
+
+    def filledOf(self, segmentId: str) -> set[int]:
+        """The same, of the layer in which a segment is."""
+        ids = self.node.GetSegmentation().GetSegmentIDs()
+        layers = [self._layerOf(previewId) for previewId in ids if self._sourceOf(previewId) == segmentId]
+        return self._filled.of(layers[0]) if layers else set()
 
     @property
     def reportNode(self):
@@ -156,15 +171,20 @@ class Preview:
                 segmentation.RemoveSegment(previewId)
         return segmentation.GetNumberOfSegments() > 0
 
-    def showSlice(self, index: int, labels: np.ndarray) -> None:
-        """Fills in one slice, (rows, columns) of label values."""
-        self._wholeLabelmap()[(slice(None),) * self.axis + (index,)] = labels
-        self._noteFilled({*self.filled, index})
+    def showSlice(self, index: int, labels: np.ndarray, layer: int = 0) -> None:
+        """Fills in one slice of a layer, (rows, columns) of label values."""
+        whole = self._wholeLabelmap(layer)
+        if whole is not None:
+            whole[(slice(None),) * self.axis + (index,)] = labels
+        self._filled.add(layer, [index])
         self._voxelsModified()
 
     def showVolume(self, labels: np.ndarray, box=(slice(None),) * 3) -> None:
-        """Fills in everything, (K, J, I) of label values; `box` says where they differ from what is shown."""
-        self._wholeLabelmap()[box] = labels[box]
+        """Fills in everything, (K, J, I) or (L, K, J, I) of labels; `box` says where they differ from what is shown."""
+        for layer, part in enumerate(labels.reshape(-1, *self.basis.shape)):
+            whole = self._wholeLabelmap(layer)
+            if whole is not None:
+                whole[box] = part[box]
         self._voxelsModified()
         if hasClosedSurface(self.segmentationNode):
             self.node.CreateClosedSurfaceRepresentation()
@@ -174,20 +194,25 @@ class Preview:
         self.showVolume(labels, box)
         if self.completion is Completion.KEPT:
             others = tuple(axis for axis in range(3) if axis != self.axis)
-            self._noteFilled({*self.filled, *np.flatnonzero(labels.any(axis=others)).tolist()})
+            for layer, part in enumerate(labels.reshape(-1, *self.basis.shape)):
+                self._filled.add(layer, np.flatnonzero(part.any(axis=others)).tolist())
         else:
             self.completion = Completion.FINISHED
 
     def takeOver(self, other: Preview, painted: np.ndarray) -> None:
-        """Begins with the slices of another proposal for the same segments, where nothing is painted."""
-        labels = painted.copy()
-        for label, segmentId in self.basis.labels.items():
-            box = other.masks().get(segmentId)
-            if box is not None:
-                part = labels[box.region]
-                part[box.voxels & (part == 0)] = label
+        """Begins with the slices of another proposal for the same segments, where nothing is painted, (L, K, J, I)."""
+        labels, masks = painted.copy(), other.masks()
+        segmentation = self.node.GetSegmentation()
+        filled = [set(other.filled) for _layer in labels]
+        for previewId in segmentation.GetSegmentIDs():
+            source, layer = self._sourceOf(previewId), self._layerOf(previewId)
+            filled[layer] &= other.filledOf(source)
+            if source in masks:
+                part = labels[layer][masks[source].region]
+                part[masks[source].voxels & (part == 0)] = segmentation.GetSegment(previewId).GetLabelValue()
         self.showVolume(labels)
-        self._noteFilled(other.filled)
+        for layer, indices in enumerate(filled):
+            self._filled.add(layer, indices)
 
     def setOpacity(self, opacity: float) -> None:
         display = self.node.GetDisplayNode()
@@ -222,13 +247,19 @@ class Preview:
         self.node.SetHideFromEditors(0)
         for role in (_VOLUME_ROLE, _SEGMENTATION_ROLE, _REPORT_ROLE):
             self.node.SetNodeReferenceID(role, None)
-        for name in (_BASIS_ATTRIBUTE, _FILLED_ATTRIBUTE, _COMPLETION_ATTRIBUTE):
+        for name in (_BASIS_ATTRIBUTE, FILLED_ATTRIBUTE, _COMPLETION_ATTRIBUTE):
             self.node.RemoveAttribute(name)
 
     def _sourceOf(self, previewId: str) -> str:
-        source = vtk.mutable("")
-        self.node.GetSegmentation().GetSegment(previewId).GetTag(_SOURCE_TAG, source)
-        return str(source)
+        return self._tag(previewId, _SOURCE_TAG)
+
+    def _layerOf(self, previewId: str) -> int:
+        return int(self._tag(previewId, _LAYER_TAG) or 0)
+
+    def _tag(self, previewId: str, name: str) -> str:
+        value = vtk.mutable("")
+        self.node.GetSegmentation().GetSegment(previewId).GetTag(name, value)
+        return str(value)
 
     def _labelmapOf(self, previewId: str) -> tuple[np.ndarray, tuple[int, int, int], int]:
         """Labels on the volume's grid, the place (k, j, i) of their first voxel, and the value that is the segment's.
@@ -247,14 +278,12 @@ class Preview:
         scalars = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
         return scalars.reshape(tuple(reversed(image.GetDimensions()))), offset, value
 
-    def _wholeLabelmap(self) -> np.ndarray:
-        return self._labelmapOf(self.node.GetSegmentation().GetNthSegmentID(0))[0]
-
-    def _noteFilled(self, indices) -> None:
-        # Views look up a node that says it was modified; nothing that they show has changed.
-        self.node.DisableModifiedEventOn()
-        self.node.SetAttribute(_FILLED_ATTRIBUTE, ",".join(str(index) for index in sorted(indices)))
-        self.node.DisableModifiedEventOff()
+    def _wholeLabelmap(self, layer: int) -> np.ndarray | None:
+        """The labels of a layer, on the whole grid of the volume; None if its segments are gone."""
+        for previewId in self.node.GetSegmentation().GetSegmentIDs():
+            if self._layerOf(previewId) == layer:
+                return self._labelmapOf(previewId)[0]
+        return None
 
     def _voxelsModified(self) -> None:
         for previewId in self.node.GetSegmentation().GetSegmentIDs():
@@ -263,9 +292,3 @@ class Preview:
             labelmap.Modified()
         # Views listen to this event, not to the image.
         self.node.GetSegmentation().InvokeEvent(slicer.vtkSegmentation.SourceRepresentationModified)
-
-
-def previewColor(color) -> tuple[float, float, float]:
-    """A vivid neighbor of the segment's color: seen as related, never mistaken for it."""
-    hue, saturation, _value = colorsys.rgb_to_hsv(*color)
-    return colorsys.hsv_to_rgb((hue + 0.14) % 1.0, max(saturation, 0.6), 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .Errors import HardenTransformError, NoVoxelsError, OtherGridError, SceneError
+from .Errors import HardenTransformError, NoVoxelsError, OtherGridError, OverlapError, SceneError
 from .SceneIO.GridCopy import copyOnGrid
 from .SceneIO.Lattice import volumesOf
 from .SceneIO.Volumes import isImage
@@ -58,7 +58,13 @@ class Remedies:
                 "painted; the original stays as it is."
             )
             return Problem(f"{error} {advice}", _("Make a copy as voxels"), self._copy)
+        if isinstance(error, OverlapError):
+            return Problem(str(error), _("Allow overlap"), self._allowOverlap)
         return Problem(str(error))
+
+    def _allowOverlap(self) -> None:
+        editorNode = self.logic.editorNode
+        editorNode.SetOverwriteMode(editorNode.OverwriteNone)
 
     def _harden(self) -> None:
         self.logic.volumeNode.HardenTransform()

@@ -70,6 +70,11 @@ class Selection:
     def regionNode(self, node) -> None:
         self.parameterNode.setReference("Region", node)
 
+    @property
+    def allowsOverlap(self) -> bool:
+        """Whether the Segment Editor leaves other segments as they are ("Modify other segments": "Allow overlap")."""
+        return self.editorNode.GetOverwriteMode() == self.editorNode.OverwriteNone
+
     def regionSpans(self):
         """First and last voxel of the region along k, j, i, None where there is none."""
         if self.regionNode is None or self.volumeNode is None:

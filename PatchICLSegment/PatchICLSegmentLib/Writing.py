@@ -56,7 +56,7 @@ def slicesToKeep(preview: Preview, painting: Painting) -> set[int]:
     changed = {index for index in before.keys() | now.keys() if before.get(index) != now.get(index)}
     kept = painting.paintedIndices | changed
     if preview.completion is Completion.KEPT:
-        kept |= set(range(preview.basis.shape[preview.axis])) - set(preview.filled)
+        kept |= set(range(preview.basis.shape[preview.axis])) - set(preview.filledOf(painting.segmentId))
     return kept
 
 

@@ -63,54 +63,65 @@ class NearestSliceWorker:
 
     def _run(self, call):
         axis = call.options["axis"]
-        painted = np.moveaxis(call.painted, axis, 0)
-        labels = painted.copy()
-        entropy = np.zeros(painted.shape, np.float32)
-        declared = {index for indices in call.options["painted_slices"].values() for index in indices}
-        known = sorted({int(index) for index in np.flatnonzero(painted.any(axis=(1, 2)))} | declared)
-        first, last = known[0], known[-1]
-        if isinstance(call.options["extent"], tuple):
-            first, last = call.options["extent"]
-        order = sorted(set(range(first, last + 1)) - set(known), key=lambda index: (distance(index, known), index))
-        rows, selections = [{"index": index, "label": 1, "uncertainty": 0.0, "distance_mm": 0.0} for index in known], []
-        for number, index in enumerate(order, start=1):
+        layers = call.painted if call.painted.ndim == 4 else call.painted[np.newaxis]
+        labels = np.moveaxis(layers, axis + 1, 1).copy()
+        entropy = np.zeros(labels.shape[1:], np.float32)
+        rows, selections, todo = [], [], []
+        for layer, painted in enumerate(labels):
+            drawn = np.flatnonzero(painted.any(axis=(1, 2))).tolist()
+            values = [int(label) for label in np.unique(painted[drawn]) if label]
+            declared = {index for label in values for index in call.options["painted_slices"].get(label, ())}
+            known = sorted({*drawn, *declared})
+            first, last = known[0], known[-1]
+            if isinstance(call.options["extent"], tuple):
+                first, last = call.options["extent"]
+            order = sorted(set(range(first, last + 1)) - set(known), key=lambda index: (distance(index, known), index))
+            rows += [{"index": index, "label": values[0], "uncertainty": 0.0, "distance_mm": 0.0} for index in known]
+            todo += [(layer, values[0], index, known) for index in order]
+        for number, (layer, label, index, known) in enumerate(todo, start=1):
             if self.failure:
                 failure, self.failure = self.failure, ""
                 yield self._event("died" if self.died else "error", message=failure)
                 return
             if self._cancelled:
-                yield self._event("cancelled", result=self._result(call, labels, entropy, rows, selections, order))
+                yield self._event("cancelled", result=self._result(call, labels, entropy, rows, selections, todo))
                 return
             nearest = min(known, key=lambda other: abs(other - index))
-            labels[index] = painted[nearest]
-            entropy[index] = borderEntropy(labels[index] > 0) * min(1.0, 0.4 + 0.15 * abs(index - nearest))
-            rows.append(self._row(call, index, known, entropy[index]))
-            selections.append(fakeSelections(index, nearest, labels[index] > 0))
+            labels[layer][index] = labels[layer][nearest]
+            unsure = borderEntropy(labels[layer][index] > 0) * min(1.0, 0.4 + 0.15 * abs(index - nearest))
+            entropy[index] = np.maximum(entropy[index], unsure)
+            rows.append(self._row(call, index, label, known, unsure))
+            selections.append(fakeSelections(index, nearest, labels[layer][index] > 0, label))
             progress = Progress(
                 stage="propagating",
                 done=number,
-                total=len(order),
+                total=len(todo),
                 elapsed=0.1 * number,
-                remaining=0.1 * (len(order) - number),
+                remaining=0.1 * (len(todo) - number),
                 slice_index=index,
-                slice_labels=labels[index].copy(),
+                slice_labels=labels[layer][index].copy(),
+                layer=layer,
             )
             yield self._event("progress", progress=progress)
-        yield self._event("result", result=self._result(call, labels, entropy, rows, selections, order))
+        yield self._event("result", result=self._result(call, labels, entropy, rows, selections, todo))
 
-    def _row(self, call, index, known, entropy):
+    def _row(self, call, index, label, known, entropy):
         step = call.spacing[call.options["axis"]]
         uncertain = float(entropy[entropy > 0].mean()) if entropy.any() else 0.0
         return {
             "index": index,
-            "label": 1,
+            "label": label,
             "uncertainty": uncertain,
             "distance_mm": distance(index, known) * step,
         }
 
-    def _result(self, call, labels, entropy, rows, selections, order):
+    def _result(self, call, labels, entropy, rows, selections, todo):
         axis = call.options["axis"]
         unsure = [row for row in rows if row["uncertainty"] > 0]
+        painted = {str(row["label"]): [] for row in rows}
+        for row in rows:
+            if not row["uncertainty"]:
+                painted[str(row["label"])].append(row["index"])
         report = {
             "patchicl": "0.1.0",
             "weights": {"name": "test", "preset": "sparse", "sha256": "0" * 64},
@@ -123,17 +134,17 @@ class NearestSliceWorker:
             "region": call.options["region"],
             "memory_was_short": False,
             "axis": "kji"[axis],
-            "painted_slices": {"1": [row["index"] for row in rows if not row["uncertainty"]]},
+            "painted_slices": painted,
             "complete": True,
-            "timings": {"total_seconds": 0.1 * len(order), "computed_slices": len(order)},
+            "timings": {"total_seconds": 0.1 * len(todo), "computed_slices": len(todo)},
             "slices": unsure,
             "suggested_next_slice": max(unsure, key=lambda row: row["uncertainty"])["index"] if unsure else None,
             "extent": call.options["extent"],
-            "shape": list(call.painted.shape),
+            "shape": list(call.image.shape),
             "spacing": list(call.spacing),
         }
         return PropagationResult(
-            np.moveaxis(labels, 0, axis).astype(call.painted.dtype),
+            np.moveaxis(labels, 1, axis + 1).reshape(call.painted.shape),
             None,
             np.moveaxis(entropy, 0, axis),
             tuple(selections),
@@ -174,7 +185,7 @@ def fakeLogits(selection: SliceSelections) -> SliceLogits:
     return SliceLogits(selection.slice_index, selection.label, (3.5, 2.5), (16.0, 18.0), tuple(levels))
 
 
-def fakeSelections(index: int, nearest: int, mask: np.ndarray) -> SliceSelections:
+def fakeSelections(index: int, nearest: int, mask: np.ndarray, label: int = 1) -> SliceSelections:
     """Patches of 16, then 8 voxels on the corners of the mask."""
     rows, columns = np.nonzero(mask) if mask.any() else (np.array([8]), np.array([8]))
     corners = [(row, column) for row in (rows.min(), rows.max()) for column in (columns.min(), columns.max())]
@@ -189,4 +200,4 @@ def fakeSelections(index: int, nearest: int, mask: np.ndarray) -> SliceSelection
             for where in (index, nearest)
         )
         levels.append(LevelSelection(resolution, target, context[:2], 0.2 * (level + 1), 0.5 / (level + 1)))
-    return SliceSelections(index, 1, tuple(levels))
+    return SliceSelections(index, label, tuple(levels))

@@ -10,7 +10,6 @@ import numpy as np
 import vtk
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.axis import find_axis
 
 from ..Errors import SceneError
 from .Segments import SegmentBox
@@ -93,6 +92,8 @@ def axisOfPainting(box: SegmentBox, spacing: tuple[float, float, float]) -> int 
     """
     if box.isEmpty:
         return None
+    from PatchICLLib.propagation.axis import find_axis  # here, for the panel opens without SciPy too
+
     try:
         return find_axis(box.voxels, spacing)
     except InputError as error:
