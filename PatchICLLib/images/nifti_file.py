@@ -50,7 +50,8 @@ def read_nifti_header(path: Path) -> ImageHeader:
     scalar, components = _TYPES[kind]
     single = magic == _SINGLE
     data_path = path if single else _partner(header_path, ".hdr", ".img")
-    regular_file_size(data_path)
+    if data_path == header_path and not single:
+        raise DamagedFile("its NIfTI header is damaged (magic)")
     voxels = StoredVoxels(
         path=data_path,
         encoding="gzip" if _is_gzip(data_path) else "raw",
@@ -85,17 +86,20 @@ def _check_geometry(geometry: NiftiGeometry, dimension: int) -> None:
     if not (np.isfinite(spacing).all() and spacing.all()):
         text = " x ".join(f"{value:g}" for value in spacing)
         raise DamagedFile(f"its header gives the voxels the size {text}, but every size must be a number above 0")
-    if not all(np.isfinite(affine).all() for affine in geometry.affines()):
+    # only the numbers of a placement that counts must be some
+    with np.errstate(invalid="ignore"):
+        affines = geometry.affines()
+    if not all(np.isfinite(affine).all() for affine in affines):
         raise DamagedFile("its header places the voxels at numbers that are not finite (qform or sform)")
 
 
 def _first_bytes(path: Path) -> bytes:
-    regular_file_size(path)
     with gzip.open(path, "rb") if _is_gzip(path) else path.open("rb") as stream:
         return cast(BinaryIO, stream).read(HEADER_LENGTH)
 
 
 def _is_gzip(path: Path) -> bool:
+    regular_file_size(path)
     with path.open("rb") as stream:
         return stream.read(2) == b"\x1f\x8b"
 

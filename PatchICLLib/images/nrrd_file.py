@@ -98,6 +98,7 @@ def _skip(fields: dict[str, str], *names: str) -> int:
 
 
 def _after_lines(path: Path, start: int, lines: int) -> int:
+    regular_file_size(path)
     with path.open("rb") as stream:
         stream.seek(start)
         for _ in range(lines):

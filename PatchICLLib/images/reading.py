@@ -29,7 +29,7 @@ from PatchICLLib.images.native_messages import native_messages_dropped
 from PatchICLLib.images.nifti_file import read_nifti_header
 from PatchICLLib.images.nifti_geometry import NiftiGeometry
 from PatchICLLib.images.nrrd_file import read_nrrd_header
-from PatchICLLib.images.stored_voxels import DamagedFile, ImageHeader
+from PatchICLLib.images.stored_voxels import DamagedFile, ImageHeader, regular_file_size
 from PatchICLLib.images.volume import Volume
 
 # ITK's own readers die of some of what these refuse
@@ -127,6 +127,8 @@ def _read(path: Path, what: str) -> Volume:
     header = _HEADERS[kind](path) if kind in _HEADERS else None
     if header is not None and len(header.sizes) > _MOST_DIMENSIONS:
         raise _dimensions_error(path, what, header.sizes)
+    if header is not None:
+        regular_file_size(header.voxels.path)
     reader = sitk.ImageFileReader()
     reader.SetImageIO(kind.value)
     reader.SetFileName(str(path))
