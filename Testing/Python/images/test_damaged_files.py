@@ -257,8 +257,8 @@ from PatchICLLib.images.reading import read_slices
 
 path, trials = Path(sys.argv[1]), int(sys.argv[2])
 whole = path.read_bytes()
-words = [b"0", b"-1", b"99", b"1e12", b"nan", b"ascii", b"raw", b"gzip", b"LIST", b"%d", b"\\n", b"\\0", b"LOCAL", b"True",
-         b"MET_FLOAT", b"float", b"none", b"2147483647"]
+words = [b"0", b"-1", b"99", b"1e12", b"nan", b"ascii", b"raw", b"gzip", b"LIST", b"%d", b"\\n", b"\\0", b"LOCAL",
+         b"True", b"MET_FLOAT", b"float", b"none", b"2147483647"]
 for seed in range(trials):
     rng, content = random.Random(seed), bytearray(whole)
     for _ in range(rng.randint(1, 4)):
