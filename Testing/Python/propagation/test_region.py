@@ -117,10 +117,10 @@ def test_types(dtype: str) -> None:
 
 
 @given(
-    depth=st.sampled_from([1, 31, 32, 33, 63, 64, 65]),
-    shape=st.tuples(st.integers(1, 12), st.integers(1, 12)),
-    dtype=st.sampled_from(["?", "u1", ">i2", "<i4", ">u8", "f2", "f4", ">f8"]),
-    order=st.permutations([0, 1, 2]),
+    depth=st.sampled_from([1, 31, 32, 33]),
+    shape=st.tuples(st.sampled_from([1, 2, 7, 12]), st.sampled_from([1, 2, 7, 12])),
+    dtype=st.sampled_from(["f4", "f4", "f4", "?", "u1", ">i2", "<i4", ">u8", "f2", ">f8"]),
+    order=st.sampled_from([[0, 1, 2], [0, 1, 2], [0, 2, 1], [1, 2, 0]]),
     steps=st.tuples(*[st.sampled_from([1, -1])] * 3),
     side=st.sampled_from([4.0, 12.0, 40.0]),
 )
