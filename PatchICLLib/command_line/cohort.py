@@ -24,12 +24,17 @@ def cohort(
         int, typer.Option(min=1, metavar="N", help="How often a case may take its process with it.")
     ] = 3,
     axis: Annotated[str, typer.Option(help="Axis across the painted slices: auto, i, j, or k.")] = "auto",
+    use_all_slices: Annotated[
+        bool, typer.Option("--use-all-slices", help="Learn also from slices that look painted by a slip of the brush.")
+    ] = False,
     labels: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="LIST", help="Labels to propagate: all, or values and exact names of segments, such as 1,liver."
+            metavar="LIST",
+            show_default="all up to 64",
+            help="Labels to propagate: all (up to 255), or values and exact names of segments, such as 1,liver.",
         ),
-    ] = "all",
+    ] = None,
     extent: Annotated[str, typer.Option(help="Slices to fill: auto, painted, or FIRST:LAST.")] = "auto",
     context_size: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="How many painted slices each slice looks at.")
@@ -40,7 +45,9 @@ def cohort(
     preset: Annotated[str | None, typer.Option(help="Model preset; default that of the weights.")] = None,
     weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Same seed, input, and device: same output.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of random choices; preset sparse makes none, so it changes nothing there.")
+    ] = 0,
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Leave finished cases alone, or do all of them again.")
     ] = True,
@@ -52,8 +59,8 @@ def cohort(
     """Propagate the painted slices of many scans.
 
     The manifest has a line for each scan with the columns image, painted, and output, and if wanted name, probability,
-    entropy, axis, painted_slices, labels, extent, and context_size, which go before the options here. Relative paths
-    start at the manifest's folder. Beside each output a report OUTPUT.report.json is written; it tells that the case
+    entropy, axis, painted_slices, ignore_slices, use_all_slices (yes or no), labels, extent, and context_size, which go
+    before the options here. Relative paths start at the manifest's folder. Beside each output a report OUTPUT.report.json is written; it tells that the case
     is finished, and from what. The same command goes on where a run was stopped or killed: finished cases are never
     done again unless their files, options, or weights change.
 
@@ -65,11 +72,12 @@ def cohort(
     Example: `patchicl cohort scans.csv --processes 4 --json report.json`
     """
     from PatchICLLib.command_line.cohort_run import CohortRequest, run_from_manifest
-    from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_from_text
+    from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_options
 
     options = {
         "axis": axis_from_text(axis),
-        "labels": labels_from_text(labels),
+        "use_all_slices": use_all_slices,
+        **labels_options(labels),
         "extent": extent_from_text(extent),
         "context_size": context_size,
         "prior": prior,

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from PatchICLLib.cohort.case import CohortCase
-from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_from_text, numbers_from_text
+from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_options, numbers_from_text
 from PatchICLLib.errors import InputError
 
 NEEDED = ("image", "painted", "output")
 FILES = (*NEEDED, "probability", "entropy")
-OPTIONS = ("axis", "painted_slices", "labels", "extent", "context_size")
+OPTIONS = ("axis", "painted_slices", "ignore_slices", "use_all_slices", "labels", "extent", "context_size")
+_YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 COLUMNS = ("name", *FILES, *OPTIONS)
 
 
@@ -21,8 +22,9 @@ def read_manifest(path: Path, defaults: dict[str, Any]) -> list[CohortCase]:
     """The cases of a manifest.
 
     CSV separates by commas, semicolons or tabs and has a line of headings; JSON is a list of objects. Columns are
-    image, painted and output, and if wanted name, probability, entropy, axis, painted_slices, labels, extent and
-    context_size as `patchicl propagate` takes them. Relative paths start at the manifest's folder.
+    image, painted and output, and if wanted name, probability, entropy, axis, painted_slices, ignore_slices,
+    use_all_slices (yes or no), labels, extent and context_size as `patchicl propagate` takes them. Relative paths start
+    at the manifest's folder.
 
     Args:
         path: of the manifest, `.csv`, `.tsv` or `.json`.
@@ -89,8 +91,14 @@ def _options(values: dict[str, str]) -> dict[str, Any]:
         options["axis"] = axis_from_text(values["axis"])
     if "painted_slices" in values:
         options["painted_slices"] = numbers_from_text(values["painted_slices"].replace(" ", ","), "painted_slices")
+    if "ignore_slices" in values:
+        options["ignore_slices"] = numbers_from_text(values["ignore_slices"].replace(" ", ","), "ignore_slices")
+    if "use_all_slices" in values:
+        if (answer := values["use_all_slices"].lower()) not in _YES_OR_NO:
+            raise InputError(f"use_all_slices must be yes or no, but it is {answer}.")
+        options["use_all_slices"] = _YES_OR_NO[answer]
     if "labels" in values:
-        options["labels"] = labels_from_text(values["labels"])
+        options |= labels_options(values["labels"])
     if "extent" in values:
         options["extent"] = extent_from_text(values["extent"])
     if "context_size" in values:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.painted_slices import MOST_LABELS
 
+MOST_UNNAMED_LABELS = 64  # that are propagated without --labels
 _WHOLE = (0, 2**31 - 1)
 _MOST_DIGITS = 10
 _LONGEST_SHOWN = 60
@@ -55,6 +57,13 @@ def labels_from_text(text: str) -> list[int | str] | None:
     if 0 in labels:
         raise InputError("--labels must be 1 or larger, because 0 is the background.")
     return labels
+
+
+def labels_options(text: str | None) -> dict[str, Any]:
+    """Options of ``Propagator.propagate`` for --labels; without it all labels, unless they are suspiciously many."""
+    if text is None:
+        return {"labels": None, "most_labels": MOST_UNNAMED_LABELS}
+    return {"labels": labels_from_text(text), "most_labels": MOST_LABELS}
 
 
 def extent_from_text(text: str) -> Literal["auto", "painted"] | tuple[int, int]:

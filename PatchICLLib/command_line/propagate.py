@@ -37,12 +37,21 @@ def propagate(
         str | None,
         typer.Option(metavar="LIST", help="Slices that count as painted though they are empty, such as 3,17,40."),
     ] = None,
+    ignore_slices: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="Painted slices to learn nothing from, such as 3,17; their voxels stay."),
+    ] = None,
+    use_all_slices: Annotated[
+        bool, typer.Option("--use-all-slices", help="Learn also from slices that look painted by a slip of the brush.")
+    ] = False,
     labels: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="LIST", help="Labels to propagate: all, or values and exact names of segments, such as 1,liver."
+            metavar="LIST",
+            show_default="all up to 64",
+            help="Labels to propagate: all (up to 255), or values and exact names of segments, such as 1,liver.",
         ),
-    ] = "all",
+    ] = None,
     extent: Annotated[
         str,
         typer.Option(
@@ -72,7 +81,9 @@ def propagate(
         str | None,
         typer.Option(metavar="BOX", help="Label nothing beyond these voxels, such as i=40:200,j=30:180,k=5:90."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, input, and device: same output.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of random choices; preset sparse makes none, so it changes nothing there.")
+    ] = 0,
     probability: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the probability of any label, 0 to 1.")
     ] = None,
@@ -91,7 +102,8 @@ def propagate(
 
     Paint a structure on 2 to 5 slices of any axis, save the painting as a label map, and the model segments the
     other slices, nearest first. Painted slices come back unchanged. Several labels are done at once; a slice counts
-    as painted for those that it holds.
+    as painted for those that it holds. What a slip of the brush left on a slice stays and is not learned from; the
+    summary and the report name such slices.
 
     Segments of a .seg.nrrd or DICOM SEG keep their names, colors and codes where OUTPUT is one, too, and may overlap;
     each is filled as if alone. Plain label maps get 1, 2, ... in the order of the segments.
@@ -105,7 +117,7 @@ def propagate(
     from PatchICLLib.command_line.options import (
         axis_from_text,
         extent_from_text,
-        labels_from_text,
+        labels_options,
         numbers_from_text,
         region_from_text,
     )
@@ -114,7 +126,9 @@ def propagate(
     options = {
         "axis": axis_from_text(axis),
         "painted_slices": None if painted_slices is None else numbers_from_text(painted_slices, "--painted-slices"),
-        "labels": labels_from_text(labels),
+        "ignore_slices": None if ignore_slices is None else numbers_from_text(ignore_slices, "--ignore-slices"),
+        "use_all_slices": use_all_slices,
+        **labels_options(labels),
         "extent": extent_from_text(extent),
         "context_size": context_size,
         "prior": prior,

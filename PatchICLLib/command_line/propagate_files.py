@@ -122,5 +122,7 @@ def _summarise(files: PropagationFiles, result: PropagationResult, filled: Segme
         name = filled.names.get(int(label))
         shown = f"label {label}" if name is None else f"label {label}, {escape(name)}"
         console.print(f"  {shown}: painted on slices {painted} along {report['axis']}", soft_wrap=True)
+    for sentence in report["warnings"]:
+        console.print(f"  {sentence}", style="yellow", markup=False, soft_wrap=True)
     if report.get("suggested_next_slice") is not None:
         console.print(f"  to improve it most, paint slice {report['suggested_next_slice']} next")

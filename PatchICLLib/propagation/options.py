@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.painted_slices import Declared
+from PatchICLLib.propagation.painted_slices import MOST_LABELS, Declared
 from PatchICLLib.propagation.slice_logits import MOST_SLICES
 
 OUTPUTS = frozenset({"probability", "entropy", "selections"})
@@ -20,7 +20,10 @@ class PropagationOptions:
     Attributes:
         axis: slicing axis, 0 for k, 1 for j, 2 for i; None to find it.
         painted_slices: slices that count as painted though they are empty, for all labels or per label.
+        use_all_slices: learn from stray slices too (see ``painting_review``).
+        ignore_slices: painted slices that are not learned from, for all labels or per label; their voxels stay.
         labels: labels to propagate; None for all.
+        most_labels: refuse a painting with more labels where all are to be propagated, 1 to 255.
         extent: "auto" (the model finds where a structure ends), "painted" (between the outermost painted slices),
             or first and last slice.
         context_size: most painted slices that a slice learns from; None for 5.
@@ -35,7 +38,10 @@ class PropagationOptions:
 
     axis: int | None = None
     painted_slices: Declared = None
+    use_all_slices: bool = False
+    ignore_slices: Declared = None
     labels: Sequence[int] | None = None
+    most_labels: int = MOST_LABELS
     extent: str | tuple[int, int] = "auto"
     context_size: int | None = None
     prior: bool = True
@@ -49,6 +55,8 @@ class PropagationOptions:
     def __post_init__(self) -> None:
         if self.axis not in (None, 0, 1, 2):
             raise InputError(f"The axis must be 0 (k), 1 (j), 2 (i) or None, but it is {self.axis!r}.")
+        if not 1 <= self.most_labels <= MOST_LABELS:
+            raise InputError(f"At most {MOST_LABELS} labels are propagated at once, not {self.most_labels}.")
         if self.context_size is not None and self.context_size < 1:
             raise InputError(f"The context size must be at least 1, but it is {self.context_size}.")
         if isinstance(self.extent, str):

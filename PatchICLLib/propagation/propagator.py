@@ -27,7 +27,8 @@ from PatchICLLib.propagation.layers import LayeredProgress, layers_to_propagate,
 from PatchICLLib.propagation.memory import ResultMemory, rounded
 from PatchICLLib.propagation.options import PropagationOptions
 from PatchICLLib.propagation.outlines import drawn_between
-from PatchICLLib.propagation.painted_slices import painted_slices
+from PatchICLLib.propagation.painted_slices import check_label_count
+from PatchICLLib.propagation.painting_review import review_painting
 from PatchICLLib.propagation.patch_budget import with_patch_budget
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.region import GROWTH
@@ -100,9 +101,11 @@ class Propagator:
         chosen, token = PropagationOptions(**options), cancel or CancelToken()
         token.raise_if_cancelled()
         layered = isinstance(painted, np.ndarray) and painted.ndim == 4 and len(painted) > 0
-        for layer in painted if layered else (painted,):
+        layers = list(painted) if layered else [painted]
+        for layer in layers:
             check_volumes(image, layer, spacing)
             token.raise_if_cancelled()
+        check_label_count(layers, chosen.labels, chosen.most_labels)
         steps, tell = (float(spacing[0]), float(spacing[1]), float(spacing[2])), progress or (lambda _: None)
         if layered:
             return self._propagate_layers(image, painted, steps, chosen, tell, token)
@@ -155,8 +158,10 @@ class _Run:
         depth = image.shape[axis]
         if not isinstance(options.extent, str) and options.extent[1] >= depth:
             raise InputError(f"The extent {options.extent} goes beyond the last slice, {depth - 1}.")
-        along = np.moveaxis(painted, axis, 0)
-        self.painted_stored = painted_slices(along, options.labels, options.painted_slices)
+        self.reviews = review_painting(
+            painted, axis, options.labels, options.painted_slices, options.ignore_slices, options.use_all_slices
+        )
+        self.painted_stored = {label: review.context for label, review in self.reviews.items()}
         self.volume = volume = SlicedVolume.along(axis, image, painted, spacing)
         turned = self.orientation = volume.orientation
         self.painted = {
@@ -356,6 +361,12 @@ class _Run:
             "shape": list(self.orientation.shape),
             "spacing": list(self.spacing),
             "painted_slices": {str(label): list(slices) for label, slices in self.painted_stored.items()},
+            "ignored_slices": {
+                str(label): list(review.without_context)
+                for label, review in self.reviews.items()
+                if review.without_context
+            },
+            "warnings": [text for label, r in self.reviews.items() for text in r.sentences(f"label {label}")],
             "complete": complete,
             "memory_was_short": self.limit.reduced,
             "slices": sorted(figures, key=lambda f: (f["label"], f["index"])),
