@@ -60,9 +60,9 @@ def cohort(
 
     The manifest has a line for each scan with the columns image, painted, and output, and if wanted name, probability,
     entropy, axis, painted_slices, ignore_slices, use_all_slices (yes or no), labels, extent, and context_size, which go
-    before the options here. Relative paths start at the manifest's folder. Beside each output a report OUTPUT.report.json is written; it tells that the case
-    is finished, and from what. The same command goes on where a run was stopped or killed: finished cases are never
-    done again unless their files, options, or weights change.
+    before the options here. Relative paths start at the manifest's folder. Beside each output a report
+    OUTPUT.report.json is written; it tells that the case is finished, and from what. The same command goes on where a
+    run was stopped or killed: finished cases are never done again unless their files, options, or weights change.
 
     A process that dies, for instance of lack of memory, is replaced and its case begun again. A scan that something
     is wrong with does not hold up the others. With --dask all machines must see the files under the same names.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.painted_slices import MOST_LABELS
@@ -63,7 +63,8 @@ def labels_options(text: str | None) -> dict[str, Any]:
     """Options of ``Propagator.propagate`` for --labels; without it all labels, unless they are suspiciously many."""
     if text is None:
         return {"labels": None, "most_labels": MOST_UNNAMED_LABELS}
-    return {"labels": labels_from_text(text), "most_labels": MOST_LABELS}
+    labels = labels_from_text(text)
+    return {"labels": labels} if labels is not None else {"labels": None, "most_labels": MOST_LABELS}
 
 
 def extent_from_text(text: str) -> Literal["auto", "painted"] | tuple[int, int]:

@@ -12,7 +12,7 @@ from PatchICLLib.propagation.sliced_volume import bounding_box
 
 Declared = Sequence[int] | Mapping[int, Sequence[int]] | None
 MOST_LABELS = 255  # at once
-_MOST_SLICES = 0.8  # of all
+_FEW, _MOST_SLICES = 3, 0.8  # labels, the background among them; slices, of all
 
 
 def painted_slices(
@@ -95,8 +95,8 @@ def check_label_count(layers: Sequence[np.ndarray], labels: Sequence[int] | None
     Raises:
         InputError: too many labels, or a volume that is labelled throughout.
     """
-    if labels is not None and len(labels) > MOST_LABELS:
-        raise InputError(f"{len(labels)} labels are asked for, but at most {MOST_LABELS} are propagated at once.")
+    if labels is not None and np.size(labels) > MOST_LABELS:
+        raise InputError(f"{np.size(labels)} labels are asked for, but at most {MOST_LABELS} are propagated at once.")
     if any(_is_labelled_throughout(layer) for layer in layers):
         raise InputError(
             "More than half of the volume is labelled, and most of its slices are full: are IMAGE and PAINTED swapped?"
@@ -114,8 +114,8 @@ def check_label_count(layers: Sequence[np.ndarray], labels: Sequence[int] | None
 
 
 def _is_labelled_throughout(painted: np.ndarray) -> bool:
-    """More than half of the voxels, and, along every axis, more than half of each of most slices."""
-    if 2 * np.count_nonzero(painted) <= painted.size:
+    """More than half of the voxels, with several labels, and, along every axis, more than half of most slices."""
+    if 2 * np.count_nonzero(painted) <= painted.size or len(np.unique(painted[:: max(1, len(painted) // 8)])) <= _FEW:
         return False
     shares = [(painted != 0).mean(tuple(a for a in range(3) if a != axis)) for axis in range(3)]
     return all((share > 0.5).mean() >= _MOST_SLICES for share in shares)

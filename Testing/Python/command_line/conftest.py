@@ -80,6 +80,7 @@ class SimpleEngine:
                 "axis": "k",
                 "device": "cpu",
                 "painted_slices": {"1": [1, 4], "3": [2]},
+                "warnings": ["On slice 4 [1] hardly anything is painted."],
                 "suggested_next_slice": 3,
                 "weights": {"name": "none"},
             },

@@ -99,10 +99,10 @@ def test_a_cohort_on_a_dask_cluster(scans: Path) -> None:
 def test_a_csv_with_options_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "scans.csv"
     path.write_text(
-        "name,image,painted,output,axis,painted_slices,labels,extent,context_size,entropy\n"
-        'one,a.nii.gz,b.nii.gz,c.nii.gz,j,"3,17","1,2",2:9,4,e.nii.gz\n'
+        "name,image,painted,output,axis,painted_slices,labels,extent,context_size,entropy,ignore_slices,use_all_slices\n"
+        'one,a.nii.gz,b.nii.gz,c.nii.gz,j,"3,17","1,2",2:9,4,e.nii.gz,"4,5",yes\n'
         "\n"
-        "two,/x/a.nrrd,b.nii.gz,d.nii.gz,,3 17,,,,\n"
+        "two,/x/a.nrrd,b.nii.gz,d.nii.gz,,3 17,all,,,,,\n"
     )
     one, two = read_manifest(path, {"axis": 0, "labels": None, "prior": False})
     assert (one.name, one.image, one.output, one.entropy) == (
@@ -110,9 +110,10 @@ def test_a_csv_with_options_of_its_own(tmp_path: Path) -> None:
     )  # fmt: skip
     assert one.options == {
         "axis": 1, "painted_slices": [3, 17], "labels": [1, 2], "extent": (2, 9), "context_size": 4, "prior": False,
+        "ignore_slices": [4, 5], "use_all_slices": True,
     }  # fmt: skip
     assert two.image == Path("/x/a.nrrd") and two.entropy is None
-    assert two.options == {"axis": 0, "painted_slices": [3, 17], "labels": None, "prior": False}
+    assert two.options == {"axis": 0, "painted_slices": [3, 17], "labels": None, "most_labels": 255, "prior": False}
 
 
 def test_a_json_list(tmp_path: Path) -> None:
@@ -130,6 +131,7 @@ def test_a_json_list(tmp_path: Path) -> None:
         ("a.csv", "image,painted,output\n", "names no case"),
         ("a.csv", "", "names no case"),
         ("a.csv", "image,painted,output\nx,y,z,1,2\n", "more columns than its headings"),
+        ("a.csv", "image,painted,output,use_all_slices\nx,y,z,maybe\n", "use_all_slices must be yes or no"),
         ("a.csv", "image,painted,output,axis\nx,y,z,up\n", "Case 1 of a.csv: --axis must be auto"),
         ("a.json", "{", "is no JSON"),
         ("a.json", "{}", "must be a list of objects"),

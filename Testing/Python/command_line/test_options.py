@@ -10,6 +10,7 @@ from PatchICLLib.command_line.options import (
     axis_from_text,
     extent_from_text,
     labels_from_text,
+    labels_options,
     numbers_from_text,
     region_from_text,
 )
@@ -44,6 +45,9 @@ def test_labels() -> None:
     assert labels_from_text("1,2") == [1, 2]
     with pytest.raises(InputError, match="0 is the background"):
         labels_from_text("0,1")
+    assert labels_options("2") == {"labels": [2]}
+    assert labels_options("all") == {"labels": None, "most_labels": 255}
+    assert labels_options(None) == {"labels": None, "most_labels": 64}
 
 
 @pytest.mark.parametrize(

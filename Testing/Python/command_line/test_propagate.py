@@ -30,7 +30,7 @@ def test_engine_is_given_the_arrays_and_options(scan: Path, painted: Path, engin
         scan, painted, "--axis", "k", "--painted-slices", "0,5", "--labels", "1,3", "--extent", "1:4",
         "--context-size", "2", "--no-prior", "--seed", "9", "--patch-budget", "0.5", "--field-of-view", "2",
         "--region", "k=1:4,i=2:9", "--device", "cpu", "--weights", "some",
-        "--preset", "sparse",
+        "--preset", "sparse", "--ignore-slices", "3", "--use-all-slices",
     )  # fmt: skip
     assert main(arguments) == 0
     np.testing.assert_array_equal(engine.image, sitk.GetArrayFromImage(sitk.ReadImage(str(scan))))
@@ -39,6 +39,8 @@ def test_engine_is_given_the_arrays_and_options(scan: Path, painted: Path, engin
     assert engine.options == {
         "axis": 0,
         "painted_slices": [0, 5],
+        "ignore_slices": [3],
+        "use_all_slices": True,
         "labels": [1, 3],
         "extent": (1, 4),
         "context_size": 2,
@@ -57,7 +59,10 @@ def test_defaults_leave_the_choice_to_the_engine(scan: Path, painted: Path, engi
     assert engine.options == {
         "axis": None,
         "painted_slices": None,
+        "ignore_slices": None,
+        "use_all_slices": False,
         "labels": None,
+        "most_labels": 64,
         "extent": "auto",
         "context_size": None,
         "prior": True,
@@ -96,6 +101,7 @@ def test_summary_and_silence(scan: Path, painted: Path, engine, capfd: pytest.Ca
     assert main(command(scan, painted)) == 0
     printed = capfd.readouterr().out
     assert "labels.nrrd" in printed and "label 1: painted on slices 1, 4 along k" in printed and "slice 3" in printed
+    assert "On slice 4 [1] hardly anything is painted." in printed
     assert main(command(scan, painted, "--quiet")) == 0
     captured = capfd.readouterr()
     assert captured.out == "" and captured.err == ""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.painted_slices import painted_slices
+from PatchICLLib.propagation.painted_slices import check_label_count, painted_slices
 
 
 @pytest.fixture
@@ -57,6 +57,38 @@ def test_refused(painted: np.ndarray, labels: list[int] | None, declared: object
     with pytest.raises(InputError) as error:
         painted_slices(painted, labels, declared)  # type: ignore[arg-type]
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_an_image_given_as_painting_is_refused(axis: int) -> None:
+    image = np.random.default_rng(0).integers(0, 9, (12, 9, 10), np.uint16)
+    with pytest.raises(InputError, match="More than half of the volume is labelled, .* IMAGE and PAINTED swapped?"):
+        check_label_count([np.moveaxis(image, 0, axis)], None, 255)
+    image[:, :5] = 0  # mostly background: nothing but the number of labels tells
+    image[:, 5:] *= np.arange(1, 11, dtype=np.uint16)
+    with pytest.raises(InputError, match="more than 20 labels: are IMAGE and PAINTED swapped?"):
+        check_label_count([image], None, 20)
+
+
+@pytest.mark.parametrize("full", [0, 4])
+def test_whole_slices_may_be_painted(full: int) -> None:
+    painted = np.zeros((5, 9, 10), np.uint8)
+    painted[[0, 2, full]] = np.arange(90).reshape(9, 10) % 5 + 1
+    check_label_count([painted], None, 64)
+
+
+def test_labels_are_counted() -> None:
+    painted = np.zeros((9, 20, 20), np.uint16)
+    painted[2, :6, :11].flat[:] = np.arange(1, 67)
+    check_label_count([painted], None, 255)
+    check_label_count([painted], [1, 60], 64)
+    with pytest.raises(InputError, match="holds more than 64 labels: .* or write --labels all"):
+        check_label_count([painted], None, 64)
+    painted[4:6, :10, :10].flat[:] = np.arange(100, 300)
+    with pytest.raises(InputError, match="holds more than 255 labels: .* at most 255"):
+        check_label_count([painted], None, 255)
+    with pytest.raises(InputError, match="256 labels are asked for, but at most 255"):
+        check_label_count([painted], range(256), 255)
 
 
 def test_nothing_painted() -> None:

@@ -165,9 +165,9 @@ def test_a_stray_slice_gives_no_context_and_keeps_its_voxels(engine: Propagator)
     assert result.report["painted_slices"] == {"1": [4, 11, 19]} and result.report["ignored_slices"] == {"1": [14]}
     assert len(result.report["warnings"]) == 1 and "On slice 14" in result.report["warnings"][0]
     assert plain.report["ignored_slices"] == {} and plain.report["warnings"] == []
-    overruled = engine.propagate(image, painted, axis=0, use_all_slices=True)
+    overruled = engine.propagate(image, painted, axis=0, use_all_slices=True, extent=(12, 13))
     assert overruled.report["painted_slices"] == {"1": [4, 11, 14, 19]} and overruled.report["ignored_slices"] == {}
-    chosen = engine.propagate(image, painted, axis=0, ignore_slices={1: [4, 14]})
+    chosen = engine.propagate(image, painted, axis=0, ignore_slices={1: [4, 14]}, extent=(3, 4))
     assert chosen.report["ignored_slices"] == {"1": [4, 14]}
     np.testing.assert_array_equal(chosen.labels[4][body[4]], 1)
 
