@@ -192,7 +192,7 @@ def _shrinks(masks: Mapping[int, np.ndarray], index: int, side: int) -> bool:
     """Whether a slice is a part of the one before it on the way from the middle, or of those on both sides of it."""
     inner, outer = masks[index - side], masks.get(index + side)
     covered = inner if outer is None else inner | outer
-    return np.count_nonzero(masks[index]) < np.count_nonzero(inner) and not (masks[index] & ~covered).any()
+    return bool(np.count_nonzero(masks[index]) < np.count_nonzero(inner) and not (masks[index] & ~covered).any())
 
 
 def _specks(areas: Mapping[int, int]) -> set[int]:
@@ -224,7 +224,7 @@ def _is_outline(mask: np.ndarray) -> bool:
     whole = np.count_nonzero(enclosed)
     if whole - area < max(_HOLE * whole, _SMALLEST_OUTLINE):
         return False
-    return _stroke(mask) <= max(_THIN, _THIN_SHARE * float(np.sqrt(whole)))
+    return _stroke(mask) <= max(_THIN, _THIN_SHARE * math.sqrt(whole))
 
 
 def _scribbles(masks: Mapping[int, np.ndarray]) -> set[int]:
