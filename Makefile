@@ -26,7 +26,7 @@ help: ## List the targets
 
 setup: $(STAMP) ## Create or update the environment in .venv (happens by itself)
 
-$(STAMP): pyproject.toml $(CONSTRAINTS)
+$(STAMP): pyproject.toml PatchICLLib/version.py $(CONSTRAINTS)
 	@if [ -x $(BIN)/python ]; then echo "Using the environment in $(VENV)"; \
 	else \
 	  [ -n "$(PYTHON)" ] || { echo "No Python found: install Python 3.11 or newer, or say make PYTHON=/path/to/python." >&2; exit 1; }; \

@@ -11,6 +11,7 @@ import numpy as np
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.result import LevelSelection, PatchBox, PropagationResult, SliceSelections
 from PatchICLLib.propagation.slice_logits import LevelLogits, SliceLogits
+from PatchICLLib.version import __version__
 from PatchICLLib.worker.events import WorkerEvent
 
 LEVELS = (24, 64)
@@ -35,7 +36,7 @@ class NearestSliceWorker:
         self.is_alive = True
 
     def health(self) -> dict[str, Any]:
-        return {"state": "idle", "device": "cpu", "torch": "2.13.0", "patchicl": "0.1.0", "weights": None}
+        return {"state": "idle", "device": "cpu", "torch": "2.13.0", "patchicl": __version__, "weights": None}
 
     def propagate(self, image, painted, spacing, **options) -> int:
         assert not self._busy, "a worker runs one job at a time"
@@ -123,7 +124,7 @@ class NearestSliceWorker:
             if not row["uncertainty"]:
                 painted[str(row["label"])].append(row["index"])
         report = {
-            "patchicl": "0.1.0",
+            "patchicl": __version__,
             "weights": {"name": "test", "preset": "sparse", "sha256": "0" * 64},
             "device": "cpu",
             "seed": call.options["seed"],

@@ -13,7 +13,7 @@ from PatchICLLib.command_line.app import app
 
 
 def pages(repository: Path) -> list[Path]:
-    found = [repository / "README.md", *sorted((repository / "Docs").glob("*.md"))]
+    found = [*sorted(repository.glob("*.md")), *sorted((repository / "Docs").glob("*.md"))]
     assert len(found) > 5
     return found
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from PatchICLLib.version import __version__
+
 RAW_PREFIX = "https://raw.githubusercontent.com/PatchICL/SlicerPatchICL/main/"
 # slicer-extension-catalog-entry-schema-v1.0.2: no other key is allowed.
 CATALOGUE_KEYS = {
@@ -78,6 +80,20 @@ def test_repository_name_starts_with_slicer_as_the_index_demands(catalogue: dict
 def test_python_package_names_the_same_homepage(repository: Path, cmake: dict[str, str]) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["urls"]["Homepage"] == cmake["HOMEPAGE"]
+
+
+def test_the_version_is_told_alike(repository: Path) -> None:
+    citation = (repository / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.+)$", citation, re.MULTILINE)[1] == __version__
+    changes = (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (\S+)", changes, re.MULTILINE)[0] == __version__
+
+
+@pytest.mark.parametrize("name", ["SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE"])
+def test_what_people_look_for_at_the_top_is_there_and_in_the_sdist(repository: Path, name: str) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+    assert (repository / name).is_file()
+    assert f"/{name}" in project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
 
 
 @pytest.mark.parametrize("key", ["ICONURL", "SCREENSHOTURLS"])
