@@ -15,6 +15,7 @@ import typer
 
 from PatchICLLib.command_line.benchmark import benchmark
 from PatchICLLib.command_line.cohort import cohort
+from PatchICLLib.command_line.console import printing_never_fails
 from PatchICLLib.command_line.demo import demo
 from PatchICLLib.command_line.evaluate import evaluate
 from PatchICLLib.command_line.info import info
@@ -24,12 +25,12 @@ from PatchICLLib.command_line.propagate import propagate
 from PatchICLLib.command_line.segment import segment
 from PatchICLLib.command_line.train import train
 from PatchICLLib.errors import Cancelled, InputError, Stopped, WorkerError
+from PatchICLLib.outputs.written import forget_written, written
 from PatchICLLib.resources import ResourceError
 from PatchICLLib.thread_waiting import choose_thread_waiting
 from PatchICLLib.version import __version__
 
 EXIT_DEFECT, EXIT_BAD_INPUT, EXIT_CANCELLED = 1, 2, 130
-_CANCELLED = "Cancelled; nothing was written."
 
 # The base of typer's usage errors; typer has it from click or, since it no longer depends on click, from a copy.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -56,7 +57,7 @@ app.command()(overfit)
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"patchicl {__version__}")
+        print(f"patchicl {__version__}")
         raise typer.Exit
 
 
@@ -80,11 +81,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     choose_thread_waiting(os.environ)
+    forget_written()
+    with printing_never_fails():
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     try:
         with termination_interrupts():
             code = app(arguments, prog_name="patchicl", standalone_mode=False)
         if code == EXIT_CANCELLED:  # typer's answer to KeyboardInterrupt
-            _complain(_CANCELLED)
+            _complain(_cancelled())
         return code if isinstance(code, int) else 0
     except _UsageError as error:
         message = error.format_message()  # type: ignore[attr-defined]
@@ -98,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(str(error))
         return EXIT_CANCELLED
     except (Cancelled, KeyboardInterrupt):
-        _complain(_CANCELLED)
+        _complain(_cancelled())
         return EXIT_CANCELLED
     except (ResourceError, WorkerError) as error:
         _complain(str(error))
@@ -109,6 +116,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             traceback.print_exc()
         return EXIT_DEFECT
+
+
+def _cancelled() -> str:
+    """What Ctrl-C has come to, which may be after all was done."""
+    paths = ", ".join(str(path) for path in written())
+    return f"Cancelled; already written, and kept: {paths}." if paths else "Cancelled; nothing was written."
 
 
 def _complain(message: str) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from PatchICLLib.benchmark.compute import PUBLISHED, measure_compute
@@ -16,6 +15,7 @@ from PatchICLLib.benchmark.plots import plot_compute, plot_slices, plot_volumes
 from PatchICLLib.benchmark.savings import measure_savings
 from PatchICLLib.benchmark.slices import measure_slices
 from PatchICLLib.benchmark.volumes import measure_volumes
+from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.options import numbers_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.device import resolve_device
@@ -239,7 +239,7 @@ def _mib(value: float | None) -> str:
 
 
 def _print(what: Table | str) -> None:
-    Console().print(what)
+    plain_console().print(what)
 
 
 # ---- options -----------------------------------------------------------------------------------------------------

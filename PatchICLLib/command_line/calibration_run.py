@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
+from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.evaluate_run import chosen_cases
 from PatchICLLib.command_line.options import axis_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
@@ -63,12 +62,12 @@ def run_calibration(
         "command": f"patchicl evaluate calibration DATA --split {split} --k {','.join(map(str, ks))}"
         + (f" --max-structures {max_structures}" if max_structures else ""),
     }
-    Console().print(
+    plain_console().print(
         f"Temperature {temperature:.3f}: expected calibration error {summary['expected_calibration_error']:.4f}, "
         f"without {summary['expected_calibration_error_without']:.4f} ({len(histograms)} predictions)."
     )
     if store:
         write_calibration(path, summary)
-        Console().print(f"Stored in {path.with_suffix('.json')}", soft_wrap=True)
+        plain_console().print(f"Stored in {path.with_suffix('.json')}", soft_wrap=True)
     if json_file is not None:
         write_json(summary, json_file)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from PatchICLLib.cohort.case import CaseResult, CohortModel
@@ -16,6 +15,7 @@ from PatchICLLib.cohort.dask_pool import DaskPool
 from PatchICLLib.cohort.local_pool import LocalPool
 from PatchICLLib.cohort.run import Pool, check_cases, run_cohort, summarise
 from PatchICLLib.command_line.cohort_manifest import read_manifest
+from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.errors import InputError, Stopped
 from PatchICLLib.outputs import Output, check_outputs, write_json
@@ -89,7 +89,7 @@ def run_from_manifest(request: CohortRequest) -> None:
 
 
 def _tell(summary: dict[str, Any], quiet: bool) -> None:
-    console = Console(stderr=quiet)
+    console = plain_console(stderr=quiet)
     failures = [result for result in summary["results"] if result["status"] == "failed"]
     if failures:
         table = Table(title="Failed", box=box.SIMPLE_HEAD)

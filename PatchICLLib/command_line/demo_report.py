@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from PatchICLLib.command_line.console import plain_console, wrote
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.demo.job import demo_outputs, run_demo, save_demo
@@ -49,7 +50,7 @@ def run_and_report(folder: Path, model: dict[str, Any], json_file: Path | None, 
 
 
 def _print(result: DemoResult, paths: tuple[Path, ...]) -> None:
-    console = Console(highlight=False)
+    console = plain_console()
     table = Table(
         title="Dice on the slices nobody painted", title_justify="left", title_style="bold", header_style="bold"
     )
@@ -68,11 +69,11 @@ def _print(result: DemoResult, paths: tuple[Path, ...]) -> None:
     console.print(table)
     console.print(f"Propagated in {result.seconds:.1f} s on {result.propagation.report['device']}.")
     for path in paths:
-        console.print(f"[green]Wrote[/] {path}", soft_wrap=True)
+        console.print(wrote(path), soft_wrap=True)
 
 
-def _score(value: float, best: bool) -> str:
-    return f"[green]{value:.3f}[/]" if best else f"{value:.3f}"
+def _score(value: float, best: bool) -> Text:
+    return Text(f"{value:.3f}", style="green" if best else "")
 
 
 def _as_json(result: DemoResult) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
+from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.evaluate_run import shard_from_text
 from PatchICLLib.command_line.options import numbers_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
@@ -90,7 +89,7 @@ def run_evaluation(run: Run) -> None:
     with output_folder(run.output):
         check_outputs(_outputs(run), {}, {"DATA": run.data})
         summary, layout = _evaluated(run, request, experiment)
-    console = Console()
+    console = plain_console()
     console.print(experiment_tables(summary, layout.heading))
     for name in (COST_FIGURE, CASCADE_FIGURE):
         if (run.output / name).exists():
@@ -150,7 +149,7 @@ def print_tables(output: Path, models: Sequence[str], json_file: Path | None) ->
     from PatchICLLib.experiments.cost import cost_records
 
     summary["compute"] = cost_records(summary, [], settings["context"], output)
-    Console().print(experiment_tables(summary, layout.heading))
+    plain_console().print(experiment_tables(summary, layout.heading))
     if json_file is not None:
         write_json({"settings": settings, **summary}, json_file)
 

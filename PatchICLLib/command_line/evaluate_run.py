@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-from rich.console import Console
 from rich.table import Table
 
+from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.options import axis_from_text, whole_number
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.errors import InputError
@@ -113,7 +113,7 @@ def run_failures(
     (own,) = load_methods([method], chosen, device)
     failures = worst(rows, own, count, by_source)
     if not failures:
-        Console().print(f"On no structure is another method better than {method}: there is nothing to draw.")
+        plain_console().print(f"On no structure is another method better than {method}: there is nothing to draw.")
         return
     peers = load_methods(list(dict.fromkeys(failure.peer.method for failure in failures)), chosen, device)
     replayed = replay(failures, find_cases(data), {loaded.name: loaded for loaded in (own, *peers)})
@@ -125,7 +125,7 @@ def run_failures(
                 yield scene
 
         draw_failures(watched(), len(failures), output)
-    console = Console()
+    console = plain_console()
     for failure in failures:
         row, peer = failure.own, failure.peer
         console.print(
@@ -167,7 +167,7 @@ def run_next_slice(
     for strategy, painted in summary["painted"].items():
         interval = f"{painted['mean']:.2f} [{painted['low']:.2f}, {painted['high']:.2f}]"
         table.add_row(strategy, interval, f"{summary['reached'][strategy]:.0%}")
-    console = Console()
+    console = plain_console()
     console.print(table)
     saved = summary["saved"]
     console.print(f"Slices saved by the suggestion: {saved['mean']:.2f} ({saved['low']:.2f} to {saved['high']:.2f}).")
@@ -179,7 +179,7 @@ def _show(rows: Sequence[Row], output: Path, json_file: Path | None) -> None:
     if not rows:
         raise InputError("No structure is in this shard: use fewer shards.")
     summary = summarise(rows)
-    console = Console()
+    console = plain_console()
     console.print(propagation_tables(summary))
     for path in write_plots(summary, rows, output):
         console.print(f"Figure: {path}", soft_wrap=True)

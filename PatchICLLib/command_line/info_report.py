@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.errors import WeightsError
 from PatchICLLib.model_card import card_path
 from PatchICLLib.resources import resource_path
@@ -87,9 +88,9 @@ def total_memory() -> int:
 
 def print_facts(facts: dict[str, Any]) -> None:
     """Print the facts as two tables."""
-    console = Console(highlight=False)
+    console = plain_console()
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("PatchICL", f"[bold]{facts['patchicl']}[/]")
+    table.add_row("PatchICL", Text(facts["patchicl"], style="bold"))
     table.add_row("Python", f"{facts['python']}  {facts['executable']}")
     table.add_row("Platform", facts["platform"])
     table.add_row("Packages", ", ".join(f"{name} {version}" for name, version in facts["packages"].items()))
@@ -106,11 +107,12 @@ def print_facts(facts: dict[str, Any]) -> None:
 
 def _print_weights(console: Console, weights: dict[str, Any]) -> None:
     size = f"{weights['bytes'] / 2**20:.1f} MiB" if weights["bytes"] else "no file"
-    console.print(f"\nWeights [bold]{weights['name']}[/]  preset {weights['preset'] or 'unknown'}, {size}")
+    rest = f"  preset {weights['preset'] or 'unknown'}, {size}"
+    console.print(Text.assemble("\nWeights ", (weights["name"], "bold"), rest))
     console.print(f"  sha256 {weights['sha256']}", soft_wrap=True)
     console.print(f"  sha256 of the model card {weights['card_sha256']}", soft_wrap=True)
     if weights["problem"]:
-        console.print(f"  [red]{escape(weights['problem'])}[/]", soft_wrap=True)
+        console.print(Text(f"  {weights['problem']}", style="red"), soft_wrap=True)
     for name, value in weights["figures"].items():
         console.print(f"  {name.replace('_', ' ')}: {_plain(value)}", soft_wrap=True)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
+from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.device import resolve_device
 from PatchICLLib.outputs import check_output_file, write_json
@@ -26,7 +25,7 @@ def run_overfit(name: str, options: OverfitOptions, device: str, json_file: Path
 
         report = overfit(configuration, options, chosen, announce)
     reached = report.mean > options.goal
-    Console().print(
+    plain_console().print(
         f"{name}: Dice on the training slices {report.mean:.3f} (worst {report.worst:.3f}) after {report.steps} steps, "
         f"{report.seconds:.0f} s; the goal of {options.goal:g} was {'reached' if reached else 'not reached'}."
     )

@@ -6,8 +6,9 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from PatchICLLib.command_line.console import plain_console
 
 if TYPE_CHECKING:
     from PatchICLLib.propagation import Progress as EngineProgress
@@ -22,13 +23,13 @@ class ProgressDisplay:
     """
 
     def __init__(self, quiet: bool, unit: str = "slices") -> None:
-        console = Console(stderr=True)
+        console = plain_console(stderr=True)
         self._bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=36),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
-            TextColumn("[cyan]{task.fields[left]}"),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}", markup=False),
+            TextColumn("{task.fields[left]}", style="cyan", markup=False),
             console=console,
             disable=quiet or not console.is_terminal,
             transient=True,

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-
+from PatchICLLib.command_line.console import plain_console, wrote
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.images import Volume, check_can_hold_grid, image_output, read_scalar_image
@@ -115,12 +113,12 @@ def _write(files: PropagationFiles, result: PropagationResult, filled: Segmentat
 
 def _summarise(files: PropagationFiles, result: PropagationResult, filled: Segmentation, seconds: float) -> None:
     report = result.report
-    console = Console(highlight=False)
-    console.print(f"[green]Wrote[/] {files.output}  ({time_text(seconds)}, {report['device']})", soft_wrap=True)
+    console = plain_console()
+    console.print(wrote(files.output, f"  ({time_text(seconds)}, {report['device']})"), soft_wrap=True)
     for label, slices in report["painted_slices"].items():
         painted = ", ".join(str(index) for index in slices)
         name = filled.names.get(int(label))
-        shown = f"label {label}" if name is None else f"label {label}, {escape(name)}"
+        shown = f"label {label}" if name is None else f"label {label}, {name}"
         console.print(f"  {shown}: painted on slices {painted} along {report['axis']}", soft_wrap=True)
     for sentence in report["warnings"]:
         console.print(f"  {sentence}", style="yellow", markup=False, soft_wrap=True)

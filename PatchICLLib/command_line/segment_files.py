@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
+from PatchICLLib.command_line.console import plain_console, wrote
 from PatchICLLib.command_line.context_pairs import Context, read_context, split_pair
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.errors import InputError
@@ -93,7 +93,7 @@ def segment_files(
         staged.commit()
     if not quiet:
         seconds = time_text(time.monotonic() - started)
-        Console(highlight=False).print(f"[green]Wrote[/] {files.output}  ({seconds})", soft_wrap=True)
+        plain_console().print(wrote(files.output, f"  ({seconds})"), soft_wrap=True)
 
 
 def chosen_labels(context: Context, wanted: Sequence[int | str] | None) -> list[int]:

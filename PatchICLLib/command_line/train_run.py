@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.device import resolve_device
@@ -122,7 +123,7 @@ def _run(request: TrainingRequest) -> None:
     universeg = _universeg(request, preset_of(recipe.model))
 
     quiet = request.quiet or not ranks.leads
-    console, token = Console(stderr=request.quiet), CancelToken()
+    console, token = plain_console(stderr=request.quiet), CancelToken()
     if not quiet and request.data is not None:
         console.print(_data_table(offered))
     began = time.monotonic()

@@ -10,6 +10,7 @@ from typing import Any
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.outputs.staged_files import StagedFiles, write_errors
+from PatchICLLib.outputs.written import note_written
 
 
 def stage_json(files: StagedFiles, content: Any, path: str | Path, indent: int | None = 2) -> None:
@@ -40,6 +41,7 @@ def append_lines(path: Path, entries: Iterable[Any]) -> None:
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
+        note_written([path])
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}); what it holds is kept.") from error
 
