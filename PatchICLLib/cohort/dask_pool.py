@@ -24,7 +24,7 @@ class DaskPool:
         work: does a case; can be pickled.
 
     Raises:
-        InputError: Dask is not installed.
+        InputError: Dask is not installed, or this is no address.
     """
 
     def __init__(
@@ -38,6 +38,10 @@ class DaskPool:
             import distributed
         except ImportError as error:
             raise InputError("--dask needs Dask, which is not installed: pip install patchicl[distributed].") from error
+        if address != LOCAL and not _is_address(address):
+            raise InputError(
+                f"--dask must be local or the address of a scheduler such as tcp://head:8786, but it is {address[:60]}."
+            )
         self.dask: Any = distributed
         self.address, self.processes, self.attempts, self.work = address, processes, attempts, work
 
@@ -76,3 +80,16 @@ class DaskPool:
         error = future.exception()
         reason = "its workers died again and again" if type(error).__name__ == "KilledWorker" else str(error)
         return CaseResult(case.name, "failed", f"{type(error).__name__}: {reason}")
+
+
+def _is_address(text: str) -> bool:
+    from distributed.comm import parse_address, parse_host_port
+    from distributed.comm.registry import get_backend
+
+    try:
+        scheme, rest = parse_address(text)
+        host, port = parse_host_port(rest)
+        get_backend(scheme)
+    except (ValueError, ImportError):
+        return False
+    return bool(host) and 0 < port < 1 << 16

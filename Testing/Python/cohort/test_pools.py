@@ -106,3 +106,12 @@ def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr("PatchICLLib.cohort.dask_pool._CONNECT_SECONDS", 1)
     with pytest.raises(InputError, match="tcp://127.0.0.1:9 does not answer"):
         next(DaskPool("tcp://127.0.0.1:9", work=note).run(cases(tmp_path, "a"), MODEL))
+
+
+@pytest.mark.parametrize(
+    "address", ["foo", "", "tcp://foo", "tcp://:12", "foo:0", "foo:99999999", "foo:" + "9" * 5000, "abc://x:1", "a b"]
+)
+def test_what_is_no_address_of_a_scheduler(address: str) -> None:
+    pytest.importorskip("distributed", reason="needs Dask: pip install patchicl[distributed]")
+    with pytest.raises(InputError, match="--dask must be local or the address of a scheduler"):
+        DaskPool(address)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from PatchICLLib.command_line.evaluate_run import shard_from_text
 from PatchICLLib.command_line.options import (
     axis_from_text,
     extent_from_text,
@@ -88,6 +92,22 @@ def test_outputs_must_not_replace_inputs_or_each_other(tmp_path: Path) -> None:
         check_distinct({"OUTPUT": tmp_path / "sub" / ".." / "scan.nii"}, {"IMAGE": scan})
     with pytest.raises(InputError, match="--entropy and OUTPUT are the same file"):
         check_distinct({"OUTPUT": out, "--entropy": out}, {"IMAGE": scan})
+
+
+@given(st.text(max_size=12) | st.from_regex(r"[0-9²³¹٣:, =ijk-]{1,20}", fullmatch=True) | st.just("9" * 5000))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    readers = [extent_from_text, labels_from_text, region_from_text, axis_from_text, shard_from_text]
+    for read in [*readers, lambda value: numbers_from_text(value, "--k")]:
+        for form in (text, f"{text}:{text}", f"i={text}:{text}", f"{text}/{text}"):
+            with contextlib.suppress(InputError):
+                read(form)
+
+
+@pytest.mark.parametrize("text", ["²:3", "1:³", "٣:٤", "1:" + "9" * 5000, "1:2147483648", "-1:2", "1:2:3"])
+def test_extents_that_are_none(text: str) -> None:
+    with pytest.raises(InputError, match="--extent must be") as refused:
+        extent_from_text(text)
+    assert len(str(refused.value)) < 300
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "0:00"), (7.4, "0:07"), (61, "1:01"), (3723, "1:02:03")])
