@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,12 @@ class Job:
     def layers(self) -> np.ndarray:
         """`painted` as layers, also if it is only one."""
         return self.painted if self.painted.ndim == 4 else self.painted[np.newaxis]
+
+    @property
+    def work(self) -> int:
+        """Another number where other voxels are painted, or other segments or settings take part."""
+        facts = repr((self.labels, sorted(self.options.items(), key=str), self.image.shape)).encode()
+        return zlib.crc32(self.painted, zlib.crc32(facts))
 
 
 def readPainting(segmentationNode, segmentId: str, volumeNode, axis: int | None = None) -> Painting:

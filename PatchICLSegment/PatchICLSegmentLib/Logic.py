@@ -12,6 +12,7 @@ from collections.abc import Callable
 from .CurrentPreview import CurrentPreview
 from .Errors import SceneError
 from .Job import Job, prepareJob
+from .LiveUpdate import LiveUpdate
 from .LogitsRequest import LogitsRequest
 from .PaintingActions import PaintingActions
 from .Parameters import ParameterNode
@@ -50,6 +51,7 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
         painting: declarations and clearings of single slices, see PaintingActions.
         views: layers and jumps in the slice views, see ResultViews.
         logits: of one slice before and after each level, see LogitsRequest.
+        live: propagates while somebody paints, see LiveUpdate.
     """
 
     def __init__(
@@ -69,11 +71,13 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
         self.workerHealth = self._session.health
         self.logits = LogitsRequest(self, self._session)
         self._job: Job | None = None
+        self._lastWork: tuple[int, str, str] | None = None
         self._keptAt = 0.0
         self._writing = False
         self.results = Results(scene, self.parameterNode)
         self.painting = PaintingActions(self)
         self.views = ResultViews(self)
+        self.live = LiveUpdate(self)
         self._watch = SceneWatch(scene)
         self._watch.sceneClosing.connect(self._onSceneClosing)
         self._watch.sceneImporting.connect(self.onImporting)
@@ -92,7 +96,24 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
         Raises:
             SceneError: what is missing, in one sentence. Nothing has changed then.
         """
-        self._start()
+        if self._state.isBusy:
+            raise SceneError(_("A propagation is running already; wait for it or cancel it."))
+        self._start(self._prepared())
+
+    def updatePropagation(self) -> None:
+        """Propagates what is painted now, in the place of a run under way; does nothing if that is not new.
+
+        What is shown stays until other slices replace it.
+
+        Raises:
+            SceneError: what is missing, in one sentence. Nothing has changed then.
+        """
+        job = self._prepared()
+        if (job.work, self.volumeNode.GetID(), self.segmentationNode.GetID()) == self._lastWork:
+            return
+        if self._state.isBusy:
+            self._session.cancel()
+        self._start(job, goOn=self.preview is not None and self.preview.problem() is None)
 
     def goOn(self) -> None:
         """Propagates anew what an unfinished preview is about; its slices stay in sight until others replace them.
@@ -105,23 +126,26 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
         if self.preview.problem() is not None:
             raise SceneError(self.previewProblem)
         self.selectWhatThePreviewIsOf()
-        self._start(goOn=True)
+        self._start(self._prepared(), goOn=True)
 
-    def _start(self, goOn: bool = False) -> None:
-        if self._state.isBusy:
-            raise SceneError(_("A propagation is running already; wait for it or cancel it."))
-        parameters = self.parameters
+    def _prepared(self) -> Job:
         inputs = self.volumeNode, self.segmentationNode, self.segmentId
-        job = prepareJob(*inputs, parameters, self.regionNode, self.allowsOverlap)
+        return prepareJob(*inputs, self.parameters, self.regionNode, self.allowsOverlap)
+
+    def _start(self, job: Job, goOn: bool = False) -> None:
+        parameters = self.parameters
         self.openPreview(job, parameters.previewOpacity, goOn)
         self.logits.stop()
         self._job = job
+        self._lastWork = job.work, self.volumeNode.GetID(), self.segmentationNode.GetID()
         self.progress = None
+        self.live.forget()
         self._session.submit(job, parameters.device, parameters.weights)
         self.setState(State.PREPARING)
 
     def poll(self) -> None:
-        """Takes what the worker has to say; never blocks."""
+        """Takes what the worker has to say, and starts what is due; never waits."""
+        self.live.poll()
         if not self._isRunUnderWay:
             for event in self._session.poll():  # an answer, or the end of a run that was dropped
                 self.logits.take(event)
@@ -155,7 +179,7 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
 
     @property
     def needsPolling(self) -> bool:
-        return self._isRunUnderWay or self._session.isBusy
+        return self._isRunUnderWay or self._session.isBusy or self.live.isWaiting
 
     @property
     def _isRunUnderWay(self) -> bool:
@@ -279,6 +303,7 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
 
     def _onSceneClosing(self) -> None:
         self.logits.forget()
+        self.live.forget()
         if self._state.isBusy:
             self._session.cancel()
         self._session.forgetJob()

@@ -191,7 +191,8 @@ class Preview:
 
     def showResult(self, labels: np.ndarray, box) -> None:
         """Fills in everything that a run gave, as `showVolume`; it has ended, unless it was stopped."""
-        self.showVolume(labels, box)
+        # Everything: slices taken over from an earlier run may lie outside the box of this one.
+        self.showVolume(labels)
         if self.completion is Completion.KEPT:
             others = tuple(axis for axis in range(3) if axis != self.axis)
             for layer, part in enumerate(labels.reshape(-1, *self.basis.shape)):

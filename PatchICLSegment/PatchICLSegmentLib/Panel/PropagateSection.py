@@ -32,6 +32,7 @@ class PropagateSection:
         logic.stateChanged.connect(self._onStateChanged)
         logic.progressChanged.connect(self._showProgress)
         logic.failed.connect(self.problem)
+        logic.paintingChanged.connect(self._onPaintingChanged)
 
     def propagate(self) -> None:
         if not self.ui.propagateButton.enabled or not self._isReady():
@@ -146,6 +147,10 @@ class PropagateSection:
 
     def stop(self) -> None:
         self._timer.stop()
+
+    def _onPaintingChanged(self) -> None:
+        if self.logic.live.isWaiting:
+            self.startPolling()
 
     def _poll(self) -> None:
         self.logic.poll()
