@@ -254,7 +254,7 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
         if missing:
             self._fail(_("The network's report lacks {names}; propagate again.").format(names=missing))
             return
-        self.preview.showResult(result.labels, result.box)
+        self.preview.showResult(result.labels)
         self.results.store(result, self.preview)
         self.timings = result.report["timings"]
         self._session.forgetJob()

@@ -179,19 +179,18 @@ class Preview:
         self._filled.add(layer, [index])
         self._voxelsModified()
 
-    def showVolume(self, labels: np.ndarray, box=(slice(None),) * 3) -> None:
-        """Fills in everything, (K, J, I) or (L, K, J, I) of labels; `box` says where they differ from what is shown."""
+    def showVolume(self, labels: np.ndarray) -> None:
+        """Fills in everything, (K, J, I) or (L, K, J, I) of labels."""
         for layer, part in enumerate(labels.reshape(-1, *self.basis.shape)):
             whole = self._wholeLabelmap(layer)
             if whole is not None:
-                whole[box] = part[box]
+                whole[...] = part
         self._voxelsModified()
         if hasClosedSurface(self.segmentationNode):
             self.node.CreateClosedSurfaceRepresentation()
 
-    def showResult(self, labels: np.ndarray, box) -> None:
+    def showResult(self, labels: np.ndarray) -> None:
         """Fills in everything that a run gave, as `showVolume`; it has ended, unless it was stopped."""
-        # Everything: slices taken over from an earlier run may lie outside the box of this one.
         self.showVolume(labels)
         if self.completion is Completion.KEPT:
             others = tuple(axis for axis in range(3) if axis != self.axis)
