@@ -108,11 +108,18 @@ class PatchICLSegmentTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
 
     def runTest(self):
-        self.setUp()
-        self.test_story()
+        for test in (self.test_story, self.test_storyWithSphereBrush):
+            self.setUp()
+            test()
 
     def test_story(self):
+        self._tellStory(sphere=False)
+
+    def test_storyWithSphereBrush(self):
+        self._tellStory(sphere=True)
+
+    def _tellStory(self, sphere):
         from PatchICLSegmentLib.Story import SlicerSurroundings, Story
 
         slicer.util.selectModule("PatchICLSegment")
-        Story(slicer.modules.PatchICLSegmentWidget.panel, SlicerSurroundings(self.delayDisplay)).run()
+        Story(slicer.modules.PatchICLSegmentWidget.panel, SlicerSurroundings(self.delayDisplay), sphere).run()

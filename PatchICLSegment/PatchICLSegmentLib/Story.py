@@ -32,19 +32,27 @@ class Surroundings(Protocol):
     def show(self, text: str) -> None:
         """Tells a spectator what happens next."""
 
-    def drag(self, sliceNode, start, end, radius: float) -> None:
-        """Paints with the left mouse button from one point to another, in world RAS, brush radius in mm."""
+    def drag(self, sliceNode, start, end, radius: float, sphere: bool) -> None:
+        """Paints with the left mouse button from one point to another, in world RAS; brush radius in mm."""
 
     def reload(self, path: str) -> None:
         """Saves the scene to a file, closes it, and loads it again."""
 
 
 class Story:
-    """Usage: Story(panel, surroundings).run(). Raises AssertionError with the step that went wrong."""
+    """Usage: Story(panel, surroundings).run(). Raises AssertionError with the step that went wrong.
 
-    def __init__(self, panel: Any, surroundings: Surroundings):
+    What is painted is what the brush leaves: it is wider than its strokes, and as a sphere it reaches into neighboring
+    slices. So after every stroke the painted slices are those that the panel lists.
+
+    Args:
+        sphere: paint with a sphere instead of a disk.
+    """
+
+    def __init__(self, panel: Any, surroundings: Surroundings, sphere: bool = False):
         self.panel, self.ui, self.logic = panel, panel.ui, panel.logic
         self.surroundings = surroundings
+        self.sphere = sphere
 
     def run(self) -> None:
         self.loadSample()
@@ -71,22 +79,30 @@ class Story:
 
     def paintThreeSlices(self) -> None:
         self._tell("Paint three slices")
-        self.painted = slicesToPaint(self.reference)
-        self.ui.segmentEditor.setActiveEffectByName("Paint")
-        for index in self.painted:
+        wanted = slicesToPaint(self.reference)
+        for index in wanted:
             self.paintSlice(index)
-        rows = [row.index for row in self.logic.painting.slices()]
-        self._check(rows == self.painted, f"slices {self.painted} are painted, found {rows}")
-        self._check(self.ui.paintedTable.rowCount == 3, "the table shows three slices")
+        self.painted = self.rows()
+        reach = 1 + int(BRUSH_RADIUS_MM / gridOfVolume(self.volume).spacing[AXIS]) if self.sphere else 0
+        around = {index + shift for index in wanted for shift in range(-reach, reach + 1)}
+        self._check(
+            set(wanted) <= set(self.painted) <= around, f"slices {wanted} are painted, found {list(self.painted)}"
+        )
+        self._check(self.ui.paintedTable.rowCount == len(self.painted), "the table shows the painted slices")
+
+    def rows(self) -> dict[int, bool]:
+        """The painted slices that the panel lists: index -> whether something is drawn there."""
+        return {row.index: not row.declaredEmpty for row in self.logic.painting.slices()}
 
     def paintSlice(self, index: int) -> None:
+        self.ui.segmentEditor.setActiveEffectByName("Paint")
         jumpToSlice(self.logic.scene, self.volume, AXIS, index)
         self._settle()
         view = viewForAxis(self.logic.scene, self.volume, AXIS)
         grid = gridOfVolume(self.volume)
         for start, end in strokes(self.reference[index]):
             ends = ((grid.ijkToWorld @ [column, row, index, 1])[:3] for row, column in (start, end))
-            self.surroundings.drag(view, *ends, BRUSH_RADIUS_MM)
+            self.surroundings.drag(view, *ends, BRUSH_RADIUS_MM, self.sphere)
         self._settle()
 
     def lookAtPanel(self) -> None:
@@ -109,8 +125,9 @@ class Story:
         self._check(self.logic.state is State.PREVIEW, f"a preview is there ({self.ui.statusLabel.text})")
         self._check((self.voxels() == before).all(), "the segment is untouched until Apply")
         proposal = self.logic.preview.masks()[self.logic.segmentId]
-        first, last = min(self.painted), max(self.painted)
-        self._check((proposal.areas(AXIS)[first : last + 1] > 0).all(), "all slices between are filled")
+        drawn = [index for index, isDrawn in self.painted.items() if isDrawn]
+        between = set(range(min(drawn), max(drawn) + 1)) - (self.painted.keys() - set(drawn))
+        self._check((proposal.areas(AXIS)[sorted(between)] > 0).all(), "all slices between are filled")
 
     def lookAtEntropy(self) -> None:
         self._tell("Look at the entropy")
@@ -132,8 +149,16 @@ class Story:
         self._check(self.suggested not in self.painted, "it is not painted yet")
 
     def correct(self) -> None:
-        self._tell("Paint it and propagate again")
-        self.paintSlice(self.suggested)
+        if self.reference[self.suggested].any():
+            self._tell("Paint it and propagate again")
+            self.paintSlice(self.suggested)
+        else:
+            self._tell("Say that the structure is not there and propagate again")
+            self.ui.notOnSliceButton.click()
+            self._settle()
+        self.painted = self.rows()
+        isDrawn = bool(self.reference[self.suggested].any())
+        self._check(self.painted.get(self.suggested) is isDrawn, "the slice counts as painted")
         self.drawn = self.voxels()
         self.propagate()
 
@@ -144,7 +169,7 @@ class Story:
         self._settle()
         result = self.voxels()
         self._check((result == proposal).all(), "the preview is in the segment")
-        kept = [*self.painted, self.suggested]
+        kept = list(self.painted)
         self._check((result[kept] == self.drawn[kept]).all(), "painted slices are as they were drawn")
         overlap = 2 * (result & self.reference).sum() / (result.sum() + self.reference.sum())
         self._check(overlap > 0.6, f"the result agrees with the reference (Dice {overlap:.2f})")
@@ -157,16 +182,38 @@ class Story:
         self._check((self.result == result).all(), "redo brings the result back")
 
     def saveAndReload(self) -> None:
-        self._tell("Save and reload")
+        self._tell("Save and reload, with Paint in the hand")
+        self.ui.segmentEditor.setActiveEffectByName("Paint")
         with tempfile.TemporaryDirectory() as folder:
             self.surroundings.reload(str(Path(folder) / "patchicl_story.mrb"))
         self._settle()
         self._check(self.logic.volumeNode is not None, "the volume is selected again")
         self.volume = self.logic.volumeNode
+        self._checkWidgets()
         self._check((self.voxels() == self.result).all(), "the result was saved")
-        rows = [row.index for row in self.logic.painting.slices()]
-        self._check(rows == sorted([*self.painted, self.suggested]), "the painted slices are remembered")
+        self._check(self.rows() == self.painted, "the painted slices are remembered")
         self._check(self.logic.results.run["weights"]["sha256"] != "", "the result says which weights made it")
+        self._tell("Draw one more slice afresh")
+        filled = np.flatnonzero(self.reference.any(axis=(1, 2))).tolist()
+        index = next(index for index in filled if index not in self.painted)
+        jumpToSlice(self.logic.scene, self.volume, AXIS, index)
+        self._settle()
+        self.ui.drawAfreshButton.click()
+        self.paintSlice(index)
+        self._check(index in self.rows(), "the editor paints in the loaded scene")
+
+    def _checkWidgets(self) -> None:
+        """What a user sees, whatever the logic works on."""
+        ui, volumeNode, segmentationNode = self.ui, self.logic.volumeNode, self.logic.segmentationNode
+        for name, shown, node in (
+            ("the volume selector", ui.volumeSelector.currentNode(), volumeNode),
+            ("the segmentation selector", ui.segmentationSelector.currentNode(), segmentationNode),
+            ("the editor's volume", ui.segmentEditor.sourceVolumeNode(), volumeNode),
+            ("the editor's segmentation", ui.segmentEditor.segmentationNode(), segmentationNode),
+        ):
+            self._check(shown is not None and shown.GetID() == node.GetID(), f"{name} shows {node.GetName()}")
+        self._check(ui.segmentEditor.currentSegmentID() == self.logic.segmentId, "the editor shows the segment")
+        self._check(ui.paintedTable.rowCount == len(self.painted), "the table lists the painted slices")
 
     def voxels(self) -> np.ndarray:
         return (
@@ -216,12 +263,13 @@ class SlicerSurroundings:
     def processEvents(self) -> None:
         slicer.app.processEvents()
 
-    def drag(self, sliceNode, start, end, radius: float) -> None:
+    def drag(self, sliceNode, start, end, radius: float, sphere: bool) -> None:
         view = slicer.app.layoutManager().sliceWidget(sliceNode.GetLayoutName())
         editor = slicer.modules.PatchICLSegmentWidget.panel.ui.segmentEditor
         effect = editor.activeEffect()
         effect.setCommonParameter("BrushDiameterIsRelative", 0)
         effect.setCommonParameter("BrushAbsoluteDiameter", 2 * radius)
+        effect.setCommonParameter("BrushSphere", int(sphere))
         toView = np.linalg.inv(slicer.util.arrayFromVTKMatrix(sliceNode.GetXYToRAS()))
         points = [tuple(int(round(value)) for value in (toView @ [*point, 1])[:2]) for point in (start, end)]
         slicer.util.clickAndDrag(view, start=points[0], end=points[1], steps=8)
@@ -229,5 +277,5 @@ class SlicerSurroundings:
     def reload(self, path: str) -> None:
         if not slicer.util.saveScene(path):
             raise AssertionError(f"the scene could not be saved to {path}")
-        slicer.mrmlScene.Clear()
+        slicer.mrmlScene.Clear(False)
         slicer.util.loadScene(path)

@@ -103,7 +103,8 @@ class Desk:
     def show(self, text):
         pass
 
-    def drag(self, sliceNode, start, end, radius):
+    def drag(self, sliceNode, start, end, radius, sphere):
+        self.ui.segmentEditor.sphereCheckBox.setChecked(sphere)
         brush = next(brush for brush in self.brushes if brush.view.node is sliceNode)
         brush.radius = radius
         first, last = (np.array(brush.view.displayPosition(point)) for point in (start, end))

@@ -505,6 +505,23 @@ def testRangeIsOnlyEnabledWhereItMatters(desk):
 
 
 @pytest.mark.slow
+def testStoryWithASphereWhereTheStructureIsNotOnTheSuggestedSlice(desk, monkeypatch):
+    """A sphere reaches into neighboring slices. A person says that it is not here; strokes would leave nothing."""
+    makeResult = NearestSliceWorker._result
+
+    def resultThatAsksForAnEmptySlice(*arguments):
+        result = makeResult(*arguments)
+        result.report["suggested_next_slice"] = 0
+        return result
+
+    monkeypatch.setattr(NearestSliceWorker, "_result", resultThatAsksForAnEmptySlice)
+    story = Story(desk.panel, desk, sphere=True)
+    story.run()
+    assert story.suggested == 0 and story.painted[0] is False
+    assert len(story.painted) > 4
+
+
+@pytest.mark.slow
 def testStory(desk):
     Story(desk.panel, desk).run()
 
