@@ -40,6 +40,9 @@ def read_manifest(path: Path, defaults: dict[str, Any]) -> list[CohortCase]:
         if unknown:
             raise InputError(f"{where} has the unknown column {unknown[0]}; columns are {', '.join(COLUMNS)}.")
         values = {name: text for name, value in entry.items() if (text := _text(value))}
+        for name, text in values.items():
+            if "\0" in text or not _is_unicode(text):
+                raise InputError(f"{where} has characters in its {name} that no name can have.")
         missing = [name for name in NEEDED if name not in values]
         if missing:
             raise InputError(f"{where} has no {missing[0]}; each needs {', '.join(NEEDED)}.")
@@ -71,10 +74,22 @@ def _entries(path: Path) -> list[dict[str, Any]]:
     lines = [line for line in text.splitlines() if line.strip()]
     heading = lines[0] if lines else ""
     delimiter = next((mark for mark in ("\t", ";") if mark in heading), ",")
-    rows = list(csv.DictReader(lines, delimiter=delimiter))
+    try:
+        rows = list(csv.DictReader(lines, delimiter=delimiter))
+    except csv.Error as error:
+        raise InputError(f"The manifest {path} is no table ({error}).") from error
     if any(None in row for row in rows):
         raise InputError(f"A line of {path} has more columns than its headings; put lists such as 3,17 into quotes.")
     return [{str(name).strip(): value for name, value in row.items()} for row in rows]
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written: JSON may escape halves of letters."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _text(value: Any) -> str:

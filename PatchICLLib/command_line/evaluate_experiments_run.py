@@ -14,8 +14,9 @@ from PatchICLLib.command_line.options import numbers_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.datasets.class_split import class_split
 from PatchICLLib.datasets.context import ContextRule
-from PatchICLLib.datasets.totalsegmentator import Selection
+from PatchICLLib.datasets.totalsegmentator import Selection, TotalSegmentator
 from PatchICLLib.errors import InputError
+from PatchICLLib.evaluation.missing_cases import keep_missing, missing_lines, read_missing
 from PatchICLLib.evaluation.runner import Shard
 from PatchICLLib.experiments.request import Chosen, ExperimentRequest, Layout, layout_of
 from PatchICLLib.experiments.rows import read_rows
@@ -91,6 +92,8 @@ def run_evaluation(run: Run) -> None:
         summary, layout = _evaluated(run, request, experiment)
     console = plain_console()
     console.print(experiment_tables(summary, layout.heading))
+    for line in missing_lines(summary["missing"]):
+        console.print(line, soft_wrap=True)
     for name in (COST_FIGURE, CASCADE_FIGURE):
         if (run.output / name).exists():
             console.print(f"Figure: {run.output / name}", soft_wrap=True)
@@ -109,6 +112,9 @@ def _evaluated(run: Run, request: ExperimentRequest, experiment: Experiment) -> 
         data = request.open_data(
             lambda done, total: display.show("Looking for slices", done, total), processes=run.processes
         )
+        missing = {}
+        if isinstance(data, TotalSegmentator):
+            missing = keep_missing(run.output, [*data.cases, *data.missing], data.missing)
         with under_settings(run.output, experiment.settings(), run.resume):
             if run.processes > 1:
                 rows = _spread(run, request, data, models, display)
@@ -121,6 +127,7 @@ def _evaluated(run: Run, request: ExperimentRequest, experiment: Experiment) -> 
         display.show("Counting operations and drawing", 0, 1)
         layout = layout_of(experiment.settings())
         summary = summarise(_in_order(rows, [model.name for model in models]), layout.order, layout.joined)
+        summary["missing"] = missing
         _finish(summary, request, models, data, run)
     return summary, layout
 
@@ -149,7 +156,11 @@ def print_tables(output: Path, models: Sequence[str], json_file: Path | None) ->
     from PatchICLLib.experiments.cost import cost_records
 
     summary["compute"] = cost_records(summary, [], settings["context"], output)
-    plain_console().print(experiment_tables(summary, layout.heading))
+    summary["missing"] = read_missing(output)
+    console = plain_console()
+    console.print(experiment_tables(summary, layout.heading))
+    for line in missing_lines(summary["missing"]):
+        console.print(line, soft_wrap=True)
     if json_file is not None:
         write_json({"settings": settings, **summary}, json_file)
 

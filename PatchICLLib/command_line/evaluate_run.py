@@ -15,6 +15,7 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.cases import Case, find_cases
 from PatchICLLib.evaluation.failures import FailedSlice, replay, worst
 from PatchICLLib.evaluation.methods import Weights, load_methods
+from PatchICLLib.evaluation.missing_cases import keep_missing, missing_lines, read_missing
 from PatchICLLib.evaluation.next_slice import evaluate_next_slice, summarise_sessions
 from PatchICLLib.evaluation.plots import FIGURES, write_plots
 from PatchICLLib.evaluation.protocol import PLACEMENTS, Placement
@@ -65,17 +66,25 @@ def run_propagation(
         check_outputs(_outputs(output, json_file), {"--weights": weights_file(weights)}, {"DATA": data})
         cases = chosen_cases(data, sources, split)
         methods = load_methods(list(method_names), Weights(weights, universeg_weights), device)
+        unreadable: dict[str, str] = {}
         with ProgressDisplay(quiet, unit="predictions") as display:
             rows = evaluate_propagation(
-                cases, methods, settings, output, resume, lambda done, total, stage: display.show(stage, done, total)
+                cases,
+                methods,
+                settings,
+                output,
+                resume,
+                lambda done, total, stage: display.show(stage, done, total),
+                unreadable,
             )
-        _show(rows, output, json_file)
+        missing = keep_missing(output, [case.full_name for case in cases], unreadable)
+        _show(rows, missing, output, json_file)
 
 
 def print_report(output: Path, json_file: Path | None) -> None:
     """Tables and figures of all rows below `output`."""
     check_outputs(_outputs(output, json_file), {})
-    _show(_rows_of(output), output, json_file)
+    _show(_rows_of(output), read_missing(output), output, json_file)
 
 
 def _outputs(folder: Path, json_file: Path | None) -> list[Output]:
@@ -175,12 +184,14 @@ def run_next_slice(
         write_json(summary, json_file)
 
 
-def _show(rows: Sequence[Row], output: Path, json_file: Path | None) -> None:
+def _show(rows: Sequence[Row], missing: dict[str, str], output: Path, json_file: Path | None) -> None:
     if not rows:
         raise InputError("No structure is in this shard: use fewer shards.")
-    summary = summarise(rows)
+    summary = {**summarise(rows), "missing": missing}
     console = plain_console()
     console.print(propagation_tables(summary))
+    for line in missing_lines(missing):
+        console.print(line, soft_wrap=True)
     for path in write_plots(summary, rows, output):
         console.print(f"Figure: {path}", soft_wrap=True)
     if json_file is not None:

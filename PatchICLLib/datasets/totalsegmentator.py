@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 
 from PatchICLLib.child_process import process_pool
 from PatchICLLib.datasets.class_split import Modality, class_split
 from PatchICLLib.datasets.example import DatasetError, Example
 from PatchICLLib.datasets.slicing import Slicing, square_slice
+from PatchICLLib.errors import InputError
+from PatchICLLib.images.reading import read_volume
 from PatchICLLib.outputs import write_json
 
 IMAGES: dict[Modality, str] = {"ct": "ct.nii.gz", "mri": "mri.nii.gz"}
@@ -58,8 +59,12 @@ class TotalSegmentator:
         progress: called with cases done and their number while masks are read.
         processes: that read masks.
 
+    Attributes:
+        cases: names of the cases that are used.
+        missing: names of those that cannot be read, for instance because they are damaged or sheared, and why.
+
     Raises:
-        DatasetError: no such folder, no case in it, no such split.
+        DatasetError: no such folder, no case in it that can be read, no such split.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class TotalSegmentator:
         self.selection = selection or Selection()
         self.name = NAMES[modality]
         self.cases = self._cases()
+        self.missing: dict[str, str] = {}
         self._examples = self._indexed(index_file, progress, processes)
 
     def examples(self) -> list[Example]:
@@ -133,16 +139,22 @@ class TotalSegmentator:
             content = _index_content(index_file)
             known = content["cases"] if content["of"] == wanted else {}
         missing = [case for case in self.cases if case not in known]
-        find = functools.partial(_slices_of, self.folder, self.selection)
+        find = functools.partial(_slices_or_reason, self.folder, IMAGES[self.modality], self.selection)
         with ExitStack() as stack:
-            found: Iterable[Slices] = map(find, missing)
+            found: Iterable[Slices | str] = map(find, missing)
             if processes > 1 and len(missing) > 1:
                 found = stack.enter_context(process_pool(processes)).map(find, missing)
             for done, (case, slices) in enumerate(zip(missing, found, strict=True), start=1):
-                known[case] = slices
+                if isinstance(slices, str):
+                    self.missing[case] = slices
+                else:
+                    known[case] = slices
                 progress(done, len(missing))
                 if index_file is not None and (done % _KEEP_EVERY == 0 or done == len(missing)):
                     _keep(index_file, {"of": wanted, "cases": known})
+        self.cases = [case for case in self.cases if case in known]
+        if not self.cases:
+            raise DatasetError(f"No case in {self.folder} can be read: {next(iter(self.missing.values()))}")
         examples = [
             Example(self.name, case, case, label, plane, index)
             for case in self.cases
@@ -179,13 +191,22 @@ def read_splits(path: Path) -> dict[str, str]:
     return {row["image_id"]: row["split"] for row in rows}
 
 
+def _slices_or_reason(folder: Path, image: str, selection: Selection, case: str) -> Slices | str:
+    """The slices of a case, or why it cannot be read."""
+    try:
+        _load(folder / case / image, "image")
+        return _slices_of(folder, selection, case)
+    except DatasetError as error:
+        return str(error)
+
+
 def _slices_of(folder: Path, selection: Selection, case: str) -> Slices:
     wanted = class_split().choose(selection.classes)
     slices = {}
     for path in sorted((folder / case / SEGMENTATIONS).glob("*" + _ENDING)):
         label = path.name.removesuffix(_ENDING)
         if wanted is None or label in wanted:
-            chosen = selection.slicing.choose(_load(path)[0] != 0)
+            chosen = selection.slicing.choose(_load(path, "mask")[0] != 0)
             if chosen:
                 slices[label] = chosen
     return slices
@@ -204,20 +225,21 @@ def _index_content(path: Path) -> dict[str, Any]:
         raise DatasetError(f"The index of slices {path} is damaged: delete it, it will be made again.") from error
 
 
-def _load(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
+def _load(path: Path, what: str) -> tuple[np.ndarray, tuple[float, float, float]]:
     try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise DatasetError(f"{path} is missing or damaged: get the case again.") from error
-    spacing = image.GetSpacing()
-    return sitk.GetArrayFromImage(image), (spacing[2], spacing[1], spacing[0])
+        volume = read_volume(path, what)
+    except InputError as error:
+        raise DatasetError(str(error)) from error
+    if volume.array.ndim != 3:
+        raise DatasetError(f"The {what} {path} is 2D, but it must be a volume: get the case again.")
+    return volume.array, volume.spacing_kji
 
 
 @functools.lru_cache(maxsize=6)
 def _read(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
-    return _load(path)
+    return _load(path, "image")
 
 
 @functools.lru_cache(maxsize=24)
 def _read_mask(path: Path) -> np.ndarray:
-    return _load(path)[0] != 0
+    return _load(path, "mask")[0] != 0

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from scipy import ndimage
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.protocol import MINIMUM_SLICES
 from PatchICLLib.evaluation.split import case_stem
 from PatchICLLib.images.label_values import numbered
-from PatchICLLib.images.reading import read_label_map, read_scalar_image
+from PatchICLLib.images.reading import read_label_map, read_scalar_image, stored_sizes
 from PatchICLLib.images.volume import Volume
 
 _EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -36,6 +35,10 @@ class Case:
     name: str
     image_path: Path
     label_path: Path
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.source}/{self.name}"
 
     def read(self) -> tuple[Volume, np.ndarray]:
         """The image, and the reference labels (K, J, I) on its grid."""
@@ -145,7 +148,5 @@ def _label_path(image_path: Path) -> Path | None:
 def _is_volume(path: Path) -> bool:
     if not path.name.endswith(_EXTENSIONS):
         return False
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    return reader.GetDimension() == 3 and min(reader.GetSize()) > 1
+    sizes = stored_sizes(path)
+    return sizes is None or (len(sizes) >= 3 and min(sizes[:3]) > 1)  # what cannot be read is told of later

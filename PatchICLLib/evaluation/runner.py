@@ -78,6 +78,7 @@ def evaluate_propagation(
     output: Path,
     resume: bool = True,
     progress: Progress | None = None,
+    missing: dict[str, str] | None = None,
 ) -> list[Row]:
     """Predict and score; rows are appended to a JSON-lines file in `output` as they come.
 
@@ -85,6 +86,7 @@ def evaluate_propagation(
         resume: keep rows of earlier runs and do what is missing; otherwise this shard's earlier rows are replaced, when
             all new ones are there.
         progress: called with predictions done, predictions in all, and what comes next.
+        missing: receives the name of each case that cannot be read, with the reason.
 
     Returns:
         All rows that this shard's file holds for the cases, methods and settings given.
@@ -93,7 +95,7 @@ def evaluate_propagation(
     earlier = {row.key for row in read_rows([path])} if path.is_file() else set()
     with output_folder(output), set_aside([] if resume else [path]):
         drop_unfinished_line(path)
-        return _evaluate(cases, methods, settings, path, earlier if resume else set(), progress)
+        return _evaluate(cases, methods, settings, path, earlier if resume else set(), progress, missing)
 
 
 def _evaluate(
@@ -103,8 +105,9 @@ def _evaluate(
     path: Path,
     finished: set[Key],
     progress: Progress | None,
+    missing: dict[str, str] | None,
 ) -> list[Row]:
-    by_case = structures_by_case(cases, settings)
+    by_case = structures_by_case(cases, settings, missing)
     keys = {
         (case, structure): list(_keys(case, structure, axis, methods, settings))
         for case, (axis, structures) in by_case.items()
@@ -141,19 +144,32 @@ def _evaluate(
     return [row for row in read_rows([path]) if row.key in wanted] if path.is_file() else []
 
 
-def structures_by_case(cases: Sequence[Case], settings: Settings) -> dict[Case, tuple[int, list[Structure]]]:
+def structures_by_case(
+    cases: Sequence[Case], settings: Settings, missing: dict[str, str] | None = None
+) -> dict[Case, tuple[int, list[Structure]]]:
     """Slicing axis and judged structures of each case that has any in this shard.
 
+    Args:
+        missing: receives the name of each case that cannot be read, with the reason; None: that is an error.
+
     Raises:
-        InputError: no case has a structure with enough slices.
+        InputError: no case has a structure with enough slices, or one cannot be read.
     """
     axes: dict[Case, int] = {}
     found: list[tuple[Case, Structure]] = []
     for case in cases:
-        image, labels = case.read()
+        try:
+            image, labels = case.read()
+        except InputError as error:
+            if missing is None:
+                raise
+            missing[case.full_name] = str(error)
+            continue
         spacing = (image.spacing[0], image.spacing[1], image.spacing[2])
         axes[case] = through_plane_axis(spacing) if settings.axis is None else settings.axis
         found += [(case, structure) for structure in structures_of(labels, axes[case], label_names(case))]
+    if missing and not axes:
+        raise InputError(f"None of the {len(cases)} cases can be read: {next(iter(missing.values()))}")
     if not found:
         raise InputError("No structure has 8 slices along the slicing axis: choose other cases or another axis.")
     grouped: dict[Case, tuple[int, list[Structure]]] = {}

@@ -92,6 +92,15 @@ def read_slices(path: str | Path) -> Volume:
     return volume
 
 
+def stored_sizes(path: Path) -> tuple[int, ...] | None:
+    """The sizes that the header of a NIfTI, NRRD or MetaImage file announces, i first; None if it cannot be read."""
+    try:
+        kind = kind_of_file(path, "image")
+        return None if kind is None else _HEADERS[kind](path).sizes
+    except (InputError, OSError, EOFError, zlib.error, DamagedFile, KeyError):
+        return None
+
+
 def read_volume(path: str | Path, what: str) -> Volume:
     """Read any image that is kept as a file or a DICOM folder, one number per voxel.
 

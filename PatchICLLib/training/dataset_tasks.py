@@ -72,7 +72,10 @@ class DatasetChoice:
             return _usual_size(self.folder, split)
         modality: Modality = "mri" if self.kind == "totalsegmentator-mri" else "ct"
         index = cache / f"slices-{self.kind}-{split}.json"
-        return TotalSegmentator(self.folder, modality, Selection(split, classes), index, progress, processes)
+        data = TotalSegmentator(self.folder, modality, Selection(split, classes), index, progress, processes)
+        for case, reason in data.missing.items():  # a recipe says what was learned from
+            raise DatasetError(f"The case {case} cannot be used, move it away or get it again: {reason}")
+        return data
 
 
 def dataset_mixture(

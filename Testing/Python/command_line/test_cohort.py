@@ -135,6 +135,14 @@ def test_a_json_list(tmp_path: Path) -> None:
         ("a.csv", "image,painted,output,axis\nx,y,z,up\n", "Case 1 of a.csv: --axis must be auto"),
         ("a.json", "{", "is no JSON"),
         ("a.json", "{}", "must be a list of objects"),
+        ("a.json", "[" * 100_000, "is no JSON"),
+        (
+            "a.json",
+            '[{"image": "a\\u0000", "painted": "b", "output": "c"}]',
+            "Case 1 of a.json has characters in its image",
+        ),
+        ("a.json", '[{"image": "a", "painted": "\\ud800", "output": "c"}]', "characters in its painted"),
+        ("a.csv", "image,painted,output\na,b,c\0\n", "characters in its output|is no table"),
     ],
 )
 def test_manifests_that_are_none(tmp_path: Path, name: str, text: str, sentence: str) -> None:

@@ -44,6 +44,22 @@ def test_table_json_and_figures(data: Path, tmp_path: Path, capsys: pytest.Captu
     }
 
 
+@pytest.mark.parametrize("broken", ["b_image.nii.gz", "b_label.nii.gz"])
+def test_a_broken_scan_does_not_stop_the_others(
+    data: Path, tmp_path: Path, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, output, summary = data / "boxes" / broken, tmp_path / "out", tmp_path / "summary.json"
+    file.write_bytes(file.read_bytes()[:100])
+    command = ["evaluate", "propagation", str(data), "--k", "3", "--output", str(output), "--json", str(summary)]
+    assert main([*command, *PEERS]) == 0
+    told = "1 case is missing, because it cannot be read:\n  boxes/b: The "
+    printed = capsys.readouterr().out
+    assert told in printed and "span, k = 3: 1 structures" in printed
+    assert list(json.loads(summary.read_text(encoding="utf-8"))["missing"]) == ["boxes/b"]
+    assert main(["evaluate", "report", str(output)]) == 0
+    assert told in capsys.readouterr().out
+
+
 def test_failures_are_drawn(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output, picture = tmp_path / "out", tmp_path / "failures.png"
     run = ["evaluate", "propagation", str(data), "--k", "3", "--protocol", "span", "--output", str(output), *PEERS]

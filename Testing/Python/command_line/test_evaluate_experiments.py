@@ -42,6 +42,21 @@ def test_table_2(totalsegmentator_folder: Path, tmp_path: Path, capsys: pytest.C
     assert {line["class"]: line["n"] for line in entry["classes"]} == {"liver": 26, "sacrum": 26}
 
 
+def test_a_case_that_cannot_be_read_is_told_of(
+    totalsegmentator_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the table, in the JSON file, and in the tables that are printed later."""
+    folder, output, summary_file = tmp_path / "data", tmp_path / "out", tmp_path / "summary.json"
+    shutil.copytree(totalsegmentator_folder, folder)
+    (folder / "s0002" / "ct.nii.gz").write_bytes(b"rubbish")
+    assert run("totalsegmentator", folder, "--output", output, "--json", summary_file) == 0
+    told = "1 case is missing, because it cannot be read:\n  s0002: The image"
+    assert told in capsys.readouterr().out
+    assert list(json.loads(summary_file.read_text(encoding="utf-8"))["missing"]) == ["s0002"]
+    assert main(["evaluate", "tables", str(output)]) == 0
+    assert told in capsys.readouterr().out
+
+
 def test_context_of_the_same_case_agrees(totalsegmentator_folder: Path, tmp_path: Path) -> None:
     output, summary_file = tmp_path / "out", tmp_path / "summary.json"
     assert run("totalsegmentator", totalsegmentator_folder, "--output", output, "--json", summary_file) == 0

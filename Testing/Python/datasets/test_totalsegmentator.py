@@ -111,9 +111,9 @@ def test_a_meta_file_with_commas(totalsegmentator_folder: Path, tmp_path: Path) 
         (lambda f: None, Selection(split="nowhere"), "must be train, val, test or all"),
         (lambda f: None, Selection(slicing=Slicing(10**6)), "No structure of the classes validation has a slice"),
         (
-            lambda f: (f / "s0001" / "segmentations" / "liver.nii.gz").write_bytes(b"rubbish"),
+            lambda f: [path.write_bytes(b"rubbish") for path in f.rglob("ct.nii.gz")],
             Selection(),
-            "liver.nii.gz is missing or damaged",
+            "No case in .* can be read: The image .*ct.nii.gz cannot be read",
         ),
     ],
 )
@@ -125,6 +125,19 @@ def test_what_is_wrong_is_said(
     break_it(folder)
     with pytest.raises(DatasetError, match=sentence):
         TotalSegmentator(folder, selection=selection)
+
+
+@pytest.mark.parametrize("file", ["ct.nii.gz", "segmentations/liver.nii.gz"])
+def test_a_case_that_cannot_be_read_is_missing(totalsegmentator_folder: Path, tmp_path: Path, file: str) -> None:
+    folder, index = tmp_path / "data", tmp_path / "slices.json"
+    shutil.copytree(totalsegmentator_folder, folder)
+    whole = (folder / "s0001" / file).read_bytes()
+    (folder / "s0001" / file).write_bytes(whole[:-20])
+    data = TotalSegmentator(folder, index_file=index)
+    assert data.cases == ["s0002"] and {example.case for example in data.examples()} == {"s0002"}
+    assert list(data.missing) == ["s0001"] and file in data.missing["s0001"]
+    (folder / "s0001" / file).write_bytes(whole)
+    assert TotalSegmentator(folder, index_file=index).missing == {}
 
 
 def test_a_mask_on_another_grid_is_told(totalsegmentator_folder: Path, tmp_path: Path) -> None:
