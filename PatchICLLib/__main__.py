@@ -8,7 +8,7 @@ import PatchICLLib
 # standard library. Nothing of the latter has been imported by our code until here.
 if not sys.flags.safe_path:
     folder = sys.path.pop(0)
-    if PatchICLLib.__path__[0].startswith(folder):  # it is the checkout: the processes that we start need it as well
+    if PatchICLLib.__path__[0].rpartition("PatchICLLib")[0][:-1] == folder:  # the checkout: our processes need it
         sys.path.append(folder)
 
 from PatchICLLib.command_line.app import main  # noqa: E402
