@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from PatchICLLib.command_line.benchmark import benchmark
+from PatchICLLib.command_line.check import check
 from PatchICLLib.command_line.cohort import cohort
 from PatchICLLib.command_line.console import printing_never_fails
 from PatchICLLib.command_line.demo import demo
@@ -45,6 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(no_args_is_help=True)(propagate)
+app.command(no_args_is_help=True)(check)
 app.command(no_args_is_help=True)(segment)
 app.command(no_args_is_help=True)(cohort)
 app.command()(demo)

@@ -30,7 +30,7 @@ class PropagationFiles:
 
     image: Path
     painted: Path
-    output: Path
+    output: Path | None
     probability: Path | None = None
     entropy: Path | None = None
     selections: Path | None = None
@@ -40,11 +40,42 @@ class PropagationFiles:
         """All that will be written."""
         maps = {"--probability": self.probability, "--entropy": self.entropy}
         texts = {"--selections": self.selections, "--report": self.report}
+        segmentations = {"OUTPUT": self.output}
         return [
-            segmentation_output("OUTPUT", self.output),
+            *(segmentation_output(name, path) for name, path in segmentations.items() if path is not None),
             *(image_output(name, path, real_numbers=True) for name, path in maps.items() if path is not None),
             *(Output(name, path, (".json",)) for name, path in texts.items() if path is not None),
         ]
+
+
+@dataclass(frozen=True, eq=False)
+class PropagationInputs:
+    """What a propagation is given, read and checked; `options` as `Propagator.propagate` takes them."""
+
+    image: Volume
+    painted: Segmentation
+    options: dict[str, Any]
+
+
+def read_inputs(files: PropagationFiles, weights: str | None, options: dict[str, Any]) -> PropagationInputs:
+    """Read the files, and see that the outputs can be written.
+
+    Args:
+        files: inputs and outputs.
+        weights: name or file.
+        options: of `Propagator.propagate`; labels may be names.
+
+    Raises:
+        InputError: bad input.
+    """
+    check_outputs(files.outputs(), {"IMAGE": files.image, "PAINTED": files.painted, "--weights": weights_file(weights)})
+    image = read_scalar_image(files.image)
+    painted = read_segmentation(files.painted, like=image)
+    options = {**options, "labels": painted.chosen(options.get("labels"))}
+    if files.output is not None:
+        check_can_hold(image, painted, files.output)
+    check_can_hold_grid(image, files.probability, files.entropy)
+    return PropagationInputs(image, painted, options)
 
 
 def propagate_files(
@@ -63,13 +94,8 @@ def propagate_files(
         Cancelled: by Ctrl-C; nothing was written.
     """
     started = time.monotonic()
-    inputs = {"IMAGE": files.image, "PAINTED": files.painted, "--weights": weights_file(model.get("weights"))}
-    check_outputs(files.outputs(), inputs)
-    image = read_scalar_image(files.image)
-    painted = read_segmentation(files.painted, like=image)
-    options = {**options, "labels": painted.chosen(options.get("labels"))}
-    check_can_hold(image, painted, files.output)
-    check_can_hold_grid(image, files.probability, files.entropy)
+    inputs = read_inputs(files, model.get("weights"), options)
+    image, painted = inputs.image, inputs.painted
     wanted = frozenset(
         name
         for name, path in (
@@ -84,7 +110,13 @@ def propagate_files(
         propagator = Propagator.from_pretrained(**model)
         token.raise_if_cancelled()
         result = propagator.propagate(
-            image.array, painted.array, image.spacing_kji, progress=display, cancel=token, outputs=wanted, **options
+            image.array,
+            painted.array,
+            image.spacing_kji,
+            progress=display,
+            cancel=token,
+            outputs=wanted,
+            **inputs.options,
         )
         token.raise_if_cancelled()
     filled = painted.filled(result.labels)
@@ -95,6 +127,7 @@ def propagate_files(
 
 
 def _write(files: PropagationFiles, result: PropagationResult, filled: Segmentation, image: Volume) -> None:
+    assert files.output is not None
     with StagedFiles() as staged:
         stage_segmentation(staged, filled, image, files.output)
         for array, path in ((result.probability, files.probability), (result.entropy, files.entropy)):
@@ -113,13 +146,14 @@ def _write(files: PropagationFiles, result: PropagationResult, filled: Segmentat
 
 def _summarise(files: PropagationFiles, result: PropagationResult, filled: Segmentation, seconds: float) -> None:
     report = result.report
+    assert files.output is not None
     console = plain_console()
     console.print(wrote(files.output, f"  ({time_text(seconds)}, {report['device']})"), soft_wrap=True)
     for label, slices in report["painted_slices"].items():
         painted = ", ".join(str(index) for index in slices)
-        name = filled.names.get(int(label))
-        shown = f"label {label}" if name is None else f"label {label}, {name}"
-        console.print(f"  {shown}: painted on slices {painted} along {report['axis']}", soft_wrap=True)
+        console.print(
+            f"  {filled.called(int(label))}: painted on slices {painted} along {report['axis']}", soft_wrap=True
+        )
     for sentence in report["warnings"]:
         console.print(f"  {sentence}", style="yellow", markup=False, soft_wrap=True)
     if report.get("suggested_next_slice") is not None:

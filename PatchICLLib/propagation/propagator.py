@@ -13,34 +13,29 @@ import numpy as np
 import torch
 
 from PatchICLLib.device import resolve_device
-from PatchICLLib.errors import Cancelled, InputError
+from PatchICLLib.errors import Cancelled
 from PatchICLLib.propagation.across_slices import AcrossSlices
-from PatchICLLib.propagation.axis import AXIS_NAMES, find_axis
+from PatchICLLib.propagation.axis import AXIS_NAMES
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.canvas import Canvas
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.continuity import continued
 from PatchICLLib.propagation.gap_filling import FilledSlice, GapFilling
-from PatchICLLib.propagation.gaps import Gap, find_gaps
-from PatchICLLib.propagation.layers import LayeredProgress, layers_to_propagate, merged, with_gaps
+from PatchICLLib.propagation.gaps import Gap
+from PatchICLLib.propagation.layers import LayeredProgress, merged
 from PatchICLLib.propagation.memory import ResultMemory, rounded
 from PatchICLLib.propagation.options import PropagationOptions
 from PatchICLLib.propagation.outlines import drawn_between
-from PatchICLLib.propagation.painted_slices import check_label_count
-from PatchICLLib.propagation.painting_review import review_painting
 from PatchICLLib.propagation.patch_budget import with_patch_budget
+from PatchICLLib.propagation.plan import CONTEXT_SIZE, Plan, plan_propagation
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.region import GROWTH
-from PatchICLLib.propagation.region_limit import RegionLimit
 from PatchICLLib.propagation.result import PropagationResult, SliceSelections
 from PatchICLLib.propagation.review import suggest_next_slice
 from PatchICLLib.propagation.slice_logits import SliceLogits
-from PatchICLLib.propagation.sliced_volume import SlicedVolume, check_volumes
 from PatchICLLib.version import __version__
 from PatchICLLib.weights import Pretrained, load_weights
-
-CONTEXT_SIZE = 5
 
 
 class Propagator:
@@ -98,103 +93,52 @@ class Propagator:
             InputError: something is wrong with the input; the message says what to do.
             Cancelled: with the partial result.
         """
-        chosen, token = PropagationOptions(**options), cancel or CancelToken()
+        began, chosen, token = time.monotonic(), PropagationOptions(**options), cancel or CancelToken()
         token.raise_if_cancelled()
-        layered = isinstance(painted, np.ndarray) and painted.ndim == 4 and len(painted) > 0
-        layers = list(painted) if layered else [painted]
-        for layer in layers:
-            check_volumes(image, layer, spacing)
-            token.raise_if_cancelled()
-        check_label_count(layers, chosen.labels, chosen.most_labels)
-        steps, tell = (float(spacing[0]), float(spacing[1]), float(spacing[2])), progress or (lambda _: None)
-        if layered:
-            return self._propagate_layers(image, painted, steps, chosen, tell, token)
-        return _Run(self, image, painted, steps, chosen).execute(tell, token)
+        plans, tell = plan_propagation(image, painted, spacing, chosen, token), progress or (lambda _: None)
+        runs = {index: _Run(self, plan, began) for index, plan in plans.items()}
+        if painted.ndim == 3:
+            return runs[0].execute(tell, token)
+        return _execute_layers(painted, runs, tell, token)
 
-    def _propagate_layers(
-        self,
-        image: np.ndarray,
-        painted: np.ndarray,
-        spacing: tuple[float, float, float],
-        options: PropagationOptions,
-        progress: Callable[[Progress], None],
-        cancel: CancelToken,
-    ) -> PropagationResult:
-        """One run after another, along one axis."""
-        layers = layers_to_propagate(painted, options)
-        axis = find_axis(np.logical_or.reduce(painted), spacing) if options.axis is None else options.axis
-        runs = {
-            layer.index: _Run(
-                self, image, painted[layer.index], spacing, replace(options, axis=axis, labels=layer.labels)
-            )
-            for layer in with_gaps(painted, layers, axis)
-        }
-        over_all = LayeredProgress({index: run.total for index, run in runs.items()}, progress)
-        results: dict[int, PropagationResult] = {}
-        try:
-            for index, run in runs.items():
-                results[index] = run.execute(over_all.of(index), cancel)
-        except Cancelled as error:
-            if error.partial is not None:
-                results[index] = error.partial
-            raise Cancelled(partial=merged(painted, results, len(runs)) if results else None) from error
-        return merged(painted, results, len(runs))
+
+def _execute_layers(
+    painted: np.ndarray, runs: dict[int, _Run], progress: Callable[[Progress], None], cancel: CancelToken
+) -> PropagationResult:
+    """One run after another."""
+    over_all = LayeredProgress({index: run.total for index, run in runs.items()}, progress)
+    results: dict[int, PropagationResult] = {}
+    try:
+        for index, run in runs.items():
+            results[index] = run.execute(over_all.of(index), cancel)
+    except Cancelled as error:
+        if error.partial is not None:
+            results[index] = error.partial
+        raise Cancelled(partial=merged(painted, results, len(runs)) if results else None) from error
+    return merged(painted, results, len(runs))
 
 
 class _Run:
-    """One call of ``propagate``."""
+    """One call of ``propagate``, on one layer."""
 
-    def __init__(
-        self,
-        engine: Propagator,
-        image: np.ndarray,
-        painted: np.ndarray,
-        spacing: tuple[float, float, float],
-        options: PropagationOptions,
-    ) -> None:
-        self.engine, self.options, self.spacing = engine, options, spacing
-        self.began = time.monotonic()
-        axis = find_axis(painted, spacing) if options.axis is None else options.axis
-        depth = image.shape[axis]
-        if not isinstance(options.extent, str) and options.extent[1] >= depth:
-            raise InputError(f"The extent {options.extent} goes beyond the last slice, {depth - 1}.")
-        self.reviews = review_painting(
-            painted, axis, options.labels, options.painted_slices, options.ignore_slices, options.use_all_slices
-        )
-        self.painted_stored = {label: review.context for label, review in self.reviews.items()}
-        self.volume = volume = SlicedVolume.along(axis, image, painted, spacing)
-        turned = self.orientation = volume.orientation
-        self.painted = {
-            label: tuple(sorted(turned.slice_index(z) for z in slices)) for label, slices in self.painted_stored.items()
-        }
-        self.extent = options.extent
-        if not isinstance(options.extent, str):
-            first, last = sorted(turned.slice_index(z) for z in options.extent)
-            self.extent = (first, last)
-        self.region = None if options.region is None else RegionLimit.of(options.region, turned)
-        self.inspected = frozenset(self._inspected(depth))
-        self.model = with_patch_budget(engine.model, options.patch_budget)
-        self.contexts = Contexts(self.model, engine.device, volume, options.field_of_view)
+    def __init__(self, engine: Propagator, plan: Plan, began: float) -> None:
+        self.engine, self.plan, self.options = engine, plan, plan.options
+        self.began = began
+        self.volume, self.orientation, self.region = plan.volume, plan.orientation, plan.region
+        self.model = with_patch_budget(engine.model, plan.options.patch_budget)
+        self.contexts = Contexts(self.model, engine.device, plan.volume, plan.options.field_of_view)
         self.limit = BatchLimit()
-        self.canvas = Canvas(volume, self.painted, engine.pretrained.temperature)
+        self.canvas = Canvas(plan.volume, plan.painted, engine.pretrained.temperature)
         self.figures: list[dict[str, Any]] = []
         self.selections: list[SliceSelections] = []
         self.logits: list[SliceLogits] = []
         self.computed = self.recalled = 0
         self.first_slice: float | None = None
-        self.jobs = [(label, gap) for label in self.painted for gap in self._gaps(label)]
-        self.planned = self.total = sum(len(gap.slices) for _, gap in self.jobs)
-
-    def _inspected(self, depth: int) -> list[int]:
-        """Slices whose logits are asked for, as the engine counts them."""
-        for index in self.options.logits_slices:
-            if not 0 <= index < depth:
-                raise InputError(f"There is no slice {index} to give the logits of: the last slice is {depth - 1}.")
-        return [self.orientation.slice_index(int(index)) for index in self.options.logits_slices]
+        self.total = plan.slices
 
     def execute(self, progress: Callable[[Progress], None], cancel: CancelToken) -> PropagationResult:
         self.fingerprint = self.volume.fingerprint(cancel.raise_if_cancelled)
-        jobs = self.jobs
+        jobs = self.plan.jobs
         progress(Progress("preparing", 0, self.total, self._elapsed()))
         active: list[tuple[int, int, int, Gap, Iterator[list[FilledSlice]]]] = []
         for number, (label, gap) in enumerate(jobs):
@@ -223,13 +167,6 @@ class _Run:
             raise Cancelled(partial=self._result(complete=False) if done else None) from error
         return self._result(complete=True)
 
-    def _gaps(self, label: int) -> list[Gap]:
-        painted = self.painted[label]
-        filled = [z for z in painted if (self.volume.painted[z] == label).any()]
-        size = self.options.context_size or CONTEXT_SIZE
-        gaps = find_gaps(painted, filled, len(self.volume.image), size, self.extent)
-        return gaps if self.region is None else self.region.limited(gaps)
-
     def _batches(self, label: int, gap: Gap, cancel: CancelToken) -> Iterator[list[FilledSlice]]:
         """Batches of a gap, from memory where an earlier propagation had the same.
 
@@ -248,12 +185,12 @@ class _Run:
             options.extent == "auto",
             cancel.raise_if_cancelled,
             self.limit,
-            self.inspected,
+            self.plan.inspected,
         )
         key = self._key(label, gap)
         remembered = self.engine.memory
         whole = remembered.get(key)
-        missing = self.inspected.intersection(gap.slices)
+        missing = self.plan.inspected.intersection(gap.slices)
         collected: list[FilledSlice] = []
         averaged = AcrossSlices(self.volume, label, gap).of(filling.batches())
         drawn = averaged
@@ -319,7 +256,9 @@ class _Run:
 
     def _progress(self, done: int, index: int | None) -> Progress:
         elapsed = self._elapsed()
-        settled = self.planned - self.total + done  # those that a structure turned out not to reach took time as well
+        settled = (
+            self.plan.slices - self.total + done
+        )  # those that a structure turned out not to reach took time as well
         remaining = elapsed / settled * (self.total - done) if settled else None
         if index is None:
             return Progress("propagating", done, self.total, elapsed, remaining)
@@ -341,9 +280,9 @@ class _Run:
         )
 
     def _report(self, complete: bool) -> dict[str, Any]:
-        options, engine = self.options, self.engine
+        options, engine, reviews = self.options, self.engine, self.plan.reviews
         extent = options.extent if isinstance(options.extent, str) else [int(z) for z in options.extent]
-        next_slice = suggest_next_slice(self.figures, self.painted)
+        next_slice = suggest_next_slice(self.figures, self.plan.painted)
         figures = [{**figure, "index": self.orientation.slice_index(figure["index"])} for figure in self.figures]
         return {
             "patchicl": __version__,
@@ -357,16 +296,14 @@ class _Run:
             "field_of_view": options.field_of_view or GROWTH,
             "region": None if self.region is None else self.region.stored(self.orientation),
             "extent": extent,
-            "axis": AXIS_NAMES[self.volume.axis],
+            "axis": AXIS_NAMES[self.plan.axis],
             "shape": list(self.orientation.shape),
-            "spacing": list(self.spacing),
-            "painted_slices": {str(label): list(slices) for label, slices in self.painted_stored.items()},
+            "spacing": list(self.plan.spacing),
+            "painted_slices": {str(label): list(review.context) for label, review in reviews.items()},
             "ignored_slices": {
-                str(label): list(review.without_context)
-                for label, review in self.reviews.items()
-                if review.without_context
+                str(label): list(review.without_context) for label, review in reviews.items() if review.without_context
             },
-            "warnings": [text for label, r in self.reviews.items() for text in r.sentences(f"label {label}")],
+            "warnings": [text for label, review in reviews.items() for text in review.sentences(f"label {label}")],
             "complete": complete,
             "memory_was_short": self.limit.reduced,
             "slices": sorted(figures, key=lambda f: (f["label"], f["index"])),

@@ -51,6 +51,11 @@ class Segmentation:
         """Name of each label that has one."""
         return {segment.label: segment.name for segment in self.segments}
 
+    def called(self, label: int) -> str:
+        """How messages call a label: "label 1", or with its name "label 1, liver"."""
+        name = self.names.get(label)
+        return f"label {label}" if name is None else f"label {label}, {name}"
+
     def mask(self, label: int) -> np.ndarray:
         """Voxels of a label, (K, J, I) bool."""
         found = self.array == label

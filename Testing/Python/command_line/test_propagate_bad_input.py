@@ -84,7 +84,8 @@ def test_labels_of_another_kind(tmp_path: Path, refused: Callable[..., str], val
     ("options", "expected"),
     [
         (["--axis", "x"], "--axis must be"),
-        (["--labels", "liver"], "--labels must be"),
+        (["--labels", "liver"], "no segment named liver"),
+        (["--labels", "1,,3"], "--labels must be"),
         (["--labels", "0"], "background"),
         (["--painted-slices", "3;4"], "--painted-slices must be"),
         (["--extent", "9:3"], "--extent must be"),

@@ -1,0 +1,81 @@
+"""Looks at files as a propagation would, and tells what it would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.propagate_files import PropagationFiles, PropagationInputs, read_inputs
+from PatchICLLib.outputs import Output, check_outputs, write_json
+from PatchICLLib.propagation.axis import AXIS_NAMES
+from PatchICLLib.propagation.options import PropagationOptions
+from PatchICLLib.propagation.plan import Plan, plan_propagation
+
+
+def run_check(files: PropagationFiles, options: dict[str, Any], json_file: Path | None = None) -> None:
+    """Tell what `propagate_files` would do.
+
+    Raises:
+        InputError: what it would refuse.
+    """
+    if json_file is not None:
+        found = Output("--json", json_file, (".json",))
+        check_outputs([*files.outputs(), found], {"IMAGE": files.image, "PAINTED": files.painted})
+    inputs = read_inputs(files, None, options)
+    plans = plan_propagation(
+        inputs.image.array, inputs.painted.array, inputs.image.spacing_kji, PropagationOptions(**inputs.options)
+    )
+    content = describe(files, inputs, list(plans.values()))
+    _print(content, inputs)
+    if json_file is not None:
+        write_json(content, json_file)
+
+
+def describe(files: PropagationFiles, inputs: PropagationInputs, plans: list[Plan]) -> dict[str, Any]:
+    """What was read and would be done, as plain data."""
+    image = inputs.image
+    labels = {
+        str(label): {
+            "name": inputs.painted.names.get(label),
+            "painted_slices": list(review.context),
+            "ignored_slices": list(review.without_context),
+            "slices_to_fill": sum(len(gap.slices) for one, gap in plan.jobs if one == label),
+            "warnings": review.sentences(f"label {label}"),
+        }
+        for plan in plans
+        for label, review in plan.reviews.items()
+    }
+    return {
+        "image": str(files.image),
+        "painted": str(files.painted),
+        "size": list(reversed(image.array.shape)),
+        "spacing_mm": list(reversed(image.spacing)),
+        "origin": list(image.origin),
+        "direction": list(image.direction),
+        "type": image.pixel_type,
+        "axis": AXIS_NAMES[plans[0].axis],
+        "layers": len(plans),
+        "labels": dict(sorted(labels.items(), key=lambda entry: int(entry[0]))),
+        "writes": [str(path) for output in files.outputs() for path in output.files()],
+    }
+
+
+def _print(content: dict[str, Any], inputs: PropagationInputs) -> None:
+    console = plain_console()
+    spacing = " x ".join(f"{step:.4g}" for step in content["spacing_mm"])
+
+    def tell(text: str, **style: Any) -> None:
+        console.print(text, soft_wrap=True, **style)
+
+    tell(f"{content['image']}: {inputs.image.grid.size_text} voxels of {spacing} mm, {content['type']}")
+    apart = f", in {content['layers']} layers, since segments overlap" if content["layers"] > 1 else ""
+    tell(f"{content['painted']}: painted along {content['axis']}{apart}")
+    for label, found in content["labels"].items():
+        slices = ", ".join(map(str, found["painted_slices"]))
+        called, count = inputs.painted.called(int(label)), found["slices_to_fill"]
+        tell(f"  {called}: painted on slices {slices}; up to {count} to fill")
+        for sentence in found["warnings"]:
+            tell(f"  {sentence}", style="yellow")
+    for path in content["writes"]:
+        tell(f"would write {path}")

@@ -1,0 +1,139 @@
+"""What a propagation is going to do, found out and checked without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.axis import find_axis
+from PatchICLLib.propagation.cancel import CancelToken
+from PatchICLLib.propagation.gaps import Gap, find_gaps
+from PatchICLLib.propagation.layers import layers_to_propagate, with_gaps
+from PatchICLLib.propagation.options import PropagationOptions
+from PatchICLLib.propagation.orientation import Orientation
+from PatchICLLib.propagation.painted_slices import check_label_count
+from PatchICLLib.propagation.painting_review import PaintingReview, review_painting
+from PatchICLLib.propagation.region_limit import RegionLimit
+from PatchICLLib.propagation.sliced_volume import SlicedVolume, check_volumes
+
+CONTEXT_SIZE = 5
+
+Steps = tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The work on one layer of a painting.
+
+    Attributes:
+        options: as asked for, the axis found.
+        spacing: (sk, sj, si) in mm.
+        reviews: for each label what is painted, in slices as the caller counts them.
+        volume: image and painting as the engine sees them.
+        painted: for each label the slices to learn from, as the engine counts them.
+        region: that nothing beyond is labelled of; None for the whole volume.
+        inspected: slices whose logits are asked for, as the engine counts them.
+        jobs: label and gap, for every gap to fill.
+    """
+
+    options: PropagationOptions
+    spacing: Steps
+    reviews: dict[int, PaintingReview]
+    volume: SlicedVolume
+    painted: dict[int, tuple[int, ...]]
+    region: RegionLimit | None
+    inspected: frozenset[int]
+    jobs: tuple[tuple[int, Gap], ...]
+
+    @property
+    def axis(self) -> int:
+        return self.volume.axis
+
+    @property
+    def orientation(self) -> Orientation:
+        return self.volume.orientation
+
+    @property
+    def slices(self) -> int:
+        """How many slices are to be filled, over all labels."""
+        return sum(len(gap.slices) for _, gap in self.jobs)
+
+    @classmethod
+    def of(cls, image: np.ndarray, painted: np.ndarray, spacing: Steps, options: PropagationOptions) -> Plan:
+        """The plan for one label map, (K, J, I).
+
+        Raises:
+            InputError: nothing to propagate, or options that do not fit the volume.
+        """
+        axis = find_axis(painted, spacing) if options.axis is None else options.axis
+        depth = image.shape[axis]
+        if not isinstance(options.extent, str) and options.extent[1] >= depth:
+            raise InputError(f"The extent {options.extent} goes beyond the last slice, {depth - 1}.")
+        for index in options.logits_slices:
+            if not 0 <= index < depth:
+                raise InputError(f"There is no slice {index} to give the logits of: the last slice is {depth - 1}.")
+        reviews = review_painting(
+            painted, axis, options.labels, options.painted_slices, options.ignore_slices, options.use_all_slices
+        )
+        volume = SlicedVolume.along(axis, image, painted, spacing)
+        turned = volume.orientation
+        context = {
+            label: tuple(sorted(turned.slice_index(z) for z in review.context)) for label, review in reviews.items()
+        }
+        extent = options.extent
+        if not isinstance(extent, str):
+            first, last = sorted(turned.slice_index(z) for z in extent)
+            extent = (first, last)
+        region = None if options.region is None else RegionLimit.of(options.region, turned)
+        jobs = []
+        for label, slices in context.items():
+            filled = [z for z in slices if (volume.painted[z] == label).any()]
+            gaps = find_gaps(slices, filled, len(volume.image), options.context_size or CONTEXT_SIZE, extent)
+            jobs += [(label, gap) for gap in (gaps if region is None else region.limited(gaps))]
+        inspected = frozenset(turned.slice_index(int(index)) for index in options.logits_slices)
+        whole = replace(options, axis=axis)
+        return cls(whole, spacing, reviews, volume, context, region, inspected, tuple(jobs))
+
+
+def plan_propagation(
+    image: np.ndarray,
+    painted: np.ndarray,
+    spacing: Sequence[float],
+    options: PropagationOptions,
+    cancel: CancelToken | None = None,
+) -> dict[int, Plan]:
+    """Check what a propagation is given, and say what it will do.
+
+    Args:
+        image: (K, J, I) real numbers.
+        painted: (K, J, I) integers, or (L, K, J, I) for labels that overlap.
+        spacing: (sk, sj, si) in mm.
+        options: of the propagation.
+        cancel: token that stops it.
+
+    Returns:
+        For each layer that holds something to propagate its plan, all along one axis.
+
+    Raises:
+        InputError: something is wrong with the input; the message says what to do.
+        Cancelled: it was stopped.
+    """
+    layered = isinstance(painted, np.ndarray) and painted.ndim == 4 and len(painted) > 0
+    layers = list(painted) if layered else [painted]
+    for layer in layers:
+        check_volumes(image, layer, spacing)  # type: ignore[arg-type]
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+    check_label_count(layers, options.labels, options.most_labels)
+    steps = (float(spacing[0]), float(spacing[1]), float(spacing[2]))
+    if not layered:
+        return {0: Plan.of(image, painted, steps, options)}
+    held = layers_to_propagate(painted, options)
+    axis = find_axis(np.logical_or.reduce(painted), steps) if options.axis is None else options.axis
+    return {
+        layer.index: Plan.of(image, painted[layer.index], steps, replace(options, axis=axis, labels=layer.labels))
+        for layer in with_gaps(painted, held, axis)
+    }

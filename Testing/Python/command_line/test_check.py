@@ -1,0 +1,101 @@
+"""`patchicl check`: tells what propagate would do, refuses what it would refuse, and computes and writes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from PatchICLLib.command_line.app import main
+
+
+def save(array: np.ndarray, like: Path, path: Path) -> Path:
+    image = sitk.GetImageFromArray(array)
+    image.CopyInformation(sitk.ReadImage(str(like)))
+    sitk.WriteImage(image, str(path))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("the network was loaded")
+
+    monkeypatch.setattr("PatchICLLib.weights.load_weights", fail)
+    monkeypatch.setattr("PatchICLLib.propagation.propagator.load_weights", fail)
+
+
+def test_it_tells_grid_axis_slices_and_files(scan: Path, painted: Path, tmp_path: Path, capsys) -> None:
+    output, report, found = tmp_path / "out.mhd", tmp_path / "report.json", tmp_path / "found.json"
+    assert main(["check", str(scan), str(painted), str(output), "--report", str(report), "--json", str(found)]) == 0
+    printed = capsys.readouterr().out
+    assert "18 x 16 x 6 voxels of 0.7 x 0.8 x 2.5 mm, 16-bit signed integer" in printed
+    assert "painted along k" in printed and "label 1: painted on slices 1, 4; up to 4 to fill" in printed
+    assert "label 3: painted on slices 2; up to 5 to fill" in printed
+    for name in ("out.mhd", "out.zraw", "report.json"):
+        assert f"would write {tmp_path / name}" in printed
+    assert sorted(os.listdir(tmp_path)) == ["found.json", "painted.nii.gz", "scan.nii.gz"]
+    content = json.loads(found.read_text(encoding="utf-8"))
+    assert content["labels"]["1"]["painted_slices"] == [1, 4] and content["axis"] == "k"
+    assert content["size"] == [18, 16, 6] and content["writes"][0] == str(output)
+
+
+def test_names_and_overlap_are_told(tmp_path: Path, scan: Path, painting: np.ndarray, capsys) -> None:
+    from PatchICLLib.images import read_scalar_image
+    from PatchICLLib.segmentations import Segment, Segmentation
+    from PatchICLLib.segmentations.slicer_file import write_slicer_file
+
+    layers = np.stack([painting * (painting == 1), np.where(painting == 1, 2, 0).astype(np.uint8)])
+    layers[1, 4] = 0
+    segments = (Segment(1, "liver"), Segment(2, "[lesion]"))
+    write_slicer_file(tmp_path / "two.seg.nrrd", Segmentation(layers, segments), read_scalar_image(scan))
+    assert main(["check", str(scan), str(tmp_path / "two.seg.nrrd")]) == 0
+    printed = capsys.readouterr().out
+    assert "in 2 layers, since segments overlap" in printed and "label 2, [lesion]: painted on slices 1" in printed
+
+
+def test_what_looks_odd_is_told(scan: Path, tmp_path: Path, capsys) -> None:
+    array = np.zeros((6, 16, 18), np.uint8)
+    array[1, 2:14, 2:16] = array[4, 2:14, 2:16] = 1
+    array[4, 3:13, 3:15] = 0
+    assert main(["check", str(scan), str(save(array, scan, tmp_path / "ring.nrrd"))]) == 0
+    assert "on slice 4 is an outline" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "more, says",
+    [
+        (["--axis", "x"], "--axis must be"),
+        (["--labels", "7"], "Label 7 is not painted"),
+        (["--labels", "liver"], "no segment named liver"),
+        (["--extent", "0:60"], "beyond the last slice"),
+        (["--painted-slices", "99"], "Slice 99"),
+    ],
+)
+def test_what_propagate_refuses_is_refused_in_the_same_words(
+    scan: Path, painted: Path, tmp_path: Path, more: list[str], says: str, refused
+) -> None:
+    message = refused("check", scan, painted, tmp_path / "out.nrrd", *more)
+    assert says in message
+
+
+@pytest.mark.parametrize("output", ["scan.nii.gz", "painted.nii.gz", "out.xyz", "no/such/out.nrrd"])
+def test_outputs_that_cannot_be_written_are_refused(scan: Path, painted: Path, tmp_path: Path, output: str, refused):
+    ours = refused("check", scan, painted, tmp_path / output)
+    theirs = refused("propagate", scan, painted, tmp_path / output)
+    assert ours == theirs
+
+
+def test_the_finding_may_not_replace_an_output(scan: Path, painted: Path, tmp_path: Path, refused) -> None:
+    same = tmp_path / "r.json"
+    assert "same file" in refused("check", scan, painted, tmp_path / "o.nrrd", "--report", same, "--json", same)
+
+
+def test_nothing_painted_and_unreadable_files_are_refused(scan: Path, tmp_path: Path, refused) -> None:
+    empty = save(np.zeros((6, 16, 18), np.uint8), scan, tmp_path / "empty.nrrd")
+    assert "Nothing is painted" in refused("check", scan, empty)
+    assert "does not exist" in refused("check", tmp_path / "none.nii", empty)
