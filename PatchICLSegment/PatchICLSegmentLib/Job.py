@@ -41,7 +41,12 @@ class Painting:
 
     @property
     def paintedIndices(self) -> set[int]:
-        return {row.index for row in self.slices}
+        """Slices that stay as they are; of stray ones only what is drawn stays."""
+        return {row.index for row in self.slices if not row.isStray}
+
+    @property
+    def strayIndices(self) -> list[int]:
+        return [row.index for row in self.slices if row.isStray]
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,8 @@ class Job:
     Attributes:
         labels: label value in `painted` -> identifier of the segment.
         image: (K, J, I), still the volume's own memory; the worker copies it before it returns.
-        painted: uint8 (K, J, I), labels on the slices that serve as context, 0 elsewhere; (L, K, J, I) where segments
-            overlap, those of one layer do not.
+        painted: uint8 (K, J, I), labels on the slices that serve as context and on stray ones, 0 elsewhere;
+            (L, K, J, I) where segments overlap, those of one layer do not.
         groups: labels by layer.
         options: keyword arguments for the worker.
     """
@@ -77,10 +82,13 @@ class Job:
         return zlib.crc32(self.painted, zlib.crc32(facts))
 
 
-def readPainting(segmentationNode, segmentId: str, volumeNode, axis: int | None = None) -> Painting:
+def readPainting(
+    segmentationNode, segmentId: str, volumeNode, axis: int | None = None, useAllSlices: bool = False
+) -> Painting:
     """The painted slices of a segment, along an axis or along that of the last propagation, else found from the voxels.
 
-    What is painted in a way that cannot be used is no error here, but a `problem` of the painting.
+    What is painted in a way that cannot be used is no error here, but a `problem` of the painting. With `useAllSlices`
+    no slice is stray.
     """
     segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
     grid = gridOfVolume(volumeNode)
@@ -96,7 +104,7 @@ def readPainting(segmentationNode, segmentId: str, volumeNode, axis: int | None 
         return Painting(segmentId, segment.GetName(), box, memory, None, (), problem)
     if axis is None:
         axis = memory.axis
-    rows = () if axis is None else tuple(paintedSlices(box, memory, axis))
+    rows = () if axis is None else tuple(paintedSlices(box, memory, axis, useAllSlices))
     return Painting(segmentId, segment.GetName(), box, memory, axis, rows)
 
 
@@ -118,7 +126,7 @@ def prepareJob(
     """
     image = arrayOfVolume(volumeNode)
     grid = gridOfVolume(volumeNode)
-    paintings = _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters.scope)
+    paintings = _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters)
     axis = _commonAxis(paintings)
     if len(paintings) > 255:
         raise SceneError(
@@ -129,26 +137,30 @@ def prepareJob(
     groups = _groups(paintings, axis, allowsOverlap)
     painted = np.zeros((len(groups), *grid.shape), np.uint8)
     labels = {label: painting.segmentId for label, painting in enumerate(paintings, start=1)}
-    declaredEmpty = {}
+    declaredEmpty, stray = {}, {}
+    for label, painting in enumerate(paintings, start=1):
+        declaredEmpty[label] = [row.index for row in painting.context if row.declaredEmpty]
+        stray[label] = painting.strayIndices
     for layer, group in zip(painted, groups, strict=True):
-        for label in group:
-            painting = paintings[label - 1]
-            declaredEmpty[label] = [row.index for row in painting.context if row.declaredEmpty]
-            for row in painting.context:
-                position = (slice(None),) * axis + (row.index,)
-                layer[position][painting.box.plane(axis, row.index)] = label
+        # What is stray comes first, so that context of other segments goes over it.
+        drawn = [(label, stray[label]) for label in group]
+        drawn += [(label, [row.index for row in paintings[label - 1].context]) for label in group]
+        for label, indices in drawn:
+            for index in indices:
+                position = (slice(None),) * axis + (index,)
+                layer[position][paintings[label - 1].box.plane(axis, index)] = label
     if all(len(painting.context) == grid.shape[axis] for painting in paintings):
         raise SceneError(_("Every slice is painted already; there is nothing to propagate to."))
-    options = _options(axis, declaredEmpty, parameters, grid)
+    options = _options(axis, declaredEmpty, stray, parameters, grid)
     options["region"] = spansOfRegion(regionNode, grid) if regionNode is not None else None
     return Job(labels, axis, grid, image, painted if len(groups) > 1 else painted[0], groups, options)
 
 
-def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, scope) -> list[Painting]:
+def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters) -> list[Painting]:
     if segmentationNode is None:
         raise SceneError(_("Select a segmentation first."))
     visible = segmentIds(segmentationNode, onlyVisible=True)
-    if scope == "visible":
+    if parameters.scope == "visible":
         if not visible:
             raise SceneError(_("No segment is visible; show the segments that shall be propagated (eye icon)."))
         chosen = visible
@@ -163,7 +175,9 @@ def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, scope) ->
                 )
             )
         chosen = [selectedSegmentId]
-    paintings = [readPainting(segmentationNode, name, volumeNode) for name in chosen]
+    paintings = [
+        readPainting(segmentationNode, name, volumeNode, useAllSlices=parameters.useAllSlices) for name in chosen
+    ]
     for painting in paintings:
         if painting.problem is not None:
             raise painting.problem
@@ -209,7 +223,7 @@ def _commonAxis(paintings: list[Painting]) -> int:
     return axes.pop()
 
 
-def _options(axis: int, declaredEmpty, parameters: Parameters, grid: VolumeGrid) -> dict[str, Any]:
+def _options(axis: int, declaredEmpty, stray, parameters: Parameters, grid: VolumeGrid) -> dict[str, Any]:
     extent: Any = parameters.extent
     if extent == "range":
         last = min(parameters.lastSlice, grid.shape[axis] - 1)
@@ -223,6 +237,9 @@ def _options(axis: int, declaredEmpty, parameters: Parameters, grid: VolumeGrid)
     return {
         "axis": axis,
         "painted_slices": {label: indices for label, indices in declaredEmpty.items() if indices},
+        # Which slices are stray is decided here, where the user can overrule it for each.
+        "ignore_slices": {label: indices for label, indices in stray.items() if indices},
+        "use_all_slices": True,
         "extent": extent,
         "context_size": parameters.contextSize or None,
         "prior": parameters.usePrior,

@@ -199,7 +199,7 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
             raise SceneError(problem)
         self._writing = True
         try:
-            writeProposal(self.writer(), self.preview)
+            writeProposal(self.writer(), self.preview, self.parameters.useAllSlices)
         finally:
             self._writing = False
         self._end(State.IDLE)

@@ -92,6 +92,8 @@ def optionsOfRun(run, job: Job, label: int, index: int) -> dict[str, Any]:
     return {
         "axis": job.axis,
         "painted_slices": job.options["painted_slices"],
+        "ignore_slices": job.options["ignore_slices"],
+        "use_all_slices": True,
         "labels": [label],
         "extent": extent if isinstance(extent, str) else tuple(extent),
         "context_size": run["context_size"],
@@ -109,5 +111,5 @@ def optionsOfRun(run, job: Job, label: int, index: int) -> dict[str, Any]:
 def paintedSlicesOf(job: Job, label: int) -> list[int]:
     """Slices that a job counts as painted for a label, ascending."""
     drawn = (job.layers == label).any(axis=(0, *(other + 1 for other in range(3) if other != job.axis)))
-    declared = job.options["painted_slices"].get(label, [])
-    return sorted({int(index) for index in drawn.nonzero()[0]} | set(declared))
+    declared, ignored = (job.options[name].get(label, []) for name in ("painted_slices", "ignore_slices"))
+    return sorted({int(index) for index in drawn.nonzero()[0]} - set(ignored) | set(declared))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .Errors import SceneError
 from .Job import Painting
 from .SceneIO.PaintedSlices import SegmentMemory
@@ -36,10 +38,16 @@ class PaintingActions:
         self._store(memory, axis)
 
     def setContext(self, index: int, isContext: bool) -> None:
-        """Whether a painted slice serves as context. It is kept as it is either way."""
+        """Whether a painted slice serves as context; a stray one does once that is said. It is kept either way."""
         painting = self._painting()
         self._clearOrSave(painting, painting.axis, None)
-        self._store(self._memory().withSlice("excluded", index, not isContext), painting.axis)
+        memory = self._memory()
+        isStray = index in painting.strayIndices
+        if isStray or index in memory.trusted:
+            memory = memory.withSlice("trusted", index, isContext)
+        else:
+            memory = memory.withSlice("excluded", index, not isContext)
+        self._store(memory, painting.axis)
 
     def remove(self, index: int) -> None:
         """Takes a slice from the painted ones, with what is drawn on it."""
@@ -47,6 +55,7 @@ class PaintingActions:
         axis = self._axis(painting)
         self._clearOrSave(painting, axis, index)
         memory = self._memory().withSlice("empty", index, False).withSlice("excluded", index, False)
+        memory = memory.withSlice("trusted", index, False)
         # The slice may have come from a propagation; empty now, it must not count as corrected.
         self._store(memory.withSlice("afresh", index, True), axis)
 
@@ -95,5 +104,5 @@ class PaintingActions:
         return SegmentMemory.of(self._segment())
 
     def _store(self, memory: SegmentMemory, axis: int) -> None:
-        SegmentMemory(axis, memory.empty, memory.excluded, memory.afresh, memory.written).store(self._segment())
+        replace(memory, axis=axis).store(self._segment())
         self.logic.paintingChanged.emit()

@@ -25,6 +25,7 @@ class Parameters:
         device: where the network runs.
         weights: name or file of the weights; "" = the bundled ones.
         contextSize: painted slices used per slice; 0 = the weights' own number.
+        useAllSlices: learn also from slices that look as if they were painted by accident.
         usePrior: start from a shape interpolation between the painted slices.
         patchBudget: patches per level, times what the network was trained with.
         fieldOfView: side of the square that the network sees, over the painted extent.
@@ -44,6 +45,7 @@ class Parameters:
     device: str = _choice("auto", "auto", "cpu", "cuda", "mps")
     weights: str = ""
     contextSize: int = _within(0, 0, 16)
+    useAllSlices: bool = False
     usePrior: bool = True
     patchBudget: float = _within(1.0, 0.25, 4.0)
     fieldOfView: float = _within(1.3, 1.0, 4.0)

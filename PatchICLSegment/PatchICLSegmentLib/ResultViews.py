@@ -59,14 +59,14 @@ class ResultViews:
             return []
         label = logic.results.labelOf(logic.segmentId)
         rows = logic.results.uncertainty(gridOfVolume(logic.results.volumeNode), label)
-        return slicesToReview(rows, (row.index for row in logic.painting.slices()))
+        return slicesToReview(rows, (row.index for row in logic.painting.slices() if not row.isStray))
 
     def nextSlice(self) -> int | None:
         """Where one more drawing helps most: the worker's suggestion, once painted the most uncertain of the others."""
         run = self.logic.results.run
         if run is None:
             return None
-        painted = {row.index for row in self.logic.painting.slices()}
+        painted = {row.index for row in self.logic.painting.slices() if not row.isStray}
         suggested = run.get("suggested_next_slice")
         if suggested is not None and suggested not in painted:
             return int(suggested)

@@ -139,7 +139,8 @@ class Selection:
             return None
         if segmentationNode.GetSegmentation().GetSegment(self.segmentId) is None:
             return None
-        return readPainting(segmentationNode, self.segmentId, self.volumeNode)
+        useAllSlices = self.parameters.useAllSlices
+        return readPainting(segmentationNode, self.segmentId, self.volumeNode, useAllSlices=useAllSlices)
 
     def writer(self) -> SegmentWriter:
         return SegmentWriter(self.scene, self.editorNode, self.undoKeeper or self.history())

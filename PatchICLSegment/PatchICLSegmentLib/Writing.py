@@ -16,7 +16,7 @@ from .SceneIO.SegmentWriter import SegmentWriter
 from .Uncertainty import boundingBox
 
 
-def writeProposal(writer: SegmentWriter, preview: Preview) -> None:
+def writeProposal(writer: SegmentWriter, preview: Preview, useAllSlices: bool) -> None:
     """Writes all segments of a preview as one undo step and notes on each what was written.
 
     What is painted now wins, also over what was painted when the run began. Of a run that was stopped only the slices
@@ -29,7 +29,7 @@ def writeProposal(writer: SegmentWriter, preview: Preview) -> None:
     segmentationNode, volumeNode, axis = preview.segmentationNode, preview.volumeNode, preview.axis
     segmentation = segmentationNode.GetSegmentation()
     proposals = {name: box for name, box in preview.masks().items() if segmentation.GetSegment(name) is not None}
-    paintings = {name: readPainting(segmentationNode, name, volumeNode, axis) for name in proposals}
+    paintings = {name: readPainting(segmentationNode, name, volumeNode, axis, useAllSlices) for name in proposals}
     for painting in paintings.values():
         if painting.problem is not None:
             raise painting.problem
@@ -61,8 +61,10 @@ def slicesToKeep(preview: Preview, painting: Painting) -> set[int]:
 
 
 def keepPainted(proposal: SegmentBox, painting: Painting, kept: Iterable[int]) -> SegmentBox:
-    """The proposal, but these slices as they are now."""
+    """The proposal, but these slices as they are now; on stray ones what is drawn is part of it."""
     voxels, axis = proposal.filled(), painting.axis
+    for index in painting.strayIndices:
+        voxels[(slice(None),) * axis + (index,)] |= painting.box.plane(axis, index)
     for index in kept:
         voxels[(slice(None),) * axis + (index,)] = painting.box.plane(axis, index)
     region = boundingBox(voxels)

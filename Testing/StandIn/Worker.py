@@ -72,7 +72,8 @@ class NearestSliceWorker:
             drawn = np.flatnonzero(painted.any(axis=(1, 2))).tolist()
             values = [int(label) for label in np.unique(painted[drawn]) if label]
             declared = {index for label in values for index in call.options["painted_slices"].get(label, ())}
-            known = sorted({*drawn, *declared})
+            ignored = {index for label in values for index in call.options["ignore_slices"].get(label, ())}
+            known = sorted({*drawn, *declared} - ignored)
             first, last = known[0], known[-1]
             if isinstance(call.options["extent"], tuple):
                 first, last = call.options["extent"]
@@ -88,7 +89,7 @@ class NearestSliceWorker:
                 yield self._event("cancelled", result=self._result(call, labels, entropy, rows, selections, todo))
                 return
             nearest = min(known, key=lambda other: abs(other - index))
-            labels[layer][index] = labels[layer][nearest]
+            labels[layer][index] = np.where(labels[layer][index] > 0, labels[layer][index], labels[layer][nearest])
             unsure = borderEntropy(labels[layer][index] > 0) * min(1.0, 0.4 + 0.15 * abs(index - nearest))
             entropy[index] = np.maximum(entropy[index], unsure)
             rows.append(self._row(call, index, label, known, unsure))

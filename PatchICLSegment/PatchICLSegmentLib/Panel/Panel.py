@@ -144,6 +144,8 @@ class Panel(VTKObservationMixin):
             self.logic.preview.setOpacity(self.logic.parameters.previewOpacity)
         elif name == "extent":
             self.settings.refresh()
+        elif name == "useAllSlices":
+            self.work.refreshTable()
         elif name.startswith("entropy"):
             self.logic.views.updateEntropy()
             self.uncertainty.refresh()

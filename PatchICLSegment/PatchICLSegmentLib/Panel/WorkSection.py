@@ -6,6 +6,7 @@ import numpy as np
 import qt
 
 from ..Errors import SceneError
+from ..SceneIO.PaintedSlices import Remark
 from ..SceneIO.SliceViews import alignViews, currentSlice, rotatedViews
 from ..SceneIO.Volumes import AXIS_NAMES, arrayOfVolume, gridOfVolume
 from ..Translation import _
@@ -210,12 +211,15 @@ class WorkSection:
         use = qt.QTableWidgetItem()
         use.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable | qt.Qt.ItemIsUserCheckable)
         use.setCheckState(qt.Qt.Checked if row.isContext else qt.Qt.Unchecked)
-        use.setToolTip(_("Ticked: the slice serves as context. It is kept as you drew it either way."))
+        if row.isStray:
+            use.setToolTip(_("Hardly anything is painted here, so the slice is no context and is filled. Tick: it is."))
+        else:
+            use.setToolTip(_("Ticked: the slice serves as context. It is kept as you drew it either way."))
         offset = grid.sliceOffset(painting.axis, row.index)
         letter = grid.anatomicalLetters(painting.axis)[0 if offset >= 0 else 1]
         area = row.area * np.prod([step for axis, step in enumerate(grid.spacing) if axis != painting.axis])
         position = f"{letter} {abs(offset):.1f} mm"
-        drawn = _("not here") if row.declaredEmpty else _("{area:.0f} mm²").format(area=area)
+        drawn = _drawn(row, area)
         table = self.ui.paintedTable
         table.setItem(number, _USE, use)
         for column, text in {_SLICE: str(row.index), _POSITION: position, _AREA: drawn}.items():
@@ -253,6 +257,21 @@ class WorkSection:
         return _("{name}: {count} painted slices along {axis}").format(
             name=painting.name, count=len(painting.slices), axis=AXIS_NAMES[painting.axis]
         )
+
+
+def _drawn(row, area: float) -> str:
+    """What is on a slice, in a few words; `area` in mm²."""
+    if row.declaredEmpty:
+        return _("not here")
+    if row.isStray:
+        return _("ignored: a stray voxel") if row.area == 1 else _("ignored: a slip of the brush")
+    texts = {
+        Remark.NONE: _("{area:.0f} mm²"),
+        Remark.DOUBTFUL: _("{area:.0f} mm², hardly painted"),
+        Remark.OUTLINE: _("{area:.0f} mm², an outline: fill it"),
+        Remark.SCRIBBLE: _("{area:.0f} mm², a scribble: paint all of it"),
+    }
+    return texts[row.remark].format(area=area)
 
 
 def _shortened(text: str, longest: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import Enum
 
 import numpy as np
 import vtk
@@ -18,6 +19,7 @@ from .Volumes import AXIS_NAMES
 _TAGS = {
     "empty": "PatchICL.EmptySlices",
     "excluded": "PatchICL.ExcludedSlices",
+    "trusted": "PatchICL.TrustedSlices",
     "afresh": "PatchICL.SlicesToDrawAfresh",
     "axis": "PatchICL.Axis",
     "written": "PatchICL.WrittenSlices",
@@ -32,6 +34,7 @@ class SegmentMemory:
         axis: array axis of the slices (0 = k, 1 = j, 2 = i), None before the first declaration or propagation.
         empty: slices that the user declared to be without the structure.
         excluded: painted slices that shall not serve as context.
+        trusted: slices that serve as context though they look as if they were painted by accident.
         afresh: slices cleared in order to be drawn again; ignored while they are empty.
         written: slice index -> checksum of what propagation wrote there. A slice that differs was corrected.
     """
@@ -39,6 +42,7 @@ class SegmentMemory:
     axis: int | None = None
     empty: frozenset[int] = frozenset()
     excluded: frozenset[int] = frozenset()
+    trusted: frozenset[int] = frozenset()
     afresh: frozenset[int] = frozenset()
     written: tuple[tuple[int, str], ...] = ()
 
@@ -50,6 +54,7 @@ class SegmentMemory:
             axis=AXIS_NAMES.index(axisName) if axisName in AXIS_NAMES else None,
             empty=_indices(_tag(segment, "empty")),
             excluded=_indices(_tag(segment, "excluded")),
+            trusted=_indices(_tag(segment, "trusted")),
             afresh=_indices(_tag(segment, "afresh")),
             written=tuple((int(index), checksum) for index, checksum in written),
         )
@@ -59,6 +64,7 @@ class SegmentMemory:
             "axis": "" if self.axis is None else AXIS_NAMES[self.axis],
             "empty": _listed(self.empty),
             "excluded": _listed(self.excluded),
+            "trusted": _listed(self.trusted),
             "afresh": _listed(self.afresh),
             "written": ",".join(f"{index}={checksum}" for index, checksum in self.written),
         }
@@ -69,9 +75,23 @@ class SegmentMemory:
                 segment.RemoveTag(_TAGS[name])
 
     def withSlice(self, name: str, index: int, present: bool) -> SegmentMemory:
-        """The same with one index added to, or taken from, `empty`, `excluded` or `afresh`."""
+        """The same with one index added to, or taken from, `empty`, `excluded`, `trusted` or `afresh`."""
         indices = getattr(self, name)
         return replace(self, **{name: indices | {index} if present else indices - {index}})
+
+
+class Remark(Enum):
+    """What strikes one about a painted slice, see `PatchICLLib.propagation.painting_review`.
+
+    STRAY: so little is painted that it was a slip of the brush: no context, and what is missing is filled in.
+    DOUBTFUL: hardly more is painted. OUTLINE: a contour that is not filled. SCRIBBLE: strokes across a structure.
+    """
+
+    NONE = "none"
+    STRAY = "stray"
+    DOUBTFUL = "doubtful"
+    OUTLINE = "outline"
+    SCRIBBLE = "scribble"
 
 
 @dataclass(frozen=True)
@@ -82,6 +102,11 @@ class PaintedSlice:
     area: int
     declaredEmpty: bool
     isContext: bool
+    remark: Remark = Remark.NONE
+
+    @property
+    def isStray(self) -> bool:
+        return self.remark is Remark.STRAY
 
 
 def axisOfPainting(box: SegmentBox, spacing: tuple[float, float, float]) -> int | None:
@@ -100,8 +125,12 @@ def axisOfPainting(box: SegmentBox, spacing: tuple[float, float, float]) -> int 
         raise SceneError(str(error)) from error
 
 
-def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int) -> list[PaintedSlice]:
-    """The painted slices of a segment in ascending order, the declared-empty ones included."""
+def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int, useAllSlices: bool = False) -> list[PaintedSlice]:
+    """The painted slices of a segment in ascending order, the declared-empty ones included.
+
+    Args:
+        useAllSlices: no slice is stray.
+    """
     areas = box.areas(axis)
     written = {index: checksum for index, checksum in memory.written if index < len(areas) and memory.axis == axis}
     painted = {int(index) for index in np.flatnonzero(areas)} - written.keys()
@@ -113,16 +142,34 @@ def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int) -> list[Pai
         painted |= memory.empty
         drawn = {index for index in memory.afresh if index < len(areas) and areas[index]}
         painted = (painted | drawn) - (memory.afresh - drawn)
+    painted = {index for index in painted if 0 <= index < len(areas)}
+    remarks = _remarks(box, axis, painted, memory, useAllSlices)
     return [
         PaintedSlice(
             index=index,
             area=int(areas[index]),
             declaredEmpty=not areas[index],
-            isContext=index not in memory.excluded,
+            isContext=index not in memory.excluded and remarks.get(index) is not Remark.STRAY,
+            remark=remarks.get(index, Remark.NONE),
         )
         for index in sorted(painted)
-        if 0 <= index < len(areas)
     ]
+
+
+def _remarks(box: SegmentBox, axis: int, painted, memory: SegmentMemory, useAllSlices: bool) -> dict[int, Remark]:
+    """By slice, of those that serve as context; the library has the rules."""
+    first, count = box.offset[axis], box.voxels.shape[axis]
+    wanted = painted - memory.excluded
+    masks = {index: np.take(box.voxels, index - first, axis=axis) for index in wanted if first <= index < first + count}
+    if not masks:
+        return {}
+    from PatchICLLib.propagation.painting_review import review_masks  # here, for the panel opens without SciPy too
+
+    declared = {index for index in wanted if index not in masks or not masks[index].any()} | (memory.trusted & wanted)
+    review = review_masks(masks, box.shape[axis], declared, useAllSlices)
+    found = {Remark.DOUBTFUL: review.doubtful, Remark.SCRIBBLE: review.scribbles, Remark.OUTLINE: review.outlines}
+    found[Remark.STRAY] = review.stray
+    return {index: remark for remark, indices in found.items() for index in indices}
 
 
 def sliceChecksum(box: SegmentBox, axis: int, index: int) -> str:

@@ -104,6 +104,8 @@ def testParametersReachTheWorker(workplace):
     assert worker.calls[0].options == {
         "axis": 0,
         "painted_slices": {},
+        "ignore_slices": {},
+        "use_all_slices": True,
         "extent": (2, 17),
         "context_size": 2,
         "prior": False,

@@ -200,6 +200,26 @@ def testLeavingTheModuleFreesKeysAndMouse(desk):
     desk.waitWhileBusy()
 
 
+def testStraySliceIsMarkedInTheTableAndCanBeTicked(desk):
+    desk.openPhantom()
+    mask = np.zeros(slicer.util.arrayFromVolume(desk.volume).shape, np.uint8)
+    mask[[4, 10], 5:30, 5:30] = 1
+    mask[6, 3, 3] = 1
+    node = desk.logic.segmentationNode
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, desk.logic.segmentId, desk.volume)
+    desk.panel.refresh()
+    table = desk.ui.paintedTable
+    texts = [table.item(row, 3).text() for row in range(3)]
+    assert texts[1] == "ignored: a stray voxel" and all("mm²" in text for text in (texts[0], texts[2]))
+    assert table.item(1, 0).checkState() == QtCore.Qt.Unchecked
+    table.item(1, 0).setCheckState(QtCore.Qt.Checked)
+    assert [row.isContext for row in desk.logic.painting.slices()] == [True, True, True]
+    table.item(1, 0).setCheckState(QtCore.Qt.Unchecked)
+    assert table.item(1, 3).text() == "ignored: a stray voxel"
+    desk.ui.useAllSlicesCheckBox.click()
+    assert "mm²" in table.item(1, 3).text()
+
+
 def testRotatedViewWarnsAndIsCured(desk):
     desk.openPhantom()
     assert not desk.ui.alignButton.visible

@@ -278,10 +278,10 @@ def testSmallStructureOnManySlicesKeepsItsAxis():
 slicesOfEight = st.frozensets(st.integers(0, 7))
 
 
-@given(slicesOfEight, slicesOfEight, slicesOfEight, st.sampled_from([None, 0, 1, 2]))
-def testMemoryComesBackFromTags(empty, excluded, afresh, axis):
+@given(slicesOfEight, slicesOfEight, slicesOfEight, slicesOfEight, st.sampled_from([None, 0, 1, 2]))
+def testMemoryComesBackFromTags(empty, excluded, trusted, afresh, axis):
     segment = slicer.vtkSegment()
-    memory = SegmentMemory(axis, empty, excluded, afresh, ((2, "0000beef"), (5, "ffffffff")))
+    memory = SegmentMemory(axis, empty, excluded, trusted, afresh, ((2, "0000beef"), (5, "ffffffff")))
     memory.store(segment)
     assert SegmentMemory.of(segment) == memory
     SegmentMemory().store(segment)
