@@ -86,19 +86,16 @@ class PatchICLSegmentWidget(ScriptedLoadableModuleWidget):
 
 
 class PatchICLSegmentLogic(ScriptedLoadableModuleLogic):
-    """For scripts: `PatchICLSegmentLogic().propagation` has select, propagate and applyPreview, without a panel."""
+    """For scripts: `PatchICLSegmentLogic().propagation` has select, propagate and applyPreview, without a panel.
 
-    def __init__(self):
-        ScriptedLoadableModuleLogic.__init__(self)
-        self._propagation = None
+    It is the one that panel and Segment Editor effect work with.
+    """
 
     @property
     def propagation(self):
-        if self._propagation is None:
-            from PatchICLSegmentLib.Logic import PatchICLSegmentLogic as PropagationLogic
+        from PatchICLSegmentLib.SharedLogic import sharedLogic
 
-            self._propagation = PropagationLogic(slicer.mrmlScene)
-        return self._propagation
+        return sharedLogic(slicer.mrmlScene)
 
 
 class PatchICLSegmentTest(ScriptedLoadableModuleTest):

@@ -46,6 +46,7 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
         stateChanged, progressChanged, paintingChanged, resultsChanged: signals without arguments.
         failed: signal with one sentence for the user.
         sceneReplaced: the scene was closed or another one loaded; everything may be different.
+        ended: the logic is of no use any more, see `shutdown`.
         progress: the worker's latest Progress, or None.
         timings: of the last run, as in its report, or None.
         painting: declarations and clearings of single slices, see PaintingActions.
@@ -64,7 +65,7 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
         CurrentPreview.__init__(self, scene, undoKeeper)
         self.clock = clock
         self.progressChanged, self.resultsChanged = Signal(), Signal()
-        self.failed, self.sceneReplaced = Signal(), Signal()
+        self.failed, self.sceneReplaced, self.ended = Signal(), Signal(), Signal()
         self.progress = None
         self.timings: dict | None = None
         self._session = WorkerSession(makeWorker)
@@ -220,6 +221,12 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
         self._watch.stop()
         self._previewWatch.watch(None)
         self._session.shutdown()
+        self.ended.emit()
+
+    @property
+    def isWriting(self) -> bool:
+        """Whether a preview is being applied, and segments change for that reason."""
+        return self._writing
 
     def _take(self, event) -> None:
         if event.kind == "progress":
@@ -311,6 +318,7 @@ class PatchICLSegmentLogic(CurrentPreview, Waiting):
         self.takePreview(None)
         self._watch.watch(None)
         self._histories.clear()
+        self._editorNode = None
         self.setState(State.IDLE)
 
     def _onSceneClosed(self) -> None:

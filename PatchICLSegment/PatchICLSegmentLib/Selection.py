@@ -29,6 +29,7 @@ class Selection:
     def __init__(self, scene, undoKeeper: UndoKeeper | None = None):
         self.scene = scene
         self.undoKeeper = undoKeeper
+        self._editorNode = None  # of the Segment Editor that is used instead of the module's own
         self._histories: dict[str, SegmentHistory] = {}
         self.parameterNode = ParameterNode.ofScene(scene)
         self.remedies = Remedies(self)
@@ -44,6 +45,20 @@ class Selection:
 
     @property
     def editorNode(self):
+        """Of the Segment Editor that somebody works with: its segment, masking and overwrite mode hold."""
+        return self._editorNode or self.moduleEditorNode
+
+    def useEditor(self, editorNode, undoKeeper: UndoKeeper) -> None:
+        """Somebody works with this Segment Editor from now on; what is selected is not changed by that."""
+        self._editorNode, self.undoKeeper = editorNode, undoKeeper
+
+    def leaveEditor(self, undoKeeper: UndoKeeper) -> None:
+        """The Segment Editor with this undo is closed."""
+        if self.undoKeeper is undoKeeper:
+            self._editorNode = self.undoKeeper = None
+
+    @property
+    def moduleEditorNode(self):
         """The module's own segment editor node, so that the Segment Editor module keeps its own choices."""
         node = self.scene.GetSingletonNode(ParameterNode.MODULE_NAME, "vtkMRMLSegmentEditorNode")
         if node is None:
@@ -113,6 +128,8 @@ class Selection:
     def deselect(self, node) -> None:
         """A node is about to leave the scene."""
         self._histories.pop(node.GetID(), None)
+        if node is self._editorNode:
+            self._editorNode = None
         volumeNode, segmentationNode = self.volumeNode, self.segmentationNode
         if node in (volumeNode, segmentationNode):
             self.select(*(None if node is selected else selected for selected in (volumeNode, segmentationNode)))

@@ -16,6 +16,7 @@ from PatchICLSegmentLib.Installer import Package  # noqa: E402
 from PatchICLSegmentLib.Logic import PatchICLSegmentLogic  # noqa: E402
 from PatchICLSegmentLib.Panel import Panel  # noqa: E402
 from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice  # noqa: E402
+from PatchICLSegmentLib.SharedLogic import sharedLogic  # noqa: E402
 from PySide6 import QtCore  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 
@@ -77,8 +78,8 @@ class Desk:
             self.workers.append(NearestSliceWorker(device, weights))
             return self.workers[-1]
 
-        def makeLogic(scene, undoKeeper):
-            return PatchICLSegmentLogic(scene, makeWorker or makeFake, undoKeeper)
+        def makeLogic(scene):
+            return sharedLogic(scene, lambda scene: PatchICLSegmentLogic(scene, makeWorker or makeFake))
 
         self.panel = Panel(self.scene, self.application, makeLogic, self.installer)
         self.ui, self.logic = self.panel.ui, self.panel.logic

@@ -13,7 +13,7 @@ class EmbeddedEditor(VTKObservationMixin):
 
     Args:
         widget: a qMRMLSegmentEditorWidget.
-        logic: its `editorNode`, `segmentationNode` and `volumeNode` are what the widget shall work on.
+        logic: its `moduleEditorNode`, `segmentationNode` and `volumeNode` are what the widget shall work on.
     """
 
     def __init__(self, widget, logic):
@@ -21,7 +21,7 @@ class EmbeddedEditor(VTKObservationMixin):
         self.widget, self.logic = widget, logic
         self.isEntered = False
         # The node comes first: setting it later would reset segmentation and volume.
-        widget.setMRMLSegmentEditorNode(logic.editorNode)
+        widget.setMRMLSegmentEditorNode(logic.moduleEditorNode)
         widget.setMRMLScene(logic.scene)
         widget.setMaximumNumberOfUndoStates(10)
         self.addObserver(logic.scene, logic.scene.StartCloseEvent, self._onStartClose)
@@ -48,9 +48,18 @@ class EmbeddedEditor(VTKObservationMixin):
     def connect(self) -> None:
         """Works on what the logic says, after the scene was closed or loaded; nothing while another module is shown."""
         if self.isEntered:
-            self.widget.setMRMLSegmentEditorNode(self.logic.editorNode)
+            self.widget.setMRMLSegmentEditorNode(self.logic.moduleEditorNode)
+            self.takeOver()
             self.show()
             self.widget.updateWidgetFromMRML()
+
+    def takeOver(self) -> None:
+        """The user works here, and no more in another Segment Editor: on what was worked on there."""
+        logic, node = self.logic, self.logic.moduleEditorNode
+        if logic.undoKeeper is not self.widget or logic.editorNode is not node:
+            segmentId = logic.segmentId
+            logic.useEditor(node, self.widget)
+            logic.select(logic.volumeNode, logic.segmentationNode, segmentId or None)
 
     def show(self) -> None:
         """Works on the nodes of the logic."""

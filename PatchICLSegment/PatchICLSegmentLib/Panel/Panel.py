@@ -8,9 +8,9 @@ from slicer.util import VTKObservationMixin
 
 from ..Errors import SceneError
 from ..Installer import PackageInstaller
-from ..Logic import PatchICLSegmentLogic
 from ..SampleJob import trySample
 from ..SceneIO.SliceViews import sliceNodes
+from ..SharedLogic import sharedLogic
 from .Application import SlicerApplication
 from .Binding import ParameterBinding
 from .EmbeddedEditor import EmbeddedEditor
@@ -49,12 +49,12 @@ class Panel(VTKObservationMixin):
     Attributes: widget: to be put into a layout; ui: its children by name; logic.
     """
 
-    def __init__(self, scene, application=None, makeLogic=PatchICLSegmentLogic, installer=None):
+    def __init__(self, scene, application=None, makeLogic=sharedLogic, installer=None):
         VTKObservationMixin.__init__(self)
         self.application = application or SlicerApplication()
         self.widget, self.ui = self.application.loadUi()
         ui = self.ui
-        self.logic = logic = makeLogic(scene, undoKeeper=ui.segmentEditor)
+        self.logic = logic = makeLogic(scene)
         self.editor = EmbeddedEditor(ui.segmentEditor, logic)
         self.widget.setMRMLScene(scene)
         self.scroll = ScrollColumn(ui.scrollArea, [getattr(ui, name) for name in SECTIONS])
@@ -83,6 +83,7 @@ class Panel(VTKObservationMixin):
         self._observeViews()
         self.editor.enter()
         self._installShortcuts()
+        self.binding.updateWidgets()
         self.refresh()
 
     def exit(self) -> None:
@@ -120,6 +121,7 @@ class Panel(VTKObservationMixin):
 
     def attempt(self, action) -> bool:
         """Does something; what the user has to mend is shown as one sentence. Returns whether it was done."""
+        self.editor.takeOver()
         try:
             action()
         except SceneError as error:
@@ -159,6 +161,7 @@ class Panel(VTKObservationMixin):
         busy = self.logic.state.isBusy
         self.ui.volumeSelector.setEnabled(not busy)
         self.ui.segmentationSelector.setEnabled(not busy)
+        self.ui.scopeSelector.setEnabled(not busy)
         self.ui.tryItButton.setEnabled(not busy)
 
     def _onSceneReplaced(self) -> None:

@@ -29,10 +29,14 @@ class PropagateSection:
         ui.cancelButton.connect("clicked()", lambda: logic.cancel(keepPartialResult=False))
         ui.applyButton.connect("clicked()", self.apply)
         ui.discardButton.connect("clicked()", logic.discardPreview)
-        logic.stateChanged.connect(self._onStateChanged)
-        logic.progressChanged.connect(self._showProgress)
-        logic.failed.connect(self.problem)
-        logic.paintingChanged.connect(self._onPaintingChanged)
+        self._receivers = (
+            (logic.stateChanged, self._onStateChanged),
+            (logic.progressChanged, self._showProgress),
+            (logic.failed, self.problem),
+            (logic.paintingChanged, self._onPaintingChanged),
+        )
+        for signal, receiver in self._receivers:
+            signal.connect(receiver)
 
     def propagate(self) -> None:
         if not self.ui.propagateButton.enabled or not self._isReady():
@@ -74,7 +78,6 @@ class PropagateSection:
         fits = state.hasPreview and (problem is None or isUnfinished and self.logic.preview.problem() is None)
         ui.applyButton.setEnabled(fits)
         ui.discardButton.setEnabled(state.hasPreview)
-        ui.scopeSelector.setEnabled(not state.isBusy)
         if state is State.PREPARING:
             ui.progressBar.setMaximum(0)
             self.note(_("Starting the network; at first some seconds..."))
@@ -146,7 +149,10 @@ class PropagateSection:
         self.ui.statusLabel.setText(text)
 
     def stop(self) -> None:
+        """Its widgets may go, while the logic stays."""
         self._timer.stop()
+        for signal, receiver in self._receivers:
+            signal.disconnect(receiver)
 
     def _onPaintingChanged(self) -> None:
         if self.logic.live.isWaiting:

@@ -168,6 +168,7 @@ class WorkSection:
     def _onVolumeSelected(self, node) -> None:
         if self._updating:
             return
+        self.editor.takeOver()
         self.logic.select(node, self.logic.segmentationNode)
         if node is not None:
             self.application.showVolume(node)
@@ -177,6 +178,7 @@ class WorkSection:
 
     def _onSegmentationSelected(self, node) -> None:
         if not self._updating:
+            self.editor.takeOver()
             self.logic.select(self.logic.volumeNode, node)
             self.refresh()
 

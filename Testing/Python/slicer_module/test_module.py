@@ -140,3 +140,17 @@ def testLogicForScripts(module, application):
     logic = module.PatchICLSegmentLogic()
     assert logic.propagation.scene is application.scene and logic.propagation is logic.propagation
     logic.propagation.shutdown()
+
+
+def testScriptsAndThePanelWorkWithTheSameObject(module, application):
+    scripted = module.PatchICLSegmentLogic()
+    before = scripted.propagation
+    desk = Desk(application, PythonQt.application()).openPhantom()
+    assert desk.logic is before, "made by whoever came first"
+    assert module.PatchICLSegmentLogic().propagation.volumeNode is desk.volume
+    desk.panel.cleanup()
+    after = scripted.propagation
+    assert after is not before, "one that was shut down is of no use"
+    again = Desk(application, PythonQt.application())
+    assert again.logic is after
+    again.panel.cleanup()
