@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.outputs import StagedFiles
 
 LOGGERS = ("tensorboard", "wandb")
 Announce = Callable[[dict[str, Any]], None]
@@ -63,7 +64,9 @@ class WandbLog:
         wandb = _need("wandb")
         identity = folder / "wandb-id.txt"
         if not identity.is_file():
-            identity.write_text(wandb.util.generate_id(), encoding="utf-8")
+            with StagedFiles() as files:
+                files.path_for(identity).write_text(wandb.util.generate_id(), encoding="utf-8")
+                files.commit()
         self.run = wandb.init(
             project="patchicl",
             dir=str(folder),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from PatchICLLib.outputs import StagedFiles, stage_json
 
 from .InspectionPictures import writePicture
 from .Translation import _
@@ -29,7 +30,7 @@ def levelTable(selection) -> dict[str, list]:
 def export(
     folder: str | Path, run: Mapping[str, Any], selections: Sequence[Any], picture=None, logits=None
 ) -> list[Path]:
-    """Writes what is known of a run; returns the files.
+    """Writes what is known of a run, all files or none; returns them.
 
     Args:
         run: the report, as JSON.
@@ -40,21 +41,23 @@ def export(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "patchicl_report.json", folder / "patchicl_selections.json"]
-    for path, content in zip(written, (run, [entry.to_json() for entry in selections]), strict=True):
-        path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    if picture is not None:
-        written.append(folder / "patchicl_patches.png")
-        writePicture(written[-1], picture)
-    if logits is not None:
-        name = f"patchicl_logits_slice_{logits.slice_index}_label_{logits.label}"
-        written += [folder / f"{name}.npz", folder / f"{name}.json"]
-        arrays = {
-            f"level{number}_{when}": getattr(level, when)
-            for number, level in enumerate(logits.levels, start=1)
-            for when in ("before", "after")
-        }
-        np.savez_compressed(written[-2], **arrays)
-        written[-1].write_text(json.dumps(describeLogits(logits), indent=1), encoding="utf-8")
+    with StagedFiles() as files:
+        for path, content in zip(written, (run, [entry.to_json() for entry in selections]), strict=True):
+            stage_json(files, content, path)
+        if picture is not None:
+            written.append(folder / "patchicl_patches.png")
+            writePicture(files.path_for(written[-1]), picture)
+        if logits is not None:
+            name = f"patchicl_logits_slice_{logits.slice_index}_label_{logits.label}"
+            written += [folder / f"{name}.npz", folder / f"{name}.json"]
+            arrays = {
+                f"level{number}_{when}": getattr(level, when)
+                for number, level in enumerate(logits.levels, start=1)
+                for when in ("before", "after")
+            }
+            np.savez_compressed(files.path_for(written[-2]), **arrays)
+            stage_json(files, describeLogits(logits), written[-1])
+        files.commit()
     return written
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import settings
 from PatchICLLib.resources import resource_path
 from PatchICLLib.thread_waiting import choose_thread_waiting
 from Testing.Miniatures.datasets import write_medsegbench, write_pictures, write_totalsegmentator
+from Testing.Miniatures.death import Death
 
 # Before anything imports Qt, VTK or matplotlib; a developer's own choice stays.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -110,3 +112,16 @@ def medsegbench_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pictures_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders of pictures. Read-only."""
     return write_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="session")
+def _death() -> Death:
+    return Death()
+
+
+@pytest.fixture
+def death(_death: Death) -> Iterator[Death]:
+    """A process that dies at its n-th operation on files, played in this one."""
+    _death.live()
+    yield _death
+    _death.live()

@@ -1,69 +1,22 @@
-"""A process that dies at its n-th operation on files, played in this one."""
+"""Files in memory where there is such a folder, for thousands of commits wait for no disk."""
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-_CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod"}
-_WRITING = os.O_WRONLY | os.O_RDWR
-
-
-class Killed(BaseException):
-    """The process is dead: no handler of it can do anything any more."""
-
-
-class Death:
-    """Lets the n-th change of a file, and all after it, fail; counts them while `left` is None."""
-
-    def __init__(self) -> None:
-        self.active = False
-        self.left: int | None = None
-        self.count = 0
-        self.kill: Callable[[], None] = self._raise
-
-    def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self.active or not (event in _CHANGES or (event == "open" and _opens_to_write(arguments))):
-            return
-        if self.left is not None and self.count >= self.left:
-            self.kill()
-        self.count += 1
-
-    @staticmethod
-    def _raise() -> None:
-        raise Killed
-
-    def run(self, work: Callable[[], object], after: int | None = None) -> bool:
-        """Do the work and die after so many changes of files; returns whether it came to its end."""
-        self.active, self.left, self.count = True, after, 0
-        try:
-            work()
-        except Killed:
-            return False
-        finally:
-            self.active = False
-        return True
-
-
-def _opens_to_write(arguments: tuple[Any, ...]) -> bool:
-    path, _, flags = arguments
-    return isinstance(path, str | os.PathLike) and os.fspath(path) != os.devnull and bool(flags & _WRITING)
-
-
-_death = Death()
-_hooked = False
+MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture
-def death() -> Iterator[Death]:
-    global _hooked
-    if not _hooked:
-        sys.addaudithook(_death.hook)
-        _hooked = True
-    _death.kill = _death._raise
-    yield _death
-    _death.active = False
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    if not os.access(MEMORY, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="patchicl-test-", dir=MEMORY) as folder:
+        (inner := Path(folder) / "files").mkdir()  # tests may put something beside it
+        yield inner
