@@ -12,7 +12,7 @@ from PatchICLLib.propagation.layers import groups_without_overlap
 
 from .Errors import OverlapError, SceneError
 from .Parameters import Parameters
-from .SceneIO.PaintedSlices import PaintedSlice, SegmentMemory, axisOfPainting, paintedSlices
+from .SceneIO.PaintedSlices import PaintedSlice, SegmentMemory, axisOfPainting, memoryOf, paintedSlices
 from .SceneIO.Regions import spansOfRegion
 from .SceneIO.Segments import SegmentBox, readSegment, segmentIds
 from .SceneIO.Volumes import VolumeGrid, arrayOfVolume, gridOfVolume
@@ -92,7 +92,7 @@ def readPainting(
     """
     segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
     grid = gridOfVolume(volumeNode)
-    memory = SegmentMemory.of(segment)
+    memory = memoryOf(segmentationNode, segmentId, volumeNode)
     box = SegmentBox(grid.shape, (0, 0, 0), np.zeros((0, 0, 0), bool))
     if axis is None and memory.written:
         axis = memory.axis

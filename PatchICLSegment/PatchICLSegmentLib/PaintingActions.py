@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from .Errors import SceneError
 from .Job import Painting
-from .SceneIO.PaintedSlices import SegmentMemory
+from .SceneIO.PaintedSlices import SegmentMemory, memoryOf
 from .SceneIO.SliceViews import currentSlice
 from .Translation import _
 
@@ -101,7 +101,7 @@ class PaintingActions:
         return self.logic.segmentationNode.GetSegmentation().GetSegment(self.logic.segmentId)
 
     def _memory(self) -> SegmentMemory:
-        return SegmentMemory.of(self._segment())
+        return memoryOf(self.logic.segmentationNode, self.logic.segmentId, self.logic.volumeNode)
 
     def _store(self, memory: SegmentMemory, axis: int) -> None:
         replace(memory, axis=axis).store(self._segment())

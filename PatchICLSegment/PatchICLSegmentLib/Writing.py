@@ -10,7 +10,7 @@ import numpy as np
 from .Job import Painting, readPainting
 from .Preview import Completion, Preview
 from .Provenance import tagSegment
-from .SceneIO.PaintedSlices import SegmentMemory, sliceChecksums
+from .SceneIO.PaintedSlices import memoryOf, sliceChecksums
 from .SceneIO.Segments import SegmentBox, readSegment
 from .SceneIO.SegmentWriter import SegmentWriter
 from .Uncertainty import boundingBox
@@ -43,7 +43,7 @@ def writeProposal(writer: SegmentWriter, preview: Preview, useAllSlices: bool) -
         written = readSegment(segmentationNode, name, volumeNode)
         checksums = sliceChecksums(written, axis)
         notPainted = tuple((index, checksums[index]) for index in sorted(checksums.keys() - painting.paintedIndices))
-        memory = SegmentMemory.of(segment)
+        memory = memoryOf(segmentationNode, name, volumeNode)
         empty = memory.empty | {row.index for row in painting.slices if row.declaredEmpty}
         replace(memory, axis=axis, empty=empty, afresh=frozenset(), written=notPainted).store(segment)
         if run:

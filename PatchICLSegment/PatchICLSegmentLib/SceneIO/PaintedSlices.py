@@ -13,8 +13,9 @@ import vtk
 from PatchICLLib.errors import InputError
 
 from ..Errors import SceneError
+from .Lattice import volumeToSegmentation
 from .Segments import SegmentBox
-from .Volumes import AXIS_NAMES
+from .Volumes import AXIS_NAMES, gridOfVolume
 
 _TAGS = {
     "empty": "PatchICL.EmptySlices",
@@ -23,6 +24,7 @@ _TAGS = {
     "afresh": "PatchICL.SlicesToDrawAfresh",
     "axis": "PatchICL.Axis",
     "written": "PatchICL.WrittenSlices",
+    "lattice": "PatchICL.Lattice",
 }
 
 
@@ -37,6 +39,8 @@ class SegmentMemory:
         trusted: slices that serve as context though they look as if they were painted by accident.
         afresh: slices cleared in order to be drawn again; ignored while they are empty.
         written: slice index -> checksum of what propagation wrote there. A slice that differs was corrected.
+        lattice: 4x4 matrix, row by row, from the voxels that the slices count to the segmentation's coordinates; empty
+            where that was not noted.
     """
 
     axis: int | None = None
@@ -45,9 +49,11 @@ class SegmentMemory:
     trusted: frozenset[int] = frozenset()
     afresh: frozenset[int] = frozenset()
     written: tuple[tuple[int, str], ...] = ()
+    lattice: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, segment) -> SegmentMemory:
+        """As it was noted; see `memoryOf` for the slices of a volume."""
         axisName = _tag(segment, "axis")
         written = [entry.split("=") for entry in _tag(segment, "written").split(",") if entry]
         return cls(
@@ -57,6 +63,7 @@ class SegmentMemory:
             trusted=_indices(_tag(segment, "trusted")),
             afresh=_indices(_tag(segment, "afresh")),
             written=tuple((int(index), checksum) for index, checksum in written),
+            lattice=tuple(float(number) for number in _tag(segment, "lattice").split(",") if number),
         )
 
     def store(self, segment) -> None:
@@ -67,6 +74,7 @@ class SegmentMemory:
             "trusted": _listed(self.trusted),
             "afresh": _listed(self.afresh),
             "written": ",".join(f"{index}={checksum}" for index, checksum in self.written),
+            "lattice": ",".join(repr(number) for number in self.lattice),
         }
         for name, text in texts.items():
             if text:
@@ -78,6 +86,31 @@ class SegmentMemory:
         """The same with one index added to, or taken from, `empty`, `excluded`, `trusted` or `afresh`."""
         indices = getattr(self, name)
         return replace(self, **{name: indices | {index} if present else indices - {index}})
+
+    def counting(self, lattice: np.ndarray) -> SegmentMemory:
+        """The same, counting the slices of another volume whose voxels are the same in another order or place.
+
+        What propagation wrote is known only of slices that are the same from edge to edge.
+        """
+        now = tuple(lattice.ravel().tolist())
+        change = np.round(np.linalg.solve(lattice, np.reshape(self.lattice or now, (4, 4))))
+        if self.axis is None or (change == np.eye(4)).all():
+            return replace(self, lattice=now)
+        direction = change[:3, 2 - self.axis]
+        row = int(np.argmax(np.abs(direction)))
+
+        def moved(index: int) -> int:
+            return int(direction[row] * index + change[row, 3])
+
+        others = [other for other in range(3) if other != row]
+        isSame = (change[:3, :3] == np.eye(3)).all() and not change[others, 3].any()
+        indices = {name: getattr(self, name) for name in ("empty", "excluded", "trusted", "afresh")}
+        return SegmentMemory(
+            axis=2 - row,
+            written=tuple((moved(index), checksum) for index, checksum in self.written) if isSame else (),
+            lattice=now,
+            **{name: frozenset(moved(index) for index in kept) for name, kept in indices.items()},
+        )
 
 
 class Remark(Enum):
@@ -109,6 +142,15 @@ class PaintedSlice:
         return self.remark is Remark.STRAY
 
 
+def memoryOf(segmentationNode, segmentId: str, volumeNode) -> SegmentMemory:
+    """What is remembered of a segment, in the slices of a volume."""
+    memory = SegmentMemory.of(segmentationNode.GetSegmentation().GetSegment(segmentId))
+    toSegmentation = volumeToSegmentation(segmentationNode, volumeNode)
+    if toSegmentation is None:
+        return memory
+    return memory.counting(toSegmentation @ gridOfVolume(volumeNode).ijkToLocal)
+
+
 def axisOfPainting(box: SegmentBox, spacing: tuple[float, float, float]) -> int | None:
     """The axis across which a segment was painted, as the library finds it; None where there is nothing.
 
@@ -132,7 +174,8 @@ def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int, useAllSlice
         useAllSlices: no slice is stray.
     """
     areas = box.areas(axis)
-    written = {index: checksum for index, checksum in memory.written if index < len(areas) and memory.axis == axis}
+    written = {index: checksum for index, checksum in memory.written if 0 <= index < len(areas)}
+    written = written if memory.axis == axis else {}
     painted = {int(index) for index in np.flatnonzero(areas)} - written.keys()
     corrected = {index for index, checksum in written.items() if sliceChecksum(box, axis, index) != checksum}
     emptied = {index for index in corrected if not areas[index]}
@@ -140,7 +183,7 @@ def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int, useAllSlice
     painted |= corrected - emptied if len(emptied) > len(written) / 2 else corrected
     if memory.axis in (None, axis):
         painted |= memory.empty
-        drawn = {index for index in memory.afresh if index < len(areas) and areas[index]}
+        drawn = {index for index in memory.afresh if 0 <= index < len(areas) and areas[index]}
         painted = (painted | drawn) - (memory.afresh - drawn)
     painted = {index for index in painted if 0 <= index < len(areas)}
     remarks = _remarks(box, axis, painted, memory, useAllSlices)

@@ -23,6 +23,7 @@ from PatchICLSegmentLib.State import State
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.axis import find_axis
+from PatchICLLib.propagation.painting_review import review_painting
 
 from .conftest import SHAPE, Workplace, straightGeometry, warpNode
 
@@ -129,6 +130,44 @@ def testSameVoxelsInAnotherOrderAreReadAndWrittenExactly(latticePlace, order, si
         assert np.array_equal(place.read(), expected)
     finally:
         place.scene.RemoveNode(other)
+
+
+REORDERED = {
+    "flipped": (np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, -1, 17], [0, 0, 0, 1.0]]), 0, lambda k: 17 - k),
+    "cropped": (np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 2], [0, 0, 0, 1.0]]), 0, lambda k: k - 2),
+    "permuted": (np.array([[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]]), 2, lambda k: k),
+}
+
+
+@pytest.mark.parametrize("name", REORDERED)
+def testWhatIsRememberedCountsTheSlicesOfTheVolume(workplace, name):
+    """Declared empty, not used, or written by a propagation: the same slices, whatever volume counts them."""
+    toFirst, axis, moved = REORDERED[name]
+    logic, first = workplace.logic, workplace.volume
+    workplace.paint(0, [3, 8, 13])
+    logic.painting.setNotOnSlice(15)
+    logic.painting.setContext(8, False)
+    array = slicer.util.arrayFromVolume(first)
+    seen = {"flipped": array[::-1], "cropped": array[2:], "permuted": array.transpose(1, 2, 0)}[name]
+    geometry = gridOfVolume(first).ijkToLocal @ toFirst
+    other = slicer.util.addVolumeFromArray(np.ascontiguousarray(seen), geometry, "other")
+
+    def rows():
+        return [(row.index, row.declaredEmpty, row.isContext) for row in logic.painting.slices()]
+
+    expected = [(3, False, True), (8, False, False), (13, False, True), (15, True, True)]
+    assert rows() == expected
+    logic.select(other, workplace.segmentation)
+    assert logic.painting.axis() == axis
+    assert rows() == sorted((moved(index), *flags) for index, *flags in expected)
+    logic.painting.setContext(moved(8), True)
+    logic.select(first, workplace.segmentation)
+    assert rows() == [(index, isEmpty, True) for index, isEmpty, _isContext in expected]
+    workplace.runToPreview()
+    logic.applyPreview()
+    if name == "cropped":
+        logic.select(other, workplace.segmentation)
+        assert [row.index for row in logic.painting.slices()] == [1, 6, 11, 13], "what was written is known there too"
 
 
 @pytest.fixture
@@ -408,6 +447,7 @@ def paintWithStray(workplace, stray=6) -> np.ndarray:
 def testStrayVoxelGivesNoContextAndStays(workplace):
     drawn = paintWithStray(workplace)
     logic = workplace.logic
+    assert review_painting(drawn.astype(np.uint8), 0)[1].stray == (6,), "as on the command line"
     rows = {row.index: (row.isContext, row.isStray) for row in logic.painting.slices()}
     assert rows == {3: (True, False), 6: (False, True), 9: (True, False), 14: (True, False)}
     workplace.runToPreview()
