@@ -105,17 +105,11 @@ class PatchICLSegmentTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
 
     def runTest(self):
-        for test in (self.test_story, self.test_storyWithSphereBrush):
+        for sphere in (False, True):
             self.setUp()
-            test()
+            self.test_story(sphere)
 
-    def test_story(self):
-        self._tellStory(sphere=False)
-
-    def test_storyWithSphereBrush(self):
-        self._tellStory(sphere=True)
-
-    def _tellStory(self, sphere):
+    def test_story(self, sphere=False):
         from PatchICLSegmentLib.Story import SlicerSurroundings, Story
 
         slicer.util.selectModule("PatchICLSegment")

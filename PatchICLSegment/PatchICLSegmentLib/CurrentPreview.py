@@ -12,7 +12,7 @@ from .Protocols import UndoKeeper
 from .Selection import Selection
 from .Signal import Signal
 from .State import State
-from .Translation import _
+from .Translation import _, counted
 
 
 class CurrentPreview(Selection):
@@ -92,9 +92,12 @@ class CurrentPreview(Selection):
                 problem=problem
             )
         if self._state is State.UNFINISHED:
-            return _(
-                "The run of this preview did not end ({count} slices are there): keep them, go on, or discard."
-            ).format(count=len(self.preview.filled))
+            count = len(self.preview.filled)
+            return counted(
+                count,
+                _("The run of this preview did not end (1 slice is there): keep it, go on, or discard."),
+                _("The run of this preview did not end ({count} slices are there): keep them, go on, or discard."),
+            ).format(count=count)
         for selected, node in (
             (self.segmentationNode, self.preview.segmentationNode),
             (self.volumeNode, self.preview.volumeNode),

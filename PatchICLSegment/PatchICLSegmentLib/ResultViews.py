@@ -79,7 +79,7 @@ class ResultViews:
             return
         parameters = self.logic.parameters
         if parameters.entropyVisible:
-            self.entropyLayer.show(node, parameters.entropyOpacity, parameters.entropyThreshold)
+            self.entropyLayer.show(node, parameters.entropyOpacity, parameters.entropyThreshold, self.axis)
         else:
             self.entropyLayer.hide(node)
 

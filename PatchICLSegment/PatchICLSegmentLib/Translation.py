@@ -8,4 +8,9 @@ except ImportError:
         return text
 
 
-__all__ = ["_"]
+def counted(count: int, one: str, many: str) -> str:
+    """The translated sentence that fits a number: `one` for 1, else `many`."""
+    return one if count == 1 else many
+
+
+__all__ = ["_", "counted"]

@@ -63,6 +63,12 @@ class Scene(slicer.vtkMRMLScene):
     def ReadFromMRB(self, *arguments):
         return self._crashing(super().ReadFromMRB, *arguments)
 
+    def RemoveNode(self, node):
+        """As in the application, what is removed must be there: else its observers complain about a missing scene."""
+        if not self.IsNodePresent(node):
+            raise LookupError(f"{node.GetName()} is not in the scene any more.")
+        super().RemoveNode(node)
+
     def _crashing(self, method, *arguments):
         result = method(*arguments)
         crashes, self.crashes = self.crashes, []
@@ -91,6 +97,7 @@ class HeadlessSlicer:
         crosshair = slicer.vtkMRMLCrosshairNode()
         crosshair.SetCrosshairName("default")
         self.scene.AddNode(crosshair)
+        self.scene.AddObserver(self.scene.NodeAboutToBeRemovedEvent, self._removeDisplayNodes)
         self.applicationLogic = slicer.vtkSlicerApplicationLogic()
         self.applicationLogic.SetHomeDirectory(self._folder.name)
         self.applicationLogic.SetShareDirectory(".")
@@ -120,6 +127,16 @@ class HeadlessSlicer:
         slicer.modules = types.SimpleNamespace(
             **{name: types.SimpleNamespace(logic=lambda logic=logic: logic) for name, logic in self.logics.items()}
         )
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _removeDisplayNodes(self, _caller, _event, node) -> None:
+        """The application takes the display nodes of a removed node along."""
+        if not node.IsA("vtkMRMLDisplayableNode") or self.scene.IsClosing():
+            return
+        for number in reversed(range(node.GetNumberOfDisplayNodes())):
+            display = node.GetNthDisplayNode(number)
+            if display is not None and self.scene.IsNodePresent(display):
+                self.scene.RemoveNode(display)
 
     def close(self) -> None:
         self.scene.Clear(True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import slicer
 
+from ..SceneIO.SliceViews import alignedAxis, sliceNodes
+from ..SceneIO.Volumes import gridOfVolume
 from .ViewLayers import ViewLayers
 
 COLOR_POINTS = (
@@ -12,18 +14,20 @@ COLOR_POINTS = (
     (0.65, (0.98, 0.45, 0.15)),
     (1.0, (1.0, 0.95, 0.55)),
 )
+# Of the view, width and height; the default of 0.15 x 0.5 covers anatomy.
+LEGEND_SIZE, LEGEND_FONT_SIZE = (0.08, 0.4), 10
 _COLOR_NODE_NAME = "PatchICL entropy colors"
 
 
 class EntropyLayer:
-    """Shows an entropy volume (bits, 0-1) as the foreground of all slice views, with a color bar."""
+    """Shows an entropy volume (bits, 0-1) as the foreground of all slice views, with a color bar in one of them."""
 
     def __init__(self, scene, layers: ViewLayers | None = None):
         self.scene = scene
         self.layers = layers or ViewLayers(scene)
 
-    def show(self, volumeNode, opacity: float, threshold: float) -> None:
-        """Args: opacity of the layer 0-1; below `threshold` (bits) the layer is transparent."""
+    def show(self, volumeNode, opacity: float, threshold: float, axis: int) -> None:
+        """Args: opacity of the layer 0-1; below `threshold` (bits) the layer is transparent; axis of the slices."""
         display = volumeNode.GetDisplayNode()
         display.SetAndObserveColorNodeID(self._colorNode().GetID())
         display.SetAutoThreshold(0)
@@ -35,6 +39,10 @@ class EntropyLayer:
             legend.SetTitleText("PatchICL\n[bits]")
             legend.SetLabelFormat("%.1f")
             legend.SetNumberOfLabels(3)
+            legend.SetSize(*LEGEND_SIZE)
+            for text in (legend.GetTitleTextProperty(), legend.GetLabelTextProperty()):
+                text.SetFontSize(LEGEND_FONT_SIZE)
+            legend.SetViewNodeIDs([view.GetID() for view in self._viewsByUse(volumeNode, axis)[:1]])
             legend.SetVisibility(True)
 
     def hide(self, volumeNode) -> None:
@@ -42,6 +50,13 @@ class EntropyLayer:
         legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(volumeNode)
         if legend is not None:
             legend.SetVisibility(False)
+
+    def _viewsByUse(self, volumeNode, axis: int) -> list:
+        """Slice nodes, first those in the layout, and of these the ones that show slices of the axis."""
+        grid = gridOfVolume(volumeNode)
+        return sorted(
+            sliceNodes(self.scene), key=lambda node: (not node.IsMappedInLayout(), alignedAxis(node, grid) != axis)
+        )
 
     def _colorNode(self):
         node = self.scene.GetFirstNode(_COLOR_NODE_NAME, "vtkMRMLProceduralColorNode")

@@ -7,7 +7,7 @@ import qt
 from ..Errors import SceneError
 from ..Estimate import estimate
 from ..State import State
-from ..Translation import _
+from ..Translation import _, counted
 
 _POLL_INTERVAL_MS = 50
 
@@ -116,15 +116,19 @@ class PropagateSection:
             self.note("")
         elif found.seconds is None:
             self.note(
-                _("Up to {slices} slices to fill, about {memory:.1f} GB.").format(
-                    slices=found.slices, memory=found.gigabytes
-                )
+                counted(
+                    found.slices,
+                    _("One slice to fill, about {memory:.1f} GB."),
+                    _("Up to {slices} slices to fill, about {memory:.1f} GB."),
+                ).format(slices=found.slices, memory=found.gigabytes)
             )
         else:
             self.note(
-                _("Up to {slices} slices to fill, about {seconds:.0f} s, {memory:.1f} GB.").format(
-                    slices=found.slices, seconds=max(1, found.seconds), memory=found.gigabytes
-                )
+                counted(
+                    found.slices,
+                    _("One slice to fill, about {seconds:.0f} s, {memory:.1f} GB."),
+                    _("Up to {slices} slices to fill, about {seconds:.0f} s, {memory:.1f} GB."),
+                ).format(slices=found.slices, seconds=max(1, found.seconds), memory=found.gigabytes)
             )
 
     def startPolling(self) -> None:
@@ -168,13 +172,15 @@ class PropagateSection:
         self.ui.progressBar.setMaximum(max(progress.total, 1))
         self.ui.progressBar.setValue(progress.done)
         if progress.remaining is None:
-            self.note(_("{done} of {total} slices").format(done=progress.done, total=progress.total))
+            sentence = counted(progress.total, _("{done} of 1 slice"), _("{done} of {total} slices"))
         else:
-            self.note(
-                _("{done} of {total} slices, about {seconds} s left").format(
-                    done=progress.done, total=progress.total, seconds=max(1, round(progress.remaining))
-                )
+            sentence = counted(
+                progress.total,
+                _("{done} of 1 slice, about {seconds} s left"),
+                _("{done} of {total} slices, about {seconds} s left"),
             )
+        seconds = max(1, round(progress.remaining or 0))
+        self.note(sentence.format(done=progress.done, total=progress.total, seconds=seconds))
 
 
 def _isNews(work: tuple, standing: tuple | None) -> bool:

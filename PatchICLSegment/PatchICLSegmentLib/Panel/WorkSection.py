@@ -9,7 +9,7 @@ from ..Errors import SceneError
 from ..SceneIO.PaintedSlices import Remark
 from ..SceneIO.SliceViews import alignViews, currentSlice, rotatedViews
 from ..SceneIO.Volumes import AXIS_NAMES, arrayOfVolume, gridOfVolume
-from ..Translation import _
+from ..Translation import _, counted
 from .Thumbnails import thumbnail
 from .ThumbnailStrip import Entry, ThumbnailStrip
 
@@ -44,6 +44,8 @@ class WorkSection:
         table = ui.paintedTable
         table.setColumnCount(4)
         table.setHorizontalHeaderLabels([_("Use"), _("Slice"), _("Position"), _("Area")])
+        # Not resized by hand after a refresh: that would take the last column its share of the width.
+        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         table.connect("cellClicked(int,int)", self._onCellClicked)
         table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
         self.strip = ThumbnailStrip(ui.paintedStrip, logic.views.jumpTo)
@@ -103,7 +105,6 @@ class WorkSection:
         self._markCurrent()
         self.ui.paintedLabel.setText(self._summary(painting) if problem is None else problem.sentence)
         self.offer(problem)
-        self.ui.paintedTable.resizeColumnsToContents()
         self.updateButtons()
         self._paintingShown()
 
@@ -256,9 +257,10 @@ class WorkSection:
             return _("{name}: paint it on two to five slices, in any direction of the volume.").format(
                 name=painting.name
             )
-        return _("{name}: {count} painted slices along {axis}").format(
-            name=painting.name, count=len(painting.slices), axis=AXIS_NAMES[painting.axis]
-        )
+        count = len(painting.slices)
+        return counted(
+            count, _("{name}: 1 painted slice along {axis}"), _("{name}: {count} painted slices along {axis}")
+        ).format(name=painting.name, count=count, axis=AXIS_NAMES[painting.axis])
 
 
 def _drawn(row, area: float) -> str:

@@ -180,18 +180,21 @@ def _imageOf(array: np.ndarray):
 
 
 def removeWithDisplay(node) -> None:
-    """Removes a displayable node together with its display nodes, which Slicer would leave behind."""
+    """Removes a displayable node together with its display nodes: Slicer may take them along, or leave them behind."""
     scene = node.GetScene()
     if scene is None:
         return
     displayNodes = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
     for removed in (node, *displayNodes):
-        if removed is not None:
+        if removed is not None and scene.IsNodePresent(removed):
             scene.RemoveNode(removed)
 
 
 def frameOfVolume(scene, volumeNode) -> str | None:
-    """Which frame of a 4D sequence the volume shows now, as "index (value)", or None for an ordinary volume."""
+    """Which frame of a 4D sequence the volume shows now, as "index (value)".
+
+    None for an ordinary volume, and where no frame is selected: then the volume shows what it holds.
+    """
     browsers = scene.GetNodesByClass("vtkMRMLSequenceBrowserNode")
     browsers.UnRegister(None)
     for number in range(browsers.GetNumberOfItems()):
@@ -199,5 +202,6 @@ def frameOfVolume(scene, volumeNode) -> str | None:
         sequence = browser.GetSequenceNode(volumeNode)
         if sequence is not None:
             index = browser.GetSelectedItemNumber()
-            return f"{index} ({sequence.GetNthIndexValue(index)})"
+            if 0 <= index < sequence.GetNumberOfDataNodes():
+                return f"{index} ({sequence.GetNthIndexValue(index)})"
     return None

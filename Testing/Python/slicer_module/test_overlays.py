@@ -125,6 +125,26 @@ def testEntropyIsTransparentWhereCertain(workplace, views):
     assert legend.GetVisibility() and "bits" in legend.GetTitleText()
 
 
+@pytest.mark.parametrize(("axis", "view"), [(0, "Red"), (2, "Yellow"), (1, "Red")])
+def testLegendIsSmallAndInOneView(workplace, views, axis, view):
+    workplace.paint(axis, [3, 9])
+    workplace.runToPreview()
+    for _again in range(2):
+        workplace.logic.views.updateEntropy()
+    legends = workplace.scene.GetNodesByClass("vtkMRMLColorLegendDisplayNode")
+    legends.UnRegister(None)
+    assert legends.GetNumberOfItems() == 1
+    legend = legends.GetItemAsObject(0)
+    assert legend.GetSize() == (0.08, 0.4)
+    assert legend.GetTitleTextProperty().GetFontSize() == legend.GetLabelTextProperty().GetFontSize() == 10
+    shownIn = [legend.GetNthViewNodeID(number) for number in range(legend.GetNumberOfViewNodeIDs())]
+    assert shownIn == [f"vtkMRMLSliceNode{view}"]
+    for other in views:
+        other.node.SetMappedInLayout(other.node.GetName() == "Yellow")
+    workplace.logic.views.updateEntropy()
+    assert legend.GetNthViewNodeID(0) == "vtkMRMLSliceNodeYellow", "not in a view that the layout leaves out"
+
+
 @pytest.mark.parametrize("userHasForeground", [True, False])
 def testForegroundOfTheUserComesBack(workplace, views, userHasForeground):
     pet = slicer.util.addVolumeFromArray(np.zeros((4, 4, 4), np.int16), np.eye(4), "pet")
