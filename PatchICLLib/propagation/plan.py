@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.axis import find_axis
+from PatchICLLib.propagation.axis import AXIS_NAMES, crosses_slices, find_axis
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.gaps import Gap, find_gaps
 from PatchICLLib.propagation.layers import layers_to_propagate, with_gaps
@@ -20,6 +20,10 @@ from PatchICLLib.propagation.region_limit import RegionLimit
 from PatchICLLib.propagation.sliced_volume import SlicedVolume, check_volumes
 
 CONTEXT_SIZE = 5
+_CROSSED = (
+    "Much of the painting crosses slices along {axis}, as if drawn on those of another axis; all of these count as "
+    "painted."
+)
 
 Steps = tuple[float, float, float]
 
@@ -37,6 +41,7 @@ class Plan:
         region: that nothing beyond is labelled of; None for the whole volume.
         inspected: slices whose logits are asked for, as the engine counts them.
         jobs: label and gap, for every gap to fill.
+        warnings: sentences on what is painted oddly.
     """
 
     options: PropagationOptions
@@ -47,6 +52,7 @@ class Plan:
     region: RegionLimit | None
     inspected: frozenset[int]
     jobs: tuple[tuple[int, Gap], ...]
+    warnings: tuple[str, ...]
 
     @property
     def axis(self) -> int:
@@ -95,7 +101,10 @@ class Plan:
             jobs += [(label, gap) for gap in (gaps if region is None else region.limited(gaps))]
         inspected = frozenset(turned.slice_index(int(index)) for index in options.logits_slices)
         whole = replace(options, axis=axis)
-        return cls(whole, spacing, reviews, volume, context, region, inspected, tuple(jobs))
+        warnings = [text for label, review in reviews.items() for text in review.sentences(f"label {label}")]
+        if options.axis is not None and crosses_slices(painted, axis):
+            warnings.insert(0, _CROSSED.format(axis=AXIS_NAMES[axis]))
+        return cls(whole, spacing, reviews, volume, context, region, inspected, tuple(jobs), tuple(warnings))
 
 
 def plan_propagation(

@@ -303,7 +303,7 @@ class _Run:
             "ignored_slices": {
                 str(label): list(review.without_context) for label, review in reviews.items() if review.without_context
             },
-            "warnings": [text for label, review in reviews.items() for text in review.sentences(f"label {label}")],
+            "warnings": list(self.plan.warnings),
             "complete": complete,
             "memory_was_short": self.limit.reduced,
             "slices": sorted(figures, key=lambda f: (f["label"], f["index"])),

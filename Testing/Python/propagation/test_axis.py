@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.axis import find_axis
@@ -96,3 +97,88 @@ def test_two_structures_painted_on_different_axes_are_refused() -> None:
 def test_nothing_painted() -> None:
     with pytest.raises(InputError, match="Nothing is painted"):
         find_axis(np.zeros((4, 4, 4), np.uint8), ISOTROPIC)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("across", [1, 2])
+@pytest.mark.parametrize("thickness", [1, 2])
+def test_a_sheet_along_a_plane_of_the_grid_painted_on_slices_with_gaps(axis: int, across: int, thickness: int) -> None:
+    painted = np.zeros(SHAPE, np.uint8)
+    along = np.moveaxis(painted, axis, 0)
+    for index in (2, 12, 21):
+        np.moveaxis(along[index], across - 1, 0)[9 : 9 + thickness, 4:18] = 1
+    assert find_axis(painted, ISOTROPIC) == axis
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_thin_structure_is_followed_along_its_way(axis: int) -> None:
+    painted = np.zeros((24, 24, 24), np.uint8)
+    along = np.moveaxis(painted, axis, 0)
+    along[[2, 12, 21], [5, 8, 10], [9, 9, 12]] = 1
+    assert find_axis(painted, ISOTROPIC) == axis
+
+
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        ([(4, 5, 6)], "k or j or i"),
+        ([(4, 5, z) for z in range(8)], "k or j"),
+        ([(2, 2, 5), (12, 12, 5), (20, 20, 5)], "k or j or i"),
+    ],
+)
+def test_ambiguous_painting_is_refused(places: list[tuple[int, int, int]], names: str) -> None:
+    painted = np.zeros(SHAPE, np.uint8)
+    painted[tuple(np.transpose(places))] = 1
+    with pytest.raises(InputError, match=f"may lie on slices along {names}: name the axis"):
+        find_axis(painted, ISOTROPIC)
+    assert find_axis(painted, (3.0, 1.0, 1.0)) == 0
+
+
+def test_a_part_of_the_volume_tells_the_same() -> None:
+    painted = painted_on(BALL, 1, [8, 16])
+    assert find_axis(painted[3:20, 4:22, 2:26] > 0, ISOTROPIC) == find_axis(painted, ISOTROPIC) == 1
+
+
+@given(
+    radii=st.tuples(*[st.integers(6, 14)] * 3),
+    tilt=st.floats(-0.3, 0.3),
+    hollow=st.booleans(),
+    axis=st.integers(0, 2),
+    other=st.integers(1, 2),
+    count=st.integers(2, 4),
+    place=st.floats(0.35, 0.65),
+)
+def test_slices_of_two_axes_are_never_propagated(
+    radii: tuple[int, int, int], tilt: float, hollow: bool, axis: int, other: int, count: int, place: float
+) -> None:
+    """Two to four slices of one axis and one of another through an ellipsoid."""
+    k, j, i = np.ix_(*(np.arange(-16, 17) / radius for radius in radii))
+    distance = k**2 + (j - tilt * k) ** 2 + i**2
+    body = (distance <= 1) & (distance >= 0.4 * hollow)
+
+    def on(axis: int, shares: list[float]) -> np.ndarray:
+        present = np.flatnonzero(body.any(tuple(a for a in range(3) if a != axis)))
+        return painted_on(body, axis, [int(present[0] + share * (len(present) - 1)) for share in shares])
+
+    painted = on(axis, list(np.linspace(0.2, 0.8, count)))
+    assert find_axis(painted, ISOTROPIC) == axis
+    with pytest.raises(InputError, match="all on the same axis"):
+        find_axis(painted | on((axis + other) % 3, [place]), ISOTROPIC)
+
+
+def spilled(painted: np.ndarray, axis: int) -> np.ndarray:
+    """With what a sphere brush leaves on either side of painted slices."""
+    along = np.moveaxis(painted.copy(), axis, 0)
+    for index in np.flatnonzero(painted.any(tuple(a for a in range(3) if a != axis))):
+        for beside in (index - 1, index + 1):
+            along[beside] |= ndimage.binary_erosion(along[index])
+    return np.moveaxis(along, 0, axis)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_sphere_brush_on_two_axes(axis: int) -> None:
+    body = np.kron(BALL, np.ones((2, 2, 2), bool))
+    painted = spilled(painted_on(body, axis, [16, 34]), axis)
+    assert find_axis(painted, ISOTROPIC) == axis
+    with pytest.raises(InputError, match="all on the same axis"):
+        find_axis(painted | spilled(painted_on(body, (axis + 1) % 3, [24]), (axis + 1) % 3), ISOTROPIC)

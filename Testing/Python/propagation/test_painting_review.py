@@ -172,6 +172,14 @@ def test_a_stray_slice_gives_no_context_and_keeps_its_voxels(engine: Propagator)
     np.testing.assert_array_equal(chosen.labels[4][body[4]], 1)
 
 
+def test_slices_of_another_axis_are_told_of_where_the_axis_is_named(engine: Propagator) -> None:
+    painted = np.zeros((16, 18, 17), np.uint8)
+    painted[[4, 11], 3:15, 3:14] = painted[2:14, 3:15, 8] = 1
+    image = np.random.default_rng(0).normal(0, 1, painted.shape) + painted
+    report = engine.propagate(image, painted, axis=0, extent=(14, 14)).report
+    assert "crosses slices along k" in report["warnings"][0]
+
+
 def test_a_review_needs_no_torch() -> None:
     code = (
         "import sys\n"
