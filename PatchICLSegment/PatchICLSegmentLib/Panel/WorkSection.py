@@ -257,10 +257,19 @@ class WorkSection:
             return _("{name}: paint it on two to five slices, in any direction of the volume.").format(
                 name=painting.name
             )
-        count = len(painting.slices)
-        return counted(
+        stray = painting.strayIndices
+        count = len(painting.slices) - len(stray)
+        text = counted(
             count, _("{name}: 1 painted slice along {axis}"), _("{name}: {count} painted slices along {axis}")
         ).format(name=painting.name, count=count, axis=AXIS_NAMES[painting.axis])
+        if stray:
+            ignored = counted(
+                len(stray),
+                _("slice {slices} is ignored, see the table"),
+                _("slices {slices} are ignored, see the table"),
+            ).format(slices=", ".join(str(index) for index in stray))
+            text = f"{text}; {ignored}"
+        return text
 
 
 def _drawn(row, area: float) -> str:

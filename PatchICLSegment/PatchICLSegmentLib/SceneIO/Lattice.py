@@ -11,8 +11,8 @@ from ..Errors import NoVoxelsError, OtherGridError, SceneError
 from ..Translation import _
 from .Volumes import gridOfVolume
 
-# Voxels by which a voxel may lie beside its place: more than rounding in files, less than what could be painted.
-_TOLERANCE = 0.1
+# Voxels by which a voxel may lie beside its place: more than what files round, and every voxel still has its own.
+_TOLERANCE = 0.25
 
 
 def binaryLabelmap(segmentationNode, segmentId: str):

@@ -173,6 +173,16 @@ def test_full_layer_is_left_as_it_is(engine: Propagator, scan: Scan, organ_and_l
         engine.propagate(scan.image, painted[1:], scan.spacing, axis=0)
 
 
+def test_stray_slices_of_every_layer_are_told(
+    engine: Propagator, scan: Scan, organ_and_lesion: tuple[np.ndarray, ...]
+) -> None:
+    painted = organ_and_lesion[2].copy()
+    painted[0][5, 1, 1] = 1
+    result = engine.propagate(scan.image, painted, scan.spacing, axis=0, outputs=frozenset())
+    assert result.report["ignored_slices"] == {"1": [5]} and len(result.report["warnings"]) == 1
+    assert result.labels[0][5, 1, 1] == 1 and (result.labels[0][5] > 0).sum() > 5
+
+
 pairs = st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)))
 
 

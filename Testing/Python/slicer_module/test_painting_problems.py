@@ -202,6 +202,19 @@ def testOtherGridIsRefusedAndNothingIsOverwritten(workplace, name):
     assert problem.remedy == "Make a copy" and "half a voxel" in problem.sentence
 
 
+def testGridThatAFileHasRoundedIsTheSame(workplace):
+    mask = np.zeros(SHAPE, bool)
+    mask[[3, 9, 16], 5:25, 8:30] = True
+    paintOn(workplace, np.diag([1.0005, 0.9995, 1.012, 1]), mask)
+    logic = workplace.logic
+    assert logic.remedies.problem() is None
+    assert np.array_equal(logic.currentPainting().box.filled(), mask)
+    workplace.runToPreview()
+    logic.applyPreview()
+    assert np.array_equal(logic.currentPainting().box.filled()[[3, 9, 16]], mask[[3, 9, 16]])
+    assert [row.index for row in logic.painting.slices()] == [3, 9, 16]
+
+
 @pytest.mark.parametrize("name", OTHER_GRIDS)
 def testVolumeThatWasPaintedOnIsOffered(workplace, name):
     geometry = gridOfVolume(workplace.volume).ijkToLocal @ OTHER_GRIDS[name]

@@ -212,6 +212,7 @@ def testStraySliceIsMarkedInTheTableAndCanBeTicked(desk):
     texts = [table.item(row, 3).text() for row in range(3)]
     assert texts[1] == "ignored: a stray voxel" and all("mm²" in text for text in (texts[0], texts[2]))
     assert table.item(1, 0).checkState() == QtCore.Qt.Unchecked
+    assert "2 painted slices along k; slice 6 is ignored" in desk.ui.paintedLabel.text
     table.item(1, 0).setCheckState(QtCore.Qt.Checked)
     assert [row.isContext for row in desk.logic.painting.slices()] == [True, True, True]
     table.item(1, 0).setCheckState(QtCore.Qt.Unchecked)
