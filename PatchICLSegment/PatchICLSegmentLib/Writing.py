@@ -45,7 +45,8 @@ def writeProposal(writer: SegmentWriter, preview: Preview, useAllSlices: bool) -
         notPainted = tuple((index, checksums[index]) for index in sorted(checksums.keys() - painting.paintedIndices))
         memory = memoryOf(segmentationNode, name, volumeNode)
         empty = memory.empty | {row.index for row in painting.slices if row.declaredEmpty}
-        replace(memory, axis=axis, empty=empty, afresh=frozenset(), written=notPainted).store(segment)
+        memory = replace(memory, axis=axis, empty=empty, afresh=frozenset(), written=notPainted)
+        replace(memory, writtenLattice=memory.lattice).store(segment)
         if run:
             tagSegment(segment, run)
 

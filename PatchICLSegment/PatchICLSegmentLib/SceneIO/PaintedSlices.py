@@ -25,6 +25,7 @@ _TAGS = {
     "axis": "PatchICL.Axis",
     "written": "PatchICL.WrittenSlices",
     "lattice": "PatchICL.Lattice",
+    "writtenLattice": "PatchICL.WrittenLattice",
 }
 
 
@@ -41,6 +42,7 @@ class SegmentMemory:
         written: slice index -> checksum of what propagation wrote there. A slice that differs was corrected.
         lattice: 4x4 matrix, row by row, from the voxels that the slices count to the segmentation's coordinates; empty
             where that was not noted.
+        writtenLattice: the same of the voxels that the checksums were taken of.
     """
 
     axis: int | None = None
@@ -50,6 +52,7 @@ class SegmentMemory:
     afresh: frozenset[int] = frozenset()
     written: tuple[tuple[int, str], ...] = ()
     lattice: tuple[float, ...] = ()
+    writtenLattice: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, segment) -> SegmentMemory:
@@ -63,7 +66,8 @@ class SegmentMemory:
             trusted=_indices(_tag(segment, "trusted")),
             afresh=_indices(_tag(segment, "afresh")),
             written=tuple((int(index), checksum) for index, checksum in written),
-            lattice=tuple(float(number) for number in _tag(segment, "lattice").split(",") if number),
+            lattice=_numbers(_tag(segment, "lattice")),
+            writtenLattice=_numbers(_tag(segment, "writtenLattice")),
         )
 
     def store(self, segment) -> None:
@@ -75,6 +79,7 @@ class SegmentMemory:
             "afresh": _listed(self.afresh),
             "written": ",".join(f"{index}={checksum}" for index, checksum in self.written),
             "lattice": ",".join(repr(number) for number in self.lattice),
+            "writtenLattice": ",".join(repr(number) for number in self.writtenLattice),
         }
         for name, text in texts.items():
             if text:
@@ -90,10 +95,10 @@ class SegmentMemory:
     def counting(self, lattice: np.ndarray) -> SegmentMemory:
         """The same, counting the slices of another volume whose voxels are the same in another order or place.
 
-        What propagation wrote is known only of slices that are the same from edge to edge.
+        What propagation wrote is known only where the voxels are in the same order.
         """
         now = tuple(lattice.ravel().tolist())
-        change = np.round(np.linalg.solve(lattice, np.reshape(self.lattice or now, (4, 4))))
+        change = _change(self.lattice or now, now)
         if self.axis is None or (change == np.eye(4)).all():
             return replace(self, lattice=now)
         direction = change[:3, 2 - self.axis]
@@ -102,15 +107,23 @@ class SegmentMemory:
         def moved(index: int) -> int:
             return int(direction[row] * index + change[row, 3])
 
-        others = [other for other in range(3) if other != row]
-        isSame = (change[:3, :3] == np.eye(3)).all() and not change[others, 3].any()
+        isSame = (change[:3, :3] == np.eye(3)).all()
         indices = {name: getattr(self, name) for name in ("empty", "excluded", "trusted", "afresh")}
         return SegmentMemory(
             axis=2 - row,
             written=tuple((moved(index), checksum) for index, checksum in self.written) if isSame else (),
             lattice=now,
+            writtenLattice=self.writtenLattice or self.lattice,
             **{name: frozenset(moved(index) for index in kept) for name, kept in indices.items()},
         )
+
+
+    def moveOfWritten(self) -> tuple[int, int, int]:
+        """By how many voxels (k, j, i) what was written lay elsewhere when its checksums were taken."""
+        if not self.lattice or not self.writtenLattice:
+            return (0, 0, 0)
+        k, j, i = (-int(step) for step in _change(self.writtenLattice, self.lattice)[2::-1, 3])
+        return k, j, i
 
 
 class Remark(Enum):
@@ -177,7 +190,8 @@ def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int, useAllSlice
     written = {index: checksum for index, checksum in memory.written if 0 <= index < len(areas)}
     written = written if memory.axis == axis else {}
     painted = {int(index) for index in np.flatnonzero(areas)} - written.keys()
-    corrected = {index for index, checksum in written.items() if sliceChecksum(box, axis, index) != checksum}
+    then = box if not written else box.movedInPlane(axis, memory.moveOfWritten())
+    corrected = {index for index, checksum in written.items() if sliceChecksum(then, axis, index) != checksum}
     emptied = {index for index in corrected if not areas[index]}
     # A few emptied slices say "it is not here"; most of them say that the drawing was started over.
     painted |= corrected - emptied if len(emptied) > len(written) / 2 else corrected
@@ -228,6 +242,15 @@ def sliceChecksums(box: SegmentBox, axis: int) -> dict[int, str]:
 def _tag(segment, name: str) -> str:
     value = vtk.mutable("")
     return str(value) if segment.GetTag(_TAGS[name], value) else ""
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(number) for number in text.split(",") if number)
+
+
+def _change(before, now) -> np.ndarray:
+    """4x4 matrix of whole numbers from the voxels of one lattice to those of another."""
+    return np.round(np.linalg.solve(np.reshape(now, (4, 4)), np.reshape(before, (4, 4))))
 
 
 def _indices(text: str) -> frozenset[int]:

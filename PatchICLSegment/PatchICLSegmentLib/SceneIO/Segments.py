@@ -56,6 +56,19 @@ class SegmentBox:
         """Which slices of the box, from its first one on, have voxels."""
         return self.voxels.any(axis=tuple(other for other in range(3) if other != axis))
 
+    def movedInPlane(self, axis: int, steps) -> SegmentBox:
+        """The same, moved within its slices by a number of voxels along k, j, i; what leaves the volume is cut off."""
+        if not any(step for other, step in enumerate(steps) if other != axis):
+            return self
+        voxels, offset = self.voxels, list(self.offset)
+        for other, step in enumerate(steps):
+            if other != axis:
+                first = offset[other] + step
+                keep = np.arange(first, first + voxels.shape[other])
+                voxels = np.compress((keep >= 0) & (keep < self.shape[other]), voxels, axis=other)
+                offset[other] = max(first, 0)
+        return SegmentBox(self.shape, (offset[0], offset[1], offset[2]), voxels)
+
     def filled(self) -> np.ndarray:
         """The whole volume, bool, (K, J, I)."""
         volume = np.zeros(self.shape, bool)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import slicer
 import slicer.util
+import vtk
 from PatchICLSegmentLib.Errors import SceneError
 from PatchICLSegmentLib.Logic import CANCEL_PATIENCE_SECONDS, PatchICLSegmentLogic
 from PatchICLSegmentLib.Parameters import Parameters
@@ -485,6 +486,29 @@ def testMovedVolumeGivesTheSameMask(workplace):
     assert workplace.logic.results.entropyNode.GetParentTransformNode() is transform
     workplace.logic.applyPreview()
     assert (workplace.read() == straight).all()
+
+
+@pytest.mark.parametrize("steps", [(0, 0, 1), (0, -2, 0), (2, 0, 0), (-1, 1, 3)])
+def testVolumeMovedAloneLeavesPropagatedSlicesPropagated(workplace, steps):
+    """By whole voxels (k, j, i); else its voxels are no longer those of the segmentation, which is refused."""
+    workplace.paint(0, [4, 13])
+    workplace.runToPreview()
+    workplace.logic.applyPreview()
+    workplace.logic.painting.setNotOnSlice(2)
+    workplace.paint(0, [8], size=15)  # a correction
+    geometry = vtk.vtkMatrix4x4()
+    workplace.volume.GetIJKToRASMatrix(geometry)
+    move = np.eye(4)
+    move[:3, 3] = slicer.util.arrayFromVTKMatrix(geometry)[:3, :3] @ steps[::-1]
+    transform = workplace.scene.AddNewNodeByClass("vtkMRMLTransformNode")
+    transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(move))
+    workplace.volume.SetAndObserveTransformNodeID(transform.GetID())
+    moved = [index - steps[0] for index in (2, 4, 8, 13)]
+    assert [row.index for row in workplace.logic.painting.slices()] == moved
+    workplace.logic.painting.setContext(moved[1], False)
+    workplace.volume.SetAndObserveTransformNodeID(None)
+    rows = workplace.logic.painting.slices()
+    assert [(row.index, row.isContext) for row in rows] == [(2, True), (4, False), (8, True), (13, True)]
 
 
 def testWhatIsMissingIsSaid(workplace):
