@@ -160,6 +160,7 @@ class Story:
         isDrawn = bool(self.reference[self.suggested].any())
         self._check(self.painted.get(self.suggested) is isDrawn, "the slice counts as painted")
         self.drawn = self.voxels()
+        self.stray = {row.index for row in self.logic.painting.slices() if row.isStray}
         self.propagate()
 
     def applyAndUndo(self) -> None:
@@ -169,8 +170,9 @@ class Story:
         self._settle()
         result = self.voxels()
         self._check((result == proposal).all(), "the preview is in the segment")
-        kept = list(self.painted)
+        kept = [index for index in self.painted if index not in self.stray]
         self._check((result[kept] == self.drawn[kept]).all(), "painted slices are as they were drawn")
+        self._check(not (self.drawn & ~result).any(), "what was drawn by accident is still there")
         overlap = 2 * (result & self.reference).sum() / (result.sum() + self.reference.sum())
         self._check(overlap > 0.6, f"the result agrees with the reference (Dice {overlap:.2f})")
         self.ui.segmentEditor.undo()
@@ -179,6 +181,9 @@ class Story:
         self.ui.segmentEditor.redo()
         self._settle()
         self.result = self.voxels()
+        self.appliedRows = self.rows()
+        lost = self.painted.keys() - self.stray - self.appliedRows.keys()
+        self._check(not lost, f"painted slices count as painted, lost {sorted(lost)}")
         self._check((self.result == result).all(), "redo brings the result back")
 
     def saveAndReload(self) -> None:
@@ -191,11 +196,11 @@ class Story:
         self.volume = self.logic.volumeNode
         self._checkWidgets()
         self._check((self.voxels() == self.result).all(), "the result was saved")
-        self._check(self.rows() == self.painted, "the painted slices are remembered")
+        self._check(self.rows() == self.appliedRows, "the painted slices are remembered")
         self._check(self.logic.results.run["weights"]["sha256"] != "", "the result says which weights made it")
         self._tell("Draw one more slice afresh")
         filled = np.flatnonzero(self.reference.any(axis=(1, 2))).tolist()
-        index = next(index for index in filled if index not in self.painted)
+        index = next(index for index in filled if index not in self.appliedRows)
         jumpToSlice(self.logic.scene, self.volume, AXIS, index)
         self._settle()
         self.ui.drawAfreshButton.click()
@@ -213,7 +218,7 @@ class Story:
         ):
             self._check(shown is not None and shown.GetID() == node.GetID(), f"{name} shows {node.GetName()}")
         self._check(ui.segmentEditor.currentSegmentID() == self.logic.segmentId, "the editor shows the segment")
-        self._check(ui.paintedTable.rowCount == len(self.painted), "the table lists the painted slices")
+        self._check(ui.paintedTable.rowCount == len(self.appliedRows), "the table lists the painted slices")
 
     def voxels(self) -> np.ndarray:
         return (

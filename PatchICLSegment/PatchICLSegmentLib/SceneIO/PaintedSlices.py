@@ -117,7 +117,6 @@ class SegmentMemory:
             **{name: frozenset(moved(index) for index in kept) for name, kept in indices.items()},
         )
 
-
     def moveOfWritten(self) -> tuple[int, int, int]:
         """By how many voxels (k, j, i) what was written lay elsewhere when its checksums were taken."""
         if not self.lattice or not self.writtenLattice:
