@@ -112,12 +112,21 @@ def _run(arguments: list[str]) -> int:
     except (ResourceError, WorkerError) as error:
         _complain(str(error))
         return EXIT_DEFECT
+    except OSError as error:
+        if error.filename is None:
+            return _defect(error, arguments)
+        _complain(f"{str(error.filename)[-100:]}: {error.strerror}; check the name, its folder and permissions.")
+        return EXIT_BAD_INPUT
     except Exception as error:
-        if "--quiet" in arguments:
-            _complain(f"{type(error).__name__}: {error}")
-        else:
-            traceback.print_exc()
-        return EXIT_DEFECT
+        return _defect(error, arguments)
+
+
+def _defect(error: Exception, arguments: list[str]) -> int:
+    if "--quiet" in arguments:
+        _complain(f"{type(error).__name__}: {error}")
+    else:
+        traceback.print_exception(error)
+    return EXIT_DEFECT
 
 
 def _cancelled() -> str:

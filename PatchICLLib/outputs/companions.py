@@ -9,7 +9,8 @@ from pathlib import Path
 
 DATA_ENDINGS = {".mhd": ".zraw", ".nhdr": ".raw.gz"}  # header formats that are written, and what holds their voxels
 _PAIRS = {".hdr": (".img", ".img.gz"), ".img": (".hdr",), ".img.gz": (".hdr",)}
-_LONGEST_HEADER = 1 << 20
+_USUAL_HEADER, _LONGEST_HEADER = 1 << 15, 1 << 22  # bytes; those that list files by name are long
+_LIST = re.compile(rb"(?:elementdatafile\s*=|data ?file:)\s*list", re.IGNORECASE)
 _MOST_FILES = 100_000
 
 
@@ -74,7 +75,10 @@ def fresh_data_stem(header: Path, taken: Collection[str] = ()) -> str | None:
 def _named_in(header: Path, names: Callable[[list[str]], Iterable[str]]) -> list[str]:
     try:
         with header.open("rb") as stream:
-            text = stream.read(_LONGEST_HEADER).decode("utf-8", "surrogateescape")
+            head = stream.read(_USUAL_HEADER)
+            if _LIST.search(head):
+                head += stream.read(_LONGEST_HEADER)
+            text = head.decode("utf-8", "surrogateescape")
     except (OSError, ValueError):
         return []
     return list(names(text.splitlines()))

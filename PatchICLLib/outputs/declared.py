@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.outputs.companions import DATA_ENDINGS, companions_of, fresh_data_stem
+from PatchICLLib.outputs.companions import DATA_ENDINGS, companions_of, fresh_data_stem, old_data_of
 from PatchICLLib.outputs.places import Identity, identity_of, place_of
 from PatchICLLib.outputs.stage import PREFIX, recover
 
@@ -80,6 +80,11 @@ def check_outputs(
                 f"{output.name} and {taken[identity]} are the same file {output.path}; give {output.name} another name."
             )
         taken[identity] = output.name
+        for data in old_data_of(place):
+            if (reader := taken.get(identity_of(place.with_name(data)))) is not None:
+                raise InputError(
+                    f"The voxels of {output.path} lie in {data}, which is {reader}; give {output.name} another name."
+                )
         if place.exists():
             _check_replaced(output, place, readers)
     for folder, output in parents.items():

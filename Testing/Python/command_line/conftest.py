@@ -100,13 +100,13 @@ def refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., 
     """Run a command that must fail with exit code 2, one sentence on stderr, and nothing written; returns it."""
 
     def run(*arguments: object) -> str:
-        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+        before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
         code = main([str(argument) for argument in arguments])
         captured = capfd.readouterr()
         assert code == 2
         assert captured.err.startswith("patchicl: ") and captured.err.count("\n") == 1, captured.err
         assert "Traceback" not in captured.err
-        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+        assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
         return captured.err
 
     return run

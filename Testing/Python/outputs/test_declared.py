@@ -109,6 +109,22 @@ def test_headers_of_any_content(tmp_path_factory: pytest.TempPathFactory, data: 
         assert isinstance(companions_of(header), list)
 
 
+def test_data_that_a_header_elsewhere_refers_to(tmp_path: Path) -> None:
+    """IMAGE in/ct.mhd, whose voxels lie beside out/seg.mhd, which shares them."""
+    (tmp_path / "in").mkdir(), (tmp_path / "out").mkdir()
+    write_like(values(7), GRID, tmp_path / "out" / "seg.mhd")
+    text = (tmp_path / "out" / "seg.mhd").read_text().replace("seg.zraw", "../out/seg.zraw")
+    (tmp_path / "in" / "ct.mhd").write_text(text)
+    with pytest.raises(InputError, match="lie in seg.zraw, which is a part of IMAGE; give OUTPUT another name"):
+        check_outputs([Output("OUTPUT", tmp_path / "out" / "seg.mhd")], {"IMAGE": tmp_path / "in" / "ct.mhd"})
+
+
+def test_a_long_list_of_slices(tmp_path: Path) -> None:
+    names = [f"slice of a patient with a long name {number}.raw" for number in range(3000)]
+    (tmp_path / "a.mhd").write_text("ElementDataFile = LIST\n" + "\n".join(names))
+    assert [path.name for path in companions_of(tmp_path / "a.mhd")] == names
+
+
 def test_the_same_file_by_other_names(tmp_path: Path) -> None:
     scan, link, folder = tmp_path / "scan.nii", tmp_path / "link.nii", tmp_path / "here"
     scan.touch()
