@@ -73,6 +73,8 @@ def fresh_data_stem(header: Path, taken: Collection[str] = ()) -> str | None:
 
 
 def _named_in(header: Path, names: Callable[[list[str]], Iterable[str]]) -> list[str]:
+    if not header.is_file():  # a pipe would be waited for
+        return []
     try:
         with header.open("rb") as stream:
             head = stream.read(_USUAL_HEADER)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +24,8 @@ from PatchICLLib.segmentations.segmentation import Placed, Segment, Segmentation
 ENDING = ".seg.nrrd"
 _SEGMENT_KEY = re.compile(r"Segment(\d+)_(\w+)")
 _OWN_FIELDS = ("ID", "Name", "Color", "Tags", "LabelValue", "Layer", "Extent")
+_LONGEST_HEADER = 1 << 24  # bytes
+_TYPES = {1: "char", 2: "short", 4: "int", 8: "long long"}
 _TO_LPS = {
     "left-posterior-superior": (1, 1, 1),
     "right-anterior-superior": (-1, -1, 1),
@@ -47,7 +49,7 @@ def read_slicer_file(path: Path, like: Volume) -> Segmentation:
     """
     try:
         with path.open("rb") as stream:
-            header = nrrd.read_header(stream)
+            header, known = _read_header(stream)
             start = stream.tell()
             if str(header.get("encoding")).lower() in ("gzip", "gz"):
                 _check_whole(stream)
@@ -57,12 +59,12 @@ def read_slicer_file(path: Path, like: Volume) -> Segmentation:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise InputError(f"The segmentation {path} cannot be read ({reason}); save it again.") from error
     layers, grid = _layers(data, header, path)
-    numbers = _segment_numbers(header)
+    numbers = _segment_numbers(known)
     if not numbers:
         return _without_names(layers, grid, like, path)
     masks, segments = {}, []
     for label, number in enumerate(numbers, start=1):
-        fields = {key: str(value) for key, value in _fields_of(header, number).items()}
+        fields = _fields_of(known, number)
         layer, value = (_whole(fields, key, number, path) for key in ("Layer", "LabelValue"))
         if not 0 <= layer < len(layers):
             raise InputError(
@@ -70,35 +72,53 @@ def read_slicer_file(path: Path, like: Volume) -> Segmentation:
             )
         masks[label] = placed(layers[layer] == value, grid, like.grid, f"segmentation {path}")
         segments.append(_segment(label, fields))
-    known = {key: str(value) for key, value in header.items() if key.startswith("Segmentation_")}
-    return Segmentation(layered(masks, like.array.shape), tuple(segments), known)
+    of_all = {key: value for key, value in known.items() if key.startswith("Segmentation_")}
+    return Segmentation(layered(masks, like.array.shape), tuple(segments), of_all)
 
 
-def slicer_file_content(segmentation: Segmentation, like: Volume) -> tuple[np.ndarray, dict[str, Any]]:
-    """Voxels and header of a `.seg.nrrd` file as Slicer writes it.
+def write_slicer_file(path: Path, segmentation: Segmentation, like: Volume) -> None:
+    """Write a `.seg.nrrd` file as Slicer does.
 
     Args:
+        path: of the file.
         segmentation: its labels without a segment get names.
         like: the image, for the lattice.
 
-    Returns:
-        What ``nrrd.write`` takes with ``index_order="F"``.
+    Raises:
+        OSError: it cannot be written completely.
     """
     array = segmentation.array
     layers = array if array.ndim == 4 else array[None]
-    segments = segmentation.segments or _unnamed(layers)
-    origin, steps = np.array(like.origin), like.grid.steps  # column c: along axis c of (i, j, k)
     several = len(layers) > 1
-    data = np.stack([layer.T for layer in layers]) if several else layers[0].T
-    directions = [steps[:, axis] for axis in range(3)]
-    header: dict[str, Any] = {
+    steps = like.grid.steps  # column c: along axis c of (i, j, k)
+    sizes = [*([len(layers)] if several else []), *reversed(array.shape[-3:])]
+    directions = ["none"] * several + [_vector(steps[:, axis]) for axis in range(3)]
+    fields = {
+        "type": f"{'unsigned' if array.dtype.kind == 'u' else 'signed'} {_TYPES[array.dtype.itemsize]}",
+        "dimension": str(len(sizes)),
         "space": "left-posterior-superior",
-        "space directions": np.array(([[np.nan] * 3] if several else []) + directions),
-        "kinds": (["list"] if several else []) + ["domain"] * 3,
+        "sizes": " ".join(map(str, sizes)),
+        "space directions": " ".join(directions),
+        "kinds": " ".join(["list"] * several + ["domain"] * 3),
+        "endian": "little",
         "encoding": "gzip",
-        "space origin": origin,
+        "space origin": _vector(like.origin),
     }
-    for number, segment in enumerate(segments):
+    known = _known(segmentation, layers)
+    text = "NRRD0004\n" + "".join(f"{name}: {value}\n" for name, value in fields.items())
+    text += "".join(f"{key}:={_one_line(value)}\n" for key, value in known.items()) + "\n"
+    voxels = np.moveaxis(layers, 0, -1) if several else layers[0]
+    with path.open("wb") as stream:
+        stream.write(text.encode())
+        with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=4, mtime=0) as packed:
+            for plane in voxels:
+                packed.write(np.ascontiguousarray(plane, array.dtype.newbyteorder("<")).data)
+
+
+def _known(segmentation: Segmentation, layers: np.ndarray) -> dict[str, str]:
+    """What the file says of its segments and of the whole."""
+    known: dict[str, str] = {}
+    for number, segment in enumerate(segmentation.segments or _unnamed(layers)):
         layer = next((n for n, one in enumerate(layers) if (one == segment.label).any()), 0)
         fields = {
             **segment.fields,
@@ -110,26 +130,32 @@ def slicer_file_content(segmentation: Segmentation, like: Volume) -> tuple[np.nd
             "Layer": str(layer),
             "Extent": _extent_text(layers[layer] == segment.label),
         }
-        header.update({f"Segment{number}_{name}": _one_line(fields[name]) for name in sorted(fields)})
-    header.update(segmentation.header)
-    header["Segmentation_ReferenceImageExtentOffset"] = "0 0 0"
-    header.setdefault("Segmentation_ContainedRepresentationNames", "Binary labelmap|")
-    header.setdefault("Segmentation_MasterRepresentation", "Binary labelmap")
-    return data, header
+        known.update({f"Segment{number}_{name}": fields[name] for name in sorted(fields)})
+    known.update(segmentation.header)
+    known["Segmentation_ReferenceImageExtentOffset"] = "0 0 0"
+    known.setdefault("Segmentation_ContainedRepresentationNames", "Binary labelmap|")
+    known.setdefault("Segmentation_MasterRepresentation", "Binary labelmap")
+    return known
 
 
-def write_slicer_file(path: Path, segmentation: Segmentation, like: Volume) -> None:
-    """Write a `.seg.nrrd` file that is known to be writable, and read it back.
-
-    Raises:
-        OSError: it cannot be written completely.
-    """
-    data, header = slicer_file_content(segmentation, like)
-    nrrd.write(str(path), data, header, index_order="F", compression_level=4)
-    with path.open("rb") as stream:
-        again = nrrd.read_data(nrrd.read_header(stream), stream, index_order="F")
-    if again.dtype != data.dtype or not np.array_equal(again, data):
-        raise OSError(f"{path.name} does not hold what was written")
+def _read_header(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, str]]:
+    """Fields of the format, and keys with values, whose names may be in any script: pynrrd reads ASCII only."""
+    fields: list[str] = []
+    known: dict[str, str] = {}
+    length = 0
+    while line := stream.readline(_LONGEST_HEADER):
+        length += len(line)
+        text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+        if length > _LONGEST_HEADER:
+            raise ValueError("its header does not end")
+        if not text:
+            break
+        key, mark, value = text.partition(":=")
+        if mark and not text.startswith("#"):
+            known[key] = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        else:
+            fields.append(text)
+    return nrrd.read_header(fields), known
 
 
 def _check_whole(stream: BinaryIO) -> None:
@@ -166,14 +192,14 @@ def _layers(data: np.ndarray, header: Mapping[str, Any], path: Path) -> tuple[np
     return layers, grid
 
 
-def _segment_numbers(header: Mapping[str, Any]) -> list[int]:
-    found = {int(match[1]) for key in header if (match := _SEGMENT_KEY.fullmatch(key)) and match[2] == "ID"}
+def _segment_numbers(known: Mapping[str, str]) -> list[int]:
+    found = {int(match[1]) for key in known if (match := _SEGMENT_KEY.fullmatch(key)) and match[2] == "ID"}
     return sorted(found)
 
 
-def _fields_of(header: Mapping[str, Any], number: int) -> dict[str, Any]:
+def _fields_of(known: Mapping[str, str], number: int) -> dict[str, str]:
     prefix = f"Segment{number}_"
-    return {key.removeprefix(prefix): value for key, value in header.items() if key.startswith(prefix)}
+    return {key.removeprefix(prefix): value for key, value in known.items() if key.startswith(prefix)}
 
 
 def _whole(fields: Mapping[str, str], key: str, number: int, path: Path) -> int:
@@ -224,6 +250,10 @@ def _extent_text(mask: np.ndarray) -> str:
         occupied = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
         parts += [f"{occupied[0]} {occupied[-1]}" if len(occupied) else "0 -1"]
     return " ".join(parts)
+
+
+def _vector(values: Iterable[float]) -> str:
+    return f"({','.join(repr(float(value)) for value in values)})"
 
 
 def _one_line(text: str) -> str:

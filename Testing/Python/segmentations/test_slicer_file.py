@@ -16,6 +16,7 @@ from PatchICLLib.segmentations.segmentation import Segment, Segmentation
 from PatchICLLib.segmentations.slicer_file import read_slicer_file, write_slicer_file
 
 SHAPE = (6, 20, 24)
+BESIDE = "groß: neben | 旁"
 TERMINOLOGY = (
     "Segmentation category and type - 3D Slicer General Anatomy list~SCT^123037004^Anatomical Structure~"
     "SCT^10200004^Liver~^^~Anatomic codes - DICOM master list~^^~^^"
@@ -24,10 +25,10 @@ TERMINOLOGY = (
 
 def masks() -> dict[str, np.ndarray]:
     """An organ, a lesion inside, and a structure beside."""
-    found = {name: np.zeros(SHAPE, np.uint8) for name in ("organ", "lesion", "beside", "nothing")}
+    found = {name: np.zeros(SHAPE, np.uint8) for name in ("organ", "lesion", BESIDE, "nothing")}
     found["organ"][1:4, 4:12, 4:14] = 1
     found["lesion"][2, 6:9, 6:9] = 1
-    found["beside"][2:5, 14:16, 6:9] = 1
+    found[BESIDE][2:5, 14:16, 6:9] = 1
     return found
 
 
@@ -166,7 +167,7 @@ def test_layers_may_repeat_label_values(slicer_files):
     header = nrrd.read_header(str(path))
     assert header["Segment0_LabelValue"] == header["Segment1_LabelValue"] == "1"
     read = read_slicer_file(path, image_of(slicer_files))
-    assert len(set(read.labels(["organ", "lesion", "beside"]))) == 3
+    assert len(set(read.labels(["organ", "lesion", BESIDE]))) == 3
 
 
 def test_a_segmentation_without_names_gets_some(slicer_files, tmp_path):
