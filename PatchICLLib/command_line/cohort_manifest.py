@@ -10,6 +10,7 @@ from typing import Any
 from PatchICLLib.cohort.case import CohortCase
 from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_options, numbers_from_text
 from PatchICLLib.errors import InputError
+from PatchICLLib.images.file_kind import check_readable_path
 
 NEEDED = ("image", "painted", "output")
 FILES = (*NEEDED, "probability", "entropy")
@@ -58,6 +59,7 @@ def read_manifest(path: Path, defaults: dict[str, Any]) -> list[CohortCase]:
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
+    check_readable_path(path, "manifest")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

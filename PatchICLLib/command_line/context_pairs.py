@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,10 +33,10 @@ def split_pair(text: str) -> ContextPair:
     colons = [position for position, letter in enumerate(text) if letter == ":"]
     candidates = [ContextPair(Path(text[:position]), Path(text[position + 1 :])) for position in colons]
     for pair in candidates:
-        if pair.image.exists() and pair.mask.is_file():
+        if os.path.exists(pair.image) and os.path.isfile(pair.mask):
             return pair
     if len(candidates) == 1 and all(str(name) != "." for name in (candidates[0].image, candidates[0].mask)):
-        missing = candidates[0].mask if candidates[0].image.exists() else candidates[0].image
+        missing = candidates[0].mask if os.path.exists(candidates[0].image) else candidates[0].image
         raise InputError(f"The context file {missing} does not exist; check the name and the folder.")
     raise InputError(f"--context must be IMAGE:MASK, the names of two existing files, but it is {text}.")
 

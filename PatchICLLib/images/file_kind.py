@@ -62,7 +62,7 @@ def check_readable_path(path: Path, what: str) -> None:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"The {what} {shown} cannot be opened ({reason}); check the name and the folder.") from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise InputError(f"The {what} {shown} is neither a file nor a folder; give the name of an image file.")
+        raise InputError(f"The {what} {shown} is neither a file nor a folder; give the name of a file.")
 
 
 def kind_of_file(path: Path, what: str) -> FileKind | None:

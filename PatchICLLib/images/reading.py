@@ -95,6 +95,7 @@ def read_slices(path: str | Path) -> Volume:
 def stored_sizes(path: Path) -> tuple[int, ...] | None:
     """The sizes that the header of a NIfTI, NRRD or MetaImage file announces, i first; None if it cannot be read."""
     try:
+        regular_file_size(path)
         kind = kind_of_file(path, "image")
         return None if kind is None else _HEADERS[kind](path).sizes
     except (InputError, OSError, EOFError, zlib.error, DamagedFile, KeyError):

@@ -167,4 +167,10 @@ def test_bad_options(tmp_path: Path, more: list[str], sentence: str, refused: Ca
 
 
 def test_a_manifest_that_is_missing(tmp_path: Path, refused: Callable[..., str]) -> None:
-    assert "cannot be read (No such file" in refused("cohort", tmp_path / "a.csv")
+    assert "The manifest" in (message := refused("cohort", tmp_path / "a.csv")) and "does not exist" in message
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are files on POSIX systems only")
+def test_a_manifest_that_is_a_pipe_is_not_waited_for(tmp_path: Path, refused: Callable[..., str]) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+    assert "is neither a file nor a folder" in refused("cohort", tmp_path / "a.csv")

@@ -169,6 +169,7 @@ def test_bad_input(tmp_path: Path, segmenter, example: str, target: Path, refuse
         ([colour, out, "--context", example], "3 components"),
         ([target, out, "--context", "nothing"], "must be IMAGE:MASK"),
         ([target, out, "--context", f"{image}:{tmp_path / 'no.png'}"], "no.png does not exist"),
+        ([target, out, "--context", f"{image}:{tmp_path / ('n' * 300)}"], "nnn does not exist"),
         ([target, out, "--context", f"{image}:{empty}"], "is empty"),
         ([target, out, "--context", f"{image}:{small}"], "size 16 x 12 and 4 x 3"),
         ([target, out, "--context", example, "--labels", "9"], "no label 9; they have 1, 2"),
