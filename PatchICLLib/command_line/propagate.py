@@ -110,7 +110,8 @@ def propagate(
 
     All outputs lie on the image's grid, and appear together when everything is done.
 
-    Exit codes: 0 done, 2 bad input, 130 cancelled with Ctrl-C; in the latter two nothing is written.
+    Exit codes: 0 done, 2 bad input, 130 cancelled with Ctrl-C. After 2 nothing is written; after
+    130 the last line says what was, which is all or nothing.
 
     Example: `patchicl propagate scan.nii.gz painted.nii.gz liver.nii.gz --entropy unsure.nii.gz`
     """

@@ -91,7 +91,7 @@ def propagate_files(
 
     Raises:
         InputError: bad input; nothing was written.
-        Cancelled: by Ctrl-C; nothing was written.
+        Cancelled: by Ctrl-C before files took their places; nothing was written.
     """
     started = time.monotonic()
     inputs = read_inputs(files, model.get("weights"), options)

@@ -52,7 +52,8 @@ def segment(
     The examples show what to segment: the same structure in images of the same kind. Each label of their masks is a
     task of its own. A volume given as an example counts with its slices (along k) on which something is labelled.
 
-    Exit codes: 0 done, 2 bad input, 130 cancelled with Ctrl-C; in the latter two nothing is written.
+    Exit codes: 0 done, 2 bad input, 130 cancelled with Ctrl-C. After 2 nothing is written; after
+    130 the last line says what was, which is all or nothing.
 
     Example: `patchicl segment new.png mask.png --context a.png:a_mask.png --context b.png:b_mask.png`
     """

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.outputs.places import place_of
-from PatchICLLib.outputs.stage import PREFIX, recover
+from PatchICLLib.outputs.stage import recover
 
 
 @contextlib.contextmanager
@@ -21,7 +20,7 @@ def output_folder(path: Path, parents: bool = True) -> Iterator[None]:
         parents: make missing folders above it as well.
 
     Raises:
-        InputError: it cannot be made, or not be written to.
+        InputError: it cannot be made. Whether files can be written there is for `check_outputs` to say.
     """
     place = place_of(path, "The output folder")
     made: list[Path] = []
@@ -31,8 +30,6 @@ def output_folder(path: Path, parents: bool = True) -> Iterator[None]:
                 folder.mkdir()
                 made.append(folder)
         recover(place)
-        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=place):
-            pass
     except OSError as error:
         _remove(made)
         raise InputError(f"The output folder {path} cannot be made or used ({error.strerror or error}).") from error
