@@ -88,9 +88,8 @@ def check_outputs(
         if place.exists():
             _check_replaced(output, place, readers)
     for folder, output in parents.items():
-        # permissions alone do not tell (read-only mounts, quotas)
-        with _folder_errors(output, folder), tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder):
-            pass
+        with _folder_errors(output, folder):
+            _try_to_write(folder)
 
 
 def check_output_file(path: str | Path, endings: tuple[str, ...] = (), name: str = "The output") -> None:
@@ -198,6 +197,15 @@ def _folder_errors(output: Output, folder: Path) -> Iterator[None]:
             f"The folder {folder} of the output {output.path.name} is not writable ({error.strerror or error}); choose "
             "another folder or change its permissions."
         ) from error
+
+
+def _try_to_write(folder: Path) -> None:
+    """Create something and remove it again: permissions alone do not tell (read-only mounts, quotas)."""
+    before = folder.stat()
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder):
+        pass
+    with contextlib.suppress(OSError):  # a folder of somebody else
+        os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def _may_be_dicom(file: Path) -> bool:
