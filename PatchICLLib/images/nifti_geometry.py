@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 HEADER_LENGTH = 348
+_LEVEL = 1  # of gzip: higher ones take many times as long for little
 # numpy types, without byte order, of the fields from the byte on (NIfTI-1 data format, nifti1.h)
 _UNITS = slice(123, 124)
 _FIELDS = ((76, "f4", 8), (252, "i2", 2), (256, "f4", 18))  # pixdim; codes of qform and sform; quaternion to srow
@@ -66,7 +67,7 @@ class NiftiGeometry:
 def compress(plain: Path, packed: Path) -> None:
     """Replace the file `plain` by `packed`, the same with gzip."""
     # neither name nor time in the stream: the same voxels give the same file
-    with plain.open("rb") as source, packed.open("wb") as target, gzip.GzipFile("", "wb", 6, target, 0) as stream:
+    with plain.open("rb") as source, packed.open("wb") as target, gzip.GzipFile("", "wb", _LEVEL, target, 0) as stream:
         shutil.copyfileobj(source, stream, 1 << 22)
     plain.unlink()
 

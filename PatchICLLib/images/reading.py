@@ -232,6 +232,8 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = " ".join(str(error).split())
+    if "Zero-valued spacing" in text:
+        return "its header gives the voxels the size 0 in some direction, as of a localizer"
     for marker in ("ITK ERROR: ", "itk::ERROR: ", "sitk::ERROR: "):
         text = text.rpartition(marker)[2]
     return re.sub(r"\w*\(?0x[0-9a-fA-F]+\)?:? *", "", text).rstrip(".") or type(error).__name__

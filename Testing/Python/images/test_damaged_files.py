@@ -137,6 +137,13 @@ def test_voxel_sizes_that_no_scan_has(tmp_path: Path, ending: str, spacing: floa
     assert f"has voxels of 1 x 1 x {spacing:g} mm" in sentence(tmp_path / f"scan{ending}", capfd)
 
 
+@pytest.mark.parametrize("spacing", ["0", "nan", "inf"])
+def test_voxels_without_a_size(tmp_path: Path, spacing: str, capfd) -> None:
+    more = f"ElementSpacing = 1 1 {spacing}\n"
+    (tmp_path / "a.mha").write_bytes(META.format(sizes="2 2 2", more=more, data="LOCAL").encode() + bytes(range(8)))
+    assert "gives the voxels the size 0 in some direction" in sentence(tmp_path / "a.mha", capfd)
+
+
 META = "ObjectType = Image\nNDims = 3\nDimSize = {sizes}\nElementType = MET_UCHAR\n{more}ElementDataFile = {data}\n"
 NRRD = "NRRD0004\ntype: {type}\ndimension: {dimension}\nsizes: {sizes}\nencoding: {encoding}\n{more}\n"
 
