@@ -197,17 +197,21 @@ def _in_order(frames: Sequence[Frame], axes: np.ndarray, subject: str) -> tuple[
             "volume is needed; copy the files of one volume into a folder of their own, or export one volume of it."
         )
     count = len(frames)
-    line = np.polyfit(np.arange(count), depths, 1)
+    numbers = np.arange(count)
+    line = np.polyfit(numbers, depths, 1)
     allowed = min(max(_JITTER_IN_GAPS[0] * typical, _JITTER), _JITTER_IN_GAPS[1] * typical)
-    if gaps.max() > 1.5 * typical or np.abs(depths - np.polyval(line, np.arange(count))).max() > allowed:
+    if gaps.max() > 1.5 * typical or np.abs(depths - np.polyval(line, numbers)).max() > allowed:
         raise InputError(
             f"{subject} has slices {gaps.min():.3g} to {gaps.max():.3g} mm apart, but they must be equally spaced; a "
             "slice may be missing."
         )
     gap = float(depths[-1]) / (count - 1)
     assert frames[0].pixel_spacing is not None
-    shift = float(np.linalg.norm(sideways, axis=1).max())
-    if shift > max(_JITTER, CORNER_TOLERANCE * min(gap, *frames[0].pixel_spacing)):
+    drift, start = np.polyfit(numbers, sideways, 1)
+    shift = float(np.linalg.norm(drift)) * (count - 1)
+    trembling = float(np.linalg.norm(sideways - start - np.outer(numbers, drift), axis=1).max())
+    if shift > max(_JITTER, CORNER_TOLERANCE * min(gap, *frames[0].pixel_spacing)) or trembling > 2 * _JITTER:
+        shift = float(np.linalg.norm(sideways, axis=1).max())
         raise InputError(
             f"{subject} is sheared: its slices shift sideways by up to {shift:.3g} mm (tilted gantry); resample it to "
             "a rectangular grid first, for instance by loading it in 3D Slicer."

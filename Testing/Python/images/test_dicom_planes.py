@@ -167,6 +167,8 @@ def test_numbers_are_scaled_slice_by_slice(tmp_path: Path, kind: str, scales: li
         (lambda s: [p for p in s for _ in range(6)], "several images at the same slice position"),
         (lambda s: [*s, replace(s[2], pixels=s[2].pixels + 1)], "several images at the same slice position"),
         (lambda s: [moved(p, y=0.67 * i) for i, p in enumerate(s)], "is sheared: its slices shift sideways by up to"),
+        (lambda s: [moved(p, x=0.1 * i) for i, p in enumerate(s)], "is sheared"),
+        (lambda s: [*s[:2], moved(s[2], x=0.9), *s[3:]], "is sheared"),
         (lambda s: [replace(p, orientation=None) for p in s], "does not say the orientation"),
         (lambda s: [*s[:4], replace(s[4], position=None)], "does not say the position"),
         (lambda s: [replace(p, position=None) for p in s], "screenshots or secondary captures"),
@@ -210,7 +212,7 @@ def test_tilted_by_fifteen_degrees_in_one_file(tmp_path: Path, capfd) -> None:
 def test_positions_that_tremble_are_no_missing_slice(tmp_path: Path, kind: str, gap: float) -> None:
     rng = np.random.default_rng(5)
     steady = planes(24, gap)
-    stack = [moved(plane, 0, 0, shift) for plane, shift in zip(steady, rng.uniform(-0.1, 0.1, 24), strict=True)]
+    stack = [moved(plane, *shift) for plane, shift in zip(steady, rng.uniform(-0.1, 0.1, (24, 3)), strict=True)]
     volume = read_scalar_image(write(kind, tmp_path, stack))
     np.testing.assert_array_equal(volume.array, [plane.pixels for plane in steady])
     assert volume.spacing[0] == pytest.approx(gap, abs=0.01)
