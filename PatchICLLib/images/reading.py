@@ -24,6 +24,7 @@ from PatchICLLib.images.checks import (
 )
 from PatchICLLib.images.dicom_series import read_dicom_file, read_dicom_folder
 from PatchICLLib.images.file_kind import FileKind, check_readable_path, kind_of_file
+from PatchICLLib.images.grid import Grid
 from PatchICLLib.images.meta_image_file import read_meta_image_header
 from PatchICLLib.images.native_messages import native_messages_dropped
 from PatchICLLib.images.nifti_file import read_nifti_header
@@ -61,7 +62,8 @@ def read_scalar_image(path: str | Path) -> Volume:
 def read_label_map(path: str | Path, like: Volume) -> Volume:
     """Read a label map that must lie on the lattice of `like`.
 
-    One whose axes run in another order or the other way is turned; no voxel is resampled.
+    One whose axes run in another order or the other way is turned; no voxel is resampled. If `like` is a NIfTI file
+    whose two placements differ, either will do: programs differ in which of them they take.
 
     Returns:
         A Volume of an integer type with exactly the geometry of `like`, so that what is written like it lies on the
@@ -73,7 +75,8 @@ def read_label_map(path: str | Path, like: Volume) -> Volume:
     """
     labels = read_volume(path, "label map")
     array = as_label_array(labels.array, labels.path)
-    turn = labels.grid.turn_to(like.grid)
+    turns = (labels.grid.turn_to(grid) for grid in (like.grid, *_placements(like)))
+    turn = next((one for one in turns if one is not None), None)
     if turn is None:
         check_same_grid(like, labels)
     else:
@@ -167,11 +170,18 @@ def _read(path: Path, what: str) -> Volume:
 
 def _on_sform(volume: Volume) -> Volume:
     """The volume on the grid with right angles that is nearest to its sform, which ITK refused."""
-    assert volume.nifti is not None
-    sform = volume.nifti.affines()[0]
-    cosines = sform[:3, :3] / volume.spacing[::-1]
-    grid = replace(volume.grid, origin=tuple(sform[:3, 3].tolist()), direction=tuple(cosines.ravel().tolist()))
-    return replace(volume, origin=grid.origin, direction=grid.with_right_angles().direction)
+    sform = _placements(volume)[0]
+    return replace(volume, origin=sform.origin, direction=sform.direction)
+
+
+def _placements(volume: Volume) -> list[Grid]:
+    """Where sform and qform of a NIfTI file put a volume, sform first, each with right angles."""
+    grids = []
+    for affine in [] if volume.nifti is None or volume.array.ndim != 3 else volume.nifti.affines():
+        cosines = affine[:3, :3] / volume.spacing[::-1]
+        grid = replace(volume.grid, origin=tuple(affine[:3, 3].tolist()), direction=tuple(cosines.ravel().tolist()))
+        grids.append(grid.with_right_angles())
+    return grids
 
 
 def _as_volume(image: sitk.Image, path: Path, nifti: NiftiGeometry | None = None) -> Volume:

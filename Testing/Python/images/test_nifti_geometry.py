@@ -95,6 +95,24 @@ def test_outputs_of_a_painting_lie_where_the_image_says(tmp_path: Path) -> None:
     assert_same_fields(tmp_path / "scan.nii.gz", tmp_path / "out.nii.gz")
 
 
+@pytest.mark.parametrize("placement", [SFORM, QFORM, QFORM @ np.diag([-1.0, 1, 1, 1])])
+def test_a_painting_may_lie_at_either_placement(tmp_path: Path, placement: np.ndarray) -> None:
+    """Other programs write the one that they read; a flip is undone as ever."""
+    image = read_scalar_image(save(tmp_path / "scan.nii.gz"))
+    flipped = placement[0, 0] < 0
+    labels = (RAMP > 7).astype(np.uint8)
+    stored = labels[::-1] if flipped else labels
+    shift = np.eye(4)
+    shift[0, 3] = -(len(labels) - 1) if flipped else 0
+    nibabel.save(nibabel.Nifti1Image(stored, placement @ shift), tmp_path / "painted.nii.gz")
+    painted = read_label_map(tmp_path / "painted.nii.gz", like=image)
+    np.testing.assert_array_equal(painted.array, labels.T)
+    assert painted.grid == image.grid
+    nibabel.save(nibabel.Nifti1Image(stored, placement @ shift + np.eye(4, k=3)), tmp_path / "elsewhere.nii.gz")
+    with pytest.raises(InputError, match="not on the same grid"):
+        read_label_map(tmp_path / "elsewhere.nii.gz", like=image)
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(angles, signs, orders, spacings, offsets, st.sampled_from([".nrrd", ".mha"]))
 def test_other_formats_give_equal_placements(tmp_path: Path, rotation, sign, order, spacing, offset, ending) -> None:
