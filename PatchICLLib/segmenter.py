@@ -14,6 +14,7 @@ from PatchICLLib.cascade.trace import LevelTrace
 from PatchICLLib.device import inference_precision, resolve_device
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.canvas import entropy_bits
+from PatchICLLib.propagation.intensity_scale import differences, unit_of
 from PatchICLLib.propagation.normalisation import Normalisation
 from PatchICLLib.propagation.painted_context import SIZES
 from PatchICLLib.propagation.region import Region
@@ -72,7 +73,7 @@ class InContextSegmenter:
         Raises:
             InputError: shapes that differ, numbers that are not finite, or masks that are all empty.
         """
-        images = [np.asarray(image, np.float32) for image in images]
+        images = [np.asarray(image) for image in images]
         masks = [np.asarray(mask) != 0 for mask in masks]
         shapes, others = [image.shape for image in images], [mask.shape for mask in masks]
         if shapes != others or not shapes or any(len(shape) != 2 or 0 in shape for shape in shapes):
@@ -97,7 +98,7 @@ class InContextSegmenter:
         Raises:
             InputError: no context, or not a 2D image of finite numbers.
         """
-        image = np.asarray(image, np.float32)
+        image = np.asarray(image)
         if self._context is None:
             raise InputError("There is no context yet: call set_context first.")
         if image.ndim != 2 or not image.size or not np.isfinite(image).all():
@@ -118,8 +119,9 @@ class InContextSegmenter:
 
     def _seen(self, image: np.ndarray, region: Region) -> torch.Tensor:
         """(1, S, S), standardised by itself; what lies beyond the image is as dark as its darkest part."""
-        low = np.float32(np.percentile(image, 0.3))
-        seen = region.sample(image[None] - low, self.size)
+        values = differences(image, image.min().item())
+        values = values / unit_of(float(values.max()))
+        seen = region.sample((values - np.percentile(values, 0.3))[None], self.size)
         return Normalisation.fit(seen).standard(seen)
 
 

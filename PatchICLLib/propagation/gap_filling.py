@@ -140,9 +140,10 @@ class GapFilling:
         )
 
     def _predict(self, batch: Sequence[int], context: PaintedContext) -> list[FilledSlice]:
-        region, normalisation = context.region, context.normalisation
+        region, normalisation, scale = context.region, context.normalisation, context.scale
         step = self.volume.step / region.side
-        images = normalisation.standard(region.sample(self.volume.image[list(batch)], context.size, "border"))[:, None]
+        seen = region.sample(self.volume.image[list(batch)], context.size, "border", scale)
+        images = normalisation.standard(seen)[:, None]
         places = np.array(batch) * step
         hints: Hints | None = None
         if self.prior:
@@ -195,7 +196,8 @@ class GapFilling:
             first = bounds[0] if gap.after is None else max(0, bounds[0] - reach)
             last = bounds[0] if gap.before is None else min(last_slice, bounds[0] + reach)
         region = context.region
-        images = context.normalisation.unit(region.sample(self.volume.image[first : last + 1], VOTE_SIZE, "border"))
+        seen = region.sample(self.volume.image[first : last + 1], VOTE_SIZE, "border", context.scale)
+        images = context.normalisation.unit(seen)
         masks = region.sample(self.volume.painted[bounds] == self.label, VOTE_SIZE)
         run = np.array([z for z in range(first, last + 1) if z not in bounds])
         learned = self._likelihood(context)
@@ -206,7 +208,8 @@ class GapFilling:
     def _likelihood(self, context: PaintedContext) -> Likelihood:
         """Learned from all painted slices that the gap learns from."""
         slices = list(context.slices)
-        images = context.normalisation.unit(context.region.sample(self.volume.image[slices], VOTE_SIZE, "border"))
+        seen = context.region.sample(self.volume.image[slices], VOTE_SIZE, "border", context.scale)
+        images = context.normalisation.unit(seen)
         return Likelihood.learned(images, context.region.sample(self.volume.painted[slices] == self.label, VOTE_SIZE))
 
 

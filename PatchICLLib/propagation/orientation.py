@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from PatchICLLib.propagation.intensity_scale import differences
+
+_TAILS = 0.1  # percent of the voxels at either end that may be outliers
 _SAMPLES = 48  # planes looked at in each half along an axis
 
 
@@ -41,7 +44,7 @@ class Orientation:
             spacing: along the stored axes.
         """
         kept = np.ix_(*(_sampled(n) for n in image.shape))
-        samples = [np.asarray(image[kept], np.float64), (painted[kept] != 0).astype(np.float64)]
+        samples = [_without_outliers(image[kept]), (painted[kept] != 0).astype(np.float64)]
         profiles = [[_profile(sample, a) for sample in samples] for a in range(3)]
         mirrored = [[p[::-1] for p in profiles[a]] > profiles[a] for a in range(3)]
 
@@ -105,6 +108,13 @@ def _sampled(count: int) -> np.ndarray:
     """At most 2 * _SAMPLES places of an axis, the same from either end."""
     low = np.unique(np.linspace(0, (count - 1) // 2, _SAMPLES).astype(int))
     return np.union1d(low, count - 1 - low)
+
+
+def _without_outliers(sample: np.ndarray) -> np.ndarray:
+    """Intensities above the lowest in double precision; far beyond the range of nearly all they end at a border."""
+    values = differences(sample, sample.min().item())
+    low, high = np.percentile(values, [_TAILS, 100 - _TAILS])
+    return values.clip(2 * low - high, 2 * high - low) if high > low else values
 
 
 def _profile(sample: np.ndarray, axis: int) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from PatchICLLib.array_tensor import array_tensor
+from PatchICLLib.propagation.intensity_scale import IntensityScale
 from PatchICLLib.propagation.normalisation import Normalisation
 from PatchICLLib.propagation.painted_stack import PaintedStack
 from PatchICLLib.propagation.region import Region
@@ -31,7 +32,8 @@ class PaintedContext:
         label: the label.
         slices: (k,) painted slices, ascending.
         region: what is seen of every slice.
-        normalisation: of all intensities in the region.
+        scale: of all intensities in the region, before they are resampled.
+        normalisation: of what is seen through the region then.
         stack: the painted slices; positions count from slice 0, in units of the field of view.
         encoded: the model's context cache.
         centre: position subtracted from all positions that the model sees.
@@ -40,6 +42,7 @@ class PaintedContext:
     label: int
     slices: tuple[int, ...]
     region: Region
+    scale: IntensityScale
     normalisation: Normalisation
     stack: PaintedStack
     encoded: Any
@@ -69,7 +72,9 @@ class PaintedContext:
         painted = volume.painted[chosen] == label
         region = Region.around(painted.any(0), volume.spacing).grown(growth)
         size = input_size(region)
-        images = region.sample(volume.image[chosen], size, "border")
+        window = region.bounds(painted.shape[1:])
+        scale = IntensityScale.of(volume.image[chosen][:, *window], painted[:, *window])
+        images = region.sample(volume.image[chosen], size, "border", scale)
         masks = region.sample(painted, size)
         normalisation = Normalisation.around(images, masks)
         step = volume.step / region.side
@@ -79,7 +84,7 @@ class PaintedContext:
         encoded = model.encode_context(  # type: ignore[operator]
             stack.images[None].to(device), stack.masks[None].to(device), places.to(device)
         )
-        return cls(label, slices, region, normalisation, stack, encoded, centre)
+        return cls(label, slices, region, scale, normalisation, stack, encoded, centre)
 
     @property
     def size(self) -> int:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
+from PatchICLLib.propagation.intensity_scale import IntensityScale
 
 GROWTH = 1.3
 MINIMUM_PIXELS = 20
@@ -69,13 +70,16 @@ class Region:
         form = np.diag([self.stretch, (-1 if self.mirror else 1) / self.stretch])
         return np.diag(1 / np.asarray(self.spacing)) @ np.array([[c, -s], [s, c]]) @ form * self.side
 
-    def sample(self, slices: np.ndarray, size: int, outside: str = "zeros") -> Tensor:
+    def sample(
+        self, slices: np.ndarray, size: int, outside: str = "zeros", scale: IntensityScale | None = None
+    ) -> Tensor:
         """Slices seen through the region, averaged where its pixels are larger than voxels.
 
         Args:
             slices: (N, H, W) numbers.
             size: pixels a side of the result.
             outside: "zeros" or "border", what lies beyond the slices.
+            scale: applied to the slices first.
 
         Returns:
             (N, size, size) float32.
@@ -91,7 +95,7 @@ class Region:
         seen = []
         for first in range(0, len(slices), _CHUNK):
             part = slices[first : first + _CHUNK, window[0], window[1]]
-            data = array_tensor(part)[None]
+            data = array_tensor(part if scale is None else scale.applied(part))[None]
             if max(step) > 1:
                 data = F.avg_pool2d(data, tuple(step), ceil_mode=True, count_include_pad=False)
             normalised = [

@@ -143,7 +143,7 @@ def check_volumes(image: np.ndarray, painted: np.ndarray, spacing: tuple[float, 
         raise InputError(f"Painted labels must be 0 or more, but the smallest is {painted.min()}.")
     if not _are_lengths(spacing):
         raise InputError(f"The spacing must be three positive lengths in mm (sk, sj, si), but it is {spacing}.")
-    low, high = (float(image.min()), float(image.max())) if image.size else (0.0, 1.0)
+    low, high = image.min().item(), image.max().item()
     if not (math.isfinite(low) and math.isfinite(high)):
         raise InputError("The image holds values that are not numbers (NaN or infinite): replace them first.")
     if max(-low, high) > _LARGEST:
