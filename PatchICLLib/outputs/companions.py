@@ -48,7 +48,7 @@ def old_data_of(header: Path) -> list[str]:
         for other in header.parent.iterdir():
             if other.suffix.lower() in (".mhd", ".mha", ".nhdr", ".nrrd") and other.name != header.name:
                 names -= {one.name for one in companions_of(other)}
-    return sorted(names)
+    return sorted(name for name in names if (header.parent / name).is_file())
 
 
 def fresh_data_stem(header: Path, taken: Collection[str] = ()) -> str | None:

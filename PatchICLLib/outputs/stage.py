@@ -49,13 +49,22 @@ class Move:
     changed: int
 
 
+@dataclass(frozen=True)
+class OldFile:
+    """A file beside the stage that nothing needs any more once the files have their places; see `Move`."""
+
+    name: str
+    size: int
+    changed: int
+
+
 class Stage:
     """A hidden folder beside the places of its files."""
 
     def __init__(self, folder: Path, lock: int | None) -> None:
         self.folder, self._lock = folder, lock
         self.moves: list[Move] = []
-        self.old_data: list[str] = []
+        self.old_data: list[OldFile] = []
 
     @classmethod
     def make(cls, parent: Path) -> Stage:
@@ -86,6 +95,11 @@ class Stage:
         name = staged.relative_to(self.folder).as_posix()
         self.moves.append(Move(name, final, existed, state.st_size, state.st_mtime_ns))
 
+    def will_remove(self, name: str) -> None:
+        """Say that a file beside the stage is data of a header that is replaced."""
+        state = (self.folder.parent / name).stat()
+        self.old_data.append(OldFile(name, state.st_size, state.st_mtime_ns))
+
     def keep_old(self) -> None:
         """Keep what the moves will replace."""
         old = self.folder / _OLD
@@ -104,7 +118,7 @@ class Stage:
             "leader": str(leader.folder),
             "members": [str(member.folder) for member in members],
             "moves": [asdict(move) for move in self.moves],
-            "old_data": self.old_data,
+            "old_data": [asdict(old) for old in self.old_data],
         }
         unfinished = self.folder / (_JOURNAL + ".part")
         with unfinished.open("w", encoding="utf-8") as stream:
@@ -142,9 +156,10 @@ class Stage:
 
     def clear(self) -> None:
         """Remove data of headers that were replaced, then the stage itself; what does not go is left to a later run."""
-        for name in self.old_data:
+        for old in self.old_data:
             with contextlib.suppress(OSError):
-                (self.folder.parent / name).unlink()
+                if _is(self.folder.parent / old.name, old):  # not what somebody has put there since
+                    (self.folder.parent / old.name).unlink()
         self.discard()
 
     def discard(self) -> None:
@@ -252,7 +267,8 @@ def _finish(folder: Path, leader: Path, done: bool) -> None:
 
 def _end(stage: Stage, journal: dict[str, Any], done: bool) -> None:
     stage.moves = [Move(**{**move, "final": _plain(move["final"])}) for move in journal["moves"]]
-    stage.old_data = [_plain(name) for name in journal["old_data"]] if done else []
+    old_data = [OldFile(**{**old, "name": _plain(old["name"])}) for old in journal["old_data"]]
+    stage.old_data = old_data if done else []
     if not done:
         stage.undo()
     stage.clear()
@@ -295,7 +311,7 @@ def _plain(name: str) -> str:
     return name
 
 
-def _is(place: Path, move: Move) -> bool:
-    """Whether the file at a place is the one that was moved there."""
+def _is(place: Path, known: Move | OldFile) -> bool:
+    """Whether the file at a place is the one that is known."""
     state = place.stat()
-    return state.st_size == move.size and abs(state.st_mtime_ns - move.changed) <= _CLOCK_STEP
+    return state.st_size == known.size and abs(state.st_mtime_ns - known.changed) <= _CLOCK_STEP

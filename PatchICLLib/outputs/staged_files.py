@@ -94,7 +94,8 @@ class StagedFiles:
                         if data != one.path:
                             one.stage.wait_for(data, data.name, new=True)
                     one.stage.wait_for(one.path, one.place.name)  # a header after its data
-                    one.stage.old_data += old_data_of(one.place)
+                    for name in old_data_of(one.place):
+                        one.stage.will_remove(name)
                 if self._staged:
                     commit(list(self._stages.values()))
             except OSError as error:

@@ -63,6 +63,13 @@ def test_writing_again_leaves_no_more_files(tmp_path: Path, ending: str) -> None
         assert len(content(tmp_path)) == (2 if ending in (".mhd", ".nhdr") else 1)
 
 
+def test_a_header_whose_data_are_gone_can_be_replaced(tmp_path: Path) -> None:
+    write_like(values(1), GRID, tmp_path / "seg.mhd")
+    (tmp_path / "seg.zraw").unlink()
+    write_like(values(2), GRID, tmp_path / "seg.mhd")
+    assert read(tmp_path / "seg.mhd") == 2 and len(content(tmp_path)) == 2
+
+
 def test_data_with_a_name_of_its_own_stay(tmp_path: Path) -> None:
     """A header that the user wrote refers to data that were not written with it."""
     write_like(values(1), GRID, tmp_path / "seg.mhd")

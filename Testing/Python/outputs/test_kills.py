@@ -189,6 +189,25 @@ def test_a_move_that_fails_undoes_the_others(tmp_path: Path, monkeypatch: pytest
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_what_somebody_wrote_after_a_death_stays(tmp_path: Path, death) -> None:
+    """A recovery finds the user's own files in the places of the ones that it would put back or remove."""
+    files = {"OUTPUT": tmp_path / "out.mhd", "--report": tmp_path / "out.json"}
+    write(files, 1)
+    template = tmp_path.with_name("template")
+    shutil.copytree(tmp_path, template)
+    death.run(lambda: write(files, 2))
+    for step in range(death.count):
+        shutil.rmtree(tmp_path)
+        shutil.copytree(template, tmp_path)
+        death.run(lambda: write(files, 2), after=step)
+        for name in ("out.mhd", "out.zraw", "out-2.zraw", "out.json"):
+            (tmp_path / name).unlink(missing_ok=True)
+            (tmp_path / name).write_bytes(b"the user's own, written after the death of the process")
+        check({"OUTPUT": tmp_path / "other.nii"})
+        found = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        assert len(found) == 4 and set(found.values()) == {b"the user's own, written after the death of the process"}
+
+
 @pytest.mark.parametrize("planted", ["../precious.txt", "/etc/precious", "", ".."])
 def test_a_journal_has_power_over_its_own_folder_only(tmp_path: Path, planted: str) -> None:
     (tmp_path / "precious.txt").write_text("precious")
@@ -197,7 +216,8 @@ def test_a_journal_has_power_over_its_own_folder_only(tmp_path: Path, planted: s
     stage.mkdir(parents=True)
     (stage / "lock").touch()
     move = {"staged": "0/x", "final": planted, "existed": False, "size": 8, "changed": 0}
-    journal = {"leader": str(stage), "members": [], "moves": [move], "old_data": [planted]}
+    old = {"name": planted, "size": 8, "changed": 0}
+    journal = {"leader": str(stage), "members": [], "moves": [move], "old_data": [old]}
     for name in ("journal.json", "done.json"):
         (stage / name).write_text(json.dumps(journal))
     with pytest.raises(InputError, match="not writable"):

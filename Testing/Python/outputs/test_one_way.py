@@ -22,7 +22,7 @@ STAGED = {
     "training/trainer.py": {"files.path_for(log).write_text"},
     "images/writing.py": {"sitk.WriteImage"},
     "images/nifti_geometry.py": {"path.open", "packed.open", "plain.unlink"},
-    "segmentations/slicer_file.py": {"nrrd.write"},
+    "segmentations/slicer_file.py": {"path.open"},
     "segmentations/dicom_seg.py": {"seg.save_as"},
     "weights.py": {"safetensors.torch.save_file"},
 }
