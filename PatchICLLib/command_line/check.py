@@ -7,6 +7,17 @@ from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.painting_options import (
+    AxisOption,
+    ExtentOption,
+    IgnoreSlicesOption,
+    LabelsOption,
+    PaintedSlicesOption,
+    RegionOption,
+    UseAllSlicesOption,
+    painting_options,
+    scan_options,
+)
 from PatchICLLib.command_line.propagate import ImageArgument, PaintedArgument
 
 
@@ -17,22 +28,13 @@ def check(
         Path | None,
         typer.Argument(metavar="[OUTPUT]", show_default=False, help="Segmentation that would be written."),
     ] = None,
-    axis: Annotated[str, typer.Option(help="Axis across the painted slices: auto, i, j, or k.")] = "auto",
-    painted_slices: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Slices that count as painted though they are empty.")
-    ] = None,
-    ignore_slices: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Painted slices to learn nothing from.")
-    ] = None,
-    use_all_slices: Annotated[
-        bool, typer.Option("--use-all-slices", help="Learn also from slices that look painted by a slip of the brush.")
-    ] = False,
-    labels: Annotated[
-        str | None,
-        typer.Option(metavar="LIST", show_default="all up to 64", help="Labels: all, or values and names of segments."),
-    ] = None,
-    extent: Annotated[str, typer.Option(help="Slices to fill: auto, painted, or FIRST:LAST.")] = "auto",
-    region: Annotated[str | None, typer.Option(metavar="BOX", help="Label nothing beyond these voxels.")] = None,
+    axis: AxisOption = "auto",
+    painted_slices: PaintedSlicesOption = None,
+    ignore_slices: IgnoreSlicesOption = None,
+    use_all_slices: UseAllSlicesOption = False,
+    labels: LabelsOption = None,
+    extent: ExtentOption = "auto",
+    region: RegionOption = None,
     probability: Annotated[Path | None, typer.Option(metavar="FILE", help="Probability that would be written.")] = None,
     entropy: Annotated[Path | None, typer.Option(metavar="FILE", help="Entropy that would be written.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Report that would be written.")] = None,
@@ -51,22 +53,10 @@ def check(
     Example: `patchicl check scan.nii.gz painted.seg.nrrd out.seg.nrrd`
     """
     from PatchICLLib.command_line.check_run import run_check
-    from PatchICLLib.command_line.options import (
-        axis_from_text,
-        extent_from_text,
-        labels_options,
-        numbers_from_text,
-        region_from_text,
-    )
     from PatchICLLib.command_line.propagate_files import PropagationFiles
 
     options = {
-        "axis": axis_from_text(axis),
-        "painted_slices": None if painted_slices is None else numbers_from_text(painted_slices, "--painted-slices"),
-        "ignore_slices": None if ignore_slices is None else numbers_from_text(ignore_slices, "--ignore-slices"),
-        "use_all_slices": use_all_slices,
-        **labels_options(labels),
-        "extent": extent_from_text(extent),
-        "region": None if region is None else region_from_text(region),
+        **painting_options(axis, use_all_slices, labels, extent),
+        **scan_options(painted_slices, ignore_slices, region),
     }
     run_check(PropagationFiles(image, painted, output, probability, entropy, None, report), options, json_file)

@@ -7,6 +7,14 @@ from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.painting_options import (
+    AxisOption,
+    ExtentOption,
+    LabelsOption,
+    UseAllSlicesOption,
+    painting_options,
+)
+
 
 def cohort(
     manifest: Annotated[
@@ -23,19 +31,10 @@ def cohort(
     attempts: Annotated[
         int, typer.Option(min=1, metavar="N", help="How often a case may take its process with it.")
     ] = 3,
-    axis: Annotated[str, typer.Option(help="Axis across the painted slices: auto, i, j, or k.")] = "auto",
-    use_all_slices: Annotated[
-        bool, typer.Option("--use-all-slices", help="Learn also from slices that look painted by a slip of the brush.")
-    ] = False,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST",
-            show_default="all up to 64",
-            help="Labels to propagate: all (up to 255), or values and exact names of segments, such as 1,liver.",
-        ),
-    ] = None,
-    extent: Annotated[str, typer.Option(help="Slices to fill: auto, painted, or FIRST:LAST.")] = "auto",
+    axis: AxisOption = "auto",
+    use_all_slices: UseAllSlicesOption = False,
+    labels: LabelsOption = None,
+    extent: ExtentOption = "auto",
     context_size: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="How many painted slices each slice looks at.")
     ] = None,
@@ -72,13 +71,9 @@ def cohort(
     Example: `patchicl cohort scans.csv --processes 4 --json report.json`
     """
     from PatchICLLib.command_line.cohort_run import CohortRequest, run_from_manifest
-    from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_options
 
     options = {
-        "axis": axis_from_text(axis),
-        "use_all_slices": use_all_slices,
-        **labels_options(labels),
-        "extent": extent_from_text(extent),
+        **painting_options(axis, use_all_slices, labels, extent),
         "context_size": context_size,
         "prior": prior,
         "seed": seed,

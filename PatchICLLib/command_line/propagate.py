@@ -7,6 +7,18 @@ from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.painting_options import (
+    AxisOption,
+    ExtentOption,
+    IgnoreSlicesOption,
+    LabelsOption,
+    PaintedSlicesOption,
+    RegionOption,
+    UseAllSlicesOption,
+    painting_options,
+    scan_options,
+)
+
 ImageArgument = Annotated[
     Path, typer.Argument(metavar="IMAGE", show_default=False, help="3D scalar image, or a DICOM folder.")
 ]
@@ -32,32 +44,12 @@ def propagate(
     image: ImageArgument,
     painted: PaintedArgument,
     output: OutputArgument,
-    axis: Annotated[str, typer.Option(help="Axis across the painted slices: auto, i, j, or k.")] = "auto",
-    painted_slices: Annotated[
-        str | None,
-        typer.Option(metavar="LIST", help="Slices that count as painted though they are empty, such as 3,17,40."),
-    ] = None,
-    ignore_slices: Annotated[
-        str | None,
-        typer.Option(metavar="LIST", help="Painted slices to learn nothing from, such as 3,17; their voxels stay."),
-    ] = None,
-    use_all_slices: Annotated[
-        bool, typer.Option("--use-all-slices", help="Learn also from slices that look painted by a slip of the brush.")
-    ] = False,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST",
-            show_default="all up to 64",
-            help="Labels to propagate: all (up to 255), or values and exact names of segments, such as 1,liver.",
-        ),
-    ] = None,
-    extent: Annotated[
-        str,
-        typer.Option(
-            help="Slices to fill: auto (the model finds the ends), painted (between the painted slices), or FIRST:LAST."
-        ),
-    ] = "auto",
+    axis: AxisOption = "auto",
+    painted_slices: PaintedSlicesOption = None,
+    ignore_slices: IgnoreSlicesOption = None,
+    use_all_slices: UseAllSlicesOption = False,
+    labels: LabelsOption = None,
+    extent: ExtentOption = "auto",
     context_size: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="How many painted slices each slice looks at.")
     ] = None,
@@ -77,10 +69,7 @@ def propagate(
         float | None,
         typer.Option(min=1, max=10, metavar="FACTOR", help="Side of what the model sees over the painted extent."),
     ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option(metavar="BOX", help="Label nothing beyond these voxels, such as i=40:200,j=30:180,k=5:90."),
-    ] = None,
+    region: RegionOption = None,
     seed: Annotated[
         int, typer.Option(help="Of random choices; preset sparse makes none, so it changes nothing there.")
     ] = 0,
@@ -115,27 +104,15 @@ def propagate(
 
     Example: `patchicl propagate scan.nii.gz painted.nii.gz liver.nii.gz --entropy unsure.nii.gz`
     """
-    from PatchICLLib.command_line.options import (
-        axis_from_text,
-        extent_from_text,
-        labels_options,
-        numbers_from_text,
-        region_from_text,
-    )
     from PatchICLLib.command_line.propagate_files import PropagationFiles, propagate_files
 
     options = {
-        "axis": axis_from_text(axis),
-        "painted_slices": None if painted_slices is None else numbers_from_text(painted_slices, "--painted-slices"),
-        "ignore_slices": None if ignore_slices is None else numbers_from_text(ignore_slices, "--ignore-slices"),
-        "use_all_slices": use_all_slices,
-        **labels_options(labels),
-        "extent": extent_from_text(extent),
+        **painting_options(axis, use_all_slices, labels, extent),
+        **scan_options(painted_slices, ignore_slices, region),
         "context_size": context_size,
         "prior": prior,
         "patch_budget": patch_budget,
         "field_of_view": field_of_view,
-        "region": None if region is None else region_from_text(region),
         "seed": seed,
     }
     model = {"weights": weights, "device": device, "preset": preset}

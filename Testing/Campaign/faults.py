@@ -435,7 +435,7 @@ def odd_series(rng: np.random.Generator, world: World) -> Fault:
         fault = Fault(SURVIVED, intact=False)
     if path.exists():
         chosen.save_as(path)
-    if rng.random() < 0.1:
+    if rng.random() < 0.1 and path.exists():
         path.write_bytes(path.read_bytes()[: int(rng.integers(100, 600))])
         fault = Fault(intact=False)
     world.image = series

@@ -25,8 +25,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_arguments: object, **_options: object) -> None:
         raise AssertionError("the network was loaded")
 
-    monkeypatch.setattr("PatchICLLib.weights.load_weights", fail)
-    monkeypatch.setattr("PatchICLLib.propagation.propagator.load_weights", fail)
+    monkeypatch.setattr("torch.nn.Module.load_state_dict", fail)
 
 
 def test_it_tells_grid_axis_slices_and_files(scan: Path, painted: Path, tmp_path: Path, capsys) -> None:
