@@ -50,6 +50,11 @@ def check_can_hold(image: Volume, segmentation: Segmentation, path: Path) -> Non
     name = path.name.lower()
     if name.endswith(dicom_seg.ENDING):
         dicom_seg.check_can_write(image)
+        if image.path.is_dir() and path.absolute().parent.resolve() == image.path.resolve():
+            raise InputError(
+                f"The output {path} would lie among the files of the series, where programs take it for a part of the "
+                "scan: choose another folder."
+            )
     elif not name.endswith(slicer_file.ENDING):
         check_can_hold_grid(image, path)
         if segmentation.array.ndim == 4:

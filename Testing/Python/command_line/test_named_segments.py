@@ -165,4 +165,6 @@ def test_a_dicom_segmentation_goes_in_and_out(tmp_path):
     assert main([str(part) for part in command]) == 0
     filled = read_segmentation(tmp_path / "out.dcm", image)
     assert filled.names == {1: "liver"}
+    command[3] = series / "out.dcm"
+    assert main([str(part) for part in command]) == 2 and not (series / "out.dcm").exists()
     assert (filled.mask(1)[[1, 6]] == (array[[1, 6]] > 0)).all() and filled.mask(1)[2:6].any()
