@@ -127,7 +127,8 @@ def test_other_formats_give_equal_placements(tmp_path: Path, rotation, sign, ord
     header = nibabel.load(tmp_path / "out.nii").header
     expected = np.diag([-1.0, -1, 1, 1]) @ lps
     np.testing.assert_allclose(header.get_sform(), expected, atol=1e-3)
-    np.testing.assert_allclose(header.get_qform(), expected, atol=1e-3)
+    # a qform's quaternion of 32 bits without its first number is that coarse near half turns
+    np.testing.assert_allclose(header.get_qform(), expected, atol=2e-3 * max(spacing) + 1e-3)
     assert header["sform_code"] == header["qform_code"] == 1
 
 
