@@ -15,6 +15,8 @@ from PatchICLLib.images.reading import read_slices
 from PatchICLLib.segmentations import Segment, Segmentation
 from PatchICLLib.segmentations.files import read_segmentation
 
+_FEW_LABELS = 8  # that may all be specks
+
 
 @dataclass(frozen=True)
 class ContextPair:
@@ -64,7 +66,7 @@ def read_context(pairs: Sequence[ContextPair]) -> Context:
 
     Raises:
         InputError: a file is missing or unreadable, an image and its mask differ in size, nothing is labelled, segments
-            overlap, or some masks have names and others not.
+            overlap, some masks have names and others not, or a mask has grey levels.
     """
     images: list[np.ndarray] = []
     masks: list[np.ndarray] = []
@@ -82,6 +84,8 @@ def read_context(pairs: Sequence[ContextPair]) -> Context:
         named = bool(mask.segments)
         if named:
             mask = _matched(mask, segments, pair.mask)
+        else:
+            _check_labels_not_grey(mask.array, pair.mask)
         if image.array.ndim == 2:
             images.append(image.array.astype(np.float32))
             masks.append(mask.array)
@@ -94,6 +98,21 @@ def read_context(pairs: Sequence[ContextPair]) -> Context:
         images = [_fitted(image, side, sitk.sitkLinear) for image in images]
         masks = [_fitted(mask, side, sitk.sitkNearestNeighbor) for mask in masks]
     return Context(np.stack(images), np.stack(masks), tuple(segments.values()))
+
+
+def _check_labels_not_grey(labels: np.ndarray, path: Path) -> None:
+    """Refuse pictures whose compression or smooth edges made grey levels of labels: few of these fill 2 x 2 pixels."""
+    values = np.unique(labels[labels != 0])
+    is_lossy = path.suffix.lower() in (".jpg", ".jpeg")
+    even = (labels[..., 1:, 1:] == labels[..., :-1, 1:]) & (labels[..., 1:, 1:] == labels[..., 1:, :-1])
+    even &= labels[..., 1:, 1:] == labels[..., :-1, :-1]
+    filling = np.setdiff1d(labels[..., 1:, 1:][even], [0])
+    if (is_lossy and len(values) > 1) or (len(values) > _FEW_LABELS and 2 * len(filling) < len(values)):
+        reason = "JPEG changes values when it compresses" if is_lossy else "hardly any covers an area"
+        raise InputError(
+            f"The context mask {path} has {len(values)} values that look like grey levels, not labels ({reason}): save "
+            "it as PNG or TIFF with one value for each label, without smooth edges."
+        )
 
 
 def _matched(mask: Segmentation, known: dict[str, Segment], path: Path) -> Segmentation:

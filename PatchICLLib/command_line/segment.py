@@ -32,11 +32,13 @@ def segment(
         ),
     ],
     labels: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="LIST", help="Labels to segment: all, or values and exact names of segments, such as 1,liver."
+            metavar="LIST",
+            show_default="all up to 64",
+            help="Labels to segment: all (up to 255), or values and exact names of segments, such as 1,liver.",
         ),
-    ] = "all",
+    ] = None,
     weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
     probability: Annotated[
@@ -57,8 +59,8 @@ def segment(
 
     Example: `patchicl segment new.png mask.png --context a.png:a_mask.png --context b.png:b_mask.png`
     """
-    from PatchICLLib.command_line.options import labels_from_text
+    from PatchICLLib.command_line.options import labels_options
     from PatchICLLib.command_line.segment_files import SegmentationFiles, segment_files
 
     files = SegmentationFiles(target, tuple(context), output, probability, entropy)
-    segment_files(files, {"weights": weights, "device": device}, labels_from_text(labels), quiet)
+    segment_files(files, {"weights": weights, "device": device}, quiet=quiet, **labels_options(labels))

@@ -18,6 +18,7 @@ from PatchICLLib.images import check_can_hold_grid, image_output
 from PatchICLLib.images.reading import read_slices
 from PatchICLLib.images.writing import stage_image
 from PatchICLLib.outputs import StagedFiles, check_distinct, check_outputs
+from PatchICLLib.propagation.painted_slices import MOST_LABELS
 from PatchICLLib.segmentations import Segmentation
 from PatchICLLib.segmentations.files import check_can_hold, segmentation_output, stage_segmentation
 from PatchICLLib.segmenter import InContextSegmenter
@@ -45,7 +46,11 @@ class SlicesSegmented:
 
 
 def segment_files(
-    files: SegmentationFiles, model: dict[str, Any], labels: Sequence[int | str] | None = None, quiet: bool = False
+    files: SegmentationFiles,
+    model: dict[str, Any],
+    labels: Sequence[int | str] | None = None,
+    quiet: bool = False,
+    most_labels: int = MOST_LABELS,
 ) -> None:
     """Read, segment, write.
 
@@ -54,6 +59,7 @@ def segment_files(
         model: arguments of `InContextSegmenter.from_pretrained`.
         labels: labels of the context masks to segment; None for all.
         quiet: print neither progress nor summary.
+        most_labels: refuse more than these where all are to be segmented.
 
     Raises:
         InputError: bad input; nothing was written.
@@ -74,7 +80,7 @@ def segment_files(
     check_can_hold_grid(target, files.probability, files.entropy)
     slices = target.array if is_volume else target.array[None]
     context = read_context(pairs)
-    wanted = chosen_labels(context, labels)
+    wanted = chosen_labels(context, labels, most_labels)
     empty = Segmentation(np.zeros(target.array.shape, np.uint8), context.segments)
     if is_volume:
         check_can_hold(target, empty, files.output)
@@ -96,11 +102,11 @@ def segment_files(
         plain_console().print(wrote(files.output, f"  ({seconds})"), soft_wrap=True)
 
 
-def chosen_labels(context: Context, wanted: Sequence[int | str] | None) -> list[int]:
+def chosen_labels(context: Context, wanted: Sequence[int | str] | None, most: int = MOST_LABELS) -> list[int]:
     """The labels to segment, by value or name.
 
     Raises:
-        InputError: nothing is labelled, or one that was asked for is in no context mask.
+        InputError: nothing is labelled, one that was asked for is in no context mask, or there are too many.
     """
     labels = Segmentation(context.masks, context.segments).chosen(wanted)
     present = [int(label) for label in np.unique(context.masks) if label != 0]
@@ -110,7 +116,14 @@ def chosen_labels(context: Context, wanted: Sequence[int | str] | None) -> list[
     if missing:
         known = ", ".join(str(label) for label in present)
         raise InputError(f"The context masks have no label {missing[0]}; they have {known}.")
-    return present if labels is None else list(dict.fromkeys(labels))
+    chosen = present if labels is None else list(dict.fromkeys(labels))
+    if len(chosen) > (most if labels is None else MOST_LABELS):
+        remedy = f"at most {MOST_LABELS}" if labels is not None or most == MOST_LABELS else "or write --labels all"
+        raise InputError(
+            f"The context masks have {len(chosen)} labels to segment: are image and mask of a --context swapped? If "
+            f"not, name the labels, {remedy}."
+        )
+    return chosen
 
 
 def segment_slices(

@@ -181,3 +181,28 @@ def test_bad_input(tmp_path: Path, segmenter, example: str, target: Path, refuse
     ):
         assert expected in refused("segment", *arguments)
     assert "out.png" not in os.listdir(tmp_path)
+
+
+def grey_mask(count: int) -> np.ndarray:
+    """A disc with an edge of ``count`` grey levels."""
+    rows, columns = np.meshgrid(np.arange(60) - 30, np.arange(64) - 32, indexing="ij")
+    steps = ((20 - np.hypot(rows, columns)) / 3 + 0.5).clip(0, 1)
+    return (np.round(steps * count) / count * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", ["mask.png", "mask.jpg"])
+def test_grey_levels_are_no_labels(tmp_path: Path, segmenter: SimpleSegmenter, refused: Callable, name: str) -> None:
+    image = save(np.arange(60 * 64, dtype=np.uint16).reshape(60, 64), tmp_path / "image.png")
+    mask = save(grey_mask(60 if name == "mask.png" else 1), tmp_path / name)  # JPEG makes grey levels of two values
+    error = refused("segment", image, tmp_path / "out.png", "--context", f"{image}:{mask}")
+    assert "look like grey levels, not labels" in error and "save it as PNG or TIFF" in error
+
+
+def test_many_labels_are_asked_about(tmp_path: Path, segmenter: SimpleSegmenter, refused: Callable) -> None:
+    image = save(np.arange(60 * 64, dtype=np.uint16).reshape(60, 64), tmp_path / "image.png")
+    many = np.kron(np.arange(1, 71, dtype=np.uint8).reshape(7, 10), np.ones((4, 4), np.uint8))
+    mask = save(np.pad(many, ((0, 32), (0, 24))), tmp_path / "mask.png")
+    error = refused("segment", image, tmp_path / "out.png", "--context", f"{image}:{mask}")
+    assert "70 labels to segment" in error and "or write --labels all" in error
+    command = ["segment", str(image), str(tmp_path / "out.png"), "--context", f"{image}:{mask}", "--quiet"]
+    assert main([*command, "--labels", "all"]) == 0
