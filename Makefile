@@ -45,9 +45,12 @@ demo: $(STAMP) ## Segment the embedded MRI from three painted slices; writes pic
 test: $(STAMP) ## Run the tests (PYTEST_ARGS="-m 'not slow'" for the quick ones)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-slicer: ## Run the module's tests inside an installed 3D Slicer: make test-slicer SLICER=/path/to/Slicer
-	"$(SLICER)" --no-splash --testing --additional-module-paths "$(CURDIR)/PatchICLSegment" \
-	  --python-code "import slicer.testing; slicer.testing.runUnitTest(['$(CURDIR)/PatchICLSegment'], 'PatchICLSegment')"
+test-slicer: ## Run the modules' tests inside an installed 3D Slicer: make test-slicer SLICER=/path/to/Slicer
+	@for module in PatchICLSegment SegmentEditorPatchICL; do \
+	  "$(SLICER)" --no-splash --testing \
+	    --additional-module-paths "$(CURDIR)/PatchICLSegment" "$(CURDIR)/SegmentEditorPatchICL" \
+	    --python-code "import slicer.testing; slicer.testing.runUnitTest(['$(CURDIR)/$$module'], '$$module')" || exit 1; \
+	done
 
 extension: $(STAMP) ## Write the archive for Slicer's Extensions Manager to dist/ (SLICER_VERSION=5.10 SLICER_REVISION=N SLICER_PLATFORM=...)
 	$(BIN)/python Utilities/build_extension.py --output dist --slicer-version $(SLICER_VERSION) \

@@ -113,4 +113,5 @@ class PatchICLSegmentTest(ScriptedLoadableModuleTest):
         from PatchICLSegmentLib.Story import SlicerSurroundings, Story
 
         slicer.util.selectModule("PatchICLSegment")
-        Story(slicer.modules.PatchICLSegmentWidget.panel, SlicerSurroundings(self.delayDisplay), sphere).run()
+        panel = slicer.modules.PatchICLSegmentWidget.panel
+        Story(panel, SlicerSurroundings(self.delayDisplay, panel.ui.segmentEditor), sphere).run()

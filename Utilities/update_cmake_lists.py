@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = ("PatchICLLib", "PatchICLSegment")
+MODULES = ("PatchICLLib", "PatchICLSegment", "SegmentEditorPatchICL")
 SCRIPTS, RESOURCES = "MODULE_PYTHON_SCRIPTS", "MODULE_PYTHON_RESOURCES"
 NOT_INSTALLED = {"Testing", "__pycache__"}
 

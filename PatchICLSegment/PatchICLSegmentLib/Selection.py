@@ -53,9 +53,10 @@ class Selection:
         self._editorNode, self.undoKeeper = editorNode, undoKeeper
 
     def leaveEditor(self, undoKeeper: UndoKeeper) -> None:
-        """The Segment Editor with this undo is closed."""
+        """The Segment Editor with this undo is closed; what is selected stays so."""
         if self.undoKeeper is undoKeeper:
-            self._editorNode = self.undoKeeper = None
+            segmentId, self._editorNode, self.undoKeeper = self.segmentId, None, None
+            self.select(self.volumeNode, self.segmentationNode, segmentId)
 
     @property
     def moduleEditorNode(self):

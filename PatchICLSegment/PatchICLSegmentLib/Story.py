@@ -50,7 +50,7 @@ class Story:
     """
 
     def __init__(self, panel: Any, surroundings: Surroundings, sphere: bool = False):
-        self.panel, self.ui, self.logic = panel, panel.ui, panel.logic
+        self.ui, self.logic, self.installer = panel.ui, panel.logic, panel.install.installer
         self.surroundings = surroundings
         self.sphere = sphere
 
@@ -88,7 +88,6 @@ class Story:
         self._check(
             set(wanted) <= set(self.painted) <= around, f"slices {wanted} are painted, found {list(self.painted)}"
         )
-        self._check(self.ui.paintedTable.rowCount == len(self.painted), "the table shows the painted slices")
 
     def rows(self) -> dict[int, bool]:
         """The painted slices that the panel lists: index -> whether something is drawn there."""
@@ -111,12 +110,12 @@ class Story:
             widget = getattr(self.ui, name)
             seen = widget.visibleRegion().boundingRect()
             self._check((seen.width(), seen.height()) == (widget.width, widget.height), f"{name} is in sight, whole")
+        self._check(self.ui.paintedTable.rowCount == len(self.painted), "the table shows the painted slices")
         self._check(self.ui.paintedStrip.count == len(self.painted), "there are small pictures of the painted slices")
 
     def propagate(self) -> None:
         self._tell("Propagate")
-        installer = self.panel.install.installer
-        self._check(installer.isReady(), f"the packages are installed. {installer.explanation()}")
+        self._check(self.installer.isReady(), f"the packages are installed. {self.installer.explanation()}")
         before = self.voxels()
         self._check(self.ui.propagateButton.enabled, "Propagate can be pressed")
         self.ui.propagateButton.click()
@@ -260,18 +259,20 @@ def strokes(mask: np.ndarray, step: int = 2) -> list[tuple[tuple[int, int], tupl
 
 
 class SlicerSurroundings:
-    """The story inside the Slicer application: its own Paint effect, a simulated mouse on its slice views."""
+    """The story inside the Slicer application: its own Paint effect, a simulated mouse on its slice views.
 
-    def __init__(self, showText):
-        self.show = showText
+    Args: editor: the Segment Editor widget whose effect paints.
+    """
+
+    def __init__(self, showText, editor):
+        self.show, self.editor = showText, editor
 
     def processEvents(self) -> None:
         slicer.app.processEvents()
 
     def drag(self, sliceNode, start, end, radius: float, sphere: bool) -> None:
         view = slicer.app.layoutManager().sliceWidget(sliceNode.GetLayoutName())
-        editor = slicer.modules.PatchICLSegmentWidget.panel.ui.segmentEditor
-        effect = editor.activeEffect()
+        effect = self.editor.activeEffect()
         effect.setCommonParameter("BrushDiameterIsRelative", 0)
         effect.setCommonParameter("BrushAbsoluteDiameter", 2 * radius)
         effect.setCommonParameter("BrushSphere", int(sphere))

@@ -65,28 +65,29 @@ class FakeInstaller:
 class Desk:
     """The panel, two slice views with a brush, and a worker without a network."""
 
-    def __init__(self, application, qtApplication, makeWorker=None, size=320, installer=None):
+    def __init__(self, application, qtApplication, makeWorker=None, size=320, installer=None, views=None):
         self.qtApplication, self.scene = qtApplication, application.scene
-        self.views = [
+        self.views = views or [
             SliceView(application, "Red", "Axial", (size, size)),
             SliceView(application, "Green", "Coronal", (size, size)),
         ]
         self.application, self.installer = Application(self.views), installer or FakeInstaller()
-        self.workers = []
+        self.workers, self.makeWorker = [], makeWorker or self.makeFake
 
-        def makeFake(device, weights):
-            self.workers.append(NearestSliceWorker(device, weights))
-            return self.workers[-1]
-
-        def makeLogic(scene):
-            return sharedLogic(scene, lambda scene: PatchICLSegmentLogic(scene, makeWorker or makeFake))
-
-        self.panel = Panel(self.scene, self.application, makeLogic, self.installer)
+        self.panel = Panel(self.scene, self.application, self.makeLogic, self.installer)
         self.ui, self.logic = self.panel.ui, self.panel.logic
         self.brushes = [Brush(view, self.ui.segmentEditor) for view in self.views]
         self.panel.widget.resize(380, 900)
         self.panel.widget.show()
         self.panel.enter()
+
+    def makeLogic(self, scene):
+        """The logic of the scene, with this desk's worker if it is the first to ask."""
+        return sharedLogic(scene, lambda scene: PatchICLSegmentLogic(scene, self.makeWorker))
+
+    def makeFake(self, device, weights):
+        self.workers.append(NearestSliceWorker(device, weights))
+        return self.workers[-1]
 
     def openPhantom(self):
         image = np.random.default_rng(0).normal(100, 15, (18, 40, 48)).astype(np.int16)

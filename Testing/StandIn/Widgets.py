@@ -15,7 +15,7 @@ import vtk  # noqa: E402
 from PySide6.QtCore import Property, Signal  # noqa: E402
 from PySide6.QtUiTools import QUiLoader  # noqa: E402
 
-UI_FILE = Path(__file__).resolve().parents[2] / "PatchICLSegment" / "Resources" / "UI" / "PatchICLSegment.ui"
+UI_FOLDER = Path(__file__).resolve().parents[2] / "PatchICLSegment" / "Resources" / "UI"
 
 
 class CollapsibleButton(qt.QWidget):
@@ -188,6 +188,9 @@ class SegmentEditorWidget(qt.QFrame):
     """
 
     currentSegmentIDChanged = Signal(str)
+    unorderedEffectsVisible = Property(
+        bool, lambda self: self._unordered, lambda self, visible: self._showEffects(self._order, visible)
+    )
     segmentationNodeSelectorVisible = Property(bool, lambda self: False, lambda self, value: None)
     sourceVolumeNodeSelectorVisible = Property(bool, lambda self: False, lambda self, value: None)
     switchToSegmentationsButtonVisible = Property(bool, lambda self: False, lambda self, value: None)
@@ -204,6 +207,7 @@ class SegmentEditorWidget(qt.QFrame):
         self.activeEffectName, self.shortcutsInstalled, self.viewsObserved = "", False, False
         self._shownSegmentId, self._segmentationTags = "", []
         self._heldNode, self._heldEffect = None, ""  # what it would still work with, were the scene closed now
+        self._scripted, self._order, self._unordered = {}, list(self.EFFECTS), True
         self.history = slicer.vtkSegmentationHistory()
         self.logic = slicer.vtkSlicerSegmentEditorLogic()
         self.logic.SetVerbose(True)
@@ -243,26 +247,79 @@ class SegmentEditorWidget(qt.QFrame):
         self.undoButton.clicked.connect(self.undo)
         self.redoButton.clicked.connect(self.redo)
         self.table.cellClicked.connect(lambda row, _column: self.setCurrentSegmentID(self._identifiers()[row]))
+        self.updateEffectList()
 
     def _effectsGroup(self):
         group = qt.QGroupBox("Effects")
-        palette = qt.QGridLayout(group)
-        palette.setContentsMargins(4, 4, 4, 4)
+        column = qt.QVBoxLayout(group)
+        column.setContentsMargins(4, 4, 4, 4)
+        self.palette_ = qt.QGridLayout()
+        column.addLayout(self.palette_)
         self.effectButtons = {}
-        for number, name in enumerate(self.EFFECTS):
-            button = qt.QToolButton()
-            button.setText(name)
-            button.setCheckable(True)
-            button.setFixedHeight(32)
-            button.setSizePolicy(qt.QSizePolicy.Expanding, qt.QSizePolicy.Fixed)
-            button.clicked.connect(lambda _checked, name=name: self.setActiveEffectByName(name))
-            palette.addWidget(button, number // 3, number % 3)
-            self.effectButtons[name] = button
+        for name in self.EFFECTS:
+            self._addEffectButton(name, name)
         undo = qt.QHBoxLayout()
         undo.addWidget(self.undoButton)
         undo.addWidget(self.redoButton)
-        palette.addLayout(undo, len(self.EFFECTS) // 3, 0, 1, 3)
+        column.addLayout(undo)
         return group
+
+    def _addEffectButton(self, name, title, icon=None):
+        button = qt.QToolButton()
+        button.setText(title)
+        if icon is not None:
+            button.setIcon(icon)
+            button.setToolButtonStyle(qt.Qt.ToolButtonTextBesideIcon)
+        button.setCheckable(True)
+        button.setFixedHeight(32)
+        button.setSizePolicy(qt.QSizePolicy.Expanding, qt.QSizePolicy.Fixed)
+        button.clicked.connect(lambda _checked: self.setActiveEffectByName(name))
+        self.effectButtons[name] = button
+
+    def updateEffectList(self):
+        """Clones the effects that were registered since, as every Segment Editor has its own."""
+        factory = getattr(slicer, "qSlicerSegmentEditorEffectFactory", None)
+        for effect in factory.instance().copyEffects(self._scripted) if factory is not None else ():
+            self._scripted[effect.name] = effect
+            effect.host(self)
+            if self.editorNode is not None:
+                effect.setParameterSetNode(self.editorNode)
+                effect.setMRMLDefaults()
+            self._addEffectButton(effect.name, effect.title, effect.icon())
+            effect.setupOptionsFrame()
+            self.layout().insertWidget(self.layout().indexOf(self.optionsGroup) + 1, effect.optionsFrame())
+        self._showEffects(self._order, self._unordered)
+
+    def availableEffectNames(self):
+        return list(self.effectButtons)
+
+    def effectNameOrder(self):
+        return list(self._order)
+
+    def setEffectNameOrder(self, names):
+        self._showEffects(list(names), self._unordered)
+
+    def effectByName(self, name):
+        return self._scripted.get(name)
+
+    def activeEffect(self):
+        return self._scripted.get(self.activeEffectName)
+
+    def _showEffects(self, order, unordered):
+        self._order, self._unordered = order, unordered
+        shown = [name for name in order if name in self.effectButtons]
+        if unordered:
+            shown += [name for name in self.effectButtons if name not in shown]
+        for name, button in self.effectButtons.items():
+            self.palette_.removeWidget(button)
+            button.setVisible(name in shown)
+        for number, name in enumerate(shown):
+            self.palette_.addWidget(self.effectButtons[name], number // 3, number % 3)
+
+    def cleanup(self):
+        """What the destructor of the real one does for its effects."""
+        for effect in self._scripted.values():
+            effect.cleanup()
 
     def _optionsGroup(self):
         group = qt.QGroupBox("Paint")
@@ -302,6 +359,9 @@ class SegmentEditorWidget(qt.QFrame):
         self.editorNode = node
         self._heldNode, self._heldEffect = None, ""
         self.logic.SetSegmentEditorNode(node)
+        for effect in self._scripted.values() if node is not None else ():
+            effect.setParameterSetNode(node)
+            effect.setMRMLDefaults()
         if node is not None:
             self._editorNodeTag = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self.updateWidgetFromMRML())
             self.updateWidgetFromMRML()
@@ -401,13 +461,17 @@ class SegmentEditorWidget(qt.QFrame):
     def _followEffect(self, name):
         if name == self.activeEffectName:
             return
-        self.activeEffectName = name
+        if self.activeEffect() is not None:
+            self.activeEffect().deactivate()
         self.viewsObserved = bool(name)
+        if name in self._scripted:
+            self._scripted[name].activate()
+        self.activeEffectName = name
         for other, button in self.effectButtons.items():
             button.setChecked(other == name)
         self.optionsGroup.setTitle(name)
-        for group in (self.optionsGroup, self.maskingGroup):
-            group.setVisible(bool(name))
+        self.optionsGroup.setVisible(bool(name) and name not in self._scripted)
+        self.maskingGroup.setVisible(bool(name))
 
     def _onSceneClosed(self, _caller, _event):
         """Views change here, and an effect that observes them draws its brush on a segmentation that is gone."""
@@ -470,10 +534,10 @@ class Loader(QUiLoader):
         return widget
 
 
-def loadUi():
-    """The panel's widget and a namespace of its children, from the same .ui file that Slicer loads."""
+def loadUi(name):
+    """The widget of a .ui file, the same that Slicer loads, and a namespace of its children."""
     loader = Loader()
-    widget = loader.load(str(UI_FILE))
+    widget = loader.load(str(UI_FOLDER / name))
     if widget is None:
         raise RuntimeError(loader.errorString())
     return widget, types.SimpleNamespace(**loader.named)
@@ -487,11 +551,11 @@ class Application:
 
     def __init__(self, views=()):
         self.views = list(views)
-        self.questions, self.plots, self.copied, self.extensions = [], [], [], []
+        self.questions, self.plots, self.copied, self.extensions, self.modulesOpened = [], [], [], [], 0
         self.answer, self.folder = True, ""
 
-    def loadUi(self):
-        return loadUi()
+    def loadUi(self, name):
+        return loadUi(name)
 
     def confirm(self, text):
         self.questions.append(text)
@@ -511,6 +575,9 @@ class Application:
             view.layers.SetBackgroundVolumeID(volumeNode.GetID())
             view.node.RotateToVolumePlane(volumeNode)
             view.fit()
+
+    def openModule(self):
+        self.modulesOpened += 1
 
     def shortcutParent(self, panelWidget):
         return panelWidget

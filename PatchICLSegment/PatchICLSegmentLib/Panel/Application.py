@@ -11,13 +11,13 @@ import slicer.util
 from ..Errors import SceneError
 from ..Translation import _
 
-UI_FILE = Path(__file__).resolve().parents[2] / "Resources" / "UI" / "PatchICLSegment.ui"
+UI_FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "UI"
 
 
 class SlicerApplication:
-    def loadUi(self):
-        """The panel's widget, and its children as attributes by object name."""
-        widget = slicer.util.loadUI(str(UI_FILE))
+    def loadUi(self, name: str):
+        """The widget of a .ui file, and its children as attributes by object name."""
+        widget = slicer.util.loadUI(str(UI_FOLDER / name))
         return widget, slicer.util.childWidgetVariables(widget)
 
     def confirm(self, text: str) -> bool:
@@ -34,6 +34,9 @@ class SlicerApplication:
 
     def showVolume(self, volumeNode) -> None:
         slicer.util.setSliceViewerLayers(background=volumeNode, fit=True, rotateToVolumePlane=True)
+
+    def openModule(self) -> None:
+        slicer.util.selectModule("PatchICLSegment")
 
     def shortcutParent(self, panelWidget):
         """The widget whose focus makes shortcuts work: the main window, so that they work over the slice views."""

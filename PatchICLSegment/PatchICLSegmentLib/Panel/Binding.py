@@ -9,6 +9,14 @@ from ..Parameters import Parameters
 PROPERTY = "SlicerParameterName"
 
 
+def updateLayers(logic, name: str) -> None:
+    """Shows a parameter that was changed, of those that are about what lies over the views."""
+    if name == "previewOpacity" and logic.preview is not None:
+        logic.preview.setOpacity(logic.parameters.previewOpacity)
+    elif name.startswith("entropy"):
+        logic.views.updateEntropy()
+
+
 class ParameterBinding:
     """Binds widgets by the type of their field: bool to a check box, a choice to the index in a combo box, text to a
     line edit, whole numbers to a spin box or slider, real numbers to a ctkSliderWidget.

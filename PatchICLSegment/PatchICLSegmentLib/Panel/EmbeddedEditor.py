@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from slicer.util import VTKObservationMixin
 
+# The effect for those who work in Slicer's own Segment Editor; here the panel offers the same.
+_OWN_EFFECT = "PatchICL"
+
 
 class EmbeddedEditor(VTKObservationMixin):
     """Follows module and scene as Slicer's own Segment Editor module does.
@@ -24,12 +27,14 @@ class EmbeddedEditor(VTKObservationMixin):
         widget.setMRMLSegmentEditorNode(logic.moduleEditorNode)
         widget.setMRMLScene(logic.scene)
         widget.setMaximumNumberOfUndoStates(10)
+        self._updateEffects()
         self.addObserver(logic.scene, logic.scene.StartCloseEvent, self._onStartClose)
         self.addObserver(logic.scene, logic.scene.StartImportEvent, self._onStartImport)
 
     def enter(self) -> None:
         """The module is shown: keys and mouse belong to the widget."""
         self.isEntered = True
+        self._updateEffects()
         self.widget.installKeyboardShortcuts()
         self.connect()
 
@@ -68,6 +73,14 @@ class EmbeddedEditor(VTKObservationMixin):
         self.widget.setSegmentationNode(self.logic.segmentationNode)
         if self.logic.segmentationNode is not None:  # Without one the widget refuses a volume.
             self.widget.setSourceVolumeNode(self.logic.volumeNode)
+
+    def _updateEffects(self) -> None:
+        """Shows all effects but our own, those also that were registered after the widget was made."""
+        self.widget.updateEffectList()
+        names = dict.fromkeys((*self.widget.effectNameOrder(), *self.widget.availableEffectNames()))
+        names.pop(_OWN_EFFECT, None)
+        self.widget.setEffectNameOrder(list(names))
+        self.widget.setProperty("unorderedEffectsVisible", False)
 
     def _freeViews(self) -> None:
         self.widget.setActiveEffect(None)

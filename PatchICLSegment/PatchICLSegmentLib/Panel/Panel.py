@@ -12,24 +12,17 @@ from ..SampleJob import trySample
 from ..SceneIO.SliceViews import sliceNodes
 from ..SharedLogic import sharedLogic
 from .Application import SlicerApplication
-from .Binding import ParameterBinding
+from .Binding import ParameterBinding, updateLayers
 from .EmbeddedEditor import EmbeddedEditor
 from .InspectSection import InspectSection
 from .InstallSection import InstallSection
 from .PropagateSection import PropagateSection
 from .ScrollColumn import ScrollColumn
 from .SettingsSection import SettingsSection
+from .Shortcuts import Shortcuts
 from .UncertaintySection import UncertaintySection
 from .WorkSection import WorkSection
 
-# None of these is taken by the Segment Editor (digits, Esc, Space, Z, Y, Q, W, I) or by Slicer's menus.
-SHORTCUTS = {
-    "Ctrl+Return": "propagate",
-    "Ctrl+Shift+Return": "apply",
-    "Ctrl+Shift+N": "nextSlice",
-    "Ctrl+Shift+D": "drawAfresh",
-    "Ctrl+Shift+X": "notOnSlice",
-}
 SECTIONS = (
     "inputSection",
     "paintedSection",
@@ -52,8 +45,10 @@ class Panel(VTKObservationMixin):
     def __init__(self, scene, application=None, makeLogic=sharedLogic, installer=None):
         VTKObservationMixin.__init__(self)
         self.application = application or SlicerApplication()
-        self.widget, self.ui = self.application.loadUi()
-        ui = self.ui
+        self.widget, self.ui = self.application.loadUi("PatchICLSegment.ui")
+        ui, (actionBar, bar) = self.ui, self.application.loadUi("ActionBar.ui")
+        vars(ui).update(vars(bar))
+        self.widget.layout().addWidget(actionBar)
         self.logic = logic = makeLogic(scene)
         self.editor = EmbeddedEditor(ui.segmentEditor, logic)
         self.widget.setMRMLScene(scene)
@@ -69,7 +64,15 @@ class Panel(VTKObservationMixin):
         self.binding = ParameterBinding(vars(ui).values(), logic, self._onParameterChanged)
         self._viewTimer = _delay(_VIEW_DELAY_MS, self._onViewsRested)
         self._sceneTimer = _delay(_SCENE_DELAY_MS, self._onSceneRested)
-        self._shortcuts = []
+        self.shortcuts = Shortcuts(
+            {
+                "propagate": self.propagate.propagate,
+                "apply": self.propagate.apply,
+                "nextSlice": self.propagate.goToNextSlice,
+                "drawAfresh": self.work.drawAfresh,
+                "notOnSlice": self.work.declareNotOnSlice,
+            }
+        )
         ui.tryItButton.connect("clicked()", self.tryIt)
         logic.sceneReplaced.connect(self._onSceneReplaced)
         logic.paintingChanged.connect(self._onPaintingChanged)
@@ -82,17 +85,14 @@ class Panel(VTKObservationMixin):
         """The module is shown."""
         self._observeViews()
         self.editor.enter()
-        self._installShortcuts()
+        self.shortcuts.install(self.application.shortcutParent(self.widget))
         self.binding.updateWidgets()
         self.refresh()
 
     def exit(self) -> None:
         """Another module is shown: keys and mouse belong to it."""
         self.editor.exit()
-        for shortcut in self._shortcuts:
-            shortcut.setEnabled(False)
-            shortcut.setParent(None)
-        self._shortcuts = []
+        self.shortcuts.remove()
         self.removeObservers()
 
     def cleanup(self) -> None:
@@ -142,14 +142,12 @@ class Panel(VTKObservationMixin):
     # Events
 
     def _onParameterChanged(self, name: str) -> None:
-        if name == "previewOpacity" and self.logic.preview is not None:
-            self.logic.preview.setOpacity(self.logic.parameters.previewOpacity)
-        elif name == "extent":
+        updateLayers(self.logic, name)
+        if name == "extent":
             self.settings.refresh()
         elif name == "useAllSlices":
             self.work.refreshTable()
         elif name.startswith("entropy"):
-            self.logic.views.updateEntropy()
             self.uncertainty.refresh()
         elif name in ("patchesVisible", "patchOpacity", "patchLevel", "logitsShown"):
             self.inspect.refresh()
@@ -200,20 +198,6 @@ class Panel(VTKObservationMixin):
 
     def _onViewModified(self, _caller, _event) -> None:
         self._viewTimer.start()
-
-    def _installShortcuts(self) -> None:
-        actions = {
-            "propagate": self.propagate.propagate,
-            "apply": self.propagate.apply,
-            "nextSlice": self.uncertainty.goToNextSlice,
-            "drawAfresh": self.work.drawAfresh,
-            "notOnSlice": self.work.declareNotOnSlice,
-        }
-        parent = self.application.shortcutParent(self.widget)
-        for keys, name in SHORTCUTS.items():
-            shortcut = qt.QShortcut(qt.QKeySequence(keys), parent)
-            shortcut.connect("activated()", actions[name])
-            self._shortcuts.append(shortcut)
 
 
 def _delay(milliseconds: int, receiver):

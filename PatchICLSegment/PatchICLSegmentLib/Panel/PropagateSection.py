@@ -29,11 +29,13 @@ class PropagateSection:
         ui.cancelButton.connect("clicked()", lambda: logic.cancel(keepPartialResult=False))
         ui.applyButton.connect("clicked()", self.apply)
         ui.discardButton.connect("clicked()", logic.discardPreview)
+        ui.nextSliceButton.connect("clicked()", self.goToNextSlice)
         self._receivers = (
             (logic.stateChanged, self._onStateChanged),
             (logic.progressChanged, self._showProgress),
             (logic.failed, self.problem),
             (logic.paintingChanged, self._onPaintingChanged),
+            (logic.resultsChanged, self._onResults),
         )
         for signal, receiver in self._receivers:
             signal.connect(receiver)
@@ -48,6 +50,18 @@ class PropagateSection:
         """Writes the preview; one whose run did not end has to be taken for a result first."""
         isUnfinished = self.logic.state is State.UNFINISHED
         self._attempt(self.logic.keepUnfinished if isUnfinished else self.logic.applyPreview)
+
+    def goToNextSlice(self) -> None:
+        def go():
+            index = self.logic.views.nextSlice()
+            if index is None:
+                raise SceneError(_("There is no slice to suggest; propagate first."))
+            self.logic.views.jumpTo(index)
+
+        self._attempt(go)
+
+    def _onResults(self) -> None:
+        self.ui.nextSliceButton.setEnabled(self.logic.results.run is not None)
 
     def _onStateChanged(self) -> None:
         self._standing = None
@@ -78,6 +92,7 @@ class PropagateSection:
         fits = state.hasPreview and (problem is None or isUnfinished and self.logic.preview.problem() is None)
         ui.applyButton.setEnabled(fits)
         ui.discardButton.setEnabled(state.hasPreview)
+        self._onResults()
         if state is State.PREPARING:
             ui.progressBar.setMaximum(0)
             self.note(_("Starting the network; at first some seconds..."))
@@ -155,7 +170,8 @@ class PropagateSection:
     def stop(self) -> None:
         """Its widgets may go, while the logic stays."""
         self._timer.stop()
-        for signal, receiver in self._receivers:
+        receivers, self._receivers = self._receivers, ()
+        for signal, receiver in receivers:
             signal.disconnect(receiver)
 
     def _onPaintingChanged(self) -> None:

@@ -15,9 +15,7 @@ _LONGEST_LIST = 12
 class UncertaintySection:
     def __init__(self, ui, logic, application, attempt):
         self.ui, self.logic, self.application = ui, logic, application
-        self._attempt = attempt
         self._rows = []
-        ui.nextSliceButton.connect("clicked()", self.goToNextSlice)
         ui.plotButton.connect("clicked()", lambda: application.showPlot(logic.results.chartNode))
         ui.reviewButton.connect("clicked()", lambda: attempt(logic.views.addReviewSegment))
         ui.reviewTable.setColumnCount(3)
@@ -35,8 +33,7 @@ class UncertaintySection:
         self.ui.entropyColors.setPixmap(entropyBar(self.logic.parameters.entropyThreshold, *colors))
         hasResult = self.logic.results.run is not None
         hasEntropy = self.logic.results.entropyNode is not None
-        for widget in (self.ui.nextSliceButton, self.ui.plotButton):
-            widget.setEnabled(hasResult)
+        self.ui.plotButton.setEnabled(hasResult)
         for widget in (
             self.ui.entropyCheckBox,
             self.ui.entropyOpacitySlider,
@@ -59,15 +56,6 @@ class UncertaintySection:
                 item = qt.QTableWidgetItem(text)
                 item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
                 table.setItem(number, column, item)
-
-    def goToNextSlice(self) -> None:
-        def go():
-            index = self.logic.views.nextSlice()
-            if index is None:
-                raise SceneError(_("There is no slice to suggest; propagate first."))
-            self.logic.views.jumpTo(index)
-
-        self._attempt(go)
 
     def _onCellClicked(self, number: int, _column: int) -> None:
         if 0 <= number < len(self._rows):

@@ -17,14 +17,16 @@ from pathlib import Path
 
 import pytest
 
-MODULES = ("PatchICLSegment",)
+MODULES = ("PatchICLSegment", "SegmentEditorPatchICL")
 STORY = """
 import sys
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
 from Testing.StandIn.Headless import HeadlessSlicer
 from Testing.StandIn.Desk import Desk
+from Testing.StandIn.EditorDesk import EditorDesk
 from Testing.StandIn import PythonQt
 import PatchICLLib, PatchICLSegmentLib
+from PatchICLSegmentLib.EffectStory import EffectStory
 from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.Story import Story
 from PatchICLSegmentLib.WorkerSession import defaultWorker
@@ -37,6 +39,14 @@ try:
     Story(desk.panel, desk).run()
 finally:
     desk.panel.cleanup()
+application.scene.Clear(False)
+effectFile = sys.argv[1] + "/SegmentEditorPatchICLLib/SegmentEditorEffect.py"
+desk = EditorDesk(application, PythonQt.application(), defaultWorker, desk.views, effectFile)
+desk.logic.parameters = Parameters(device="cpu", extent="painted")
+try:
+    EffectStory(desk.editor, desk).run()
+finally:
+    desk.close()
 print("the story ended well")
 """
 
@@ -104,6 +114,9 @@ def test_modules_library_weights_and_sample_lie_where_slicer_looks(installed: Pa
     for name in (
         "PatchICLSegmentLib/Panel/Panel.py",
         "Resources/UI/PatchICLSegment.ui",
+        "Resources/UI/PatchICLEffect.ui",
+        "SegmentEditorPatchICLLib/SegmentEditorEffect.py",
+        "Resources/Icons/SegmentEditorPatchICL.png",
         "Resources/Icons/PatchICLSegment.png",
         "Resources/requirements.txt",
         "PatchICLLib/__init__.py",

@@ -13,8 +13,19 @@ from PatchICLSegmentLib.Parameters import Parameters
 
 MODULE = Path(__file__).resolve().parents[3] / "PatchICLSegment"
 LIBRARY = MODULE / "PatchICLSegmentLib"
-SOURCES = sorted([MODULE / "PatchICLSegment.py", *LIBRARY.rglob("*.py")])
-FILE_SCOPE_ALLOWED = {"slicer", "vtk", "numpy", "qt", "ctk", "PatchICLLib", "PatchICLSegmentLib"}
+EFFECT = MODULE.parent / "SegmentEditorPatchICL"
+SOURCES = sorted([MODULE / "PatchICLSegment.py", *LIBRARY.rglob("*.py"), *EFFECT.rglob("*.py")])
+UI_FILES = sorted((MODULE / "Resources" / "UI").glob("*.ui"))
+FILE_SCOPE_ALLOWED = {
+    "slicer",
+    "vtk",
+    "numpy",
+    "qt",
+    "ctk",
+    "PatchICLLib",
+    "PatchICLSegmentLib",
+    "SegmentEditorEffects",
+}
 CUSTOM_CLASSES = {
     "ctkCollapsibleButton",
     "ctkSliderWidget",
@@ -44,9 +55,14 @@ def calls(path: Path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def testOnlyThePanelKnowsQt(path):
-    if "Panel" not in path.parts:
+    if "Panel" not in path.parts and path.name != "SegmentEditorEffect.py":
         assert not imports(path, onlyFileScope=False) & {"qt", "ctk"}
-    if "Panel" not in path.parts and path.name not in ("Story.py", "Installer.py", "PatchICLSegment.py"):
+    if "Panel" not in path.parts and path.name not in (
+        "Story.py",
+        "Installer.py",
+        "PatchICLSegment.py",
+        "SegmentEditorPatchICL.py",
+    ):
         assert "slicer.app" not in path.read_text(encoding="utf-8")
 
 
@@ -82,49 +98,72 @@ def testVisibleStringsAreTranslated(path):
                 assert isinstance(argument, ast.Constant), f"line {call.lineno}: translated strings are literals"
 
 
-def testUiFileMatchesTheCode():
-    root = ElementTree.parse(MODULE / "Resources" / "UI" / "PatchICLSegment.ui").getroot()
-    names = [widget.get("name") for widget in root.iter("widget")]
+def rootsOf(*names: str) -> list[ElementTree.Element]:
+    return [ElementTree.parse(MODULE / "Resources" / "UI" / name).getroot() for name in names]
+
+
+PANEL = ("PatchICLSegment.ui", "ActionBar.ui")
+OPTIONS = ("PatchICLEffect.ui", "ActionBar.ui")
+
+
+def testEveryUiFileIsUsed():
+    assert {path.name for path in UI_FILES} == {*PANEL, *OPTIONS}
+
+
+@pytest.mark.parametrize("files", [PANEL, OPTIONS], ids=["panel", "effect"])
+def testUiFilesMatchTheCode(files):
+    roots = rootsOf(*files)
+    names = [widget.get("name") for root in roots for widget in root.iter("widget")]
     assert len(names) == len(set(names))
-    used = set()
-    for path in (LIBRARY / "Panel").glob("*.py"):
-        used |= set(re.findall(r"\bui\.(\w+)", path.read_text(encoding="utf-8")))
-    story = (LIBRARY / "Story.py").read_text(encoding="utf-8")
-    used |= set(re.findall(r"self\.ui\.(\w+)", story))
+    ofEffect = {"EffectOptions.py", "PropagateSection.py"}
+    sources = [path for path in (LIBRARY / "Panel").glob("*.py") if (path.name in ofEffect or files is PANEL)]
+    sources = [path for path in sources if path.name != "EffectOptions.py" or files is OPTIONS]
+    used = {name for path in sources for name in re.findall(r"\bui\.(\w+)", path.read_text(encoding="utf-8"))}
+    if files is PANEL:
+        used |= set(re.findall(r"self\.ui\.(\w+)", (LIBRARY / "Story.py").read_text(encoding="utf-8")))
     assert used <= set(names), used - set(names)
     interactive = {
         widget.get("name")
+        for root in roots
         for widget in root.iter("widget")
         if widget.get("class") in ("QPushButton", "QTableWidget", "qMRMLNodeComboBox", "qMRMLSegmentEditorWidget")
     }
     assert interactive <= used, f"nothing happens on {interactive - used}"
 
 
-def testUiFileBindsEveryParameterOnce():
-    root = ElementTree.parse(MODULE / "Resources" / "UI" / "PatchICLSegment.ui").getroot()
-    bound = [prop.findtext("string") for prop in root.iter("property") if prop.get("name") == "SlicerParameterName"]
-    assert sorted(bound) == sorted(description.name for description in fields(Parameters))
+def boundIn(*files: str) -> list[str]:
+    properties = [prop for root in rootsOf(*files) for prop in root.iter("property")]
+    return [prop.findtext("string") for prop in properties if prop.get("name") == "SlicerParameterName"]
 
 
-def testUiFileKnowsItsCustomClasses():
-    root = ElementTree.parse(MODULE / "Resources" / "UI" / "PatchICLSegment.ui").getroot()
-    declared = {custom.findtext("class") for custom in root.iter("customwidget")}
-    used = {widget.get("class") for widget in root.iter("widget") if not widget.get("class").startswith("Q")}
-    assert declared == used == CUSTOM_CLASSES
-    receivers = {
-        connection.findtext("receiver")
-        for connection in root.iter("connection")
-        if connection.findtext("slot") == "setMRMLScene(vtkMRMLScene*)"
-    }
-    assert receivers == {
-        widget.get("name")
-        for widget in root.iter("widget")
-        if widget.get("class") in ("qMRMLNodeComboBox", "qMRMLSegmentEditorWidget")
-    }
+def testUiFilesBindEveryParameterOnce():
+    assert sorted(boundIn(*PANEL)) == sorted(description.name for description in fields(Parameters))
+    assert len(set(boundIn(*OPTIONS))) == len(boundIn(*OPTIONS)) and set(boundIn(*OPTIONS)) < set(boundIn(*PANEL))
 
 
-def testEveryControlExplainsItself():
-    root = ElementTree.parse(MODULE / "Resources" / "UI" / "PatchICLSegment.ui").getroot()
+def testUiFilesKnowTheirCustomClasses():
+    known = set()
+    for root in rootsOf(*(path.name for path in UI_FILES)):
+        declared = {custom.findtext("class") for custom in root.iter("customwidget")}
+        used = {widget.get("class") for widget in root.iter("widget") if not widget.get("class").startswith("Q")}
+        assert declared == used
+        known |= used
+        receivers = {
+            connection.findtext("receiver")
+            for connection in root.iter("connection")
+            if connection.findtext("slot") == "setMRMLScene(vtkMRMLScene*)"
+        }
+        assert receivers == {
+            widget.get("name")
+            for widget in root.iter("widget")
+            if widget.get("class") in ("qMRMLNodeComboBox", "qMRMLSegmentEditorWidget")
+        }
+    assert known == CUSTOM_CLASSES
+
+
+@pytest.mark.parametrize("path", UI_FILES, ids=lambda path: path.name)
+def testEveryControlExplainsItself(path):
+    (root,) = rootsOf(path.name)
     for widget in root.iter("widget"):
         if widget.get("class") in (
             "QPushButton",
@@ -144,12 +183,12 @@ def testShortcutsAreFree():
     from Testing.StandIn import PythonQt
 
     PythonQt.install()
-    from PatchICLSegmentLib.Panel.Panel import SHORTCUTS
+    from PatchICLSegmentLib.Panel.Shortcuts import SHORTCUTS
 
     editor = {*"1234567890ZYQWI", *(f"Shift+{digit}" for digit in range(10)), "Esc", "Space", "Ctrl+Z", "Ctrl+Y"}
     mainWindow = {f"Ctrl+{key}" for key in "OSWFHNBQ0123456789"} | {"Ctrl+Shift+A", "Ctrl+Shift+O", "Ctrl+Shift+F"}
     assert not set(SHORTCUTS) & (editor | mainWindow)
-    tooltips = (MODULE / "Resources" / "UI" / "PatchICLSegment.ui").read_text(encoding="utf-8")
+    tooltips = "".join(path.read_text(encoding="utf-8") for path in UI_FILES)
     for keys in SHORTCUTS:
         assert f"({keys})" in tooltips, f"{keys} is named in a tooltip"
 
