@@ -62,8 +62,7 @@ class CurrentPreview(Selection):
         basis = Basis.of(self.volumeNode, self.segmentationNode, job.labels, job.axis)
         preview = Preview.create(self.volumeNode, self.segmentationNode, basis, job.groups)
         preview.showVolume(job.layers)
-        before = self.preview.basis if goOn else None
-        if before is not None and (before.labels, before.axis) == (basis.labels, basis.axis):
+        if goOn and _subject(self.preview) == _subject(preview):
             preview.takeOver(self.preview, job.layers)
         preview.setOpacity(opacity)
         self.dropPreview()
@@ -171,3 +170,8 @@ class CurrentPreview(Selection):
         references, segmentId = self._before
         self.parameterNode.restoreReferences(references)
         self.select(self.volumeNode, self.segmentationNode, segmentId)
+
+
+def _subject(preview: Preview) -> tuple:
+    """Of which segments on which slices a preview is; those of one with the same fit into another."""
+    return preview.volumeNode, preview.segmentationNode, preview.basis.labels, preview.axis, preview.basis.shape

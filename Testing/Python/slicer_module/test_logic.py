@@ -10,8 +10,9 @@ import slicer
 import slicer.util
 import vtk
 from PatchICLSegmentLib.Errors import SceneError
-from PatchICLSegmentLib.Logic import CANCEL_PATIENCE_SECONDS, PatchICLSegmentLogic
+from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
 from PatchICLSegmentLib.Parameters import Parameters
+from PatchICLSegmentLib.Running import CANCEL_PATIENCE_SECONDS
 from PatchICLSegmentLib.SceneIO.SliceViews import nodesOfClass
 from PatchICLSegmentLib.State import State
 

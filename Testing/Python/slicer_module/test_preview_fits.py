@@ -460,3 +460,19 @@ def testAnotherSceneIsImported(place, tmp_path, when):
     assert (place.read()[[2, 15]] == drawn[[2, 15]]).all() and place.read()[3].any()
     hidden = [node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if node.GetHideFromEditors()]
     assert hidden == [], "the imported preview is a segmentation that can be seen and deleted"
+
+
+def testSlicesOfAnotherSegmentationDoNotStayInSight(place):
+    """Its segments may have the same identifiers."""
+    place.paint(0, [2, 15])
+    place.runToPreview()
+    first, firstId = place.segmentation, place.organ
+    place.logic.select(place.volume, None)
+    place.segmentation = place.logic.createSegmentation()
+    place.segmentation.GetSegmentation().RemoveAllSegments()
+    place.segmentation.GetSegmentation().AddEmptySegment(firstId, "another")
+    place.logic.select(place.volume, place.segmentation, firstId)
+    drawn = place.paint(0, [5, 9])
+    place.logic.updatePropagation()
+    assert place.logic.preview.segmentationNode is place.segmentation is not first
+    assert (place.logic.preview.masks()[place.organ].filled() == drawn).all()
