@@ -265,7 +265,7 @@ from PatchICLLib.images.reading import read_slices
 path, trials = Path(sys.argv[1]), int(sys.argv[2])
 whole = path.read_bytes()
 words = [b"0", b"-1", b"99", b"1e12", b"nan", b"ascii", b"raw", b"gzip", b"LIST", b"%d", b"\\n", b"\\0", b"LOCAL",
-         b"True", b"MET_FLOAT", b"float", b"none", b"2147483647"]
+         b"True", b"MET_FLOAT", b"float", b"none", b"2147483647", b"x" * 1500]
 for seed in range(trials):
     rng, content = random.Random(seed), bytearray(whole)
     for _ in range(rng.randint(1, 4)):
@@ -299,3 +299,21 @@ def test_random_damage_of_headers_is_survived(tmp_path: Path, ending: str) -> No
         [sys.executable, "-c", FUZZ, str(path), "60"], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("line", ["space", "space origin", "kinds", "spacings", "units", "old min", "x" * 1200])
+def test_lines_that_end_itk_are_refused(tmp_path: Path, line: str) -> None:
+    """ITK's reader copies what it does not understand into a buffer of fixed length."""
+    path = save(tmp_path / "long.nrrd", ARRAY)
+    head, mark, rest = path.read_bytes().partition(b"\n\n")
+    path.write_bytes(head + f"\n{line}: {'y' * 1100}".encode() + mark + rest)
+    with pytest.raises(InputError, match="a line of its header has"):
+        read_scalar_image(path)
+
+
+def test_long_texts_that_mean_nothing_to_itk_are_read(tmp_path: Path) -> None:
+    path = save(tmp_path / "long.nrrd", ARRAY)
+    head, mark, rest = path.read_bytes().partition(b"\n\n")
+    more = "\n".join(["", "# " + "c" * 5000, "content: " + "c" * 5000, "some key:=" + "v" * 5000])
+    path.write_bytes(head + more.encode() + mark + rest)
+    assert (read_scalar_image(path).array == ARRAY).all()
