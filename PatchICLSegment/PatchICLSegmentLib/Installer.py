@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from PatchICLLib.child_process import safe_path
+from PatchICLLib.version import __version__
 
 from .Errors import SceneError
 from .Translation import _
@@ -128,11 +129,12 @@ class PackageInstaller:
 
     def report(self, workerHealth: Mapping[str, Any] | None = None) -> str:
         """Versions, device, memory and weights, as text to copy into a question or a bug report."""
-        lines = [f"PatchICL self-check, Python {platform.python_version()}, {platform.platform()}"]
+        lines = [f"PatchICL {__version__}, Slicer {slicerVersion()}", f"Python {platform.python_version()}"]
+        lines.append(f"system: {platform.platform()}")
         for package in packages():
             version = versionOf(package.name) if self._isInstalled(package.name) else _("not installed")
             lines.append(f"{package.name}: {version}")
-        lines.append(f"numpy: {versionOf('numpy')}")
+        lines += [f"{name}: {versionOf(name)}" for name in ("numpy", "SimpleITK")]
         lines.append(_("memory: {gigabytes}").format(gigabytes=totalMemory()))
         if workerHealth is None:
             lines.append(_("worker: not running"))
@@ -158,7 +160,17 @@ def distributionIsInstalled(name: str) -> bool:
 
 
 def versionOf(name: str) -> str:
-    return importlib.metadata.version(name)
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:  # also of what was copied into place
+        return _("unknown")
+
+
+def slicerVersion() -> str:
+    import slicer
+
+    app = getattr(slicer, "app", None)
+    return app.applicationVersion if app is not None else versionOf("slicer-core")
 
 
 def totalMemory() -> str:

@@ -44,6 +44,7 @@ class PatchICLSegmentLogic(Running, Waiting):
         painting: declarations and clearings of single slices, see PaintingActions.
         views: layers and jumps in the slice views, see ResultViews.
         logits: of one slice before and after each level, see LogitsRequest.
+        record: what the user was told and what the worker printed, see Record.
         live: propagates while somebody paints, see LiveUpdate.
     """
 

@@ -46,18 +46,18 @@ class Remedies:
                 name = others[0].GetName()
                 advice = _("It was painted on {volume}; select that to go on.").format(volume=name)
                 remedy = _("Select {volume}").format(volume=name)
-                return Problem(f"{error} {advice}", remedy, lambda: logic.select(others[0], logic.segmentationNode))
+                return Problem(_both(error, advice), remedy, lambda: logic.select(others[0], logic.segmentationNode))
             advice = _(
                 "In a copy with the voxels of the volume, outlines move by up to half a voxel, and what lies beyond "
                 "the volume is left out; the original stays as it is."
             )
-            return Problem(f"{error} {advice}", _("Make a copy"), self._copy)
+            return Problem(_both(error, advice), _("Make a copy"), self._copy)
         if isinstance(error, NoVoxelsError):
             advice = _(
                 "In a copy as voxels of the volume, outlines are as fine as its voxels and every slice counts as "
                 "painted; the original stays as it is."
             )
-            return Problem(f"{error} {advice}", _("Make a copy as voxels"), self._copy)
+            return Problem(_both(error, advice), _("Make a copy as voxels"), self._copy)
         if isinstance(error, OverlapError):
             return Problem(str(error), _("Allow overlap"), self._allowOverlap)
         return Problem(str(error))
@@ -78,3 +78,7 @@ class Remedies:
         if original.GetDisplayNode() is not None:
             original.GetDisplayNode().SetVisibility(False)
         logic.select(logic.volumeNode, copy, segmentId)
+
+
+def _both(error: SceneError, advice: str) -> str:
+    return _("{problem} {advice}").format(problem=str(error), advice=advice)

@@ -12,6 +12,7 @@ from .LogitsRequest import LogitsRequest
 from .Preview import Completion
 from .Protocols import UndoKeeper, WorkerFactory
 from .Provenance import missingOfReport
+from .Record import Record
 from .Results import Results
 from .Signal import Signal
 from .State import State
@@ -31,7 +32,9 @@ class Running(CurrentPreview):
         self.progressChanged, self.resultsChanged, self.failed = Signal(), Signal(), Signal()
         self.progress = None
         self.timings: dict | None = None
-        self._session = WorkerSession(makeWorker)
+        self.record = Record()
+        self.failed.connect(self.record.add)
+        self._session = WorkerSession(makeWorker, self.record)
         self.workerHealth = self._session.health
         self.logits = LogitsRequest(self, self._session)
         self._job: Job | None = None

@@ -11,7 +11,7 @@ from PatchICLLib.resources import resource_path
 
 from .Errors import SceneError
 from .SceneIO.Segments import SegmentBox
-from .Translation import _
+from .Translation import _, ofLibrary
 
 IMAGE, LABELS = "SampleData/brain_t1.nii.gz", "SampleData/brain_t1_labels.nii.gz"
 THALAMI = 4
@@ -27,7 +27,7 @@ def loadSample(scene):
     try:
         paths = resource_path(IMAGE), resource_path(LABELS)
     except PatchICLError as error:
-        raise SceneError(str(error)) from error
+        raise SceneError(ofLibrary(str(error))) from error
     logic = slicer.modules.volumes.logic()
     volumeNode = logic.AddArchetypeVolume(str(paths[0]), _("PatchICL sample brain"), 0)
     labelNode = logic.AddArchetypeVolume(str(paths[1]), "PatchICL sample labels", 1)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
-from PatchICLLib.errors import PatchICLError
+from PatchICLLib.errors import InputError, PatchICLError
+from PatchICLLib.worker.events import WorkerEvent
 
 from .Job import Job
 from .Protocols import Worker, WorkerFactory
+from .Record import Record
+from .Translation import ofLibrary
 
 _LARGE_BYTES = 32e6  # copied in a tenth of a second at most
 _LAST_EVENTS = ("result", "cancelled", "error", "died")
@@ -20,9 +23,11 @@ class WorkerSession:
     """Submits jobs to a worker made on demand; nothing here waits for anything.
 
     A worker is kept as long as device and weights stay the same: its model stays loaded and its context cached.
+    What it prints goes into the record, and that it failed.
     """
 
-    def __init__(self, makeWorker: WorkerFactory):
+    def __init__(self, makeWorker: WorkerFactory, record: Record):
+        self._record = record
         self._makeWorker = makeWorker
         self._worker: Worker | None = None
         self._key: tuple[str, str] | None = None
@@ -41,14 +46,16 @@ class WorkerSession:
         self._wanted = None
 
     def poll(self) -> list[Any]:
-        """Events of the submitted job since the last call; those of earlier jobs are dropped."""
+        """Events of the submitted job since the last call, without what is printed; those of others are dropped."""
         if self._handOver is not None and not self._handOver.isDone:
             return []
         events = self._handedOver()
         if self._worker is not None:
             for event in self._worker.poll(0.0):
-                if event.job is not None and event.job == self._wanted:
-                    events.append(event)
+                if event.kind == "log":
+                    self._record.addLine(event.message)
+                elif event.job is not None and event.job == self._wanted:
+                    events.append(self._told(event))
                 if event.kind in _LAST_EVENTS and event.job == self._running:
                     self._running = None
         if self._waiting is not None and self._running is None:
@@ -103,13 +110,19 @@ class WorkerSession:
         if handOver.error is not None:
             error = handOver.error
             message = str(error) if isinstance(error, PatchICLError) else f"{type(error).__name__}: {error}"
-            return [SimpleNamespace(kind="error", job=None, progress=None, result=None, message=message)]
+            return [self._told(WorkerEvent("error", message=message, error=error))]
         self._running = handOver.number
         if handOver.isWanted:
             self._wanted = self._running
         else:
             self._worker.cancel()
         return []
+
+    def _told(self, event: Any) -> Any:
+        """The event with its message as a sentence. What nobody foresaw is worth a report."""
+        if event.kind == "died" or event.kind == "error" and not isinstance(event.error, InputError):
+            self._record.crashed.emit()
+        return replace(event, message=ofLibrary(event.message))
 
 
 class _HandOver:

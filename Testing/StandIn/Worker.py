@@ -18,13 +18,16 @@ LEVELS = (24, 64)
 
 
 class NearestSliceWorker:
-    """Attributes: calls: arguments of every `propagate`; failure: message to end the next job with, if any."""
+    """Attributes: calls: arguments of every `propagate`; failure: message to end the next job with, if any; prints:
+    lines that it prints before that; died: whether it is gone then.
+    """
 
     def __init__(self, device: str = "auto", weights: str = "", slicesPerPoll: int = 1):
         self.device, self.weights = device, weights
         self.slicesPerPoll = slicesPerPoll
         self.calls: list[SimpleNamespace] = []
         self.failure = ""
+        self.prints: list[str] = []
         self.died = False
         self.is_alive = False
         self._steps = iter(())
@@ -58,7 +61,7 @@ class NearestSliceWorker:
         self._steps = iter(())
 
     def _event(self, kind: str, progress=None, result=None, message: str = "") -> WorkerEvent:
-        if kind != "progress":
+        if kind not in ("progress", "log"):
             self._busy = False
         return WorkerEvent(kind, self._job, progress, result, message)
 
@@ -83,6 +86,8 @@ class NearestSliceWorker:
         for number, (layer, label, index, known) in enumerate(todo, start=1):
             if self.failure:
                 failure, self.failure = self.failure, ""
+                for line in self.prints:
+                    yield self._event("log", message=line)
                 yield self._event("died" if self.died else "error", message=failure)
                 return
             if self._cancelled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..BugReport import bugReport
 from ..Translation import _
 
 
@@ -15,8 +16,8 @@ class InstallSection:
         ui.installButton.connect("clicked()", lambda: self.install(""))
         ui.wheelsButton.connect("clicked()", self._onInstallFromFolder)
         ui.uninstallButton.connect("clicked()", self._onUninstall)
-        ui.selfCheckButton.connect("clicked()", self.selfCheck)
-        ui.copyReportButton.connect("clicked()", self._onCopy)
+        ui.selfCheckButton.connect("clicked()", self.showReport)
+        ui.copyReportButton.connect("clicked()", self.copyReport)
         ui.showInstallButton.connect("clicked()", self.open)
 
     def refresh(self) -> None:
@@ -60,8 +61,14 @@ class InstallSection:
         if self.application.confirm(question):
             self._attempt(lambda: self.application.installExtension("PyTorch"))
 
-    def selfCheck(self) -> None:
-        self.ui.reportText.setPlainText(self.installer.report(self.logic.workerHealth()))
+    def showReport(self) -> str:
+        """Makes a report, also for whoever wants to read it before sending it."""
+        report = bugReport(self.logic, self.installer)
+        self.ui.reportText.setPlainText(report)
+        return report
+
+    def copyReport(self) -> None:
+        self.application.copyText(self.showReport())
 
     def _onInstallFromFolder(self) -> None:
         folder = self.application.chooseFolder(_("Folder with the wheels (*.whl)"))
@@ -72,8 +79,3 @@ class InstallSection:
         if self.application.confirm(_("Delete the packages that were downloaded for PatchICL? PyTorch is kept.")):
             self._attempt(self.installer.uninstall)
             self.refresh()
-
-    def _onCopy(self) -> None:
-        if not self.ui.reportText.plainText:
-            self.selfCheck()
-        self.application.copyText(self.ui.reportText.plainText)

@@ -159,11 +159,13 @@ class PropagateSection:
     def problem(self, text: str) -> None:
         """Stands until something else is worked on, or the next run."""
         self._standing = self._shownWork
+        self.logic.record.add(text)
         self.ui.statusLabel.setStyleSheet("font-weight: bold")
         self.ui.statusLabel.setText(text)
 
     def note(self, text: str) -> None:
         self._standing = None
+        self.logic.record.add(text)
         self.ui.statusLabel.setStyleSheet("")
         self.ui.statusLabel.setText(text)
 

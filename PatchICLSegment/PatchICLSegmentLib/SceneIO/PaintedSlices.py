@@ -13,6 +13,7 @@ import vtk
 from PatchICLLib.errors import InputError
 
 from ..Errors import SceneError
+from ..Translation import ofLibrary
 from .Lattice import volumeToSegmentation
 from .Segments import SegmentBox
 from .Volumes import AXIS_NAMES, gridOfVolume
@@ -176,7 +177,7 @@ def axisOfPainting(box: SegmentBox, spacing: tuple[float, float, float]) -> int 
     try:
         return find_axis(box.voxels, spacing)
     except InputError as error:
-        raise SceneError(str(error)) from error
+        raise SceneError(ofLibrary(str(error))) from error
 
 
 def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int, useAllSlices: bool = False) -> list[PaintedSlice]:

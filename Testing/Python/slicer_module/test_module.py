@@ -43,7 +43,7 @@ def module(application, monkeypatch):
     for name in ("", "Widget", "Logic", "Test"):
         setattr(base, f"ScriptedLoadableModule{name}", type(f"ScriptedLoadableModule{name}", (Base,), {}))
     i18n = types.ModuleType("slicer.i18n")
-    i18n.tr = lambda text, context=None: text
+    i18n.tr = lambda text: text
     i18n.translate = lambda context, text: text
     monkeypatch.setitem(sys.modules, "slicer.ScriptedLoadableModule", base)
     monkeypatch.setitem(sys.modules, "slicer.i18n", i18n)
