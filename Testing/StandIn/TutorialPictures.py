@@ -16,12 +16,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "PatchICLSegment")]
 import numpy as np  # noqa: E402
 import slicer  # noqa: E402
 import vtk  # noqa: E402
+from PatchICLSegmentLib.EffectStory import EffectStory  # noqa: E402
 from PatchICLSegmentLib.Installer import PackageInstaller  # noqa: E402
 from PatchICLSegmentLib.Story import Story  # noqa: E402
 from PatchICLSegmentLib.WorkerSession import defaultWorker  # noqa: E402
 
 from Testing.StandIn import PythonQt  # noqa: E402
 from Testing.StandIn.Desk import Desk  # noqa: E402
+from Testing.StandIn.EditorDesk import EditorDesk  # noqa: E402
 from Testing.StandIn.Headless import HeadlessSlicer, SliceView, ThreeDView  # noqa: E402
 
 qt = PythonQt.install()
@@ -164,6 +166,31 @@ class Screen:
             view.node.SetFieldOfView(width / factor, height / factor, depth)
 
 
+def drawEffect(screen: Screen, path: Path) -> None:
+    """The Segment Editor with the effect: before a run, once that is half done, and with its preview."""
+    screen.slicer.scene.Clear(False)
+    desk = EditorDesk(screen.slicer, PythonQt.application(), defaultWorker, screen.desk.views)
+    story = EffectStory(desk.editor, desk)
+    story.loadSample()
+    story.paintThreeSlices()
+    story.chooseTheEffect()
+
+    def grabbed():
+        desk.editor.resize(PANEL_WIDTH, desk.editor.minimumSizeHint().height())
+        return desk.editor.grab().toImage()
+
+    images = [grabbed()]
+
+    def onProgress():
+        if len(images) == 1 and 2 * desk.logic.progress.done >= desk.logic.progress.total:
+            images.append(grabbed())
+
+    desk.logic.progressChanged.connect(onProgress)
+    story.propagate()
+    saveSideBySide(path, *images, grabbed())
+    desk.close()
+
+
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     screen = Screen()
@@ -206,6 +233,7 @@ def main(folder: Path) -> None:
     ui.selfCheckButton.click()
     saveSideBySide(folder / "slicer_5_settings.png", screen.panelImage("settings", "install"))
     desk.panel.cleanup()
+    drawEffect(screen, folder / "slicer_8_effect.png")
 
 
 if __name__ == "__main__":
