@@ -65,7 +65,7 @@ class EffectOptions(VTKObservationMixin):
             (logic.stateChanged, self._onStateChanged),
             (logic.paintingChanged, self._onPaintingChanged),
             (logic.resultsChanged, logic.views.updateEntropy),
-            (logic.ended, self.stop),
+            (logic.ended, self._close),
         )
         for signal, receiver in self._receivers:
             signal.connect(receiver)
@@ -90,15 +90,17 @@ class EffectOptions(VTKObservationMixin):
         self.removeObservers()
 
     def stop(self) -> None:
-        """The Segment Editor is closed, or the logic has ended."""
-        if self.isOver:
-            return
+        """The Segment Editor is closed."""
+        if not self.isOver:
+            self._close()
+            self.logic.leaveEditor(self.effect)
+
+    def _close(self) -> None:
         self.isOver = True
         self.exit()
         self.propagate.stop()
         for signal, receiver in self._receivers:
             signal.disconnect(receiver)
-        self.logic.leaveEditor(self.effect)
         self.widget.hide()
         self.widget.setParent(None)
         self.widget.deleteLater()

@@ -45,6 +45,7 @@ def testTheWholeStoryInsideTheSegmentEditor(editorDesk):
     desk = editorDesk.openPhantom()
     desk.paintWithMouse(3, 9, 14)
     drawn = desk.voxels()
+    assert desk.options is None, "made when it is chosen for the first time, not while Slicer starts"
     desk.activate()
     desk.settle()
     assert "slices to fill" in desk.ui.statusLabel.text and not desk.ui.nextSliceButton.enabled
@@ -294,8 +295,11 @@ def testReloadOfTheModuleLeavesOneLogic(bothDesks):
     runUntil(editorDesk, 3)
     before, options = editorDesk.logic, editorDesk.options
     editorDesk.module.exit()
+    told = []
+    for signal in (before.paintingChanged, before.stateChanged, before.resultsChanged):
+        signal.connect(lambda: told.append(before.state))
     panelDesk.panel.cleanup()
-    assert options.isOver
+    assert options.isOver and not told, "widgets that are about to go are told nothing"
     after = editorDesk.makeLogic(editorDesk.scene)
     assert after is not before and after.state is State.UNFINISHED
     editorDesk.logic = after

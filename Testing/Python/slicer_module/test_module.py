@@ -14,10 +14,12 @@ pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
 
 import slicer
 
-from Testing.StandIn import PythonQt
+from Testing.StandIn import PythonQt, SegmentEditorEffects
 from Testing.StandIn.Desk import Desk, FakeInstaller
 
-MODULE_FILE = Path(__file__).resolve().parents[3] / "PatchICLSegment" / "PatchICLSegment.py"
+ROOT = Path(__file__).resolve().parents[3]
+MODULE_FILE = ROOT / "PatchICLSegment" / "PatchICLSegment.py"
+EFFECT_MODULE_FILE = ROOT / "SegmentEditorPatchICL" / "SegmentEditorPatchICL.py"
 
 
 class Base:
@@ -49,10 +51,15 @@ def module(application, monkeypatch):
     monkeypatch.setitem(sys.modules, "slicer.i18n", i18n)
     app = SimpleNamespace(connect=lambda signal, function: started.append((signal, function)))
     monkeypatch.setattr(slicer, "app", app, raising=False)
-    specification = importlib.util.spec_from_file_location("PatchICLSegment", MODULE_FILE)
+    loaded = load(MODULE_FILE)
+    loaded.started = started
+    return loaded
+
+
+def load(path):
+    specification = importlib.util.spec_from_file_location(path.stem, path)
     loaded = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(loaded)
-    loaded.started = started
     return loaded
 
 
@@ -154,3 +161,18 @@ def testScriptsAndThePanelWorkWithTheSameObject(module, application):
     again = Desk(application, PythonQt.application())
     assert again.logic is after
     again.panel.cleanup()
+
+
+def testTheEffectIsRegisteredAfterStartUp(module):
+    SegmentEditorEffects.install()
+    parent = SimpleNamespace()
+    load(EFFECT_MODULE_FILE).SegmentEditorPatchICL(parent)
+    assert parent.hidden and parent.dependencies == ["Segmentations", "PatchICLSegment"]
+    ((signal, function),) = module.started
+    factory = slicer.qSlicerSegmentEditorEffectFactory.instance()
+    assert signal == "startupCompleted()" and not factory.registeredEffects()
+    function()
+    (effect,) = factory.registeredEffects()
+    assert effect.name == effect.title == "PatchICL" and not effect.icon().isNull() and "<p>" in effect.helpText()
+    (clone,) = factory.copyEffects([])
+    assert clone is not effect and clone.name == "PatchICL" and factory.copyEffects(["PatchICL"]) == []
