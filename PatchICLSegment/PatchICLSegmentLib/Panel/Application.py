@@ -49,7 +49,7 @@ class SlicerApplication:
             SceneError: the server cannot be reached, or does not have it for this Slicer.
         """
         manager = slicer.app.extensionsManagerModel()
-        if not manager.installExtensionFromServer(name):
+        if not manager.installExtensionFromServer(name, False):  # without a restart of its own
             raise SceneError(
                 _("The extension {name} could not be installed; install it in the Extensions Manager.").format(
                     name=name

@@ -14,6 +14,7 @@ from ..Translation import _
 from .Application import SlicerApplication
 from .Binding import ParameterBinding, updateLayers
 from .PropagateSection import PropagateSection
+from .ReportOffer import ReportOffer
 from .Shortcuts import Shortcuts
 
 _REST_MS = 250
@@ -50,6 +51,7 @@ class EffectOptions(VTKObservationMixin):
         self._restTimer.setSingleShot(True)
         self._restTimer.setInterval(_REST_MS)
         self.propagate = PropagateSection(ui, logic, self.attempt, self._isReady)
+        self.offer = ReportOffer(ui, logic, self.installer, self.application)
         self.binding = ParameterBinding(vars(ui).values(), logic, lambda name: updateLayers(logic, name))
         self.shortcuts = Shortcuts(
             {
@@ -99,6 +101,7 @@ class EffectOptions(VTKObservationMixin):
         self.isOver = True
         self.exit()
         self.propagate.stop()
+        self.offer.stop()
         for signal, receiver in self._receivers:
             signal.disconnect(receiver)
         self.widget.hide()

@@ -17,6 +17,7 @@ from .EmbeddedEditor import EmbeddedEditor
 from .InspectSection import InspectSection
 from .InstallSection import InstallSection
 from .PropagateSection import PropagateSection
+from .ReportOffer import ReportOffer
 from .ScrollColumn import ScrollColumn
 from .SettingsSection import SettingsSection
 from .Shortcuts import Shortcuts
@@ -57,6 +58,7 @@ class Panel(VTKObservationMixin):
             ui, logic, installer or PackageInstaller(), self.application, self.attempt, self.scroll.show
         )
         self.propagate = PropagateSection(ui, logic, self.attempt, self.install.isReady)
+        self.offer = ReportOffer(ui, logic, self.install.installer, self.application)
         self.work = WorkSection(ui, logic, self.application, self.editor, self.attempt, self.propagate.showEstimate)
         self.uncertainty = UncertaintySection(ui, logic, self.application, self.attempt)
         self.inspect = InspectSection(ui, logic, self.application, self.attempt, self.propagate.startPolling)
@@ -100,6 +102,7 @@ class Panel(VTKObservationMixin):
         self.exit()
         self.editor.stop()
         self.propagate.stop()
+        self.offer.stop()
         self.scroll.stop()
         self.work.stop()
         self.settings.stop()

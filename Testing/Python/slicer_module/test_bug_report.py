@@ -212,3 +212,55 @@ def testVoxelsAreNotTold(count, seed, kind):
     told = redacted(f"ValueError: bad values\n{values}\nshape (18, 512, 512), 12/18 slices")
     assert not set(re.findall(r"\d{3,}", told)) - {"512"}
     assert "shape (18, 512, 512), 12/18 slices" in told
+
+
+def testReportIsOfferedWhereAFailureIsShown(desk):
+    desk.openPhantom()
+    desk.volume.SetName("Smith^John")
+    desk.paintWithMouse(3, 14)
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    assert not desk.ui.failureButton.visible, "nothing failed"
+    worker = desk.workers[-1]
+    worker.failure, worker.died = "The worker crashed (SIGSEGV).", True
+    worker.prints = ["Fatal Python error: Segmentation fault", 'File "/home/smith/x.py", line 7 in step']
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    assert desk.ui.statusLabel.text == "The worker crashed (SIGSEGV)." and desk.ui.failureButton.visible
+    desk.ui.failureButton.click()
+    report = desk.application.copied[-1]
+    for part in ("Fatal Python error: Segmentation fault", "line 7 in step", "The worker crashed (SIGSEGV).", "idle"):
+        assert part in report
+    assert "contextSize = 0" in report and "smith" not in report.lower() and "18 x 40 x 48" in report
+    desk.ui.propagateButton.click()
+    assert not desk.ui.failureButton.visible, "that is over"
+    desk.waitWhileBusy()
+
+
+def testWhatTheUserCanMendIsNoFailure(desk):
+    desk.openPhantom()
+    desk.ui.propagateButton.click()
+    assert desk.ui.statusLabel.text.startswith("Nothing is painted") and not desk.ui.failureButton.visible
+    desk.ui.copyReportButton.click()
+    assert "Nothing is painted yet" in desk.application.copied[-1]
+
+
+def testWithoutThePyTorchExtension(desk):
+    """What README says of it: the panel offers to install it, and says what to do where that is not possible."""
+
+    def refuse(name):
+        raise SceneError(
+            _("The extension {name} could not be installed; install it in the Extensions Manager.").format(name=name)
+        )
+
+    desk.panel.install.installer = PackageInstaller(isInstalled=lambda name: False, torchUtilities=lambda: None)
+    desk.panel.install.refresh()
+    desk.openPhantom()
+    desk.paintWithMouse(3, 14)
+    assert desk.logic.currentPainting().slices and "Install the PyTorch extension first" in desk.ui.installLabel.text
+    desk.ui.propagateButton.click()
+    assert not desk.logic.state.isBusy and not desk.ui.installSection.collapsed
+    desk.application.installExtension = refuse
+    desk.ui.installButton.click()
+    assert "needs the PyTorch extension" in desk.application.questions[-1]
+    assert "install it in the Extensions Manager" in desk.ui.statusLabel.text

@@ -88,7 +88,15 @@ def check(desk, height: int, state: str) -> None:
     assert desk.modulePanel.verticalScrollBar().maximum == 0, f"{state}: the application's own area does not scroll"
     assert ui.scrollContents.width <= ui.scrollArea.viewport().width, f"{state}: nothing is cut off at the right"
     barButtons = [ui.propagateButton, ui.keepButton, ui.cancelButton, ui.nextSliceButton, ui.applyButton]
-    pieces = [*barButtons, ui.discardButton, ui.progressBar, ui.statusLabel, ui.previewLabel, ui.previewOpacitySlider]
+    pieces = [
+        *barButtons,
+        ui.discardButton,
+        ui.progressBar,
+        ui.statusLabel,
+        ui.failureButton,
+        ui.previewLabel,
+        ui.previewOpacitySlider,
+    ]
     assert all(ui.actionBar.isAncestorOf(piece) for piece in pieces)
     painted = [ui.paintedLabel, ui.remedyButton, ui.paintedStrip, ui.notOnSliceButton, ui.drawAfreshButton]
     fixed = visible([*pieces, *painted])
@@ -137,6 +145,10 @@ def testWhatIsPressedAgainAndAgainIsInSight(desk, tmp_path):
         check(desk, height, "preview")
         desk.panel.propagate.problem(LONG)
         check(desk, height, "a long sentence")
+        desk.logic.record.crashed.emit()
+        assert desk.ui.failureButton.visible
+        check(desk, height, "a long sentence about a failure")
+        desk.ui.failureButton.setVisible(False)
         desk.panel.work.offer(SimpleNamespace(mend=print, remedy="Select " + "a name of a volume " * 4))
         desk.ui.paintedLabel.setText(LONG)
         check(desk, height, "two long sentences and what would mend it")
