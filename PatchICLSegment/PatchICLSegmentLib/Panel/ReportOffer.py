@@ -16,7 +16,8 @@ class ReportOffer:
             signal.connect(receiver)
 
     def stop(self) -> None:
-        for signal, receiver in self._receivers:
+        receivers, self._receivers = self._receivers, ()
+        for signal, receiver in receivers:
             signal.disconnect(receiver)
 
     def _onCrashed(self) -> None:
