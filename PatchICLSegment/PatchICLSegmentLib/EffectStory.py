@@ -27,7 +27,6 @@ class EffectStory(Story):
         self.chooseTheEffect()
         self.propagate()
         self.goToNextSlice()
-        self.drawn = self.voxels()
         self.applyAndUndo()
 
     def loadSample(self) -> None:

@@ -116,13 +116,14 @@ class Story:
     def propagate(self) -> None:
         self._tell("Propagate")
         self._check(self.installer.isReady(), f"the packages are installed. {self.installer.explanation()}")
-        before = self.voxels()
+        self.drawn = self.voxels()
+        self.stray = {row.index for row in self.logic.painting.slices() if row.isStray}
         self._check(self.ui.propagateButton.enabled, "Propagate can be pressed")
         self.ui.propagateButton.click()
         self._check(self.logic.state.isBusy, f"it runs ({self.ui.statusLabel.text})")
         self._waitWhileBusy()
         self._check(self.logic.state is State.PREVIEW, f"a preview is there ({self.ui.statusLabel.text})")
-        self._check((self.voxels() == before).all(), "the segment is untouched until Apply")
+        self._check((self.voxels() == self.drawn).all(), "the segment is untouched until Apply")
         proposal = self.logic.preview.masks()[self.logic.segmentId]
         drawn = [index for index, isDrawn in self.painted.items() if isDrawn]
         between = set(range(min(drawn), max(drawn) + 1)) - (self.painted.keys() - set(drawn))
@@ -158,8 +159,6 @@ class Story:
         self.painted = self.rows()
         isDrawn = bool(self.reference[self.suggested].any())
         self._check(self.painted.get(self.suggested) is isDrawn, "the slice counts as painted")
-        self.drawn = self.voxels()
-        self.stray = {row.index for row in self.logic.painting.slices() if row.isStray}
         self.propagate()
 
     def applyAndUndo(self) -> None:
