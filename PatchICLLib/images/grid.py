@@ -86,8 +86,9 @@ class Grid:
     def differences(self, other: Grid) -> list[str]:
         """What differs, each as "size 64 x 64 x 40 and 64 x 64 x 41"; empty when both are the same grid.
 
-        File formats round what they store (NIfTI to 32 bits, MetaImage to six digits), hence small tolerances. Of
-        2D images only the size counts: what picture formats store as spacing is the resolution of a print.
+        File formats round what they store (NIfTI to 32 bits and right angles, MetaImage to six digits), hence small
+        tolerances; grids whose corners are all within that of a lattice are the same. Of 2D images only the size
+        counts: what picture formats store as spacing is the resolution of a print.
         """
         if len(self.shape) != len(other.shape):
             return [f"dimension {len(self.shape)} and {len(other.shape)}"]
@@ -95,6 +96,8 @@ class Grid:
         if self.shape != other.shape:
             found.append(f"size {self.size_text} and {other.size_text}")
         if len(self.shape) == 2:
+            return found
+        if not found and self.corner_distance(other.steps, other.origin) < CORNER_TOLERANCE:
             return found
         pairs = zip(self.spacing, other.spacing, strict=True)
         if any(abs(a - b) > _RELATIVE_SPACING_TOLERANCE * max(a, b) for a, b in pairs):

@@ -10,6 +10,8 @@ import numpy as np
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.layers import groups_without_overlap
 
+_LONGEST_SHOWN = 60  # characters of a name in a message
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -90,12 +92,15 @@ class Segmentation:
         return replace(self, array=array)
 
     def _explanation(self, name: str, count: int) -> str:
+        name = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}..."
         if not self.segments:
             return f"There is no segment named {name}: the painting is a plain label map, whose labels are numbers."
         if count:
             return f"{count} segments are named {name}: name their labels by number instead, 1 for the first segment."
         known = ", ".join(segment.name for segment in self.segments)
-        return f"There is no segment named {name}; there are {known}."
+        commas = ", ".join(f"{segment.label} for {segment.name}" for segment in self.segments if "," in segment.name)
+        hint = f"; ask for names with commas by their numbers: {commas}" if commas else ""
+        return f"There is no segment named {name}; there are {known}{hint}."
 
 
 Placed = tuple[tuple[slice, ...], np.ndarray]  # a box in the image's array, and bool voxels of the box

@@ -6,6 +6,7 @@ The keys are those of Slicer's vtkMRMLSegmentationStorageNode: ``Segment<n>_ID``
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import re
 import zlib
@@ -65,8 +66,9 @@ def read_slicer_file(path: Path, like: Volume) -> Segmentation:
     masks, segments = {}, []
     for label, number in enumerate(numbers, start=1):
         fields = _fields_of(known, number)
-        layer, value = (_whole(fields, key, number, path) for key in ("Layer", "LabelValue"))
-        if not 0 <= layer < len(layers):
+        layer = _whole(fields, "Layer", number, path, 0)
+        value = _whole(fields, "LabelValue", number, path, 1)  # 0 is where none is
+        if layer >= len(layers):
             raise InputError(
                 f"The segmentation {path} is damaged: segment {number} lies in layer {layer}; save it again."
             )
@@ -202,13 +204,15 @@ def _fields_of(known: Mapping[str, str], number: int) -> dict[str, str]:
     return {key.removeprefix(prefix): value for key, value in known.items() if key.startswith(prefix)}
 
 
-def _whole(fields: Mapping[str, str], key: str, number: int, path: Path) -> int:
+def _whole(fields: Mapping[str, str], key: str, number: int, path: Path, least: int) -> int:
     """Layer or label value; files older than both have a layer for each segment, with the value 1."""
     text = fields.get(key, str(number) if key == "Layer" else "1")
-    try:
-        return int(text)
-    except ValueError as error:
-        raise InputError(f"The segmentation {path} is damaged: segment {number} has {key} {text}.") from error
+    value = None
+    with contextlib.suppress(ValueError):
+        value = int(text)
+    if value is None or value < least:
+        raise InputError(f"The segmentation {path} is damaged: segment {number} has {key} {text[:40]}; save it again.")
+    return value
 
 
 def _segment(label: int, fields: Mapping[str, str]) -> Segment:

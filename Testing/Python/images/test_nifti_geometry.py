@@ -201,3 +201,19 @@ def test_sheared_grids_of_other_formats(tmp_path: Path, amount: float, fits: boo
         with pytest.raises(InputError, match=r"cannot hold; name the output .*out.nii with the ending .nrrd"):
             refuse(volume, tmp_path / "out.nii")
     assert not (tmp_path / "out.nii").exists()
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.floats(-0.02, 0.02), st.sampled_from([".nii", ".mha", ".nrrd"]))
+def test_whatever_is_written_like_an_image_is_taken_as_a_painting_of_it(
+    tmp_path: Path, amount: float, ending: str
+) -> None:
+    """Where a format can only store a slightly sheared grid with right angles, too."""
+    image = sitk.GetImageFromArray(RAMP)
+    image.SetDirection((1.0, amount, 0.0, 0.0, float(np.sqrt(1 - amount**2)), 0.0, 0.0, 0.0, 1.0))
+    sitk.WriteImage(image, str(tmp_path / "scan.nrrd"))
+    volume = read_scalar_image(tmp_path / "scan.nrrd")
+    painted = (RAMP > RAMP.mean()).astype(np.uint8)
+    path = tmp_path / f"painted{ending}"
+    write_like(painted, volume, path)
+    np.testing.assert_array_equal(read_label_map(path, like=volume).array, painted)

@@ -277,3 +277,18 @@ def test_names_that_are_not_there_or_not_unique_are_told():
         segmentation.labels(["spleen"])
     with pytest.raises(InputError, match="plain label map"):
         Segmentation(np.zeros((2, 2, 2), np.uint8)).labels(["liver"])
+
+
+def test_names_that_hold_commas_are_asked_for_by_number_and_long_ones_are_cut():
+    segmentation = Segmentation(np.zeros((2, 2, 2), np.uint8), (Segment(1, "liver, left"), Segment(2, "spleen")))
+    with pytest.raises(InputError, match="names with commas.*by their numbers.*1 for liver, left"):
+        segmentation.labels(["liver", "left"])
+    with pytest.raises(InputError) as refused:
+        segmentation.labels(["9" * 4000 + "x"])
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize("value", ["0", "-1"])
+def test_segments_that_would_be_the_background_are_refused(tmp_path, value):
+    with pytest.raises(InputError, match=f"damaged: segment 0 has LabelValue {value}"):
+        read_slicer_file(written(tmp_path, Segment0_LabelValue=value), volume())
