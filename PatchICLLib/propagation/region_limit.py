@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.axis import AXIS_NAMES
 from PatchICLLib.propagation.gap_filling import FilledSlice
 from PatchICLLib.propagation.gaps import Gap
 from PatchICLLib.propagation.options import Box
@@ -28,8 +29,12 @@ class RegionLimit:
         Raises:
             InputError: the region lies beyond the volume.
         """
-        if any(span[0] >= count for span, count in zip(region, orientation.shape, strict=True)):
-            raise InputError(f"The region {region} lies beyond the volume, whose shape is {orientation.shape}.")
+        for axis, span, count in zip(AXIS_NAMES, region, orientation.shape, strict=True):
+            if span[0] >= count:
+                raise InputError(
+                    f"The region begins at {axis} = {span[0]}, beyond the volume, whose {axis} goes from 0 to "
+                    f"{count - 1}."
+                )
         spans = [
             slice(int(first), min(int(last) + 1, count))
             for (first, last), count in zip(region, orientation.shape, strict=True)
