@@ -546,8 +546,11 @@ def loadUi(name):
 class Application:
     """Stands for `PatchICLSegmentLib.Panel.Application.SlicerApplication`; keeps what it was asked.
 
-    Attributes: answer: to questions; folder: the one that is "chosen".
+    Attributes: answer: to questions; folder: the one that is "chosen"; mainWindow: holds the keys of every host, None
+        where each host is a window of its own.
     """
+
+    mainWindow = None
 
     def __init__(self, views=()):
         self.views = list(views)
@@ -580,7 +583,7 @@ class Application:
         self.modulesOpened += 1
 
     def shortcutParent(self, panelWidget):
-        return panelWidget
+        return self.mainWindow or panelWidget
 
     def installExtension(self, name):
         self.extensions.append(name)

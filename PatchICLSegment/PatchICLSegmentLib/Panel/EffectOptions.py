@@ -114,6 +114,7 @@ class EffectOptions(VTKObservationMixin):
         if logic.editorNode is not node or logic.undoKeeper is not self.effect:
             logic.useEditor(node, self.effect)
             self._chosen = None
+        self.shortcuts.own()
         self._follow(node)
 
     def attempt(self, action) -> bool:

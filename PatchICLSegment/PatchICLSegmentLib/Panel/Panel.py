@@ -125,6 +125,7 @@ class Panel(VTKObservationMixin):
     def attempt(self, action) -> bool:
         """Does something; what the user has to mend is shown as one sentence. Returns whether it was done."""
         self.editor.takeOver()
+        self.shortcuts.own()
         try:
             action()
         except SceneError as error:

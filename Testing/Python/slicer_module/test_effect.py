@@ -10,6 +10,8 @@ from PatchICLSegmentLib.EffectStory import EffectStory
 from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.State import State
 from PatchICLSegmentLib.WorkerSession import defaultWorker
+from PySide6 import QtCore, QtWidgets
+from PySide6.QtTest import QTest
 
 from Testing.StandIn.Desk import Desk
 from Testing.StandIn.EditorDesk import EditorDesk
@@ -197,6 +199,48 @@ def testBothInSightWhoeverIsUsedTakesOver(bothDesks):
     editorDesk.ui.propagateButton.click()
     assert logic.editorNode is own
     editorDesk.waitWhileBusy()
+
+
+def testEachKeyBelongsToTheHostThatWasUsedLast(bothDesks):
+    """Both are in the main window, where Qt obeys neither of two owners of a key."""
+    editorDesk, panelDesk = bothDesks
+    editorDesk.paintWithMouse(3, 14)
+    window = QtWidgets.QMainWindow()
+    editorDesk.application.mainWindow = panelDesk.application.mainWindow = window
+    window.show()
+    logic, control, shift = editorDesk.logic, QtCore.Qt.ControlModifier, QtCore.Qt.ShiftModifier
+    runs = []
+    logic.stateChanged.connect(lambda: runs.append(logic.editorNode) if logic.state is State.PREPARING else None)
+
+    def propagatesIn(node):
+        runs.clear()
+        window.activateWindow()
+        editorDesk.processEvents()
+        QTest.keyClick(window, QtCore.Qt.Key_Return, control)
+        assert runs == [node]
+        logic.cancel()
+
+    own, panels = editorDesk.module.parameterSetNode, panelDesk.ui.segmentEditor.editorNode
+    editorDesk.activate()
+    propagatesIn(own)
+    panelDesk.panel.enter()
+    propagatesIn(panels)
+    editorDesk.ui.propagateButton.click()
+    logic.cancel()
+    propagatesIn(own)
+    panelDesk.ui.notOnSliceButton.click()
+    propagatesIn(panels)
+    editorDesk.activate("Paint")
+    editorDesk.activate()
+    propagatesIn(own)
+    index = logic.views.currentIndex()
+    QTest.keyClick(window, QtCore.Qt.Key_X, control | shift)
+    assert [row.declaredEmpty for row in logic.painting.slices() if row.index == index] == [True], "the panel's alone"
+    editorDesk.activate("Paint")
+    propagatesIn(panels)
+    panelDesk.panel.exit()
+    QTest.keyClick(window, QtCore.Qt.Key_Return, control)
+    assert logic.state is State.IDLE
 
 
 def testParametersAreTheSameInBothHosts(bothDesks):
