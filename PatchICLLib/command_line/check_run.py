@@ -41,7 +41,6 @@ def describe(files: PropagationFiles, inputs: PropagationInputs, plans: list[Pla
             "painted_slices": list(review.context),
             "ignored_slices": list(review.without_context),
             "slices_to_fill": sum(len(gap.slices) for one, gap in plan.jobs if one == label),
-            "warnings": review.sentences(f"label {label}"),
         }
         for plan in plans
         for label, review in plan.reviews.items()
@@ -57,6 +56,7 @@ def describe(files: PropagationFiles, inputs: PropagationInputs, plans: list[Pla
         "axis": AXIS_NAMES[plans[0].axis],
         "layers": len(plans),
         "labels": dict(sorted(labels.items(), key=lambda entry: int(entry[0]))),
+        "warnings": [sentence for plan in plans for sentence in plan.warnings],
         "writes": [str(path) for output in files.outputs() for path in output.files()],
     }
 
@@ -75,7 +75,7 @@ def _print(content: dict[str, Any], inputs: PropagationInputs) -> None:
         slices = ", ".join(map(str, found["painted_slices"]))
         called, count = inputs.painted.called(int(label)), found["slices_to_fill"]
         tell(f"  {called}: painted on slices {slices}; up to {count} to fill")
-        for sentence in found["warnings"]:
-            tell(f"  {sentence}", style="yellow")
+    for sentence in content["warnings"]:
+        tell(sentence, style="yellow")
     for path in content["writes"]:
         tell(f"would write {path}")

@@ -98,3 +98,11 @@ def test_nothing_painted_and_unreadable_files_are_refused(scan: Path, tmp_path: 
     empty = save(np.zeros((6, 16, 18), np.uint8), scan, tmp_path / "empty.nrrd")
     assert "Nothing is painted" in refused("check", scan, empty)
     assert "does not exist" in refused("check", tmp_path / "none.nii", empty)
+
+
+def test_a_painting_that_crosses_the_named_axis_is_told(scan: Path, tmp_path: Path, capsys) -> None:
+    array = np.zeros((6, 16, 18), np.uint8)
+    array[:5, 8, 2:16] = 1
+    array[2, 2:14, 2:16] = 1
+    assert main(["check", str(scan), str(save(array, scan, tmp_path / "crossed.nrrd")), "--axis", "k"]) == 0
+    assert "cross" in capsys.readouterr().out
