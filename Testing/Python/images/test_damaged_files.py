@@ -16,6 +16,7 @@ import SimpleITK as sitk
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.images import read_scalar_image
+from Testing.Miniatures.dicom import write_series
 
 ENDINGS = [".nii", ".nii.gz", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd"]
 ARRAY = np.random.default_rng(0).integers(0, 60, (9, 10, 11)).astype(np.uint8)
@@ -294,7 +295,10 @@ for seed in range(trials):
 
 @pytest.mark.parametrize("ending", [*ENDINGS, ".dcm"])
 def test_random_damage_of_headers_is_survived(tmp_path: Path, ending: str) -> None:
-    path = save(tmp_path / f"scan{ending}", ARRAY[:1] if ending == ".dcm" else ARRAY)
+    if ending == ".dcm":
+        (path,) = write_series(tmp_path / "series", (1, 10, 11)).iterdir()
+    else:
+        path = save(tmp_path / f"scan{ending}")
     done = subprocess.run(
         [sys.executable, "-c", FUZZ, str(path), "60"], capture_output=True, text=True, timeout=120, check=False
     )
