@@ -104,12 +104,13 @@ class PatchICLSegmentTest(ScriptedLoadableModuleTest):
     def setUp(self):
         slicer.mrmlScene.Clear()
 
-    def runTest(self):
-        for sphere in (False, True):
-            self.setUp()
-            self.test_story(sphere)
+    def test_story(self):
+        self._run(sphere=False)
 
-    def test_story(self, sphere=False):
+    def test_storyWithSphereBrush(self):
+        self._run(sphere=True)
+
+    def _run(self, sphere):
         from PatchICLSegmentLib.Story import SlicerSurroundings, Story
 
         slicer.util.selectModule("PatchICLSegment")

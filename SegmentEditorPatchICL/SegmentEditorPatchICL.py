@@ -38,10 +38,6 @@ class SegmentEditorPatchICLTest(ScriptedLoadableModuleTest):
     def setUp(self):
         slicer.mrmlScene.Clear()
 
-    def runTest(self):
-        self.setUp()
-        self.test_story()
-
     def test_story(self):
         from PatchICLSegmentLib.EffectStory import EffectStory
         from PatchICLSegmentLib.Story import SlicerSurroundings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import types
+import unittest
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -68,6 +69,16 @@ def testMetadata(module):
     module.PatchICLSegment(parent)
     assert parent.title == "PatchICL Segment" and parent.categories == ["Segmentation"]
     assert "Segmentations" in parent.dependencies and parent.helpText and parent.contributors
+
+
+def testBothBrushesAreTriedInsideSlicer(module):
+    """Slicer loads the tests by their names, and calls no `runTest` where there are such."""
+    ran = []
+    test = module.PatchICLSegmentTest()
+    test._run = lambda sphere: ran.append(sphere)
+    for name in unittest.TestLoader().getTestCaseNames(module.PatchICLSegmentTest):
+        getattr(test, name)()
+    assert ran == [False, True]
 
 
 def testSampleDataIsRegisteredAfterStartUp(module, monkeypatch):
