@@ -67,6 +67,8 @@ class PatchICLSegmentWidget(ScriptedLoadableModuleWidget):
 
         self.panel = Panel(slicer.mrmlScene)
         self.layout.addWidget(self.panel.widget)
+        if getattr(self.parent, "isEntered", False):  # reloaded in sight: Slicer does not enter it again
+            self.enter()
 
     def enter(self):
         self.panel.enter()

@@ -136,6 +136,10 @@ def testWidgetHostsThePanel(module, application, monkeypatch):
     left = [name for name in sys.modules if name.split(".")[0] in packages]
     sys.modules.update(before)
     assert widget.reloaded and left == []
+    again = module.PatchICLSegmentWidget(SimpleNamespace(isEntered=True))  # the module was in sight all the time
+    again.setup()
+    assert again.panel.ui.segmentEditor.shortcutsInstalled
+    again.cleanup()
     desk.panel.cleanup()
 
 
