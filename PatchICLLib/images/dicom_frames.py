@@ -109,6 +109,10 @@ def _frames(dataset: Dataset, path: Path) -> Iterator[Frame]:
             position = _moved(position, orientation, offsets[index]) if known else None  # type: ignore[index,arg-type]
         slope = _numbers(dataset, places, "RescaleSlope", 1, path)
         intercept = _numbers(dataset, places, "RescaleIntercept", 1, path)
+        if slope == (0.0,):
+            raise InputError(
+                f"The DICOM file {path} has a RescaleSlope of 0, which makes all voxels equal; export it again."
+            )
         yield Frame(
             file=path,
             index=index,

@@ -64,6 +64,7 @@ def read_slicer_file(path: Path, like: Volume) -> Segmentation:
     if not numbers:
         return _without_names(layers, grid, like, path)
     masks, segments = {}, []
+    values: dict[int, set[int]] = {}
     for label, number in enumerate(numbers, start=1):
         fields = _fields_of(known, number)
         layer = _whole(fields, "Layer", number, path, 0)
@@ -72,8 +73,10 @@ def read_slicer_file(path: Path, like: Volume) -> Segmentation:
             raise InputError(
                 f"The segmentation {path} is damaged: segment {number} lies in layer {layer}; save it again."
             )
+        values.setdefault(layer, set()).add(value)
         masks[label] = placed(layers[layer] == value, grid, like.grid, f"segmentation {path}")
         segments.append(_segment(label, fields))
+    _check_all_named(layers, values, path)
     of_all = {key: value for key, value in known.items() if key.startswith("Segmentation_")}
     return Segmentation(layered(masks, like.array.shape), tuple(segments), of_all)
 
@@ -165,6 +168,17 @@ def _check_whole(stream: BinaryIO) -> None:
     with gzip.GzipFile(fileobj=stream) as packed:
         while packed.read(1 << 24):
             pass
+
+
+def _check_all_named(layers: np.ndarray, values: Mapping[int, set[int]], path: Path) -> None:
+    """Raises InputError if a layer holds voxels that belong to no segment: they would be lost."""
+    for number, layer in enumerate(layers):
+        unknown = sorted(set(np.unique(layer).tolist()) - values.get(number, set()) - {0})
+        if unknown:
+            raise InputError(
+                f"The segmentation {path} has voxels of the value {unknown[0]} that belong to none of its segments; "
+                "save it again from 3D Slicer."
+            )
 
 
 def _layers(data: np.ndarray, header: Mapping[str, Any], path: Path) -> tuple[np.ndarray, Grid]:

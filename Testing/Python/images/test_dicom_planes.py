@@ -194,6 +194,7 @@ def test_planes_that_form_no_volume(tmp_path: Path, kind: str, change, expected:
         (lambda p: replace(p, raw={"ImagePositionPatient": b"1\\2\\nan"}), "2_4.dcm has a damaged ImagePosition"),
         (lambda p: replace(p, raw={"ImagePositionPatient": b""}), "does not say the position"),
         (lambda p: replace(p, raw={"RescaleSlope": b"inf "}), "2_4.dcm has a damaged RescaleSlope"),
+        (lambda p: replace(p, scale=(0.0, 3.0)), "2_4.dcm has a RescaleSlope of 0"),
     ],
 )  # fmt: skip
 def test_one_odd_file_is_named(tmp_path: Path, change, expected: str, capfd) -> None:

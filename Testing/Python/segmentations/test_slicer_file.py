@@ -244,6 +244,7 @@ def written(tmp_path, **changes) -> Path:
         ({"data": np.ones(SHAPE[::-1], np.float32)}, "no label map"),
         ({"Segment0_Layer": "3"}, "lies in layer 3"),
         ({"Segment0_LabelValue": "one"}, "LabelValue one"),
+        ({"Segment0_LabelValue": "2"}, "voxels of the value 1 that belong to none"),
     ],
 )
 def test_what_cannot_be_placed_is_refused(tmp_path, changes, says):
