@@ -416,7 +416,9 @@ class SegmentEditorWidget(qt.QFrame):
         if self.editorNode is None or self.scene is None or self.scene.IsClosing() or self.scene.IsBatchProcessing():
             return
         self._heldNode, self._heldEffect = self.editorNode.GetSegmentationNode(), self.editorNode.GetActiveEffectName()
+        wasModifying = self.editorNode.StartModify()
         self._followSegmentation(self._heldNode)
+        self.editorNode.EndModify(wasModifying)
         self._volumeSelector.setCurrentNode(self.editorNode.GetSourceVolumeNode())
         self._followEffect(self._heldEffect or "")
         identifiers = self._identifiers()
@@ -457,6 +459,9 @@ class SegmentEditorWidget(qt.QFrame):
             if node is not None
             else []
         )
+        if node is not None:  # The real one takes that volume, and that segment, whatever its node says.
+            self.logic.SetSourceVolumeNode(node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()))
+            self.setCurrentSegmentID(next(iter(self._identifiers()), self.currentSegmentID()))
 
     def _followEffect(self, name):
         if name == self.activeEffectName:

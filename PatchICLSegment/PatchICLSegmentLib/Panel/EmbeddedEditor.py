@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from slicer.util import VTKObservationMixin
 
+from ..SceneIO.Segments import segmentIds
+
 # The effect for those who work in Slicer's own Segment Editor; here the panel offers the same.
 _OWN_EFFECT = "PatchICL"
 
@@ -23,6 +25,7 @@ class EmbeddedEditor(VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.widget, self.logic = widget, logic
         self.isEntered = False
+        self._segmentId = ""  # of a scene that has just come: the widget takes the first segment instead
         # The node comes first: setting it later would reset segmentation and volume.
         widget.setMRMLSegmentEditorNode(logic.moduleEditorNode)
         widget.setMRMLScene(logic.scene)
@@ -36,7 +39,7 @@ class EmbeddedEditor(VTKObservationMixin):
         self.isEntered = True
         self._updateEffects()
         self.widget.installKeyboardShortcuts()
-        self.connect()
+        self.rest()
 
     def exit(self) -> None:
         """Another module is shown. The segmentation stays, and with it what can be undone."""
@@ -58,6 +61,17 @@ class EmbeddedEditor(VTKObservationMixin):
             self.show()
             self.widget.updateWidgetFromMRML()
 
+    def sceneCame(self) -> None:
+        """A scene was closed or loaded. What the widget makes of that is not over yet, see `rest`."""
+        self._segmentId = self.logic.segmentId
+        self.connect()
+
+    def rest(self) -> None:
+        """As `connect`, once the widget has done all that it does by itself when a scene has come."""
+        self.connect()
+        if self.isEntered:
+            self._segmentId = ""
+
     def takeOver(self) -> None:
         """The user works here, and no more in another Segment Editor: on what was worked on there."""
         logic, node = self.logic, self.logic.moduleEditorNode
@@ -70,9 +84,12 @@ class EmbeddedEditor(VTKObservationMixin):
         """Works on the nodes of the logic."""
         if not self.isEntered:
             return
-        self.widget.setSegmentationNode(self.logic.segmentationNode)
-        if self.logic.segmentationNode is not None:  # Without one the widget refuses a volume.
+        node, segmentId = self.logic.segmentationNode, self._segmentId or self.logic.segmentId
+        self.widget.setSegmentationNode(node)
+        if node is not None:  # Without one the widget refuses a volume.
             self.widget.setSourceVolumeNode(self.logic.volumeNode)
+            if segmentId in segmentIds(node):
+                self.widget.setCurrentSegmentID(segmentId)
 
     def _updateEffects(self) -> None:
         """Shows all effects but our own, those also that were registered after the widget was made."""

@@ -168,6 +168,7 @@ class Panel(VTKObservationMixin):
 
     def _onSceneReplaced(self) -> None:
         self.binding.updateWidgets()
+        self.editor.sceneCame()
         self._showScene()
         # What the selectors lose and find until then is not the user's choice.
         self._blockSelectors(True)
@@ -178,10 +179,10 @@ class Panel(VTKObservationMixin):
             self._sceneTimer.start()
             return
         self._blockSelectors(False)
+        self.editor.rest()
         self._showScene()
 
     def _showScene(self) -> None:
-        self.editor.connect()
         if self.editor.isEntered:
             self._observeViews()
         self.refresh()

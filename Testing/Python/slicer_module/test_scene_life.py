@@ -84,6 +84,31 @@ def testSceneIsAddedWhilePainting(desk, tmp_path):
     assert (editor.sourceVolumeNode(), editor.segmentationNode()) == nodes
 
 
+@pytest.mark.parametrize("left", [False, True], ids=["entered", "left"])
+def testTheSelectedSegmentIsThatOfTheLoadedScene(desk, tmp_path, left):
+    """The editor takes the first segment of a segmentation that it has not shown before."""
+    desk.openPhantom()
+    desk.paintWithMouse(4, 9)
+    desk.ui.segmentEditor.addButton.click()
+    desk.paintWithMouse(12)
+    selected = desk.logic.segmentId
+    assert selected != desk.logic.segmentationNode.GetSegmentation().GetNthSegmentID(0)
+    path = str(tmp_path / "scene.mrb")
+    assert desk.scene.WriteToMRB(path)
+    if left:
+        desk.panel.exit()
+    desk.scene.Clear(False)
+    assert desk.scene.ReadFromMRB(path)
+    desk.settle()
+    if left:
+        desk.panel.enter()
+    assert desk.logic.segmentId == desk.ui.segmentEditor.currentSegmentID() == selected
+    assert [row.index for row in desk.logic.painting.slices()] == [12]
+    desk.ui.segmentEditor.setCurrentSegmentID(desk.logic.segmentationNode.GetSegmentation().GetNthSegmentID(0))
+    desk.panel.refresh()
+    assert [row.index for row in desk.logic.painting.slices()] == [4, 9], "another one can be selected"
+
+
 def started(desk):
     """A run that has filled some slices."""
     desk.openPhantom()
