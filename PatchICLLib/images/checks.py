@@ -10,6 +10,7 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.images.grid import CORNER_TOLERANCE
 from PatchICLLib.images.volume import Volume
 
+FARTHEST = 1e7  # millimetres that an origin may lie away; where stages of microscopes end, and precision with it
 _SPACING_RANGE = (1e-6, 1e4)  # millimetres: from a nanometre, for microscopes, to more than any body
 
 
@@ -57,6 +58,11 @@ def check_grid(volume: Volume, what: str) -> None:
         )
     if not np.isfinite([*volume.origin, *volume.direction]).all():
         raise InputError(f"The {what} {volume.path} does not say where it lies: its origin or direction is no number.")
+    farthest = max(abs(value) for value in volume.origin)
+    if farthest > FARTHEST:
+        raise InputError(
+            f"The {what} {volume.path} lies {farthest:g} mm away, farther than {FARTHEST:g} mm: its header is damaged."
+        )
 
 
 def check_nifti_placement(volume: Volume, what: str) -> None:

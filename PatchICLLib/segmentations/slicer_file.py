@@ -19,6 +19,7 @@ import numpy as np
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.images import Grid, Volume
+from PatchICLLib.images.checks import FARTHEST
 from PatchICLLib.segmentations.placing import placed
 from PatchICLLib.segmentations.segmentation import Placed, Segment, Segmentation, layered
 
@@ -195,7 +196,12 @@ def _layers(data: np.ndarray, header: Mapping[str, Any], path: Path) -> tuple[np
         )
     steps = (directions[domain] * np.array(signs)).T  # column c: along axis c of (i, j, k)
     spacing = np.linalg.norm(steps, axis=0)
-    if not np.isfinite(origin).all() or not (spacing > 0).all() or abs(np.linalg.det(steps / spacing)) < 1e-3:
+    if (
+        not np.isfinite(origin).all()
+        or np.abs(origin).max() > FARTHEST
+        or not (spacing > 0).all()
+        or abs(np.linalg.det(steps / spacing)) < 1e-3
+    ):
         raise InputError(f"The segmentation {path} has voxels without a size or place; save it again.")
     layers = data[None] if data.ndim == 3 else np.moveaxis(data, int(np.flatnonzero(~domain)[0]), 0)
     layers = layers.transpose(0, 3, 2, 1)

@@ -138,6 +138,15 @@ def test_voxel_sizes_that_no_scan_has(tmp_path: Path, ending: str, spacing: floa
     assert f"has voxels of 1 x 1 x {spacing:g} mm" in sentence(tmp_path / f"scan{ending}", capfd)
 
 
+@pytest.mark.parametrize("ending", [".nrrd", ".mha"])
+@pytest.mark.parametrize("origin", [1e300, -1e12])
+def test_places_where_no_scan_lies(tmp_path: Path, ending: str, origin: float, capfd) -> None:
+    image = sitk.GetImageFromArray(ARRAY)
+    image.SetOrigin((1.0, origin, 1.0))
+    sitk.WriteImage(image, str(tmp_path / f"scan{ending}"))
+    assert f"lies {abs(origin):g} mm away" in sentence(tmp_path / f"scan{ending}", capfd)
+
+
 @pytest.mark.parametrize("spacing", ["0", "nan", "inf"])
 def test_voxels_without_a_size(tmp_path: Path, spacing: str, capfd) -> None:
     more = f"ElementSpacing = 1 1 {spacing}\n"

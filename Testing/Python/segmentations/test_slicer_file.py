@@ -241,6 +241,7 @@ def written(tmp_path, **changes) -> Path:
         ({"space directions": np.diag([0.4, 0.45, 3.0])}, "does not lie on the image's voxels"),
         ({"data": np.ones((24, 20, 9), np.uint8)}, "reaches beyond the image"),
         ({"space origin": None}, "where its voxels lie"),
+        ({"space origin": np.array([1e300, 2.0, 3.0])}, "without a size or place"),
         ({"data": np.ones(SHAPE[::-1], np.float32)}, "no label map"),
         ({"Segment0_Layer": "3"}, "lies in layer 3"),
         ({"Segment0_LabelValue": "one"}, "LabelValue one"),
