@@ -1,4 +1,4 @@
-"""Ctrl-C while files take their places waits until all of them have."""
+"""Ctrl-C and SIGTERM while files take their places wait until all of them have."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+_WAITING = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextlib.contextmanager
 def interrupt_waits() -> Iterator[None]:
-    """While the block runs, SIGINT is remembered; afterwards it does what it would have done."""
+    """While the block runs, SIGINT and SIGTERM are remembered; afterwards they do what they would have done."""
     if threading.current_thread() is not threading.main_thread():  # Python delivers signals to the main thread only
         yield
         return
-    pressed = False
+    came: list[int] = []
 
-    def remember(_number: int, _frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed = True
+    def remember(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
 
-    previous = signal.signal(signal.SIGINT, remember)
+    previous = {number: signal.signal(number, remember) for number in _WAITING}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
-    if pressed:
-        signal.raise_signal(signal.SIGINT)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    for one in dict.fromkeys(came):
+        signal.raise_signal(one)

@@ -64,7 +64,8 @@ class StagedFiles:
         try:
             recover(place.parent)
             if place.parent not in self._stages:
-                self._stages[place.parent] = Stage.make(place.parent)
+                with interrupt_waits():  # a stage that nobody knows of would be left
+                    self._stages[place.parent] = Stage.make(place.parent)
             stage = self._stages[place.parent]
             folder = stage.folder / str(len(self._staged))
             folder.mkdir()
@@ -82,7 +83,7 @@ class StagedFiles:
     def commit(self) -> None:
         """Move all staged files into place; if one move fails, the old files are put back.
 
-        Ctrl-C meanwhile takes effect when it is done.
+        Ctrl-C and SIGTERM meanwhile take effect when it is done.
 
         Raises:
             InputError: a target cannot be replaced, for instance because another program keeps it open.

@@ -99,6 +99,8 @@ def _command(arguments: list[str]) -> tuple[int, str]:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             code = main(arguments)
+        except KeyboardInterrupt:  # pressed when the command had ended already
+            return 130, err.getvalue()
         except BaseException:
             return 1, traceback.format_exc()
     return code, err.getvalue()

@@ -100,8 +100,10 @@ def test_everything_is_printed_by_these_consoles(repository: Path) -> None:
     assert offenders == []
 
 
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("press", range(0, 40, 3))
 def test_ctrl_c_while_files_take_their_places(
+    which: signal.Signals,
     scan: Path,
     painted: Path,
     engine,
@@ -119,7 +121,7 @@ def test_ctrl_c_while_files_take_their_places(
             nonlocal count
             count += 1
             if count == press + 1:
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(which)
             return real(*arguments, **options)
 
         return operation
