@@ -88,10 +88,7 @@ class PatchICLSegmentWidget(ScriptedLoadableModuleWidget):
 
 
 class PatchICLSegmentLogic(ScriptedLoadableModuleLogic):
-    """For scripts: `PatchICLSegmentLogic().propagation` has select, propagate and applyPreview, without a panel.
-
-    It is the one that panel and Segment Editor effect work with.
-    """
+    """For scripts: `PatchICLSegmentLogic().propagation`, which panel and effect work with, needs no panel itself."""
 
     @property
     def propagation(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 os.environ.setdefault("MPLBACKEND", "Agg")
 choose_thread_waiting(os.environ)  # before torch
+# Started in the background of a script, Python ignores Ctrl-C, and so do the processes that tests press it in.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Torch's first call and busy machines take longer than hypothesis' 200 ms, which says nothing about the code.
 settings.register_profile("patchicl", deadline=None)
