@@ -25,7 +25,7 @@ def card_path(weights: Path) -> Path:
 
 
 def read_card(weights: Path) -> dict[str, Any]:
-    """The model card beside a weights file: known preset, configuration in its ranges, checksum right where it has one.
+    """The model card beside a weights file: known preset, configuration in its ranges, checksum right.
 
     Raises:
         WeightsError: missing, unreadable, or wrong in any of this.
@@ -48,7 +48,12 @@ def read_card(weights: Path) -> dict[str, Any]:
     check_calibration(card.get("calibration", {}), path)
     if not isinstance(card.get("figures", {}), dict):
         raise WeightsError(f"The model card {path} has figures that are none; {_AGAIN}.")
-    if "checksum" in card and card["checksum"] != checksum(card):
+    if "checksum" not in card:
+        raise WeightsError(
+            f"The model card {path} has no checksum, as those of versions before 0.2: whether it was changed cannot be "
+            "told; export the weights again with `patchicl train --export`."
+        )
+    if card["checksum"] != checksum(card):
         raise WeightsError(f"The model card {path} was changed after it was written: its checksum is wrong; {_AGAIN}.")
     return card
 
