@@ -204,7 +204,8 @@ def test_a_job_never_gets_the_memory_of_another(case: Case, behave: str) -> None
     """Descriptors that a job could not use must not be taken for those of the next."""
     with make_client() as client:
         expected = client.run(*case).labels
-        client.run(*case, behave=behave)
+        with contextlib.suppress(WorkerError):  # what it runs short of may be its own last step
+            client.run(*case, behave=behave)
         for _ in range(3):
             with contextlib.suppress(WorkerError):
                 assert np.array_equal(client.run(*case).labels, expected)
