@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from PatchICLLib.propagation.result import PropagationResult
+    from PatchICLLib.propagation.result.propagation_result import PropagationResult
 
 
 class PatchICLError(Exception):

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from PatchICLLib.cascade.trace import LevelTrace
-from PatchICLLib.device import inference_precision, resolve_device
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.canvas import entropy_bits
-from PatchICLLib.propagation.intensity_scale import differences, unit_of
-from PatchICLLib.propagation.normalisation import Normalisation
+from PatchICLLib.propagation.geometry.intensity_scale import differences, unit_of
+from PatchICLLib.propagation.geometry.normalisation import Normalisation
+from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.propagation.painted_context import SIZES
-from PatchICLLib.propagation.region import Region
+from PatchICLLib.propagation.result.canvas import entropy_bits
+from PatchICLLib.runtime.device import inference_precision, resolve_device
 from PatchICLLib.weights import Pretrained, load_weights
 
 

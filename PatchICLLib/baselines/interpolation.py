@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from PatchICLLib.baselines.per_label import PaintedSlices, Spacing, fill_per_label
-from PatchICLLib.propagation.signed_distance import signed_distance
+from PatchICLLib.hints.signed_distance import signed_distance
 
 
 def interpolate_shapes(

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from PatchICLLib.benchmark.memory import peak_mib
-from PatchICLLib.child_process import Spawning, begin_as_child, end
-from PatchICLLib.device import resolve_device
 from PatchICLLib.errors import PatchICLError
+from PatchICLLib.runtime.child_process import Spawning, begin_as_child, end
+from PatchICLLib.runtime.device import resolve_device
 
 
 class Job(Protocol):

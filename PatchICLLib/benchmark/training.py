@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from PatchICLLib.benchmark.flops import count_flops
-from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.errors import InputError
 from PatchICLLib.presets import build
 from PatchICLLib.training.loss import cascade_loss

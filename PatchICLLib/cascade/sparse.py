@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from PatchICLLib.cascade import hints as hints_module
+from PatchICLLib.cascade import hint_channels
 from PatchICLLib.cascade.aggregation import aggregate
 from PatchICLLib.cascade.attention import AttentionLayer, KeysValues
 from PatchICLLib.cascade.configuration import SparseConfiguration
@@ -17,7 +17,7 @@ from PatchICLLib.cascade.decoder import PatchDecoder
 from PatchICLLib.cascade.encoder import PatchEncoder
 from PatchICLLib.cascade.entropy import binary_entropy, patch_means
 from PatchICLLib.cascade.fusion import fuse, upsample
-from PatchICLLib.cascade.hints import Hints, pool
+from PatchICLLib.cascade.hint_channels import Hints, pool
 from PatchICLLib.cascade.patches import PatchGrid, crop_patches
 from PatchICLLib.cascade.positions import RotaryEmbedding, token_positions
 from PatchICLLib.cascade.readout import MaskReadout
@@ -69,7 +69,7 @@ class SparseCascade(nn.Module):
         self.merge = self.cells // c.tokens_per_side
         d, quarter = c.features, c.channels[2]
         block = _CELL * _CELL
-        guidance = hints_module.CHANNELS + 1  # the hints and the previous prediction
+        guidance = hint_channels.CHANNELS + 1  # the hints and the previous prediction
         self.resolution = ResolutionEncoding(c.resolution_features)
         self.encoder = PatchEncoder(c.channels, c.halo, c.resolution_features)
         self.embed = nn.Conv2d(quarter, d, self.merge, self.merge)

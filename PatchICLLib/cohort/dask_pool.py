@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from PatchICLLib.child_process import safe_path
 from PatchICLLib.cohort.case import CaseResult, CohortCase, CohortModel, run_case
 from PatchICLLib.errors import InputError
+from PatchICLLib.runtime.child_process import safe_path
 
 LOCAL = "local"
 _CONNECT_SECONDS = 20

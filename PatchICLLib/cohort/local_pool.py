@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from PatchICLLib.child_process import Spawning, begin_as_child, end
 from PatchICLLib.cohort.case import CaseResult, CohortCase, CohortModel, run_case
+from PatchICLLib.runtime.child_process import Spawning, begin_as_child, end
 
 Work = Callable[[CohortCase, CohortModel], CaseResult]
 

@@ -28,7 +28,7 @@ from PatchICLLib.command_line.train import train
 from PatchICLLib.errors import Cancelled, InputError, Stopped, WorkerError
 from PatchICLLib.outputs.written import forget_written, written
 from PatchICLLib.resources import ResourceError
-from PatchICLLib.thread_waiting import choose_thread_waiting
+from PatchICLLib.runtime.thread_waiting import choose_thread_waiting
 from PatchICLLib.version import __version__
 
 EXIT_DEFECT, EXIT_BAD_INPUT, EXIT_CANCELLED = 1, 2, 130

@@ -18,9 +18,9 @@ from PatchICLLib.benchmark.volumes import measure_volumes
 from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.options import numbers_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
-from PatchICLLib.device import resolve_device
 from PatchICLLib.errors import InputError
 from PatchICLLib.outputs import Output, check_outputs, write_json
+from PatchICLLib.runtime.device import resolve_device
 from PatchICLLib.weights import weights_file
 
 Records = list[dict[str, Any]]

@@ -10,13 +10,13 @@ from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.evaluate_run import chosen_cases
 from PatchICLLib.command_line.options import axis_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
-from PatchICLLib.device import resolve_device
 from PatchICLLib.evaluation.methods import NetworkMethod
 from PatchICLLib.evaluation.runner import Settings
 from PatchICLLib.evaluation.temperature import collect_histograms, expected_calibration_error, fit_temperature
 from PatchICLLib.model_card import write_calibration
 from PatchICLLib.outputs import Output, check_outputs, write_json
 from PatchICLLib.propagation import Propagator
+from PatchICLLib.runtime.device import resolve_device
 from PatchICLLib.weights import find_weights, load_weights
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.propagate_files import PropagationFiles, PropagationInputs, read_inputs
 from PatchICLLib.outputs import Output, check_outputs, write_json
-from PatchICLLib.propagation.axis import AXIS_NAMES
+from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
 from PatchICLLib.propagation.options import PropagationOptions
 from PatchICLLib.propagation.plan import Plan, plan_propagation
 

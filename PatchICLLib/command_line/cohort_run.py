@@ -45,7 +45,7 @@ def run_from_manifest(request: CohortRequest) -> None:
         InputError: bad manifest, options or weights, and nothing was done; or, after the report, some cases failed.
         Stopped: by Ctrl-C.
     """
-    from PatchICLLib.device import resolve_device
+    from PatchICLLib.runtime.device import resolve_device
     from PatchICLLib.weights import find_weights, load_weights, sha256_of, weights_file
 
     cases = read_manifest(request.manifest, request.options)

@@ -29,7 +29,7 @@ AxisOption = Annotated[
 ]
 SourcesOption = Annotated[str | None, typer.Option(metavar="LIST", help="Only these sources (folder names).")]
 SplitOption = Annotated[
-    str, typer.Option(help="all, or development: only the cases that training never sees (evaluation/split.py).")
+    str, typer.Option(help="all, or development: only the cases that training never sees (datasets/split.py).")
 ]
 WeightsOption = Annotated[
     str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file, for the method patchicl.")

@@ -192,7 +192,7 @@ def images(
         str, typer.Option(metavar="LIST", help="Folders whose labels count as one, as instances do.")
     ] = "",
     split: Annotated[
-        str, typer.Option(help="all, or development: targets are only what training never sees (evaluation/split.py).")
+        str, typer.Option(help="all, or development: targets are only what training never sees (datasets/split.py).")
     ] = "all",
     minimum_pixels: PixelsOption = 30,
     context: ContextOption = 3,
@@ -236,7 +236,7 @@ def volumes(
     resolutions: ResolutionsOption = "128",
     sources: Annotated[str, typer.Option(metavar="LIST", help="Only these folders; all of them.")] = "",
     split: Annotated[
-        str, typer.Option(help="all, or development: targets are only what training never sees (evaluation/split.py).")
+        str, typer.Option(help="all, or development: targets are only what training never sees (datasets/split.py).")
     ] = "all",
     context: ContextOption = 3,
     same_case: SameCaseOption = True,

@@ -11,8 +11,9 @@ from rich.table import Table
 from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.options import axis_from_text, whole_number
 from PatchICLLib.command_line.progress_display import ProgressDisplay
+from PatchICLLib.datasets.cases import Case, find_cases
+from PatchICLLib.datasets.split import is_development
 from PatchICLLib.errors import InputError
-from PatchICLLib.evaluation.cases import Case, find_cases
 from PatchICLLib.evaluation.failures import FailedSlice, replay, worst
 from PatchICLLib.evaluation.methods import Weights, load_methods
 from PatchICLLib.evaluation.missing_cases import keep_missing, missing_lines, read_missing
@@ -22,7 +23,6 @@ from PatchICLLib.evaluation.protocol import PLACEMENTS, Placement
 from PatchICLLib.evaluation.report import summarise
 from PatchICLLib.evaluation.results import Row, read_rows
 from PatchICLLib.evaluation.runner import Settings, Shard, evaluate_propagation
-from PatchICLLib.evaluation.split import is_development
 from PatchICLLib.evaluation.tables import propagation_tables
 from PatchICLLib.outputs import Output, check_outputs, is_drawn, output_folder, write_json
 from PatchICLLib.weights import weights_file

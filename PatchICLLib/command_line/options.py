@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.painted_slices import MOST_LABELS
+from PatchICLLib.propagation.geometry.painted_slices import MOST_LABELS
 
 MOST_UNNAMED_LABELS = 64  # that are propagated without --labels
 _WHOLE = (0, 2**31 - 1)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.progress_display import ProgressDisplay
-from PatchICLLib.device import resolve_device
 from PatchICLLib.outputs import check_output_file, write_json
 from PatchICLLib.presets import preset
+from PatchICLLib.runtime.device import resolve_device
 from PatchICLLib.training.overfit import OverfitOptions, overfit
 
 

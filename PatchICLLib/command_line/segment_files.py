@@ -18,7 +18,7 @@ from PatchICLLib.images import check_can_hold_grid, image_output
 from PatchICLLib.images.reading import read_slices
 from PatchICLLib.images.writing import stage_image
 from PatchICLLib.outputs import StagedFiles, check_distinct, check_outputs
-from PatchICLLib.propagation.painted_slices import MOST_LABELS
+from PatchICLLib.propagation.geometry.painted_slices import MOST_LABELS
 from PatchICLLib.segmentations import Segmentation
 from PatchICLLib.segmentations.files import check_can_hold, segmentation_output, stage_segmentation
 from PatchICLLib.segmenter import InContextSegmenter

@@ -96,7 +96,7 @@ def train(
 
     A training learns from everything below --data: scans with label maps; label maps without scans (images are made
     up for them); scans without label maps (supervoxels take their place); and 2D images as CASE_image.png with
-    CASE_label.png. Made-up anatomy joins them. Cases that evaluation/split.py keeps for development are never
+    CASE_label.png. Made-up anatomy joins them. Cases that datasets/split.py keeps for development are never
     learned from; Dice on them, and a picture of them, show how the training goes.
 
     In --output: checkpoint.pt, log.jsonl (an entry every few steps), curves.png, pictures/, cache/ (supervoxels).

@@ -15,10 +15,10 @@ from rich.table import Table
 from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
-from PatchICLLib.device import resolve_device
 from PatchICLLib.errors import InputError, Stopped
 from PatchICLLib.outputs import Output, check_outputs, is_drawn, output_folder, write_json
 from PatchICLLib.propagation import CancelToken
+from PatchICLLib.runtime.device import resolve_device
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.curves import draw_curves, read_log
 from PatchICLLib.training.data_folder import DataFolder, inspect

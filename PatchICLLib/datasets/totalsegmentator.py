@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from PatchICLLib.child_process import process_pool
 from PatchICLLib.datasets.class_split import Modality, class_split
 from PatchICLLib.datasets.example import DatasetError, Example
 from PatchICLLib.datasets.slicing import Slicing, square_slice
 from PatchICLLib.errors import InputError
 from PatchICLLib.images.reading import read_volume
 from PatchICLLib.outputs import write_json
+from PatchICLLib.runtime.child_process import process_pool
 
 IMAGES: dict[Modality, str] = {"ct": "ct.nii.gz", "mri": "mri.nii.gz"}
 NAMES: dict[Modality, str] = {"ct": "totalsegmentator", "mri": "totalsegmentator-mri"}

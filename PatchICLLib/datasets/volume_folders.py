@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from PatchICLLib.datasets.cases import Case, find_cases, label_names
 from PatchICLLib.datasets.example import Example
 from PatchICLLib.datasets.slicing import Slicing, square_slice
-from PatchICLLib.evaluation.cases import Case, find_cases, label_names
-from PatchICLLib.evaluation.split import case_stem, is_development
+from PatchICLLib.datasets.split import case_stem, is_development
 
 
 @dataclass(frozen=True)

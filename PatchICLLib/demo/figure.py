@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from PatchICLLib.demo.panels import (
+from PatchICLLib.demo.result import METHODS, OURS, DemoResult
+from PatchICLLib.figures.panels import (
     draw_contour,
     draw_scores,
     draw_timeline,
@@ -16,9 +17,8 @@ from PatchICLLib.demo.panels import (
     show_image,
     show_patches,
 )
-from PatchICLLib.demo.result import METHODS, OURS, DemoResult
-from PatchICLLib.demo.slice_view import SliceView
-from PatchICLLib.demo.style import (
+from PatchICLLib.figures.slice_view import SliceView
+from PatchICLLib.figures.style import (
     BACKGROUND,
     MUTED,
     REFERENCE,

@@ -12,10 +12,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from PatchICLLib.demo.panels import draw_contour, show_image
-from PatchICLLib.demo.slice_view import SliceView
-from PatchICLLib.demo.style import BACKGROUND, TEXT, matplotlib_settings
 from PatchICLLib.evaluation.failures import FailedSlice
+from PatchICLLib.figures.panels import draw_contour, show_image
+from PatchICLLib.figures.slice_view import SliceView
+from PatchICLLib.figures.style import BACKGROUND, TEXT, matplotlib_settings
 from PatchICLLib.outputs import save_picture
 
 _REFERENCE, _OWN, _PEER = "#4cd964", "#ff5a52", "#ffb02e"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from PatchICLLib.datasets.cases import Case
 from PatchICLLib.errors import InputError
-from PatchICLLib.evaluation.cases import Case
 from PatchICLLib.evaluation.methods import Method
 from PatchICLLib.evaluation.protocol import judged_slices, paint
 from PatchICLLib.evaluation.results import Row

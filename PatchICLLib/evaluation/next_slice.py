@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from PatchICLLib.datasets.cases import Case, Structure
 from PatchICLLib.evaluation.bootstrap import mean_over_groups
-from PatchICLLib.evaluation.cases import Case, Structure
 from PatchICLLib.evaluation.methods import Method, Spacing
 from PatchICLLib.evaluation.protocol import paint, painted_positions
 from PatchICLLib.evaluation.runner import Settings, structures_by_case

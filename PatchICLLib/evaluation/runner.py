@@ -8,9 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from PatchICLLib.errors import InputError
-from PatchICLLib.evaluation.calibration import Bins, neighbourhood
-from PatchICLLib.evaluation.cases import (
+from PatchICLLib.datasets.cases import (
     Case,
     Structure,
     choose_per_source,
@@ -18,6 +16,8 @@ from PatchICLLib.evaluation.cases import (
     stable_hash,
     structures_of,
 )
+from PatchICLLib.errors import InputError
+from PatchICLLib.evaluation.calibration import Bins, neighbourhood
 from PatchICLLib.evaluation.methods import Method, PredictedStructure, Spacing
 from PatchICLLib.evaluation.metrics import dice, slice_scores, surface_scores
 from PatchICLLib.evaluation.protocol import (

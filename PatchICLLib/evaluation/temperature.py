@@ -13,8 +13,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
+from PatchICLLib.datasets.cases import Case
 from PatchICLLib.evaluation.calibration import BINS, Bins, neighbourhood
-from PatchICLLib.evaluation.cases import Case
 from PatchICLLib.evaluation.methods import Method
 from PatchICLLib.evaluation.protocol import judged_slices, paint, painted_positions
 from PatchICLLib.evaluation.runner import Settings, structures_by_case

@@ -15,15 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from PatchICLLib.cascade.trace import CascadeOutput
-from PatchICLLib.propagation import gap_filling, painted_stack, propagator
-from PatchICLLib.propagation.across_slices import AcrossSlices
+from PatchICLLib.hints import painted_stack
+from PatchICLLib.hints.geodesic_vote import geodesic_vote
+from PatchICLLib.propagation import gap_filling, propagator
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.gap_filling import FilledSlice, GapFilling
-from PatchICLLib.propagation.geodesic_vote import geodesic_vote
 from PatchICLLib.propagation.painted_context import SIZES
 from PatchICLLib.propagation.propagator import Propagator
-from PatchICLLib.propagation.result import PropagationResult
+from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
+from PatchICLLib.propagation.result.propagation_result import PropagationResult
 from PatchICLLib.weights import Pretrained
 
 _DEVICE = "cpu"

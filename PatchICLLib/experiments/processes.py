@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from PatchICLLib.child_process import Spawning, begin_as_child, end
 from PatchICLLib.errors import WorkerError
 from PatchICLLib.evaluation.runner import Shard
 from PatchICLLib.experiments.request import ExperimentRequest
 from PatchICLLib.experiments.runner import all_results, run_experiment
+from PatchICLLib.runtime.child_process import Spawning, begin_as_child, end
 
 _POLL = 0.5  # seconds
 

@@ -12,11 +12,11 @@ from PatchICLLib.datasets.context import ContextRule
 from PatchICLLib.datasets.example import Examples
 from PatchICLLib.datasets.image_folders import Folders, ImageFolders
 from PatchICLLib.datasets.medsegbench import Bench, MedSegBench
+from PatchICLLib.datasets.split import is_development
 from PatchICLLib.datasets.totalsegmentator import Selection, TotalSegmentator
 from PatchICLLib.datasets.volume_folders import VolumeFolders, Volumes
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.runner import Shard
-from PatchICLLib.evaluation.split import is_development
 from PatchICLLib.experiments.models import Model, parse_models
 from PatchICLLib.experiments.runner import Experiment
 
@@ -114,7 +114,7 @@ class ExperimentRequest:
         Raises:
             InputError: unknown name, weights or device.
         """
-        from PatchICLLib.device import resolve_device
+        from PatchICLLib.runtime.device import resolve_device
 
         choices = parse_models(self.models)
         device = resolve_device(self.device)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from PatchICLLib.propagation.options import PropagationOptions
     from PatchICLLib.propagation.progress import Progress
     from PatchICLLib.propagation.propagator import Propagator
-    from PatchICLLib.propagation.result import PropagationResult, SliceSelections
+    from PatchICLLib.propagation.result.propagation_result import PropagationResult, SliceSelections
 
 __all__ = ["CancelToken", "Progress", "PropagationOptions", "PropagationResult", "Propagator", "SliceSelections"]
 
@@ -17,9 +17,9 @@ _HOMES = {
     "CancelToken": "cancel",
     "Progress": "progress",
     "PropagationOptions": "options",
-    "PropagationResult": "result",
+    "PropagationResult": "result.propagation_result",
     "Propagator": "propagator",
-    "SliceSelections": "result",
+    "SliceSelections": "result.propagation_result",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from PatchICLLib.out_of_memory import is_out_of_memory, release_memory
+from PatchICLLib.runtime.out_of_memory import is_out_of_memory, release_memory
 
 Result = TypeVar("Result")
 

@@ -6,10 +6,10 @@ from collections import OrderedDict
 
 import torch
 
-from PatchICLLib.device import inference_precision
+from PatchICLLib.propagation.geometry.region import GROWTH
+from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.painted_context import PaintedContext
-from PatchICLLib.propagation.region import GROWTH
-from PatchICLLib.propagation.sliced_volume import SlicedVolume
+from PatchICLLib.runtime.device import inference_precision
 
 _KEPT = 24  # contexts in memory at a time, about 10 MB each
 

@@ -10,21 +10,21 @@ import numpy as np
 import torch
 
 from PatchICLLib.array_tensor import array_tensor
-from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.trace import CascadeOutput
-from PatchICLLib.device import inference_precision
+from PatchICLLib.hints.likelihood import Likelihood
+from PatchICLLib.hints.painted_stack import VOTE_SIZE, Guides, guides_on_slices
 from PatchICLLib.propagation.batch_limit import BatchLimit
-from PatchICLLib.propagation.context_shares import ContextShares
 from PatchICLLib.propagation.contexts import Contexts
-from PatchICLLib.propagation.gaps import Gap
-from PatchICLLib.propagation.likelihood import Likelihood
+from PatchICLLib.propagation.geometry.gaps import Gap
+from PatchICLLib.propagation.geometry.region import Region
+from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.painted_context import PaintedContext
-from PatchICLLib.propagation.painted_stack import VOTE_SIZE, Guides, guides_on_slices
-from PatchICLLib.propagation.region import Region
-from PatchICLLib.propagation.result import SliceSelections
-from PatchICLLib.propagation.selections import describe
-from PatchICLLib.propagation.slice_logits import SliceLogits, logits_of_slice
-from PatchICLLib.propagation.sliced_volume import SlicedVolume
+from PatchICLLib.propagation.result.context_shares import ContextShares
+from PatchICLLib.propagation.result.propagation_result import SliceSelections
+from PatchICLLib.propagation.result.selections import describe
+from PatchICLLib.propagation.result.slice_logits import SliceLogits, logits_of_slice
+from PatchICLLib.runtime.device import inference_precision
 
 _PIXELS = 8 * 128 * 128  # of target slices in one batch: a fraction of a second on a laptop
 _FIRST_RUN = 16  # slices beyond the outermost painted one for which the vote is first computed

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.painted_slices import MOST_LABELS, Declared
-from PatchICLLib.propagation.slice_logits import MOST_SLICES
+from PatchICLLib.propagation.geometry.painted_slices import MOST_LABELS, Declared
+from PatchICLLib.propagation.result.slice_logits import MOST_SLICES
 
 OUTPUTS = frozenset({"probability", "entropy", "selections"})
 Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from PatchICLLib.array_tensor import array_tensor
-from PatchICLLib.propagation.intensity_scale import IntensityScale
-from PatchICLLib.propagation.normalisation import Normalisation
-from PatchICLLib.propagation.painted_stack import PaintedStack
-from PatchICLLib.propagation.region import Region
-from PatchICLLib.propagation.sliced_volume import SlicedVolume
+from PatchICLLib.hints.painted_stack import PaintedStack
+from PatchICLLib.propagation.geometry.intensity_scale import IntensityScale
+from PatchICLLib.propagation.geometry.normalisation import Normalisation
+from PatchICLLib.propagation.geometry.region import Region
+from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 
 SIZES = (128, 256)  # inputs of the network, pixels a side
 _VOXELS = 0.6  # a side of the region, at most, for each pixel of the input: small things want more than one

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.axis import AXIS_NAMES, crosses_slices, find_axis
 from PatchICLLib.propagation.cancel import CancelToken
-from PatchICLLib.propagation.gaps import Gap, find_gaps
-from PatchICLLib.propagation.layers import layers_to_propagate, with_gaps
+from PatchICLLib.propagation.geometry.axis import AXIS_NAMES, crosses_slices, find_axis
+from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
+from PatchICLLib.propagation.geometry.layers import layers_to_propagate, with_gaps
+from PatchICLLib.propagation.geometry.orientation import Orientation
+from PatchICLLib.propagation.geometry.painted_slices import check_label_count
+from PatchICLLib.propagation.geometry.painting_review import PaintingReview, review_painting
+from PatchICLLib.propagation.geometry.region_limit import RegionLimit
+from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume, check_volumes
 from PatchICLLib.propagation.options import PropagationOptions
-from PatchICLLib.propagation.orientation import Orientation
-from PatchICLLib.propagation.painted_slices import check_label_count
-from PatchICLLib.propagation.painting_review import PaintingReview, review_painting
-from PatchICLLib.propagation.region_limit import RegionLimit
-from PatchICLLib.propagation.sliced_volume import SlicedVolume, check_volumes
 
 CONTEXT_SIZE = 5
 _CROSSED = (

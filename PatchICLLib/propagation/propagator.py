@@ -12,28 +12,28 @@ from typing import Any
 import numpy as np
 import torch
 
-from PatchICLLib.device import resolve_device
 from PatchICLLib.errors import Cancelled
-from PatchICLLib.propagation.across_slices import AcrossSlices
-from PatchICLLib.propagation.axis import AXIS_NAMES
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.cancel import CancelToken
-from PatchICLLib.propagation.canvas import Canvas
 from PatchICLLib.propagation.contexts import Contexts
-from PatchICLLib.propagation.continuity import continued
 from PatchICLLib.propagation.gap_filling import FilledSlice, GapFilling
-from PatchICLLib.propagation.gaps import Gap
-from PatchICLLib.propagation.layers import LayeredProgress, merged
+from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
+from PatchICLLib.propagation.geometry.gaps import Gap
+from PatchICLLib.propagation.geometry.layers import LayeredProgress, merged
+from PatchICLLib.propagation.geometry.region import GROWTH
 from PatchICLLib.propagation.memory import ResultMemory, rounded
 from PatchICLLib.propagation.options import PropagationOptions
-from PatchICLLib.propagation.outlines import drawn_between
 from PatchICLLib.propagation.patch_budget import with_patch_budget
 from PatchICLLib.propagation.plan import CONTEXT_SIZE, Plan, plan_propagation
 from PatchICLLib.propagation.progress import Progress
-from PatchICLLib.propagation.region import GROWTH
-from PatchICLLib.propagation.result import PropagationResult, SliceSelections
-from PatchICLLib.propagation.review import suggest_next_slice
-from PatchICLLib.propagation.slice_logits import SliceLogits
+from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
+from PatchICLLib.propagation.refinement.continuity import continued
+from PatchICLLib.propagation.refinement.outlines import drawn_between
+from PatchICLLib.propagation.result.canvas import Canvas
+from PatchICLLib.propagation.result.propagation_result import PropagationResult, SliceSelections
+from PatchICLLib.propagation.result.review import suggest_next_slice
+from PatchICLLib.propagation.result.slice_logits import SliceLogits
+from PatchICLLib.runtime.device import resolve_device
 from PatchICLLib.version import __version__
 from PatchICLLib.weights import Pretrained, load_weights
 

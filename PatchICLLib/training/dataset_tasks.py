@@ -12,9 +12,9 @@ from PatchICLLib.datasets.class_split import Modality
 from PatchICLLib.datasets.example import DatasetError, Examples
 from PatchICLLib.datasets.image_folders import ImageFolders
 from PatchICLLib.datasets.medsegbench import Bench, MedSegBench
+from PatchICLLib.datasets.split import is_development
 from PatchICLLib.datasets.totalsegmentator import Selection, TotalSegmentator
 from PatchICLLib.errors import InputError
-from PatchICLLib.evaluation.split import is_development
 from PatchICLLib.training.mixture import Tasks
 from PatchICLLib.training.slice_tasks import SliceTasks
 from PatchICLLib.training.tasks import TaskBatch, TaskShape, draw_batch

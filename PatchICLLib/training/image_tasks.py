@@ -9,11 +9,11 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 
-from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.datasets.image_folders import INSTANCES
-from PatchICLLib.evaluation.split import is_development
-from PatchICLLib.propagation.normalisation import Normalisation
-from PatchICLLib.propagation.region import Region
+from PatchICLLib.datasets.split import is_development
+from PatchICLLib.propagation.geometry.normalisation import Normalisation
+from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.training.augmentation import IntensityAugmentation
 from PatchICLLib.training.tasks import TaskBatch, TaskShape, Unsuitable
 

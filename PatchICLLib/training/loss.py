@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from PatchICLLib.cascade.hints import pool
+from PatchICLLib.cascade.hint_channels import pool
 from PatchICLLib.cascade.trace import CascadeOutput
 
 

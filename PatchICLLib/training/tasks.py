@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
-from PatchICLLib.cascade.hints import Hints
-from PatchICLLib.propagation.likelihood import Likelihood
-from PatchICLLib.propagation.normalisation import Normalisation
+from PatchICLLib.cascade.hint_channels import Hints
+from PatchICLLib.hints.likelihood import Likelihood
+from PatchICLLib.hints.painted_stack import VOTE_SIZE, PaintedStack, guides_on_slices
+from PatchICLLib.propagation.geometry.normalisation import Normalisation
+from PatchICLLib.propagation.geometry.region import Region
+from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
 from PatchICLLib.propagation.painted_context import input_size
-from PatchICLLib.propagation.painted_stack import VOTE_SIZE, PaintedStack, guides_on_slices
-from PatchICLLib.propagation.region import Region
-from PatchICLLib.propagation.sliced_volume import bounding_box
 from PatchICLLib.training.augmentation import IntensityAugmentation
 from PatchICLLib.training.parcels import parcel
 from PatchICLLib.training.synthetic import paint_labels

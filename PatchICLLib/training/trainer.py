@@ -20,10 +20,10 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from PatchICLLib.child_process import starting
 from PatchICLLib.errors import InputError
 from PatchICLLib.outputs import StagedFiles, append_lines, drop_unfinished_line, write_errors
 from PatchICLLib.presets import build
+from PatchICLLib.runtime.child_process import starting
 from PatchICLLib.training.average import WeightAverage
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.loss import cascade_loss

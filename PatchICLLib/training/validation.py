@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.outputs import save_picture
 from PatchICLLib.training.tasks import TaskBatch, TaskShape, VolumeTasks, draw_batch
 from PatchICLLib.training.volumes import labelled_sources, pick

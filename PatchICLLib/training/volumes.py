@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from PatchICLLib.evaluation.split import is_development, is_embedded_sample
+from PatchICLLib.datasets.split import is_development, is_embedded_sample
 from PatchICLLib.images.label_values import numbered
 
 IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")

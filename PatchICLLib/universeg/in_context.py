@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from PatchICLLib.allowed_values import Between
 from PatchICLLib.cascade.entropy import binary_entropy, patch_means
-from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.patches import PatchGrid
 from PatchICLLib.cascade.selection import Selection
 from PatchICLLib.cascade.trace import CascadeOutput, LevelTrace

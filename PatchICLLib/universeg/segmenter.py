@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PatchICLLib.device import resolve_device
+from PatchICLLib.runtime.device import resolve_device
 from PatchICLLib.segmenter import InContextSegmenter
 from PatchICLLib.universeg.in_context import UniverSegInContext, UniverSegInContextConfiguration
 from PatchICLLib.universeg.official import load_official_weights

@@ -13,7 +13,7 @@ import numpy as np
 from PatchICLLib.errors import Cancelled, WorkerError
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.progress import Progress
-from PatchICLLib.propagation.result import PropagationResult
+from PatchICLLib.propagation.result.propagation_result import PropagationResult
 from PatchICLLib.worker.events import WorkerEvent
 
 logger = logging.getLogger("PatchICLLib.worker")

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 
 from PatchICLLib.errors import InputError, PatchICLError, WorkerError
-from PatchICLLib.propagation.packed_selections import PackedSelections
-from PatchICLLib.propagation.result import PropagationResult
+from PatchICLLib.propagation.result.packed_selections import PackedSelections
+from PatchICLLib.propagation.result.propagation_result import PropagationResult
 from PatchICLLib.worker.base import BUSY_MESSAGE, Worker
 from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.jobs import CANCELLED_MESSAGE, DEFAULT_ENGINE

@@ -7,7 +7,7 @@ from typing import Literal
 
 from PatchICLLib.errors import PatchICLError
 from PatchICLLib.propagation.progress import Progress
-from PatchICLLib.propagation.result import PropagationResult
+from PatchICLLib.propagation.result.propagation_result import PropagationResult
 
 Kind = Literal["progress", "result", "cancelled", "error", "died", "log"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from PatchICLLib.errors import PatchICLError, WorkerError
-from PatchICLLib.out_of_memory import is_out_of_memory
+from PatchICLLib.runtime.out_of_memory import is_out_of_memory
 
 _SIGNALS = frozenset(signal.valid_signals())
 

@@ -20,10 +20,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from PatchICLLib.errors import Cancelled, InputError, WorkerError
-from PatchICLLib.out_of_memory import is_out_of_memory, release_memory
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.progress import Progress
-from PatchICLLib.propagation.result import PropagationResult
+from PatchICLLib.propagation.result.propagation_result import PropagationResult
+from PatchICLLib.runtime.out_of_memory import is_out_of_memory, release_memory
 from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.failures import error_of
 

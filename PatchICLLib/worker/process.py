@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PatchICLLib.child_process import starting
 from PatchICLLib.errors import WorkerError
+from PatchICLLib.runtime.child_process import starting
 from PatchICLLib.worker.failures import describe_death
 from PatchICLLib.worker.messages import Message, decode, encode
 from PatchICLLib.worker.transport import LineReader, Outbox, wait_for_input

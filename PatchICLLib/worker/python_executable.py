@@ -8,9 +8,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from PatchICLLib.child_process import make_safe
 from PatchICLLib.errors import InputError
-from PatchICLLib.thread_waiting import choose_thread_waiting
+from PatchICLLib.runtime.child_process import make_safe
+from PatchICLLib.runtime.thread_waiting import choose_thread_waiting
 
 
 def find_python() -> Path:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from PatchICLLib.errors import WorkerError
-from PatchICLLib.propagation.packed_selections import PackedSelections
-from PatchICLLib.propagation.result import PropagationResult
+from PatchICLLib.propagation.result.packed_selections import PackedSelections
+from PatchICLLib.propagation.result.propagation_result import PropagationResult
 from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.failures import error_of, load_error_of
 from PatchICLLib.worker.health import describe_worker

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PatchICLLib.child_process import safe_path
+from PatchICLLib.runtime.child_process import safe_path
 from PatchICLLib.version import __version__
 
 from .Errors import SceneError

@@ -18,7 +18,7 @@ class LogitsRequest:
     Attributes:
         changed: signal without arguments: asked, answered, or forgotten.
         isBusy: the worker has not answered yet.
-        found: the answer, a `PatchICLLib.propagation.slice_logits.SliceLogits`, or None.
+        found: the answer, a `PatchICLLib.propagation.result.slice_logits.SliceLogits`, or None.
     """
 
     def __init__(self, logic, session):

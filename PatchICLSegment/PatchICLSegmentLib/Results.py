@@ -6,7 +6,7 @@ from typing import Any
 
 import slicer
 
-from PatchICLLib.propagation.packed_selections import PackedSelections
+from PatchICLLib.propagation.result.packed_selections import PackedSelections
 
 from .Parameters import ParameterNode
 from .Preview import Preview

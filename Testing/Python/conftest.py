@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from PatchICLLib.resources import resource_path
-from PatchICLLib.thread_waiting import choose_thread_waiting
+from PatchICLLib.runtime.thread_waiting import choose_thread_waiting
 from Testing.Miniatures.datasets import write_medsegbench, write_pictures, write_totalsegmentator
 from Testing.Miniatures.death import Death
 

@@ -9,8 +9,13 @@ from typing import Any
 import numpy as np
 
 from PatchICLLib.propagation.progress import Progress
-from PatchICLLib.propagation.result import LevelSelection, PatchBox, PropagationResult, SliceSelections
-from PatchICLLib.propagation.slice_logits import LevelLogits, SliceLogits
+from PatchICLLib.propagation.result.propagation_result import (
+    LevelSelection,
+    PatchBox,
+    PropagationResult,
+    SliceSelections,
+)
+from PatchICLLib.propagation.result.slice_logits import LevelLogits, SliceLogits
 from PatchICLLib.version import __version__
 from PatchICLLib.worker.events import WorkerEvent
 

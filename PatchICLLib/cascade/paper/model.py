@@ -11,7 +11,7 @@ from PatchICLLib.cascade.aggregation import aggregate
 from PatchICLLib.cascade.context_weights import context_patch_weights
 from PatchICLLib.cascade.entropy import binary_entropy, patch_means
 from PatchICLLib.cascade.fusion import fuse, upsample
-from PatchICLLib.cascade.hints import Hints, pool
+from PatchICLLib.cascade.hint_channels import Hints, pool
 from PatchICLLib.cascade.paper.attention import CONTEXT, TARGET, PaperAttentionLayer, context_blind
 from PatchICLLib.cascade.paper.configuration import PaperConfiguration
 from PatchICLLib.cascade.paper.features import FeatureMaps, FrozenFeatures, crop_features

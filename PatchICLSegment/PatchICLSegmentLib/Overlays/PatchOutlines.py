@@ -33,8 +33,8 @@ def drawBoxes(pixels: np.ndarray, boxes: Iterable[Any], scale: tuple[float, floa
     Args:
         pixels: (rows * scale[0], columns * scale[1]) of one slice.
         boxes: with `corner` (row, column) and `size` (rows, columns) in voxels of the slice, as in
-            `PatchICLLib.propagation.result.PatchBox`: voxel centers are whole numbers, the first voxel begins
-            at -0.5. What lies beyond the slice is cut off.
+            `PatchICLLib.propagation.result.propagation_result.PatchBox`: voxel centers are whole numbers,
+            the first voxel begins at -0.5. What lies beyond the slice is cut off.
     """
     rows, columns = pixels.shape
     for box in boxes:

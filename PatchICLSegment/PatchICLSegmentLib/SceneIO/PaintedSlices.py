@@ -127,7 +127,7 @@ class SegmentMemory:
 
 
 class Remark(Enum):
-    """What strikes one about a painted slice, see `PatchICLLib.propagation.painting_review`.
+    """What strikes one about a painted slice, see `PatchICLLib.propagation.geometry.painting_review`.
 
     STRAY: so little is painted that it was a slip of the brush: no context, and what is missing is filled in.
     DOUBTFUL: hardly more is painted. OUTLINE: a contour that is not filled. SCRIBBLE: strokes across a structure.
@@ -172,7 +172,7 @@ def axisOfPainting(box: SegmentBox, spacing: tuple[float, float, float]) -> int 
     """
     if box.isEmpty:
         return None
-    from PatchICLLib.propagation.axis import find_axis  # here, for the panel opens without SciPy too
+    from PatchICLLib.propagation.geometry.axis import find_axis  # here, for the panel opens without SciPy too
 
     try:
         return find_axis(box.voxels, spacing)
@@ -220,7 +220,9 @@ def _remarks(box: SegmentBox, axis: int, painted, memory: SegmentMemory, useAllS
     masks = {index: np.take(box.voxels, index - first, axis=axis) for index in wanted if first <= index < first + count}
     if not masks:
         return {}
-    from PatchICLLib.propagation.painting_review import review_masks  # here, for the panel opens without SciPy too
+    from PatchICLLib.propagation.geometry.painting_review import (
+        review_masks,
+    )  # here, for the panel opens without SciPy too
 
     declared = {index for index in wanted if index not in masks or not masks[index].any()} | (memory.trusted & wanted)
     review = review_masks(masks, box.shape[axis], declared, useAllSlices)

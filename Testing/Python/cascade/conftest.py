@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from PatchICLLib.cascade.configuration import SparseConfiguration
-from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.sparse import SparseCascade
 
 SMALL = SparseConfiguration(

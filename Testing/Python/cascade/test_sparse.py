@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.sparse import ContextCache, SparseCascade
 
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from PatchICLLib.child_process import end
 from PatchICLLib.cohort.case import CohortCase, CohortModel
 from PatchICLLib.cohort.dask_pool import DaskPool
 from PatchICLLib.cohort.local_pool import LocalPool
 from PatchICLLib.errors import InputError
+from PatchICLLib.runtime.child_process import end
 from Testing.Miniatures.cohort_work import note
 
 MODEL = CohortModel(None, None, "cpu", "0" * 64)

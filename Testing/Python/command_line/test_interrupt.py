@@ -16,7 +16,7 @@ import pytest
 STOPPED_COHORT = """
 import sys
 import PatchICLLib.command_line.cohort_run as cohort
-from PatchICLLib.child_process import end
+from PatchICLLib.runtime.child_process import end
 from PatchICLLib.cohort.local_pool import LocalPool
 from PatchICLLib.command_line.app import main
 from Testing.Miniatures.cohort_work import note

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from PatchICLLib import InContextSegmenter, Propagator
-from PatchICLLib.propagation.result import PropagationResult
+from PatchICLLib.propagation.result.propagation_result import PropagationResult
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from PatchICLLib.cascade.hints import Hints
+from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.trace import CascadeOutput
 from PatchICLLib.evaluation.ablations import HINTS, HintAlone, WithoutHints
 from PatchICLLib.evaluation.methods import load_methods
 from PatchICLLib.evaluation.protocol import paint
-from PatchICLLib.propagation.outlines import Outlines
+from PatchICLLib.propagation.refinement.outlines import Outlines
 
 
 class Recorder(torch.nn.Module):

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from PatchICLLib.datasets.cases import find_cases
 from PatchICLLib.errors import InputError
-from PatchICLLib.evaluation.cases import find_cases
 from PatchICLLib.evaluation.failure_pictures import draw_failures
 from PatchICLLib.evaluation.failures import replay, worst
 from PatchICLLib.evaluation.methods import PredictedStructure, load_methods

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from PatchICLLib.evaluation.cases import find_cases
+from PatchICLLib.datasets.cases import find_cases
 from PatchICLLib.evaluation.methods import PredictedStructure
 from PatchICLLib.evaluation.next_slice import (
     Session,

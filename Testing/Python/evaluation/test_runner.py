@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from PatchICLLib.datasets.cases import find_cases
 from PatchICLLib.errors import InputError
-from PatchICLLib.evaluation.cases import find_cases
 from PatchICLLib.evaluation.methods import Method, PredictedStructure, load_methods
 from PatchICLLib.evaluation.report import summarise
 from PatchICLLib.evaluation.results import Row, read_rows

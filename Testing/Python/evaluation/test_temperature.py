@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from PatchICLLib.evaluation.cases import find_cases
+from PatchICLLib.datasets.cases import find_cases
 from PatchICLLib.evaluation.methods import PredictedStructure
 from PatchICLLib.evaluation.runner import Settings
 from PatchICLLib.evaluation.temperature import (

@@ -14,9 +14,10 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.methods import CHANGING, load_methods
 from PatchICLLib.evaluation.metrics import dice
 from PatchICLLib.evaluation.variants import VARIANTS, Variant
-from PatchICLLib.propagation import gap_filling, geodesic_vote
-from PatchICLLib.propagation.across_slices import AcrossSlices
-from PatchICLLib.propagation.outlines import Outlines
+from PatchICLLib.hints import geodesic_vote
+from PatchICLLib.propagation import gap_filling
+from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
+from PatchICLLib.propagation.refinement.outlines import Outlines
 from PatchICLLib.weights import load_weights
 
 SHAPE = (21, 32, 32)  # two gaps of nine slices: of two batches each

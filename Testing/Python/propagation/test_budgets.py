@@ -13,7 +13,7 @@ from PatchICLLib.propagation import Propagator
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.gap_filling import GapFilling
 from PatchICLLib.propagation.patch_budget import with_patch_budget
-from PatchICLLib.propagation.result import SliceSelections
+from PatchICLLib.propagation.result.propagation_result import SliceSelections
 
 from .conftest import SMALL, Scan
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.propagation.painted_context import SIZES, input_size
-from PatchICLLib.propagation.region import Region
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.4, 0.4), (0.7, 2.1)])

@@ -10,8 +10,8 @@ import pytest
 # What can start a process, and the places that may name it: each starts them by `child_process`.
 STARTERS = {
     "subprocess": {"PatchICLLib/worker/process.py", "PatchICLSegment/PatchICLSegmentLib/Installer.py"},
-    "multiprocessing": {"PatchICLLib/child_process.py"},
-    "concurrent.futures.ProcessPoolExecutor": {"PatchICLLib/child_process.py"},
+    "multiprocessing": {"PatchICLLib/runtime/child_process.py"},
+    "concurrent.futures.ProcessPoolExecutor": {"PatchICLLib/runtime/child_process.py"},
     "distributed": {"PatchICLLib/cohort/dask_pool.py"},
     "torch.utils.data.DataLoader": {"PatchICLLib/training/trainer.py"},
     "torch.multiprocessing": set(),
@@ -77,11 +77,11 @@ def test_only_these_places_start_processes(repository: Path) -> None:
             name = path.relative_to(repository).as_posix()
             for starter in starters(path.read_text(encoding="utf-8")):
                 if name not in STARTERS.get(starter, set()):
-                    offenders.append(f"{name} uses {starter}: start processes by PatchICLLib.child_process")
+                    offenders.append(f"{name} uses {starter}: start processes by PatchICLLib.runtime.child_process")
     assert offenders == []
 
 
 def test_those_that_may_do_it_safely(repository: Path) -> None:
-    for name in set.union(*STARTERS.values()) - {"PatchICLLib/child_process.py"}:
+    for name in set.union(*STARTERS.values()) - {"PatchICLLib/runtime/child_process.py"}:
         source = (repository / name).read_text(encoding="utf-8")
         assert "with starting():" in source or "safe_path()" in source, name

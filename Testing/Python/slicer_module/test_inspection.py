@@ -15,7 +15,7 @@ from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice
 from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
 from PatchICLSegmentLib.State import State
 
-from PatchICLLib.propagation.slice_logits import LevelLogits, SliceLogits
+from PatchICLLib.propagation.result.slice_logits import LevelLogits, SliceLogits
 from Testing.StandIn.Headless import SliceView
 
 from .conftest import SHAPE

@@ -22,8 +22,8 @@ from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
 from PatchICLSegmentLib.State import State
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.axis import find_axis
-from PatchICLLib.propagation.painting_review import review_painting
+from PatchICLLib.propagation.geometry.axis import find_axis
+from PatchICLLib.propagation.geometry.painting_review import review_painting
 
 from .conftest import SHAPE, Workplace, straightGeometry, warpNode
 

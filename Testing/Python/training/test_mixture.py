@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader
 
 pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 
-from PatchICLLib.cascade.hints import Hints  # noqa: E402
+from PatchICLLib.cascade.hint_channels import Hints  # noqa: E402
+from PatchICLLib.datasets.split import is_development  # noqa: E402
 from PatchICLLib.errors import InputError  # noqa: E402
-from PatchICLLib.evaluation.split import is_development  # noqa: E402
 from PatchICLLib.training import volumes  # noqa: E402
 from PatchICLLib.training.data_folder import inspect  # noqa: E402
 from PatchICLLib.training.image_tasks import ImageTasks, image_sets  # noqa: E402

@@ -10,7 +10,7 @@ import torch
 
 pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 
-from PatchICLLib.cascade.hints import Hints  # noqa: E402
+from PatchICLLib.cascade.hint_channels import Hints  # noqa: E402
 from PatchICLLib.training.synthetic import random_anatomy  # noqa: E402
 from PatchICLLib.training.tasks import (  # noqa: E402
     HintDropout,

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from PatchICLLib.errors import PatchICLError
-from PatchICLLib.propagation.packed_selections import PackedSelections
 from PatchICLLib.propagation.progress import Progress
-from PatchICLLib.propagation.result import LevelSelection, PatchBox, SliceSelections
+from PatchICLLib.propagation.result.packed_selections import PackedSelections
+from PatchICLLib.propagation.result.propagation_result import LevelSelection, PatchBox, SliceSelections
 from PatchICLLib.worker import WorkerClient, client, messages
 
 SHAPE = (3, 4, 5)

@@ -16,7 +16,12 @@ import numpy as np
 from PatchICLLib.errors import Cancelled, InputError, WeightsError
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.progress import Progress
-from PatchICLLib.propagation.result import LevelSelection, PatchBox, PropagationResult, SliceSelections
+from PatchICLLib.propagation.result.propagation_result import (
+    LevelSelection,
+    PatchBox,
+    PropagationResult,
+    SliceSelections,
+)
 
 
 class Thresholding:

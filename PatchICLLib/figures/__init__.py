@@ -1,0 +1,1 @@
+"""What the demo, the evaluation and the experiments draw with."""

@@ -1,0 +1,1 @@
+"""Planes, axes, layers, regions, gaps and intensities of a volume; no network."""

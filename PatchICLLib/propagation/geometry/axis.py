@@ -1,0 +1,130 @@
+"""On the slices of which axis was painted?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import ndimage
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
+
+AXIS_NAMES = ("k", "j", "i")
+_ADJACENT = 3  # so many painted slices in a row say nothing about how they were painted
+_SHEET = 0.75  # voxels: deviation from a plane of what was drawn on one
+_SHARE = 0.25  # of the painted voxels that may look as if drawn across the slices
+_FEWER = 0.75  # of the slices of one axis: if so many of two axes hold everything, it was painted on these
+_FARTHER = 1.5  # times: the axis along which so much more of the way is made is the one that was followed
+_THICKER = 1.01  # times: spacings that differ by less count as equal
+
+
+def find_axis(painted: np.ndarray, spacing: tuple[float, float, float]) -> int:
+    """The axis across whose slices the painting lies.
+
+    Somebody who paints on a few slices leaves gaps between them, along that axis only; along the others the painted
+    voxels are contiguous. Several slices with gaps between them, each with a row of voxels, are therefore not taken for
+    one slice of the axis across the row. Otherwise the axis with fewer neighbouring slices wins, then that with fewer
+    slices; ties go to the thicker slices.
+
+    Args:
+        painted: (K, J, I), 0 where nothing is painted; or a part of the volume that holds all that is painted.
+        spacing: (sk, sj, si) in mm.
+
+    Returns:
+        0 for k, 1 for j, 2 for i.
+
+    Raises:
+        InputError: nothing is painted, the painting may lie on the slices of several axes, or it lies on those of none,
+            or on slices of several.
+    """
+    mask = painted[bounding_box(painted)] != 0
+    if not mask.size:
+        raise InputError("Nothing is painted: paint the structure on at least one slice, on two or more if possible.")
+    candidates = [axis for axis in _likeliest(mask) if not crosses_slices(mask, axis)]
+    if not candidates:
+        raise InputError(
+            "The painted voxels do not lie on slices of one axis of the volume: paint on axial, coronal or sagittal "
+            "slices of the volume itself (rotate the view to the volume plane), all on the same axis, or name the axis."
+        )
+    thickest = max(candidates, key=lambda axis: spacing[axis])
+    if any(axis != thickest and spacing[thickest] < _THICKER * spacing[axis] for axis in candidates):
+        names = " or ".join(AXIS_NAMES[axis] for axis in candidates)
+        raise InputError(
+            f"What is painted may lie on slices along {names}: name the axis (--axis), or paint one slice more."
+        )
+    return thickest
+
+
+def _likeliest(mask: np.ndarray) -> list[int]:
+    """The axes between which gaps, neighbours and number of the painted slices do not decide, one in general."""
+    present = [np.flatnonzero(mask.any(tuple(a for a in range(3) if a != axis))) for axis in range(3)]
+    adjacent = [int((np.diff(slices) == 1).sum()) for slices in present]
+    gaps = [len(slices) - 1 - count for slices, count in zip(present, adjacent, strict=True)]
+    apart = [axis for axis in range(3) if gaps[axis] > 0 and gaps[axis] >= 2 * adjacent[axis]]
+    if not apart:
+        keys = [(adjacent[axis], len(present[axis])) for axis in range(3)]
+        return [axis for axis in range(3) if keys[axis] == min(keys)]
+    ways = sorted(((int(present[axis][-1]), axis) for axis in apart), reverse=True)  # from the first to the last slice
+    if len(ways) == 1 or ways[0][0] >= _FARTHER * ways[1][0]:
+        return [ways[0][1]]
+    return sorted({*apart, *(axis for axis in range(3) if len(present[axis]) == 1)})
+
+
+def crosses_slices(painted: np.ndarray, axis: int) -> bool:
+    """Whether much was drawn on an oblique plane, or on slices of another axis, across many slices of an axis.
+
+    Args:
+        painted: (K, J, I), 0 where nothing is painted.
+        axis: 0 for k, 1 for j, 2 for i.
+    """
+    mask = np.moveaxis(painted[bounding_box(painted)] != 0, axis, 0)
+    runs = list(_long_runs(mask))
+    if any(_lies_on_fewer_slices(run) for run in runs):
+        return True
+    across = sum(int(part.sum()) for run in runs for part in _parts(run) if _crosses(part))
+    return bool(across > _SHARE * np.count_nonzero(mask))
+
+
+def _lies_on_fewer_slices(run: np.ndarray) -> bool:
+    """Whether slices of two axes, fewer of them in all than these neighbouring slices, hold everything.
+
+    Seen along the third axis, slices of both are rows and columns that cover what is painted. As many as are needed at
+    least can be matched with each other (Koenig 1931).
+    """
+    needed = [int((maximum_bipartite_matching(csr_array(run.any(third))) >= 0).sum()) for third in range(3)]
+    return min(needed) <= _FEWER * len(run)
+
+
+def _long_runs(mask: np.ndarray) -> Iterator[np.ndarray]:
+    """Neighbouring painted slices; only where many are adjacent can the painting cross them."""
+    present = mask.any((1, 2))
+    edges = np.flatnonzero(np.diff(present.astype(np.int8), prepend=0, append=0))
+    for first, stop in zip(edges[::2], edges[1::2], strict=True):
+        if stop - first > _ADJACENT:
+            yield mask[first:stop]
+
+
+def _parts(run: np.ndarray) -> Iterator[np.ndarray]:
+    """Connected parts, each within its own box."""
+    numbers, _ = ndimage.label(run, np.ones((3, 3, 3)))
+    for number, box in enumerate(ndimage.find_objects(numbers), 1):
+        yield numbers[box] == number
+
+
+def _crosses(part: np.ndarray) -> bool:
+    """Whether a connected part (slices, rows, columns) looks drawn on planes other than the slices."""
+    depth, rows, columns = part.shape
+    if depth <= _ADJACENT or max(rows, columns) <= _ADJACENT:
+        return False
+    if min(rows, columns) == 1:
+        return True
+    if min(rows, columns) <= _ADJACENT or ndimage.binary_erosion(part, np.ones((3, 3, 3))).any():
+        return False
+    areas = part.sum((1, 2))
+    if areas.max() >= 4 * np.median(areas):
+        return True  # a whole slice, and the edges of slices of another axis
+    deviations = np.sqrt(np.linalg.eigvalsh(np.cov(np.argwhere(part).T)).clip(0))
+    return bool(deviations[0] < _SHEET and deviations[1] > 2 * _SHEET)

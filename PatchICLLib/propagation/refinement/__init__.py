@@ -1,0 +1,1 @@
+"""What happens to predicted slices after the network."""

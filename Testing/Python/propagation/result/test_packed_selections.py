@@ -1,0 +1,41 @@
+"""Selections of many slices as one table."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from PatchICLLib.propagation.result.packed_selections import PackedSelections
+from PatchICLLib.propagation.result.propagation_result import LevelSelection, PatchBox, SliceSelections
+
+numbers = st.floats(allow_nan=False, width=32)
+boxes = st.builds(PatchBox, st.integers(0, 999), st.tuples(numbers, numbers), st.tuples(numbers, numbers), numbers)
+patches = st.lists(boxes, max_size=3).map(tuple)
+levels = st.builds(LevelSelection, st.integers(1, 512), patches, patches, numbers, numbers)
+slices = st.builds(SliceSelections, st.integers(0, 999), st.integers(1, 99), st.lists(levels, max_size=2).map(tuple))
+
+
+@settings(max_examples=40)
+@given(st.lists(slices, max_size=3).map(tuple))
+def test_selections_survive_the_journey(selections: tuple[SliceSelections, ...]) -> None:
+    again = PackedSelections(json.loads(json.dumps(PackedSelections.pack(selections).packed)))
+    assert tuple(again) == selections and again == selections and len(again) == len(selections)
+
+
+def test_one_slice_is_found_by_index_and_label() -> None:
+    box = PatchBox(4, (0.5, 1.5), (8.0, 8.0), 0.25)
+    level = LevelSelection(32, (box,), (), 0.5, 0.75)
+    packed = PackedSelections.pack(SliceSelections(index, label, (level,)) for index in (3, 4) for label in (1, 2))
+    assert packed.find(4, 2) == SliceSelections(4, 2, (level,))
+    assert packed.find(4) == SliceSelections(4, 1, (level,))
+    assert packed.find(5) is None and packed.find(4, 3) is None
+    assert packed[1:3] == (packed[1], packed[2])
+
+
+def test_shared_context_is_kept_once() -> None:
+    context = tuple(PatchBox(3, (float(n), 0.0), (8.0, 8.0), 0.5) for n in range(200))
+    level = LevelSelection(32, (), context, 0.5, 0.75)
+    few, many = (PackedSelections.pack([SliceSelections(4, 1, (level,))] * count) for count in (1, 50))
+    assert len(many.packed["patches"]) == len(few.packed["patches"])
