@@ -106,9 +106,9 @@ class InContextSegmenter:
         region = self._region(image.shape)
         with torch.inference_mode(), inference_precision(self.device):
             output = self.pretrained.model(self._seen(image, region)[:, None].to(self.device), self._context)
-        values, window = region.restore(output.logits[:, 0], (image.shape[0], image.shape[1]))
+        restored, window = region.restore(output.logits[:, 0], (image.shape[0], image.shape[1]))
         logits = np.full(image.shape, -np.inf, np.float32)
-        logits[window] = values[0]
+        logits[window] = restored[0].cpu().numpy()
         with np.errstate(over="ignore"):
             probability = (1 / (1 + np.exp(-logits / self.pretrained.temperature))).astype(np.float32)
         return Segmentation(logits > 0, probability, entropy_bits(probability), output.levels)

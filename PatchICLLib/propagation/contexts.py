@@ -8,6 +8,7 @@ import torch
 
 from PatchICLLib.propagation.geometry.region import GROWTH
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
+from PatchICLLib.propagation.geometry.volume_sampler import VolumeSampler
 from PatchICLLib.propagation.painted_context import PaintedContext
 from PatchICLLib.runtime.device import inference_precision
 
@@ -32,6 +33,7 @@ class Contexts:
         field_of_view: float | None = None,
     ) -> None:
         self.model, self.device, self.volume = model, device, volume
+        self.sampler = VolumeSampler(volume.image, device)
         self._usual = 1.0 if field_of_view is None else field_of_view / GROWTH
         self._encoded: OrderedDict[tuple[int, tuple[int, ...], float], PaintedContext] = OrderedDict()
 

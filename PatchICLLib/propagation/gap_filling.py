@@ -142,7 +142,7 @@ class GapFilling:
     def _predict(self, batch: Sequence[int], context: PaintedContext) -> list[FilledSlice]:
         region, normalisation, scale = context.region, context.normalisation, context.scale
         step = self.volume.step / region.side
-        seen = region.sample(self.volume.image[list(batch)], context.size, "border", scale)
+        seen = self.contexts.sampler.sample(region, batch, context.size, scale)
         images = normalisation.standard(seen)[:, None]
         places = np.array(batch) * step
         hints: Hints | None = None
@@ -157,7 +157,8 @@ class GapFilling:
                 hints,
                 array_tensor(places - context.centre).to(self.device),
             )
-        logits, window = region.restore(output.logits[:, 0], self.volume.image.shape[1:])
+        restored, window = region.restore(output.logits[:, 0], self.volume.image.shape[1:])
+        logits = restored.cpu().numpy()
         selections = (
             describe(output.levels, context, list(batch), self.volume.orientation)
             if self.traced
@@ -196,8 +197,8 @@ class GapFilling:
             first = bounds[0] if gap.after is None else max(0, bounds[0] - reach)
             last = bounds[0] if gap.before is None else min(last_slice, bounds[0] + reach)
         region = context.region
-        seen = region.sample(self.volume.image[first : last + 1], VOTE_SIZE, "border", context.scale)
-        images = context.normalisation.unit(seen)
+        seen = self.contexts.sampler.sample(region, range(first, last + 1), VOTE_SIZE, context.scale)
+        images = context.normalisation.unit(seen).cpu()
         masks = region.sample(self.volume.painted[bounds] == self.label, VOTE_SIZE)
         run = np.array([z for z in range(first, last + 1) if z not in bounds])
         learned = self._likelihood(context)
@@ -208,8 +209,8 @@ class GapFilling:
     def _likelihood(self, context: PaintedContext) -> Likelihood:
         """Learned from all painted slices that the gap learns from."""
         slices = list(context.slices)
-        seen = context.region.sample(self.volume.image[slices], VOTE_SIZE, "border", context.scale)
-        images = context.normalisation.unit(seen)
+        seen = self.contexts.sampler.sample(context.region, slices, VOTE_SIZE, context.scale)
+        images = context.normalisation.unit(seen).cpu()
         return Likelihood.learned(images, context.region.sample(self.volume.painted[slices] == self.label, VOTE_SIZE))
 
 

@@ -14,6 +14,7 @@ from PatchICLLib.propagation.geometry.intensity_scale import IntensityScale
 from PatchICLLib.propagation.geometry.normalisation import Normalisation
 from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
+from PatchICLLib.propagation.geometry.volume_sampler import VolumeSampler
 
 SIZES = (128, 256)  # inputs of the network, pixels a side
 _VOXELS = 0.6  # a side of the region, at most, for each pixel of the input: small things want more than one
@@ -74,7 +75,8 @@ class PaintedContext:
         size = input_size(region)
         window = region.bounds(painted.shape[1:])
         scale = IntensityScale.of(volume.image[chosen][:, *window], painted[:, *window])
-        images = region.sample(volume.image[chosen], size, "border", scale)
+        # on the CPU, where its percentiles are at hand; a few slices
+        images = VolumeSampler(volume.image, torch.device("cpu")).sample(region, slices, size, scale)
         masks = region.sample(painted, size)
         normalisation = Normalisation.around(images, masks)
         step = volume.step / region.side

@@ -9,6 +9,8 @@ import torch
 
 from PatchICLLib.errors import InputError
 
+_USUAL_MEMORY = 8 * 2**30  # of a card that does not tell
+
 
 def resolve_device(name: str = "auto") -> torch.device:
     """The torch device for a name.
@@ -40,3 +42,10 @@ def inference_precision(device: torch.device) -> AbstractContextManager[Any]:
     if device.type != "cuda":
         return nullcontext()
     return torch.autocast("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
+
+
+def card_memory(device: torch.device) -> int:
+    """Bytes of memory that a graphics card has, used or not: what depends on it is the same in every run."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return int(torch.mps.recommended_max_memory()) if device.type == "mps" else _USUAL_MEMORY

@@ -55,15 +55,50 @@ class IntensityScale:
         offset = offset + (round(middle) if isinstance(offset, int) else middle)
         return cls(offset, unit, -margin / unit, (float(high - low) + margin) / unit)
 
-    def applied(self, slices: np.ndarray) -> np.ndarray:
-        """Slices (n, H, W), or a part of each, on this scale: float32."""
-        scaled = np.empty(slices.shape, np.float32)
-        for plane, seen in zip(slices, scaled, strict=True):
-            seen[:] = differences(plane, self.offset) / self.unit
-            outliers = (seen < self.low) | (seen > self.high)
-            if outliers.any():
-                seen[outliers] = _medians(seen, outliers).clip(self.low, self.high)
-        return scaled
+    def outliers(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """What stands in place of the outliers of slices, on this scale.
+
+        Args:
+            part: (n, H, W) real numbers, slices or the same part of each.
+
+        Returns:
+            (m,) places in the flattened part, int64, and their values, float32; None where there are none.
+        """
+        if not part.size or self._holds(part.min().item()) and self._holds(part.max().item()):
+            return None
+        chosen = np.nonzero(self._is_beyond(part))
+        n, rows, columns = chosen
+        height, width = part.shape[1:]
+        around = np.stack(
+            [
+                part[n, (rows + dy).clip(0, height - 1), (columns + dx).clip(0, width - 1)]
+                for dy in (-1, 0, 1)
+                for dx in (-1, 0, 1)
+            ]
+        )
+        medians = np.median(differences(around, self.offset) / self.unit, axis=0)
+        return np.ravel_multi_index(chosen, part.shape), medians.clip(self.low, self.high).astype(np.float32)
+
+    def _holds(self, value: int | float) -> bool:
+        return self.low <= (value - self.offset) / self.unit <= self.high
+
+    def _is_beyond(self, part: np.ndarray) -> np.ndarray:
+        if not is_single(part.dtype) or not math.isfinite(self.high):
+            scaled = differences(part, self.offset) / self.unit
+            return np.asarray((scaled < self.low) | (scaled > self.high))
+        low, high = (self.offset + end * self.unit for end in (self.low, self.high))
+        if part.dtype.kind in "iu":  # whole numbers are compared as such, which is quick
+            most = np.iinfo(part.dtype)
+            low, high = max(math.ceil(low), most.min), min(math.floor(high), most.max)
+        elif part.dtype.kind == "f":
+            largest = float(np.finfo(part.dtype).max)
+            low, high = max(low, -largest), min(high, largest)
+        return np.asarray((part < low) | (part > high))
+
+
+def is_single(dtype: np.dtype) -> bool:
+    """Whether single precision holds every number of a type exactly."""
+    return dtype.itemsize <= (4 if dtype.kind == "f" else 2)
 
 
 def unit_of(length: float) -> float:
@@ -79,14 +114,3 @@ def differences(array: np.ndarray, offset: int | float) -> np.ndarray:
         low = (array & array.dtype.type(low_word)).astype(np.float64) - float(offset & low_word)
         return np.asarray(high * 2.0**_LOW_WORD + low)
     return np.asarray(array.astype(np.float64) - float(offset))
-
-
-def _medians(plane: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Median of the 3 x 3 pixels around each that is chosen."""
-    rows, columns = np.nonzero(chosen)
-    around = [
-        plane[(rows + dy).clip(0, plane.shape[0] - 1), (columns + dx).clip(0, plane.shape[1] - 1)]
-        for dy in (-1, 0, 1)
-        for dx in (-1, 0, 1)
-    ]
-    return np.asarray(np.median(around, axis=0))

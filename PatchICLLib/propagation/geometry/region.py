@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -15,11 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
-from PatchICLLib.propagation.geometry.intensity_scale import IntensityScale
+from PatchICLLib.runtime.transfers import to_device
 
 GROWTH = 1.3
 MINIMUM_PIXELS = 20
 _CHUNK = 32  # slices sampled at a time
+_GRIDS = 32  # kept, half a megabyte each: a propagation samples the same regions again and again
+
+Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -70,42 +74,55 @@ class Region:
         form = np.diag([self.stretch, (-1 if self.mirror else 1) / self.stretch])
         return np.diag(1 / np.asarray(self.spacing)) @ np.array([[c, -s], [s, c]]) @ form * self.side
 
-    def sample(
-        self, slices: np.ndarray, size: int, outside: str = "zeros", scale: IntensityScale | None = None
-    ) -> Tensor:
+    def sample(self, slices: np.ndarray, size: int, outside: str = "zeros") -> Tensor:
         """Slices seen through the region, averaged where its pixels are larger than voxels.
 
         Args:
             slices: (N, H, W) numbers.
             size: pixels a side of the result.
             outside: "zeros" or "border", what lies beyond the slices.
-            scale: applied to the slices first.
 
         Returns:
             (N, size, size) float32.
         """
-        step = [max(1, int(self.side / size / s + 0.25)) for s in self.spacing]
-        ticks = (np.arange(size) + 0.5) / size - 0.5
-        plane = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), -1) @ self._matrix().T + np.asarray(self.centre)
-        window = []
-        for a in (0, 1):  # only what the region touches is read, so that memory follows the region
-            last = slices.shape[1 + a]
-            start = min(max(0, math.floor(plane[..., a].min()) - 2 * step[a]), last - 1)
-            window.append(slice(start, max(start + 1, min(last, math.ceil(plane[..., a].max()) + 2 * step[a] + 1))))
-        seen = []
-        for first in range(0, len(slices), _CHUNK):
-            part = slices[first : first + _CHUNK, window[0], window[1]]
-            data = array_tensor(part if scale is None else scale.applied(part))[None]
-            if max(step) > 1:
-                data = F.avg_pool2d(data, tuple(step), ceil_mode=True, count_include_pad=False)
-            normalised = [
-                (plane[..., a] - window[a].start + 0.5) / (data.shape[2 + a] * step[a]) * 2 - 1 for a in (1, 0)
-            ]
-            grid = array_tensor(np.stack(normalised, -1))[None]
-            seen.append(F.grid_sample(data, grid, mode="bilinear", padding_mode=outside, align_corners=False)[0])
-        return torch.cat(seen)
+        reach = self.reach(size, slices.shape[1:])
+        parts = [slices[first : first + _CHUNK][:, *reach] for first in range(0, len(slices), _CHUNK)]
+        return torch.cat([self.seen(array_tensor(part), reach, size, outside) for part in parts])
 
-    def bounds(self, shape: tuple[int, int]) -> tuple[slice, slice]:
+    def reach(self, size: int, shape: tuple[int, ...]) -> Window:
+        """Rows and columns of slices of a shape (H, W) that ``size`` pixels a side touch: memory follows the region."""
+        plane, window = _places(self, size), []
+        for a, step in enumerate(self._steps(size)):
+            start = min(max(0, math.floor(plane[..., a].min()) - 2 * step), shape[a] - 1)
+            stop = min(shape[a], math.ceil(plane[..., a].max()) + 2 * step + 1)
+            window.append(slice(start, max(start + 1, stop)))
+        return window[0], window[1]
+
+    def seen(self, part: Tensor, reach: Window, size: int, outside: str = "zeros") -> Tensor:
+        """Part of some slices seen through the region, on the device that it is on.
+
+        Args:
+            part: (N, h, w) float32, rows and columns ``reach`` of the slices.
+            reach: from ``reach`` for the same size.
+            size: pixels a side of the result.
+            outside: "zeros" or "border", what lies beyond the slices.
+
+        Returns:
+            (N, size, size) float32.
+        """
+        step, data = self._steps(size), part[None]
+        if max(step) > 1:
+            data = F.avg_pool2d(data, step, ceil_mode=True, count_include_pad=False)
+        extent = (data.shape[2] * step[0], data.shape[3] * step[1])
+        grid = _sampling_grid(self, size, (reach[0].start, reach[1].start), extent, part.device)
+        return F.grid_sample(data, grid, mode="bilinear", padding_mode=outside, align_corners=False)[0]
+
+    def _steps(self, size: int) -> tuple[int, int]:
+        """Rows and columns that are averaged before a sample of ``size`` pixels a side is taken."""
+        first, second = (max(1, int(self.side / size / s + 0.25)) for s in self.spacing)
+        return first, second
+
+    def bounds(self, shape: tuple[int, int]) -> Window:
         """Rows and columns whose voxel centres lie inside an unturned region, clipped to a slice of ``shape``."""
         spans = []
         for a in (0, 1):
@@ -115,7 +132,7 @@ class Region:
             spans.append(slice(first, max(first, last + 1)))
         return spans[0], spans[1]
 
-    def restore(self, fields: Tensor, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[slice, slice]]:
+    def restore(self, fields: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Window]:
         """Fields on the region's pixels back on the voxels inside it; for unturned regions.
 
         Args:
@@ -123,14 +140,41 @@ class Region:
             shape: of a slice (H, W).
 
         Returns:
-            (N, h, w) float32 and the rows and columns it belongs to.
+            (N, h, w) float32 on the fields' device, and the rows and columns it belongs to.
         """
-        rows, columns = self.bounds(shape)
-        ticks = [
-            (np.arange(s.start, s.stop) - self.centre[a]) * self.spacing[a] / self.side * 2
-            for a, s in enumerate((rows, columns))
-        ]
-        y, x = np.meshgrid(*ticks, indexing="ij")
-        grid = array_tensor(np.stack([x, y], -1)).to(fields.device)[None]
+        window = self.bounds(shape)
+        spans = tuple((span.start, span.stop) for span in window)
+        grid = _restoring_grid(self, (spans[0], spans[1]), fields.device)
         values = F.grid_sample(fields[None].float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return values[0].cpu().numpy(), (rows, columns)
+        return values[0], window
+
+
+@lru_cache(maxsize=16)
+def _places(region: Region, size: int) -> np.ndarray:
+    """Row and column, in voxels of the slice, of each of ``size`` pixels a side: (size, size, 2)."""
+    ticks = (np.arange(size) + 0.5) / size - 0.5
+    return np.asarray(np.stack(np.meshgrid(ticks, ticks, indexing="ij"), -1) @ region._matrix().T + region.centre)
+
+
+@lru_cache(maxsize=_GRIDS)
+def _sampling_grid(
+    region: Region, size: int, corner: tuple[int, int], extent: tuple[int, int], device: torch.device
+) -> Tensor:
+    """Where the region's pixels lie in a part of a slice, as ``grid_sample`` counts: (1, size, size, 2)."""
+    plane = _places(region, size)
+    normalised = [(plane[..., a] - corner[a] + 0.5) / extent[a] * 2 - 1 for a in (1, 0)]
+    return _uploaded(np.stack(normalised, -1), device)
+
+
+@lru_cache(maxsize=_GRIDS)
+def _restoring_grid(region: Region, spans: tuple[tuple[int, int], tuple[int, int]], device: torch.device) -> Tensor:
+    """Where voxels of a slice lie in the region, as ``grid_sample`` counts: (1, h, w, 2)."""
+    y, x = np.meshgrid(
+        *((np.arange(*spans[a]) - region.centre[a]) * region.spacing[a] / region.side * 2 for a in (0, 1)),
+        indexing="ij",
+    )
+    return _uploaded(np.stack([x, y], -1), device)
+
+
+def _uploaded(grid: np.ndarray, device: torch.device) -> Tensor:
+    return to_device(array_tensor(grid)[None], device)
