@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from PatchICLLib.propagation.result.propagation_result import PropagationResult
+from typing import Any
 
 
 class PatchICLError(Exception):
@@ -28,10 +25,10 @@ class Cancelled(PatchICLError):
     """The user cancelled. Exit code 130 on the command line.
 
     Attributes:
-        partial: what was finished until then, or None if nothing was.
+        partial: what was finished until then, such as a ``PropagationResult``, or None if nothing was.
     """
 
-    def __init__(self, message: str = "Cancelled.", partial: PropagationResult | None = None) -> None:
+    def __init__(self, message: str = "Cancelled.", partial: Any = None) -> None:
         super().__init__(message)
         self.partial = partial
 

@@ -10,8 +10,8 @@ from torch import nn
 from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.paper import PaperCascade, PaperConfiguration
 from PatchICLLib.cascade.sparse import SparseCascade
+from PatchICLLib.cascade.universeg_in_context import UniverSegInContext, UniverSegInContextConfiguration
 from PatchICLLib.errors import InputError
-from PatchICLLib.universeg.in_context import UniverSegInContext, UniverSegInContextConfiguration
 
 Configuration = SparseConfiguration | PaperConfiguration | UniverSegInContextConfiguration
 

@@ -13,14 +13,17 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from PatchICLLib.cascade.universeg_in_context import UniverSegInContext, UniverSegInContextConfiguration
 from PatchICLLib.errors import WeightsError
 from PatchICLLib.model_card import card_path, configuration_from, read_card, sealed, temperature_of
 from PatchICLLib.outputs import Output, StagedFiles, stage_json, write_errors
 from PatchICLLib.presets import build, preset
 from PatchICLLib.resources import ResourceError, resource_path
+from PatchICLLib.universeg.official import load_official_weights
 
 BUNDLED = {"sparse": "sparse-5", "universeg": "universeg-2"}  # name of the weights that ship, by preset
 DEFAULT_PRESET = "sparse"
+_OFFICIAL_SIZE = 128  # pixels a side that the official weights of UniverSeg were trained with
 _TYPES = ("F16", "BF16", "F32", "F64")
 
 
@@ -126,6 +129,22 @@ def load_weights(weights: str | Path | None = None, preset_name: str | None = No
         if not torch.isfinite(tensor).all():
             raise WeightsError(f"The weights file {path} holds numbers that are none, in {name}; get it again.")
     return Pretrained(model.to(device).eval(), path.stem, card["preset"], digest, card)
+
+
+def official_pretrained(path: str | Path, working_size: int | None = _OFFICIAL_SIZE) -> Pretrained:
+    """UniverSeg with its authors' weights, on the CPU, for whatever takes a pretrained model.
+
+    Args:
+        path: of ``universeg_v1_nf64_ss64_STA.pt``.
+        working_size: side that images are resized to, or None for their own.
+
+    Raises:
+        WeightsError: see ``load_official_weights``.
+    """
+    path = Path(path)
+    model = UniverSegInContext(UniverSegInContextConfiguration(working_size=working_size))
+    model.network = load_official_weights(path)
+    return Pretrained(model.eval(), path.stem, "universeg", sha256_of(path), {})
 
 
 def _check_tensors(path: Path, model: nn.Module, card: dict[str, Any]) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from PatchICLLib.cascade.universeg_in_context import UniverSegInContextConfiguration
 from PatchICLLib.errors import InputError
 from PatchICLLib.model_card import configuration_from, read_card
 from PatchICLLib.presets import Configuration, preset
-from PatchICLLib.universeg.in_context import UniverSegInContextConfiguration
 from PatchICLLib.weights import find_weights
 
 MODELS = ("universeg", "paper", "sparse")

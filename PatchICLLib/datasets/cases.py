@@ -19,11 +19,11 @@ from scipy import ndimage
 
 from PatchICLLib.datasets.split import case_stem
 from PatchICLLib.errors import InputError
-from PatchICLLib.evaluation.protocol import MINIMUM_SLICES
 from PatchICLLib.images.label_values import numbered
 from PatchICLLib.images.reading import read_label_map, read_scalar_image, stored_sizes
 from PatchICLLib.images.volume import Volume
 
+_FEWEST_SLICES = 8  # of a structure that is judged, see `evaluation/protocol.py`
 _EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 
@@ -91,7 +91,7 @@ def structures_of(labels: np.ndarray, axis: int, names: dict[int, str]) -> list[
     structures = []
     for value, box in zip(values, boxes, strict=True):
         extent = box[axis]
-        if value > 0 and extent.stop - extent.start >= MINIMUM_SLICES:
+        if value > 0 and extent.stop - extent.start >= _FEWEST_SLICES:
             label = int(value)
             structures.append(Structure(label, names.get(label, f"label {label}"), extent.start, extent.stop - 1))
     return structures

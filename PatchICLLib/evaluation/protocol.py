@@ -16,7 +16,6 @@ from PatchICLLib.errors import InputError
 
 Placement = Literal["span", "inset"]
 PLACEMENTS: tuple[Placement, ...] = ("span", "inset")
-MINIMUM_SLICES = 8
 SPACING_TOLERANCE = 0.01
 
 

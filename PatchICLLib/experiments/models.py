@@ -140,8 +140,7 @@ class ModelChoice:
         if self.weights == MEAN_MASK:
             return MeanMask(self.name)
         from PatchICLLib.presets import PRESETS
-        from PatchICLLib.universeg.segmenter import official_pretrained
-        from PatchICLLib.weights import load_weights
+        from PatchICLLib.weights import load_weights, official_pretrained
 
         if self.weights.endswith(OFFICIAL_ENDING):
             return NetworkModel(self.name, official_pretrained(self.weights, None), device)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.geometry.layers import groups_without_overlap
+from PatchICLLib.segmentations.overlap import groups_without_overlap
 
 _LONGEST_SHOWN = 60  # characters of a name in a message
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from PatchICLLib.universeg.in_context import UniverSegInContext
+from PatchICLLib.cascade.universeg_in_context import UniverSegInContext
 from PatchICLLib.universeg.network import UniverSeg
-from PatchICLLib.universeg.segmenter import official_pretrained
-from PatchICLLib.weights import load_weights
+from PatchICLLib.weights import load_weights, official_pretrained
 
 
 @dataclass(frozen=True)

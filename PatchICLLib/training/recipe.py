@@ -8,9 +8,9 @@ from typing import Any
 
 from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.paper import PaperConfiguration
+from PatchICLLib.cascade.universeg_in_context import UniverSegInContextConfiguration
 from PatchICLLib.presets import Configuration
 from PatchICLLib.training.mixture import BatchPlan
-from PatchICLLib.universeg.in_context import UniverSegInContextConfiguration
 
 
 @dataclass(frozen=True)

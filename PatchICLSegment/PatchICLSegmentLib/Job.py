@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from PatchICLLib.propagation.geometry.layers import groups_without_overlap
+from PatchICLLib.segmentations.overlap import groups_without_overlap
 
 from .Errors import OverlapError, SceneError
 from .Parameters import Parameters

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from PatchICLLib.allowed_values import Between, from_plain
 from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.sparse import SparseCascade
+from PatchICLLib.cascade.universeg_in_context import UniverSegInContext, UniverSegInContextConfiguration
 from PatchICLLib.command_line.app import main
 from PatchICLLib.errors import InputError, WeightsError
 from PatchICLLib.model_card import card_path, read_card, sealed
 from PatchICLLib.presets import PRESETS, build
 from PatchICLLib.universeg import UniverSegConfiguration
-from PatchICLLib.universeg.in_context import UniverSegInContext, UniverSegInContextConfiguration
 from PatchICLLib.weights import load_weights, save_weights
 
 SMALL = SparseConfiguration(

@@ -1,4 +1,4 @@
-"""The official weights behind the interface of our own segmenter."""
+"""The official weights behind the interface of our own models."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from PatchICLLib import InContextSegmenter
 from PatchICLLib.universeg import UniverSeg
-from PatchICLLib.universeg.segmenter import official_pretrained, universeg_segmenter
-from PatchICLLib.weights import sha256_of
+from PatchICLLib.weights import official_pretrained, sha256_of
 
 
 @pytest.fixture
@@ -26,16 +26,16 @@ def example() -> tuple[np.ndarray, np.ndarray]:
     return masks + rng.normal(0, 0.1, masks.shape), masks
 
 
-@pytest.mark.parametrize("native_size", [None, 32])
-def test_segments_images_of_any_size(weights, native_size):
-    segmenter = universeg_segmenter(weights, "cpu", native_size)
+@pytest.mark.parametrize("size", [128, 32])
+def test_segments_images_of_any_size(weights, size):
+    segmenter = InContextSegmenter(official_pretrained(weights, size), torch.device("cpu"), size)
     images, masks = example()
     segmenter.set_context(images, masks)
     result = segmenter.segment(images[0])
     assert result.mask.shape == (40, 56)
     assert ((result.probability > 0.5) == result.mask).all()
     (level,) = result.levels
-    assert level.resolution == (native_size or 128)
+    assert level.resolution == size
     again = segmenter.segment(images[0])
     np.testing.assert_array_equal(again.probability, result.probability)
 

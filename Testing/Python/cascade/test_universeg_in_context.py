@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn import functional
 
+from PatchICLLib.cascade.universeg_in_context import UniverSegInContext, UniverSegInContextConfiguration
 from PatchICLLib.errors import InputError
 from PatchICLLib.training.loss import cascade_loss
 from PatchICLLib.universeg import UniverSegConfiguration
-from PatchICLLib.universeg.in_context import UniverSegInContext, UniverSegInContextConfiguration
 from PatchICLLib.universeg.intensities import unit_range
 
 SMALL = UniverSegConfiguration(encoder_channels=(4, 4, 4))
