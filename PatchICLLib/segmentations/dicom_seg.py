@@ -99,18 +99,18 @@ def write_dicom_seg(path: Path, segmentation: Segmentation, like: Volume) -> Non
     descriptions = []
     for number, segment in enumerate(segments, start=1):
         terminology = Terminology.of_tag(segment.tags.get("TerminologyEntry", ""))
-        descriptions.append(
-            highdicom.seg.SegmentDescription(
-                segment_number=number,
-                segment_label=segment.name[:64] or f"Segment_{number}",
-                segmented_property_category=terminology.category.coded(),
-                segmented_property_type=terminology.kind.coded(),
-                algorithm_type="SEMIAUTOMATIC",
-                algorithm_identification=algorithm,
-                anatomic_regions=[terminology.region.coded()] if terminology.region else None,
-                display_color=_lab(highdicom, segment),
-            )
+        description = highdicom.seg.SegmentDescription(
+            segment_number=number,
+            segment_label=segment.name[:64] or f"Segment_{number}",
+            segmented_property_category=terminology.category.coded(),
+            segmented_property_type=terminology.kind.coded(),
+            algorithm_type="SEMIAUTOMATIC",
+            algorithm_identification=algorithm,
+            anatomic_regions=[terminology.region.coded()] if terminology.region else None,
+            display_color=_lab(highdicom, segment),
         )
+        _put_modifiers(highdicom, description, terminology)
+        descriptions.append(description)
     seg = highdicom.seg.Segmentation(
         source_images=sources,
         pixel_array=planes.astype(np.uint8),
@@ -278,6 +278,17 @@ def _segment(label: int, item: Any) -> Segment:
     name = str(item.get("SegmentLabel", "")) or f"Segment_{label}"
     tag = Terminology.of_item(item).tag()
     return Segment(label, name, f"Segment_{label}", color, {"TerminologyEntry": tag})
+
+
+def _put_modifiers(highdicom: Any, description: Any, terminology: Terminology) -> None:
+    """Say left or right of a type and its region."""
+    coded = highdicom.sr.CodedConcept.from_code
+    if terminology.modifier:
+        kind = description.SegmentedPropertyTypeCodeSequence[0]
+        kind.SegmentedPropertyTypeModifierCodeSequence = [coded(terminology.modifier.coded())]
+    if terminology.region and terminology.region_modifier:
+        region = description.AnatomicRegionSequence[0]
+        region.AnatomicRegionModifierSequence = [coded(terminology.region_modifier.coded())]
 
 
 def _lab(highdicom: Any, segment: Segment) -> Any:

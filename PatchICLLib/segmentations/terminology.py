@@ -45,11 +45,16 @@ TISSUE = Code("SCT", "85756007", "Tissue")
 
 @dataclass(frozen=True)
 class Terminology:
-    """Category and type of a structure, and the region of the body that it lies in, if that is said."""
+    """Category and type of a structure, and the region of the body that it lies in, if that is said.
+
+    The modifiers say which of several: left, right.
+    """
 
     category: Code = TISSUE
     kind: Code = TISSUE
     region: Code | None = None
+    modifier: Code | None = None
+    region_modifier: Code | None = None
 
     @classmethod
     def of_tag(cls, tag: str) -> Terminology:
@@ -58,22 +63,32 @@ class Terminology:
         category, kind = Code.of_text(parts[1]), Code.of_text(parts[2])
         if category is None or kind is None:
             return cls()
-        return cls(category, kind, Code.of_text(parts[5]))
+        return cls(category, kind, *(Code.of_text(parts[place]) for place in (5, 3, 6)))
 
     @classmethod
     def of_item(cls, item: Any) -> Terminology:
         """From an item of DICOM's segment sequence."""
-        regions = item.get("AnatomicRegionSequence")
+        kind = item.SegmentedPropertyTypeCodeSequence[0]
+        region = next(iter(item.get("AnatomicRegionSequence") or ()), None)
         return cls(
             Code.of_item(item.SegmentedPropertyCategoryCodeSequence[0]),
-            Code.of_item(item.SegmentedPropertyTypeCodeSequence[0]),
-            Code.of_item(regions[0]) if regions else None,
+            Code.of_item(kind),
+            None if region is None else Code.of_item(region),
+            _first(kind, "SegmentedPropertyTypeModifierCodeSequence"),
+            None if region is None else _first(region, "AnatomicRegionModifierSequence"),
         )
 
     def tag(self) -> str:
         """As Slicer keeps it with a segment."""
-        region = str(self.region) if self.region else "^^"
-        return (
-            f"Segmentation category and type - 3D Slicer General Anatomy list~{self.category}~{self.kind}~^^~"
-            f"Anatomic codes - DICOM master list~{region}~^^"
+        modifier, region, region_modifier = (
+            str(code) if code else "^^" for code in (self.modifier, self.region, self.region_modifier)
         )
+        return (
+            f"Segmentation category and type - 3D Slicer General Anatomy list~{self.category}~{self.kind}~{modifier}~"
+            f"Anatomic codes - DICOM master list~{region}~{region_modifier}"
+        )
+
+
+def _first(item: Any, sequence: str) -> Code | None:
+    codes = item.get(sequence)
+    return Code.of_item(codes[0]) if codes else None

@@ -47,6 +47,19 @@ def segmentation() -> Segmentation:
     return Segmentation(array, segments)
 
 
+def test_left_and_right_are_told_apart(image, tmp_path):
+    sides = [Code("SCT", "7771000", "Left"), Code("SCT", "24028007", "Right")]
+    kidney, abdomen = Code("SCT", "64033007", "Kidney"), LIVER.region
+    meant = [Terminology(LIVER.category, kidney, abdomen, side, side) for side in sides]
+    segments = tuple(
+        Segment(label, one.meaning, str(label), None, {"TerminologyEntry": terminology.tag()})
+        for label, (one, terminology) in enumerate(zip(sides, meant, strict=True), start=1)
+    )
+    write_dicom_seg(tmp_path / "seg.dcm", Segmentation(segmentation().array, segments), image)
+    found = [one.tags["TerminologyEntry"] for one in read_dicom_seg(tmp_path / "seg.dcm", image).segments]
+    assert [Terminology.of_tag(tag) for tag in found] == meant
+
+
 def voxels_of(read: Segmentation, name: str) -> np.ndarray:
     (label,) = read.labels([name])
     hit = read.array == label
