@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PatchICLLib.outputs.declared import Output, check_distinct, check_output_file, check_outputs
 from PatchICLLib.outputs.json_files import append_lines, complete_lines, drop_unfinished_line, stage_json, write_json
-from PatchICLLib.outputs.new_folder import output_folder
+from PatchICLLib.outputs.new_folder import output_folder, remove_empty
 from PatchICLLib.outputs.pictures import is_drawn, save_picture, stage_picture
 from PatchICLLib.outputs.set_aside import set_aside
 from PatchICLLib.outputs.staged_files import StagedFiles, recover_folders, write_errors
@@ -24,6 +24,7 @@ __all__ = [
     "note_written",
     "output_folder",
     "recover_folders",
+    "remove_empty",
     "save_picture",
     "set_aside",
     "stage_json",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 if sys.platform == "win32":
@@ -20,6 +23,7 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+_PAUSE = 0.02  # seconds
 _BUSY = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
 
 
@@ -50,3 +54,33 @@ def hold(path: Path, make: bool = False) -> int | None:
             raise Busy from error
         return None
     return descriptor
+
+
+@contextlib.contextmanager
+def waiting_for(path: Path, seconds: float) -> Iterator[None]:
+    """While the block runs, this process alone holds a lock; where the file system knows none, it holds nothing.
+
+    Args:
+        path: of the lock's file, which is made if it is missing and stays.
+        seconds: how long to wait for others.
+
+    Raises:
+        Busy: others have had it for so long.
+        OSError: the file cannot be opened.
+    """
+    descriptor = _wait(path, time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _wait(path: Path, until: float) -> int | None:
+    while True:
+        try:
+            return hold(path, make=True)
+        except Busy:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_PAUSE)

@@ -1,4 +1,4 @@
-"""An output folder that is made if it is missing, and leaves no trace of work that was refused."""
+"""Output folders: made if they are missing, and gone again when nothing came of them."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ def output_folder(path: Path, parents: bool = True) -> Iterator[None]:
     except BaseException:
         _remove(made)
         raise
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder if nothing is in it."""
+    _remove([folder])
 
 
 def _remove(folders: list[Path]) -> None:

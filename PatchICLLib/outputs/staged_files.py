@@ -38,6 +38,7 @@ class StagedFiles:
     def __init__(self) -> None:
         self._stages: dict[Path, Stage] = {}
         self._staged: list[_Staged] = []
+        self._removed: list[tuple[Stage, Path]] = []
         self._promised: set[str] = set()
 
     def __enter__(self) -> StagedFiles:
@@ -62,11 +63,7 @@ class StagedFiles:
         """
         place = place_of(target, "The output")
         try:
-            recover(place.parent)
-            if place.parent not in self._stages:
-                with interrupt_waits():  # a stage that nobody knows of would be left
-                    self._stages[place.parent] = Stage.make(place.parent)
-            stage = self._stages[place.parent]
+            stage = self._stage_in(place.parent)
             folder = stage.folder / str(len(self._staged))
             folder.mkdir()
         except OSError as error:
@@ -79,6 +76,25 @@ class StagedFiles:
             name = stem + ending
         self._staged.append(_Staged(stage, folder / name, place))
         return folder / name
+
+    def remove(self, path: str | Path) -> None:
+        """Say that a file goes for good once all staged files have their places.
+
+        Raises:
+            InputError: its folder cannot be written to.
+        """
+        place = place_of(path, "The file")
+        try:
+            self._removed.append((self._stage_in(place.parent), place))
+        except OSError as error:
+            raise InputError(f"The file {path} cannot be removed ({error.strerror or error}).") from error
+
+    def _stage_in(self, folder: Path) -> Stage:
+        recover(folder)
+        if folder not in self._stages:
+            with interrupt_waits():  # a stage that nobody knows of would be left
+                self._stages[folder] = Stage.make(folder)
+        return self._stages[folder]
 
     def commit(self) -> None:
         """Move all staged files into place; if one move fails, the old files are put back.
@@ -97,10 +113,12 @@ class StagedFiles:
                     one.stage.wait_for(one.path, one.place.name)  # a header after its data
                     for name in old_data_of(one.place):
                         one.stage.will_remove(name)
-                if self._staged:
+                for stage, place in self._removed:
+                    stage.will_remove(place.name)
+                if self._stages:
                     commit(list(self._stages.values()))
             except OSError as error:
-                which = error.filename2 or error.filename or self._staged[0].place
+                which = error.filename2 or error.filename or next(iter(self._stages))
                 raise InputError(
                     f"The output {which} cannot be written ({error.strerror or error}); nothing was changed."
                 ) from error

@@ -1,0 +1,19 @@
+"""A folder of finished cases, from which the next patient's structures are predicted."""
+
+from __future__ import annotations
+
+from PatchICLLib.library.cases import CaseEntry, Filled, FinishedCase
+from PatchICLLib.library.library import Added, Library, Merged
+from PatchICLLib.library.structures import Structure, has_default_name, match_structures
+
+__all__ = [
+    "Added",
+    "CaseEntry",
+    "Filled",
+    "FinishedCase",
+    "Library",
+    "Merged",
+    "Structure",
+    "has_default_name",
+    "match_structures",
+]

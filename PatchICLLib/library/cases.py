@@ -1,0 +1,106 @@
+"""What a library knows of a case, and the case itself."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from PatchICLLib.images import Grid
+
+How = Literal["propagated", "painted", "imported"]
+HOWS: tuple[str, ...] = get_args(How)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Where a case's voxels come from.
+
+    Attributes:
+        how: propagated from painted slices and looked at, painted on all slices, or imported from a file.
+        weights: name of those that it was propagated with.
+        date: as YYYY-MM-DD, if the user wants it kept.
+    """
+
+    how: How
+    weights: str | None = None
+    date: str | None = None
+
+
+@dataclass(frozen=True)
+class CaseEntry:
+    """What `library.json` says of a case.
+
+    Attributes:
+        number: above 0; that of a case that was removed is not given again.
+        structures: labels of the structures that are finished in it, ascending. Others were not looked at.
+        filled: where its voxels come from.
+        shape: (K, J, I) of the part of the scan that is kept.
+        first: the scan's voxel (k, j, i) at which that part begins.
+        scan_shape: (K, J, I) of the whole scan.
+        layers: label maps that it takes, more than one where structures overlap.
+        scan: hash of the whole scan's voxels, by which the same scan is known again.
+        checksum: of the voxels that are kept, image and mask.
+    """
+
+    number: int
+    structures: tuple[int, ...]
+    filled: Filled
+    shape: tuple[int, int, int]
+    first: tuple[int, int, int]
+    scan_shape: tuple[int, int, int]
+    layers: int
+    scan: str
+    checksum: str
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedCase:
+    """A scan around its finished structures.
+
+    Attributes:
+        entry: what the library says of it.
+        image: (K, J, I) intensities as in the scan.
+        mask: (K, J, I), or (L, K, J, I) where structures overlap: labels of the library, 0 elsewhere.
+        grid: where they lie.
+    """
+
+    entry: CaseEntry
+    image: np.ndarray
+    mask: np.ndarray
+    grid: Grid
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """(sk, sj, si) in mm."""
+        k, j, i = self.grid.spacing
+        return k, j, i
+
+    @property
+    def direction(self) -> np.ndarray:
+        """(3, 3) as ITK has it: column c is the direction, in LPS, of axis c of (i, j, k)."""
+        return np.reshape(self.grid.direction, (3, 3))
+
+    def mask_of(self, label: int) -> np.ndarray:
+        """Voxels of a structure, (K, J, I) bool."""
+        found = self.mask == label
+        return np.asarray(found.any(axis=0) if found.ndim == 4 else found)
+
+
+def scan_hash(image: np.ndarray) -> str:
+    """The same for the same intensities, whatever type they are stored in."""
+    known = hashlib.sha256(repr(image.shape).encode())
+    for plane in image:
+        known.update(np.ascontiguousarray(plane, "<f4").data)
+    return known.hexdigest()[:32]
+
+
+def voxel_checksum(image: np.ndarray, mask: np.ndarray) -> str:
+    """Of what is kept of a case."""
+    known = hashlib.sha256()
+    for array in (image, mask):
+        known.update(f"{array.dtype.newbyteorder('<').str} {array.shape}".encode())
+        known.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
+    return known.hexdigest()
