@@ -307,19 +307,21 @@ def _recover(folder: Path) -> None:
 
 def _will_be_new(folder: Path) -> bool:
     """Whether the first case will make a library of a folder; waits for whoever is just making one."""
-    if (folder / CONTENTS).exists() or not (folder / _LOCK).exists():
-        return _is_unused(folder)
+    if not folder.exists():
+        return True
+    if not folder.is_dir() or (folder / CONTENTS).exists():
+        return False
+    if not any(folder.iterdir()):
+        return True
+    if not (folder / _LOCK).exists():  # the first thing that a library gets
+        return False
     with _alone(folder):
         _recover(folder)
         return _is_unused(folder)
 
 
 def _is_unused(folder: Path) -> bool:
-    """Whether there is no file in a folder but what a process that writes, or has died, may have left."""
-    if not folder.exists():
-        return True
-    if not folder.is_dir():
-        return False
+    """Whether there is no file in a folder but what a process that has died may have left."""
     return not any(
         path.is_file()
         and path.name != _LOCK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,6 +99,8 @@ def test_processes_at_once_some_of_them_killed(tmp_path: Path, death) -> None:
                 after = 5 + 7 * seed if seed % 3 == 0 else None
                 death.run(lambda seed=seed: put(Library.open(path, may_be_new=True), seed), after=after)
                 code = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(code)
         children.append(child)
