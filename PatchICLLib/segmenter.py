@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from PatchICLLib.cascade.entropy import binary_entropy
 from PatchICLLib.cascade.trace import LevelTrace
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.geometry.intensity_scale import differences, unit_of
 from PatchICLLib.propagation.geometry.normalisation import Normalisation
 from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.propagation.painted_context import SIZES
-from PatchICLLib.propagation.result.canvas import entropy_bits
 from PatchICLLib.runtime.device import inference_precision, resolve_device
+from PatchICLLib.runtime.transfers import to_host
 from PatchICLLib.weights import Pretrained, load_weights
 
 
@@ -108,10 +109,12 @@ class InContextSegmenter:
             output = self.pretrained.model(self._seen(image, region)[:, None].to(self.device), self._context)
         restored, window = region.restore(output.logits[:, 0], (image.shape[0], image.shape[1]))
         logits = np.full(image.shape, -np.inf, np.float32)
-        logits[window] = restored[0].cpu().numpy()
+        logits[window] = to_host(restored[0])
         with np.errstate(over="ignore"):
             probability = (1 / (1 + np.exp(-logits / self.pretrained.temperature))).astype(np.float32)
-        return Segmentation(logits > 0, probability, entropy_bits(probability), output.levels)
+        entropy = np.zeros(image.shape, np.float32)
+        entropy[window] = to_host(binary_entropy(restored[0] / self.pretrained.temperature))
+        return Segmentation(logits > 0, probability, entropy, output.levels)
 
     @staticmethod
     def _region(shape: tuple[int, ...]) -> Region:

@@ -191,11 +191,11 @@ def _without(name: str, missing: tuple[str, ...], weights: Weights, device: str)
 def _alone(name: str, hint: str) -> Method:
     """A hint without the network, and without the outlines, which are a hint too."""
     from PatchICLLib.evaluation.ablations import HintAlone
-    from PatchICLLib.evaluation.variants import Variant, VariantEngine, nothing_drawn
-    from PatchICLLib.propagation import propagator
+    from PatchICLLib.evaluation.variants import NothingDrawn, Variant, VariantEngine
+    from PatchICLLib.propagation.refinement import gap_refinement
     from PatchICLLib.weights import load_weights
 
-    alone = Variant(lambda _: HintAlone(hint), (propagator, "drawn_between", nothing_drawn))
+    alone = Variant(lambda _: HintAlone(hint), (gap_refinement, "Outlines", NothingDrawn))
     return NetworkMethod(name, VariantEngine(alone, load_weights()), "")
 
 

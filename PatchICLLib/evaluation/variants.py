@@ -20,10 +20,13 @@ from PatchICLLib.hints.geodesic_vote import geodesic_vote
 from PatchICLLib.propagation import gap_filling, propagator
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.contexts import Contexts
-from PatchICLLib.propagation.gap_filling import FilledSlice, GapFilling
+from PatchICLLib.propagation.filled_slices import FilledSlices
+from PatchICLLib.propagation.gap_filling import GapFilling
 from PatchICLLib.propagation.painted_context import SIZES
 from PatchICLLib.propagation.propagator import Propagator
+from PatchICLLib.propagation.refinement import gap_refinement
 from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
+from PatchICLLib.propagation.refinement.outlines import Outlines
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
 from PatchICLLib.weights import Pretrained
 
@@ -41,7 +44,7 @@ class _SingleSlices(BatchLimit):
 class _ContextAnew(GapFilling):
     """Encodes the painted slices again for every batch, and shares nothing encoded with other gaps."""
 
-    def batches(self) -> Iterator[list[FilledSlice]]:
+    def batches(self) -> Iterator[FilledSlices]:
         self.contexts = Contexts(self.model, self.device, self.volume)
         for batch in super().batches():
             yield batch
@@ -51,7 +54,7 @@ class _ContextAnew(GapFilling):
 class _GuidesAnew(GapFilling):
     """Computes vote and motion for the whole gap again for every batch."""
 
-    def batches(self) -> Iterator[list[FilledSlice]]:
+    def batches(self) -> Iterator[FilledSlices]:
         none_yet = self._guides
         for batch in super().batches():
             yield batch
@@ -61,13 +64,15 @@ class _GuidesAnew(GapFilling):
 class _SlicesAsTheyCome(AcrossSlices):
     """Averages nothing."""
 
-    def of(self, batches: Iterator[list[FilledSlice]]) -> Iterator[list[FilledSlice]]:
-        return batches
+    def add(self, filled: FilledSlices) -> list[FilledSlices]:
+        return [filled]
 
 
-def nothing_drawn(batches: Iterator[list[FilledSlice]], *_: object) -> Iterator[list[FilledSlice]]:
-    """In place of ``drawn_between``: the slices as they are."""
-    return batches
+class NothingDrawn(Outlines):
+    """Outlines that say nothing."""
+
+    def of(self, filled: FilledSlices) -> FilledSlices:
+        return filled
 
 
 class _Within(nn.Module):
@@ -169,8 +174,8 @@ VARIANTS = {
     "every-patch": Variant(_every_patch),
     "two-sweeps": Variant(swapped=(painted_stack, "geodesic_vote", partial(geodesic_vote, sweeps=2))),
     "whole-resolution-vote": Variant(swapped=(gap_filling, "VOTE_SIZE", SIZES[-1])),
-    "without-averaging": Variant(swapped=(propagator, "AcrossSlices", _SlicesAsTheyCome)),
-    "without-outlines": Variant(swapped=(propagator, "drawn_between", nothing_drawn)),
+    "without-averaging": Variant(swapped=(gap_refinement, "AcrossSlices", _SlicesAsTheyCome)),
+    "without-outlines": Variant(swapped=(gap_refinement, "Outlines", NothingDrawn)),
     "without-inference-mode": Variant(partial(_Within, context=partial(torch.inference_mode, False))),
     "bfloat16": Variant(partial(_Within, context=partial(torch.autocast, _DEVICE, torch.bfloat16))),
     "sleeping-threads": Variant(environment={"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -16,12 +15,12 @@ from PatchICLLib.hints.likelihood import Likelihood
 from PatchICLLib.hints.painted_stack import VOTE_SIZE, Guides, guides_on_slices
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.contexts import Contexts
+from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.painted_context import PaintedContext
 from PatchICLLib.propagation.result.context_shares import ContextShares
-from PatchICLLib.propagation.result.propagation_result import SliceSelections
 from PatchICLLib.propagation.result.selections import describe
 from PatchICLLib.propagation.result.slice_logits import SliceLogits, logits_of_slice
 from PatchICLLib.runtime.device import inference_precision
@@ -30,25 +29,6 @@ _PIXELS = 8 * 128 * 128  # of target slices in one batch: a fraction of a second
 _FIRST_RUN = 16  # slices beyond the outermost painted one for which the vote is first computed
 _EMPTY_RUN = 3  # so many empty slices in a row end a structure
 _STEP, _MOST = 1.35, 2.5  # growth of a region that turns out too small, and how far it may go
-
-
-@dataclass(frozen=True)
-class FilledSlice:
-    """A predicted slice of one label.
-
-    Attributes:
-        index: of the slice.
-        window: rows and columns that were predicted; the label is nowhere else.
-        logits: (h, w) float32.
-        selections: patches looked at, or None.
-        levels: logits before and after each level, if asked for.
-    """
-
-    index: int
-    window: tuple[slice, slice]
-    logits: np.ndarray
-    selections: SliceSelections | None
-    levels: SliceLogits | None = None
 
 
 class GapFilling:
@@ -91,7 +71,7 @@ class GapFilling:
         self._growth = 1.0
         self._guides: tuple[float, dict[int, Guides]] = (0.0, {})
 
-    def batches(self) -> Iterator[list[FilledSlice]]:
+    def batches(self) -> Iterator[FilledSlices]:
         """Batches of finished slices."""
         waiting, empty = list(self.gap.slices), 0
         while waiting:
@@ -100,8 +80,8 @@ class GapFilling:
             batch, waiting = waiting[:count], waiting[count:]
             filled = self._fill(batch)
             if self.stops:
-                for done, result in enumerate(filled):
-                    empty = 0 if (result.logits > 0).any() else empty + 1
+                for done, held in enumerate((filled.logits > 0).flatten(1).any(1).tolist()):
+                    empty = 0 if held else empty + 1
                     if empty == _EMPTY_RUN:
                         filled, waiting = filled[: done + 1], []
                         break
@@ -111,25 +91,24 @@ class GapFilling:
         # a gap's own growth: what is found in it does not depend on what was found in others, or when
         return self.contexts.get(self.label, self.gap.context, self._growth)
 
-    def _fill(self, batch: list[int]) -> list[FilledSlice]:
+    def _fill(self, batch: list[int]) -> FilledSlices:
         while True:
             context = self._context()
             if self.prior:
                 self._guide(batch, context)  # on the whole batch, in however many parts it is predicted
-            filled: list[FilledSlice] = []
+            parts: list[FilledSlices] = []
             for start in range(0, len(batch), _at_once(context)):  # in parts if the input has grown since
                 self.check()
                 part = batch[start : start + _at_once(context)]
-                filled += self.limit.predict(part, partial(self._predict, context=context))
-            if self._growth * _STEP > _MOST or not any(self._touches_border(f) for f in filled):
+                parts += self.limit.predict(part, partial(self._predict, context=context))
+            filled = FilledSlices.joined(parts)
+            if self._growth * _STEP > _MOST or not self._touches_border(filled):
                 return filled
             self._growth *= _STEP
 
-    def _touches_border(self, filled: FilledSlice) -> bool:
-        """Whether the structure reaches the border of the region where the slice goes on."""
-        inside = filled.logits > 0
-        if not inside.any():
-            return False
+    def _touches_border(self, filled: FilledSlices) -> bool:
+        """Whether the structure reaches the border of the region where the slices go on."""
+        inside = (filled.logits > 0).any(0)
         rows, columns = filled.window
         height, width = self.volume.image.shape[1:]
         return bool(
@@ -139,7 +118,7 @@ class GapFilling:
             or (columns.stop < width and inside[:, -1].any())
         )
 
-    def _predict(self, batch: Sequence[int], context: PaintedContext) -> list[FilledSlice]:
+    def _predict(self, batch: Sequence[int], context: PaintedContext) -> list[FilledSlices]:
         region, normalisation, scale = context.region, context.normalisation, context.scale
         step = self.volume.step / region.side
         seen = self.contexts.sampler.sample(region, batch, context.size, scale)
@@ -157,23 +136,19 @@ class GapFilling:
                 hints,
                 array_tensor(places - context.centre).to(self.device),
             )
-        restored, window = region.restore(output.logits[:, 0], self.volume.image.shape[1:])
-        logits = restored.cpu().numpy()
-        selections = (
-            describe(output.levels, context, list(batch), self.volume.orientation)
-            if self.traced
-            else [None] * len(batch)
-        )
-        return [
-            FilledSlice(index, window, values, chosen, self._levels(output, number, index, region, shares))
-            for number, (index, values, chosen) in enumerate(zip(batch, logits, selections, strict=True))
-        ]
+        logits, window = region.restore(output.logits[:, 0], self.volume.image.shape[1:])
+        orientation = self.volume.orientation
+        selections = tuple(describe(output.levels, context, list(batch), orientation)) if self.traced else None
+        levels = {
+            index: self._levels(output, number, index, region, shares)
+            for number, index in enumerate(batch)
+            if index in self.inspected
+        }
+        return [FilledSlices(self.label, tuple(batch), window, logits, selections, levels)]
 
     def _levels(
         self, output: CascadeOutput, number: int, index: int, region: Region, shares: ContextShares
-    ) -> SliceLogits | None:
-        if index not in self.inspected:
-            return None
+    ) -> SliceLogits:
         drawn = shares.of(number, output.levels)
         return logits_of_slice(output.levels, number, index, self.label, region, self.volume.orientation, drawn)
 

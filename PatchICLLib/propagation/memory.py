@@ -6,17 +6,19 @@ import threading
 from collections import OrderedDict
 from dataclasses import replace
 
-import numpy as np
+import torch
 
-from PatchICLLib.propagation.gap_filling import FilledSlice
+from PatchICLLib.propagation.filled_slices import FilledSlices
 
-Remembered = tuple[FilledSlice, ...]
+Remembered = tuple[FilledSlices, ...]
+_TINY = 2.0**-24  # the least above 0 in half precision
 
 
 class ResultMemory:
     """Finished gaps within a number of bytes, the least recently used forgotten first; logits in half precision.
 
-    A first result is rounded the same way (see ``rounded``), so that a remembered one is no different.
+    They stay on the device that computed them: what is remembered need not travel to be fused anew. A first result is
+    rounded the same way (see ``rounded``), so that a remembered one is no different.
     """
 
     def __init__(self, most_bytes: int = 256 * 2**20) -> None:
@@ -43,16 +45,12 @@ class ResultMemory:
     @staticmethod
     def _size(value: Remembered) -> int:
         # a patch box takes about 300 bytes
-        boxes = sum(len(v.patches) for f in value if f.selections for v in f.selections.levels)
+        boxes = sum(len(v.patches) for f in value for one in f.selections or () for v in one.levels)
         return sum(f.logits.nbytes for f in value) + 300 * boxes
 
 
-def rounded(filled: list[FilledSlice]) -> list[FilledSlice]:
+def rounded(filled: FilledSlices) -> FilledSlices:
     """The same slices with their logits in half precision; signs are kept."""
-    return [replace(f, logits=_half(f.logits)) for f in filled]
-
-
-def _half(logits: np.ndarray) -> np.ndarray:
-    tiny = np.finfo(np.float16).smallest_subnormal
-    small = np.clip(logits, -30, 30).astype(np.float16)
-    return np.where((logits > 0) & (small == 0), tiny, small)
+    logits = filled.logits
+    small = logits.clamp(-30, 30).half()
+    return replace(filled, logits=torch.where((logits > 0) & (small == 0), _TINY, small))

@@ -16,7 +16,8 @@ from PatchICLLib.errors import Cancelled
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.contexts import Contexts
-from PatchICLLib.propagation.gap_filling import FilledSlice, GapFilling
+from PatchICLLib.propagation.filled_slices import FilledSlices
+from PatchICLLib.propagation.gap_filling import GapFilling
 from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.layers import LayeredProgress, merged
@@ -26,9 +27,7 @@ from PatchICLLib.propagation.options import PropagationOptions
 from PatchICLLib.propagation.patch_budget import with_patch_budget
 from PatchICLLib.propagation.plan import CONTEXT_SIZE, Plan, plan_propagation
 from PatchICLLib.propagation.progress import Progress
-from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
-from PatchICLLib.propagation.refinement.continuity import continued
-from PatchICLLib.propagation.refinement.outlines import drawn_between
+from PatchICLLib.propagation.refinement.gap_refinement import GapRefinement
 from PatchICLLib.propagation.result.canvas import Canvas
 from PatchICLLib.propagation.result.propagation_result import PropagationResult, SliceSelections
 from PatchICLLib.propagation.result.review import suggest_next_slice
@@ -128,8 +127,13 @@ class _Run:
         self.model = with_patch_budget(engine.model, plan.options.patch_budget)
         self.contexts = Contexts(self.model, engine.device, plan.volume, plan.options.field_of_view)
         self.limit = BatchLimit()
-        self.canvas = Canvas(plan.volume, plan.painted, engine.pretrained.temperature)
-        self.figures: list[dict[str, Any]] = []
+        self.canvas = Canvas(
+            plan.volume,
+            tuple(plan.painted),
+            engine.device,
+            engine.pretrained.temperature,
+            "entropy" in plan.options.outputs,
+        )
         self.selections: list[SliceSelections] = []
         self.logits: list[SliceLogits] = []
         self.computed = self.recalled = 0
@@ -140,7 +144,7 @@ class _Run:
         self.fingerprint = self.volume.fingerprint(cancel.raise_if_cancelled)
         jobs = self.plan.jobs
         progress(Progress("preparing", 0, self.total, self._elapsed()))
-        active: list[tuple[int, int, int, Gap, Iterator[list[FilledSlice]]]] = []
+        active: list[tuple[int, int, int, Gap, Iterator[FilledSlices]]] = []
         for number, (label, gap) in enumerate(jobs):
             active.append((1, number, label, gap, self._batches(label, gap, cancel)))
         left = {number: len(gap.slices) for number, (_, gap) in enumerate(jobs)}
@@ -155,19 +159,19 @@ class _Run:
                 if batch is None:
                     if left[number]:  # the structure ended before the volume did
                         self.total -= left[number]
-                        progress(self._progress(done, None))
+                        progress(self._progress(done))
                     continue
-                for filled in batch:
+                self._take(batch)
+                for index, plane in zip(batch.indices, self.canvas.planes(batch.indices), strict=True):
                     done += 1
-                    self._take(label, gap, filled)
-                    progress(self._progress(done, filled.index))
+                    progress(self._progress(done, index, plane))
                 left[number] -= len(batch)
-                active.append((gap.distance(batch[-1].index), number, label, gap, batches))
+                active.append((gap.distance(batch.indices[-1]), number, label, gap, batches))
         except Cancelled as error:
             raise Cancelled(partial=self._result(complete=False) if done else None) from error
         return self._result(complete=True)
 
-    def _batches(self, label: int, gap: Gap, cancel: CancelToken) -> Iterator[list[FilledSlice]]:
+    def _batches(self, label: int, gap: Gap, cancel: CancelToken) -> Iterator[FilledSlices]:
         """Batches of a gap, from memory where an earlier propagation had the same.
 
         Logits of levels are not remembered: where they are asked for, the gap is predicted anew up to that slice.
@@ -191,27 +195,34 @@ class _Run:
         remembered = self.engine.memory
         whole = remembered.get(key)
         missing = self.plan.inspected.intersection(gap.slices)
-        collected: list[FilledSlice] = []
-        averaged = AcrossSlices(self.volume, label, gap).of(filling.batches())
-        drawn = averaged
-        if options.prior:
-            drawn = drawn_between(averaged, self.volume, label, gap, cancel.raise_if_cancelled)
-        batches = continued(drawn, self.volume, label, gap)
+        collected: list[FilledSlices] = []
+        done = 0
+        refinement = GapRefinement(self.volume, label, gap, options.prior, cancel.raise_if_cancelled)
+        batches = self._refined(filling.batches(), refinement)
         while whole is None or missing:
             batch = next(batches, None)
             if batch is None:
                 break
             batch = rounded(batch)
+            done += len(batch)
             self.computed += len(batch)
-            collected += batch
-            missing = missing.difference(f.index for f in batch)
+            collected.append(replace(batch, levels={}))
+            missing = missing.difference(batch.indices)
             yield batch
         if whole is None:
-            remembered.put(key, tuple(replace(f, levels=None) for f in collected))
-        elif len(collected) < len(whole):
-            rest = whole[len(collected) :]
-            self.recalled += len(rest)
-            yield [self._relabelled(f, label) for f in rest]
+            remembered.put(key, tuple(collected))
+            return
+        for part in whole:
+            if done < len(part):
+                self.recalled += len(part) - done
+                yield self._relabelled(part[done:], label)
+            done = max(0, done - len(part))
+
+    @staticmethod
+    def _refined(batches: Iterator[FilledSlices], refinement: GapRefinement) -> Iterator[FilledSlices]:
+        for batch in batches:
+            yield from refinement.add(batch)
+        yield from refinement.rest()
 
     def _key(self, label: int, gap: Gap) -> bytes:
         """Everything that the result of a gap depends on."""
@@ -232,29 +243,21 @@ class _Run:
         return digest.digest()
 
     @staticmethod
-    def _relabelled(filled: FilledSlice, label: int) -> FilledSlice:
-        chosen = filled.selections
-        if chosen is None or chosen.label == label:
-            return filled
-        return replace(filled, selections=SliceSelections(chosen.slice_index, label, chosen.levels))
+    def _relabelled(filled: FilledSlices, label: int) -> FilledSlices:
+        selections = filled.selections and tuple(replace(chosen, label=label) for chosen in filled.selections)
+        return replace(filled, label=label, selections=selections)
 
-    def _take(self, label: int, gap: Gap, filled: FilledSlice) -> None:
-        if self.region is not None:
-            filled = self.region.cut(filled)
-        figures = self.canvas.add(label, filled)
-        distance = gap.distance(filled.index) * self.volume.step
-        self.figures.append({"index": filled.index, "label": label, "distance_mm": round(distance, 4), **figures})
-        if filled.selections is not None:
-            self.selections.append(filled.selections)
-        if filled.levels is not None:
-            self.logits.append(filled.levels)
+    def _take(self, filled: FilledSlices) -> None:
+        self.canvas.add(filled if self.region is None else self.region.cut(filled))
+        self.selections += filled.selections or ()
+        self.logits += filled.levels.values()
         if self.first_slice is None:
             self.first_slice = self._elapsed()
 
     def _elapsed(self) -> float:
         return time.monotonic() - self.began
 
-    def _progress(self, done: int, index: int | None) -> Progress:
+    def _progress(self, done: int, index: int | None = None, plane: np.ndarray | None = None) -> Progress:
         elapsed = self._elapsed()
         settled = (
             self.plan.slices - self.total + done
@@ -262,16 +265,14 @@ class _Run:
         remaining = elapsed / settled * (self.total - done) if settled else None
         if index is None:
             return Progress("propagating", done, self.total, elapsed, remaining)
-        plane = np.array(self.orientation.plane(self.canvas.labels[index]), order="C")
         place = self.orientation.slice_index(index)
         return Progress("propagating", done, self.total, elapsed, remaining, place, plane)
 
     def _result(self, complete: bool) -> PropagationResult:
-        labels, probability = self.canvas.finish()
         outputs = self.options.outputs
         return PropagationResult(
-            labels,
-            probability if "probability" in outputs else None,
+            self.canvas.labels(),
+            self.canvas.probability() if "probability" in outputs else None,
             self.canvas.entropy() if "entropy" in outputs else None,
             tuple(self.selections) if "selections" in outputs else None,
             self._report(complete),
@@ -279,11 +280,24 @@ class _Run:
             self.canvas.boxes(),
         )
 
+    def _distance(self, index: int, label: int) -> float:
+        """To the nearest painted slice, in mm."""
+        return round(min(abs(index - z) for z in self.plan.painted[label]) * self.volume.step, 4)
+
     def _report(self, complete: bool) -> dict[str, Any]:
         options, engine, reviews = self.options, self.engine, self.plan.reviews
         extent = options.extent if isinstance(options.extent, str) else [int(z) for z in options.extent]
-        next_slice = suggest_next_slice(self.figures, self.plan.painted)
-        figures = [{**figure, "index": self.orientation.slice_index(figure["index"])} for figure in self.figures]
+        figures = self.canvas.figures()
+        next_slice = suggest_next_slice(figures, self.plan.painted)
+        slices = [
+            {
+                "index": self.orientation.slice_index(figure["index"]),
+                "label": figure["label"],
+                "distance_mm": self._distance(figure["index"], figure["label"]),
+                **{name: figure[name] for name in ("uncertainty", "entropy", "voxels")},
+            }
+            for figure in figures
+        ]
         return {
             "patchicl": __version__,
             "weights": engine.pretrained.provenance(),
@@ -306,7 +320,7 @@ class _Run:
             "warnings": list(self.plan.warnings),
             "complete": complete,
             "memory_was_short": self.limit.reduced,
-            "slices": sorted(figures, key=lambda f: (f["label"], f["index"])),
+            "slices": sorted(slices, key=lambda f: (f["label"], f["index"])),
             "suggested_next_slice": None if next_slice is None else self.orientation.slice_index(next_slice),
             "timings": {
                 "total_seconds": round(self._elapsed(), 4),

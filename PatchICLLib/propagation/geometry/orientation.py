@@ -82,6 +82,18 @@ class Orientation:
         )
         return slices, rows, columns
 
+    @property
+    def mirrored_sides(self) -> tuple[int, ...]:
+        """Which of rows (1) and columns (2) run against the stored order."""
+        return tuple(a for a in (1, 2) if self.mirrored[a])
+
+    def stored_window(self, window: tuple[slice, slice]) -> tuple[slice, slice]:
+        """A window of a slice where rows and columns run as they are stored."""
+        rows, columns = (
+            self._turned(axis, m, s) for axis, m, s in zip(self.axes[1:], self.mirrored[1:], window, strict=True)
+        )
+        return rows, columns
+
     def _turned(self, axis: int, mirrored: bool, span: slice) -> slice:
         count = self.shape[axis]
         return slice(count - span.stop, count - span.start) if mirrored else span

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.gap_filling import FilledSlice
+from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.orientation import Orientation
@@ -51,12 +51,12 @@ class RegionLimit:
         inside = (replace(gap, slices=tuple(z for z in gap.slices if z in wanted)) for gap in gaps)
         return [gap for gap in inside if gap.slices]
 
-    def cut(self, filled: FilledSlice) -> FilledSlice:
-        """The part of a predicted slice inside the box; may be empty."""
+    def cut(self, filled: FilledSlices) -> FilledSlices:
+        """The parts of predicted slices inside the box; may be empty."""
         window, inside = [], []
         for span, limit in zip(filled.window, self.box[1:], strict=True):
             start = min(max(span.start, limit.start), span.stop)
             stop = max(min(span.stop, limit.stop), start)
             window.append(slice(start, stop))
             inside.append(slice(start - span.start, stop - span.start))
-        return replace(filled, window=(window[0], window[1]), logits=filled.logits[inside[0], inside[1]])
+        return replace(filled, window=(window[0], window[1]), logits=filled.logits[:, *inside])

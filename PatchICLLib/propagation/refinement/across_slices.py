@@ -7,19 +7,23 @@ are, the more a structure changes from one to the next, and the less they count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import numpy as np
-from scipy.special import expit, logit
+import torch
+from torch import Tensor
 
-from PatchICLLib.propagation.gap_filling import FilledSlice
+from PatchICLLib.array_tensor import array_tensor
+from PatchICLLib.propagation.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
+from PatchICLLib.runtime.transfers import to_device
 
 SHARE = 0.2  # of either slice beside, where slices are as close as pixels; the rest is the slice's own
 TEMPERATURE = 2.0  # logits are divided by it for the average, lest the surest slice decides alone
 _SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
+_UNSEEN = -1.0  # in place of a probability where nothing was predicted
+
+Window = tuple[slice, slice]
 
 
 class AcrossSlices:
@@ -41,55 +45,79 @@ class AcrossSlices:
         self.volume, self.label = volume, label
         apart = max(1.0, volume.step / min(volume.spacing))  # in pixels
         self._share = SHARE / (1 + (apart - 1) ** 2)
-        self._bounds = [z for z in (gap.before, gap.after) if z is not None]
+        self._bounds = tuple(z for z in (gap.before, gap.after) if z is not None)
         self._missing = set(gap.slices)  # not given away yet
-        self._own: dict[int, FilledSlice] = {}  # as the network has them, while they are needed
+        self._own: list[FilledSlices] = []  # as the network has them, while they are needed
+        self._painted: tuple[Window, Tensor] | None = None  # the bounds, through the last window
 
-    def of(self, batches: Iterator[list[FilledSlice]]) -> Iterator[list[FilledSlice]]:
-        """The same slices, averaged, in batches that are never empty; each waits for the slices beside it."""
-        for batch in batches:
-            self._own |= {filled.index: filled for filled in batch}
-            yield from self._given_away(self._is_settled)
-        yield from self._given_away(lambda _: True)
+    def add(self, filled: FilledSlices) -> list[FilledSlices]:
+        """Take slices from the network; gives, averaged, all that need not wait any longer for those beside them."""
+        alike = [own for own in self._own if own.window == filled.window]
+        self._own = [own for own in self._own if own.window != filled.window]
+        self._own.append(FilledSlices.joined([*alike, filled]))
+        known = {z for own in self._own for z in own.indices}
+        return self._given_away({z for z in known if all(b in known or b not in self._missing for b in _beside(z))})
 
-    def _is_settled(self, index: int) -> bool:
-        return all(z in self._own or z not in self._missing for z in _beside(index))
+    def rest(self) -> list[FilledSlices]:
+        """The slices that still wait, once no other is going to be predicted."""
+        return self._given_away({z for own in self._own for z in own.indices})
 
-    def _given_away(self, ready: Callable[[int], bool]) -> Iterator[list[FilledSlice]]:
-        chosen = [z for z in self._own if z in self._missing and ready(z)]
-        if chosen:
-            averaged = [self._averaged(z) for z in chosen]
-            self._missing.difference_update(chosen)
-            self._own = {z: own for z, own in self._own.items() if self._missing.intersection((z, *_beside(z)))}
-            yield averaged
+    def _given_away(self, ready: set[int]) -> list[FilledSlices]:
+        ready &= self._missing
+        chosen = [(own, [n for n, z in enumerate(own.indices) if z in ready]) for own in self._own]
+        averaged = [self._averaged(own.chosen(numbers)) for own, numbers in chosen if numbers]
+        self._missing -= ready
+        needed = {z for missing in self._missing for z in (missing, *_beside(missing))}
+        kept = [(own, [n for n, z in enumerate(own.indices) if z in needed]) for own in self._own]
+        self._own = [own if len(own) == len(numbers) else own.chosen(numbers) for own, numbers in kept if numbers]
+        return averaged
 
-    def _averaged(self, index: int) -> FilledSlice:
-        filled = self._own[index]
-        own = _probability(filled)
-        mean = (1 - 2 * self._share) * own
-        for z in _beside(index):
-            mean += self._share * self._seen_from(filled, z, own)
-        return replace(filled, logits=TEMPERATURE * logit(mean.clip(_SURE, 1 - _SURE)))
+    def _averaged(self, filled: FilledSlices) -> FilledSlices:
+        probability, place = self._seen(filled.window)
+        own = [place[z] for z in filled.indices]
+        beside = [[place.get(z + way, place[z]) for z in filled.indices] for way in (-1, 1)]
+        taken = places([*own, *beside[0], *beside[1]], filled.logits.device)
+        mine, first, second = probability.index_select(0, taken).chunk(3)
+        if any(other.window != filled.window for other in self._own):
+            first, second = (torch.where(side == _UNSEEN, mine, side) for side in (first, second))
+        mean = (1 - 2 * self._share) * mine + self._share * (first + second)
+        return replace(filled, logits=TEMPERATURE * torch.logit(mean, _SURE))
 
-    def _seen_from(self, filled: FilledSlice, beside: int, own: np.ndarray) -> np.ndarray:
-        """Probability of the slice beside, in the window of a slice."""
-        if beside in self._bounds:
-            return (self.volume.painted[beside][filled.window] == self.label).astype(own.dtype)
-        if beside not in self._own:
-            return own
-        other = self._own[beside]
-        probability = _probability(other)
-        if other.window == filled.window:
-            return probability
-        plane = np.empty(self.volume.image.shape[1:], own.dtype)
-        plane[filled.window] = own
-        plane[other.window] = probability
-        return plane[filled.window]
+    def _seen(self, window: Window) -> tuple[Tensor, dict[int, int]]:
+        """Probabilities of all slices that are known, through a window, and where among them each slice is."""
+        own = [_through(window, other) for other in self._own]
+        indices = [*(z for other in self._own for z in other.indices), *self._bounds]
+        probability = torch.cat([*own, self._bounds_through(window, own[0].device)])
+        return probability, {z: n for n, z in enumerate(indices)}
+
+    def _bounds_through(self, window: Window, device: torch.device) -> Tensor:
+        if self._painted is None or self._painted[0] != window:
+            masks = self.volume.painted[list(self._bounds)][:, *window] == self.label
+            self._painted = window, to_device(array_tensor(masks), device)
+        return self._painted[1]
 
 
-def _probability(filled: FilledSlice) -> np.ndarray:
-    probability: np.ndarray = expit(filled.logits / TEMPERATURE)
-    return probability
+def softened(logits: Tensor) -> Tensor:
+    """Probabilities, less sure than the network is."""
+    return torch.sigmoid(logits / TEMPERATURE)
+
+
+def _through(window: Window, filled: FilledSlices) -> Tensor:
+    """Probabilities through another window, ``_UNSEEN`` beyond the slices' own."""
+    probability = softened(filled.logits)
+    if filled.window == window:
+        return probability
+    shape = [max(w.stop, f.stop) - min(w.start, f.start) for w, f in zip(window, filled.window, strict=True)]
+    plane = probability.new_full((len(filled), *shape), _UNSEEN)
+    seen, wanted = (
+        tuple(
+            slice(s.start - min(w.start, f.start), s.stop - min(w.start, f.start))
+            for s, w, f in zip(spans, window, filled.window, strict=True)
+        )
+        for spans in (filled.window, window)
+    )
+    plane[:, *seen] = probability
+    return plane[:, *wanted]
 
 
 def _beside(index: int) -> tuple[int, int]:

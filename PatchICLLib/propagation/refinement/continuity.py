@@ -7,46 +7,55 @@ are expected.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-from scipy.special import expit
+import torch
+from torch import Tensor
 
-from PatchICLLib.propagation.gap_filling import FilledSlice
+from PatchICLLib.propagation.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
-from PatchICLLib.propagation.refinement.across_slices import TEMPERATURE
+from PatchICLLib.propagation.refinement.across_slices import softened
+from PatchICLLib.runtime.transfers import to_host
 
 LEAST = 0.15  # less likely voxels stay empty: the structure may pause, or leave the field of view
 
 
-def continued(
-    batches: Iterator[list[FilledSlice]], volume: SlicedVolume, label: int, gap: Gap
-) -> Iterator[list[FilledSlice]]:
-    """The same slices; those of a gap painted on both sides that came out empty hold their likeliest voxels.
+class Continuity:
+    """Labels the likeliest voxels of slices that came out empty, in a gap that is painted on both sides.
 
     Args:
-        batches: slices of the gap, averaged (see ``AcrossSlices``).
         volume: image and painting.
         label: the label.
         gap: what is filled.
     """
-    sizes = [int((volume.painted[z] == label).sum()) for z in (gap.before, gap.after) if z is not None]
-    goes_through = gap.inner and min(sizes) > 0
-    for batch in batches:
-        yield [_not_empty(filled, max(sizes)) if goes_through else filled for filled in batch]
+
+    def __init__(self, volume: SlicedVolume, label: int, gap: Gap) -> None:
+        sizes = [int((volume.painted[z] == label).sum()) for z in (gap.before, gap.after) if z is not None]
+        self._most = max(sizes) if gap.inner and min(sizes) > 0 else None
+
+    def of(self, filled: FilledSlices) -> FilledSlices:
+        """The same slices, averaged before (see ``AcrossSlices``), none of them empty without need."""
+        if self._most is None:
+            return filled
+        empty = [n for n, found in enumerate(to_host((filled.logits > 0).flatten(1).any(1))) if not found]
+        if not empty:
+            return filled
+        numbers = places(empty, filled.logits.device)
+        raised = _not_empty(filled.logits.index_select(0, numbers), self._most)
+        return replace(filled, logits=filled.logits.index_copy(0, numbers, raised))
 
 
-def _not_empty(filled: FilledSlice, most: int) -> FilledSlice:
-    """Logits raised by so much that as many voxels as expected, one at least and ``most`` at most, are above 0."""
-    if (filled.logits > 0).any():
-        return filled
-    probability = expit(filled.logits / TEMPERATURE)
-    if probability.max() < LEAST:
-        return filled
-    count = max(1, round(min(float(probability.sum()), most)))
-    chosen = probability >= max(LEAST, np.partition(probability, -count, None)[-count])
-    lowest = filled.logits[chosen].min()
+def _not_empty(logits: Tensor, most: int) -> Tensor:
+    """Logits (n, h, w) raised by so much that as many voxels of each slice as expected are above 0.
+
+    At least one and ``most`` at most; slices in which no voxel is likely enough stay as they are.
+    """
+    flat = logits.flatten(1)
+    probability = softened(flat)
+    count = probability.sum(1, keepdim=True).clamp(max=most).round().clamp(min=1).long()
+    ranked = probability.sort(1, descending=True).values
+    lowest = flat.where(probability >= ranked.gather(1, count - 1).clamp(min=LEAST), torch.inf).amin(1, keepdim=True)
     # the least likely of those chosen ends just above 0
-    return replace(filled, logits=filled.logits - lowest + np.finfo(np.float32).eps)
+    raised = flat - lowest + torch.finfo(flat.dtype).eps
+    return torch.where(ranked[:, :1] < LEAST, flat, raised).view_as(logits)

@@ -1,84 +1,144 @@
-"""Labels and probabilities of the whole volume, fused from slices of single labels as they come in."""
+"""Labels and probabilities of the whole volume, fused on a device from slices of single labels as they come in."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
-from scipy.special import expit
+import torch
+from torch import Tensor
 
-from PatchICLLib.propagation.gap_filling import FilledSlice
+from PatchICLLib.array_tensor import array_tensor
+from PatchICLLib.cascade.entropy import binary_entropy
+from PatchICLLib.propagation.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
+from PatchICLLib.propagation.result.device_volume import DeviceVolume
+from PatchICLLib.runtime.transfers import to_device, to_host
 
-
-def entropy_bits(probability: np.ndarray) -> np.ndarray:
-    """``-p log2 p - (1 - p) log2 (1 - p)``, 0 at 0 and 1; same shape, float32."""
-    p = np.clip(probability, 0.0, 1.0).astype(np.float32)
-    q = 1 - p
-    with np.errstate(divide="ignore", invalid="ignore"):
-        entropy = -(p * np.log2(p) + q * np.log2(q))
-    return np.where((p > 0) & (q > 0), entropy, 0).astype(np.float32)
+_PAINTED = 2.0  # in place of a painted voxel's probability: none is likelier
+_CHUNK = 32  # planes copied at a time
 
 
 class Canvas:
     """The result under construction.
 
     The label with the largest logit above 0 wins a voxel; painted voxels are never touched, nor are slices for a label
-    that was painted on them. Pages of the volumes that are never written take no memory.
+    that was painted on them. Nothing leaves the device before it is asked for.
 
     Args:
         volume: image and painting.
-        painted_slices: of each label.
+        labels: those that slices come of, at most 255.
+        device: of the slices.
         temperature: logits are divided by it, which changes probabilities and no label.
+        entropy: keep the entropy of the probability too.
     """
 
     def __init__(
-        self, volume: SlicedVolume, painted_slices: dict[int, tuple[int, ...]], temperature: float = 1.0
+        self,
+        volume: SlicedVolume,
+        labels: Sequence[int],
+        device: torch.device,
+        temperature: float = 1.0,
+        entropy: bool = True,
     ) -> None:
         self.volume, self.temperature = volume, temperature
-        stored = volume.orientation.shape
-        self._labels = np.zeros(stored, volume.painted.dtype)
-        self._probability = np.zeros(stored, np.float32)
-        self.labels = volume.orientation.view(self._labels)
-        self.probability = volume.orientation.view(self._probability)
+        turned = volume.orientation
+        self._rank = {label: rank for rank, label in enumerate(sorted(labels), 1)}
+        self._values = np.array([0, *sorted(labels)], volume.painted.dtype)
+        self._winner = DeviceVolume(turned, np.uint8, device)  # rank of the label
+        self._probability = DeviceVolume(turned, np.float32, device)
+        self._entropy = DeviceVolume(turned, np.float32, device) if entropy else None
         self._predicted: dict[int, list[tuple[slice, slice]]] = {}
+        self._figures: list[tuple[int, tuple[int, ...], Tensor]] = []
         rows, columns = volume.painted_box[1:]
-        for index in volume.painted_planes:
-            plane = volume.painted[index, rows, columns]
-            self.labels[index, rows, columns] = plane
-            self.probability[index, rows, columns] = plane != 0
+        place = turned.stored_window((rows, columns))
+        for first in range(0, len(volume.painted_planes), _CHUNK):
+            indices = volume.painted_planes[first : first + _CHUNK]
+            painted = _PAINTED * (volume.painted[list(indices)][:, rows, columns] != 0)
+            mirrored = np.flip(painted, turned.mirrored_sides)
+            self._write(self._probability, self._stored(indices, device), place, to_device(array_tensor(mirrored), device))
 
-    def add(self, label: int, filled: FilledSlice) -> dict[str, float]:
-        """Fuse a slice of a label.
-
-        Returns:
-            Its figures: ``uncertainty`` (0 to 1: entropy over probability plus entropy), ``entropy`` (bits, summed
-            over voxels) and ``voxels`` of the label.
-        """
-        probability = expit(filled.logits.astype(np.float32) / self.temperature)
-        labels, best = self.labels[filled.index][filled.window], self.probability[filled.index][filled.window]
-        inside = filled.logits > 0
+    def add(self, filled: FilledSlices) -> None:
+        """Fuse slices of a label."""
+        turned, rank = self.volume.orientation, self._rank[filled.label]
+        logits = filled.logits.float() / self.temperature
+        inside, probability, entropy = logits > 0, torch.sigmoid(logits), binary_entropy(logits)
+        sums = [x.sum((1, 2), dtype=torch.float32) for x in (probability, entropy, inside)]
+        self._figures.append((filled.label, filled.indices, torch.stack(sums)))
+        if turned.mirrored_sides:  # not before: the last bits depend on where in memory a value lies
+            inside, probability, entropy = (x.flip(turned.mirrored_sides) for x in (inside, probability, entropy))
+        rows, columns = turned.stored_window(filled.window)
+        numbers = self._stored(filled.indices, logits.device)
+        best, winner = (v.planes[:, rows, columns].index_select(0, numbers) for v in (self._probability, self._winner))
         # the lower label where two are equally likely, so that their order does not matter
-        better = (probability > best) | ((probability == best) & inside & (label < labels))
-        better &= self.volume.painted[filled.index][filled.window] == 0
-        np.copyto(best, probability, where=better)
+        better = (probability > best) | ((probability == best) & inside & (winner > rank))
         # exactly at 0.5 nothing is labelled, as with logits
-        np.copyto(labels, inside * labels.dtype.type(label), where=better)
-        self._predicted.setdefault(filled.index, []).append(filled.window)
-        entropy = float(entropy_bits(probability).sum())
-        expected = float(probability.sum())
-        return {
-            "uncertainty": entropy / (expected + entropy) if entropy > 0 else 0.0,
-            "entropy": entropy,
-            "voxels": int(inside.sum()),
-        }
+        labelled = inside.to(torch.uint8) * rank
+        self._write(self._probability, numbers, (rows, columns), torch.maximum(probability, best))
+        self._write(self._winner, numbers, (rows, columns), torch.where(better, labelled, winner))
+        if self._entropy is not None:
+            known = self._entropy.planes[:, rows, columns].index_select(0, numbers)
+            self._write(self._entropy, numbers, (rows, columns), torch.where(better, entropy, known))
+        for index in filled.indices:
+            self._predicted.setdefault(index, []).append(filled.window)
+
+    def figures(self) -> list[dict[str, Any]]:
+        """Of each slice of a label, in the order in which they came: ``index``, ``label`` and what is known of them.
+
+        ``uncertainty`` (0 to 1: entropy over probability plus entropy), ``entropy`` (bits, summed over voxels) and
+        ``voxels`` of the label.
+        """
+        if not self._figures:
+            return []
+        names = [(label, index) for label, indices, _ in self._figures for index in indices]
+        sums = to_host(torch.cat([of_slices for _, _, of_slices in self._figures], 1)).T.tolist()
+        return [
+            {
+                "index": index,
+                "label": label,
+                "uncertainty": entropy / (expected + entropy) if entropy > 0 else 0.0,
+                "entropy": entropy,
+                "voxels": int(voxels),
+            }
+            for (label, index), (expected, entropy, voxels) in zip(names, sums, strict=True)
+        ]
+
+    def planes(self, indices: Sequence[int]) -> list[np.ndarray]:
+        """Labels of slices, as they are stored."""
+        turned = self.volume.orientation
+        numbers = self._stored(indices, self._winner.planes.device)
+        ranks = to_host(self._winner.planes.index_select(0, numbers))
+        found = []
+        for index, plane in zip(indices, ranks, strict=True):
+            painted = turned.plane(self.volume.painted[index])
+            labels = self._values[plane.T if turned.transposed else plane]
+            found.append(np.where(painted != 0, painted, labels))
+        return found
+
+    def labels(self) -> np.ndarray:
+        """Labels in the stored order of axes."""
+        turned, box = self.volume.orientation, self._box()
+        stored = np.zeros(turned.shape, self.volume.painted.dtype)
+        ranks, labels = turned.view(self._winner.array(box)), turned.view(stored)
+        for index, windows in self._predicted.items():
+            rows, columns = (
+                slice(min(s.start for s in side), max(s.stop for s in side)) for side in zip(*windows, strict=True)
+            )
+            labels[index, rows, columns] = self._values[ranks[index, rows, columns]]
+        self._paint(labels, lambda plane: plane)
+        return stored
+
+    def probability(self) -> np.ndarray:
+        """Probability of the likeliest label in the stored order of axes; nothing can be added afterwards."""
+        stored = self._probability.array(self._box())
+        self._paint(self.volume.orientation.view(stored), lambda plane: 1)
+        return stored
 
     def entropy(self) -> np.ndarray:
         """Entropy of the probability in bits, in the stored order of axes."""
-        stored = np.zeros(self._probability.shape, np.float32)
-        entropy = self.volume.orientation.view(stored)
-        for index, windows in self._predicted.items():
-            for window in windows:
-                entropy[index][window] = entropy_bits(self.probability[index][window])
-        return stored
+        assert self._entropy is not None
+        return self._entropy.array(self._box())
 
     def boxes(self) -> tuple[tuple[slice, slice, slice], ...]:
         """Where the volumes may differ from 0, in the stored order of axes: painted and predicted parts of slices."""
@@ -90,6 +150,26 @@ class Canvas:
             if rows.start < rows.stop and columns.start < columns.stop
         )
 
-    def finish(self) -> tuple[np.ndarray, np.ndarray]:
-        """Labels and probability in the stored order of axes."""
-        return self._labels, self._probability
+    def _box(self) -> tuple[slice, slice, slice]:
+        """A box around ``boxes``."""
+        boxes = self.boxes() or ((slice(0, 0),) * 3,)
+        first, second, third = (
+            slice(min(span.start for span in spans), max(span.stop for span in spans))
+            for spans in zip(*boxes, strict=True)
+        )
+        return first, second, third
+
+    def _paint(self, volume: np.ndarray, value: Callable[[np.ndarray], Any]) -> None:
+        """Put what is worked out from a painted plane on its painted voxels."""
+        rows, columns = self.volume.painted_box[1:]
+        for index in self.volume.painted_planes:
+            painted = self.volume.painted[index, rows, columns]
+            np.copyto(volume[index, rows, columns], value(painted), where=painted != 0)
+
+    def _stored(self, indices: Sequence[int], device: torch.device) -> Tensor:
+        return places([self.volume.orientation.slice_index(z) for z in indices], device)
+
+    @staticmethod
+    def _write(volume: DeviceVolume, numbers: Tensor, place: tuple[slice, slice], values: Tensor) -> None:
+        rows, columns = place
+        volume.planes[:, rows, columns].index_copy_(0, numbers, values)

@@ -66,7 +66,7 @@ def watched(pretrained, monkeypatch):
     """What is done in propagations, with the keys of AS_ALWAYS."""
     seen = {"batches": [], "contexts": 0, "votes": [], "averages": False, "everywhere": True, "gradients": False}
     seen["half"] = seen["outlines"] = False
-    average, outlined = AcrossSlices.of, Outlines.logits
+    average, outlined = AcrossSlices.add, Outlines.logits
     encode, distances = SparseCascade.encode_context, geodesic_vote.geodesic_distances
 
     def encode_context(*arguments):
@@ -77,13 +77,13 @@ def watched(pretrained, monkeypatch):
         seen["votes"].append((image.shape[-1], sweeps))
         return distances(image, seeds, spacing, sweeps, check)
 
-    def averaged(across, batches):
+    def averaged(across, filled):
         seen["averages"] = True
-        return average(across, batches)
+        return average(across, filled)
 
-    def drawn(outlines, index, window):
+    def drawn(outlines, *arguments):
         seen["outlines"] = True
-        return outlined(outlines, index, window)
+        return outlined(outlines, *arguments)
 
     def segmented(model, arguments, output):
         seen["batches"].append(len(arguments[0]))
@@ -93,7 +93,7 @@ def watched(pretrained, monkeypatch):
             seen["everywhere"] &= bool(level.coverage.all()) and level.context.shape[-1] == level.selection.count
 
     monkeypatch.setattr(SparseCascade, "encode_context", encode_context)
-    monkeypatch.setattr(AcrossSlices, "of", averaged)
+    monkeypatch.setattr(AcrossSlices, "add", averaged)
     monkeypatch.setattr(Outlines, "logits", drawn)
     monkeypatch.setattr(geodesic_vote, "geodesic_distances", geodesic_distances)
     handle = pretrained.model.register_forward_hook(segmented)

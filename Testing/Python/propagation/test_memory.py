@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from PatchICLLib.propagation.gap_filling import FilledSlice
+from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.memory import ResultMemory, rounded
 
 
-def filled(side: int) -> FilledSlice:
-    return FilledSlice(0, (slice(0, side), slice(0, side)), np.zeros((side, side), np.float16), None)
+def filled(side: int) -> FilledSlices:
+    return FilledSlices(1, (0,), (slice(0, side), slice(0, side)), torch.zeros(1, side, side, dtype=torch.float16))
 
 
 def test_the_least_recently_used_is_forgotten_first() -> None:
@@ -35,7 +36,9 @@ def test_what_is_too_large_is_not_kept() -> None:
 
 @given(arrays(np.float32, (4, 5), elements=st.floats(-1e6, 1e6, width=32)))
 def test_rounding_keeps_signs_and_is_stable(logits: np.ndarray) -> None:
-    once = rounded([FilledSlice(3, (slice(0, 4), slice(0, 5)), logits, None)])
-    np.testing.assert_array_equal(once[0].logits > 0, logits > 0)
-    np.testing.assert_allclose(once[0].logits, logits.clip(-30, 30), atol=0.02)
-    np.testing.assert_array_equal(rounded(once)[0].logits, once[0].logits)
+    once = rounded(FilledSlices(1, (3,), (slice(0, 4), slice(0, 5)), torch.from_numpy(logits)[None])).logits
+    assert once.dtype == torch.float16
+    np.testing.assert_array_equal(once[0] > 0, logits > 0)
+    np.testing.assert_allclose(once[0], logits.clip(-30, 30), atol=0.02)
+    again = rounded(FilledSlices(1, (3,), (slice(0, 4), slice(0, 5)), once.float())).logits
+    np.testing.assert_array_equal(again, once)

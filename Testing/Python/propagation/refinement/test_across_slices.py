@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import correlate1d
 from scipy.special import expit
 
-from PatchICLLib.propagation.gap_filling import FilledSlice
+from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
@@ -32,12 +33,23 @@ def softened(logits: np.ndarray) -> np.ndarray:
     return expit(logits / 2)
 
 
-def averaged(volume: SlicedVolume, gap: Gap, batches: list[list[FilledSlice]]) -> dict[int, FilledSlice]:
-    released = list(AcrossSlices(volume, 1, gap).of(iter(batches)))
-    assert all(released), "no batch is empty"
-    indices = [filled.index for batch in released for filled in batch]
+def filled(indices: tuple[int, ...], logits: np.ndarray, window: tuple[slice, slice] = WHOLE) -> FilledSlices:
+    return FilledSlices(1, indices, window, torch.from_numpy(np.asarray(logits, np.float32)))
+
+
+def averaged(
+    volume: SlicedVolume, gap: Gap, batches: list[FilledSlices]
+) -> dict[int, tuple[np.ndarray, tuple[slice, slice]]]:
+    """Logits and window of each slice."""
+    across = AcrossSlices(volume, 1, gap)
+    released = [part for batch in batches for part in across.add(batch)] + across.rest()
+    assert all(len(part) for part in released), "no batch is empty"
+    assert all(part.logits.dtype == torch.float32 for part in released)
+    indices = [z for part in released for z in part.indices]
     assert len(set(indices)) == len(indices)
-    return {filled.index: filled for batch in released for filled in batch}
+    return {
+        z: (plane.numpy(), part.window) for part in released for z, plane in zip(part.indices, part.logits, strict=True)
+    }
 
 
 @given(
@@ -56,44 +68,32 @@ def test_averaged_with_the_slices_beside_the_less_the_farther(
     before[sorted(painted)] = volume.painted[sorted(painted)] == 1
     expected = correlate1d(before, [share, 1 - 2 * share, share], axis=0, mode="nearest")
     for gap in find_gaps(sorted(painted), sorted(painted), DEPTH, 5, "auto"):
-        filled = [FilledSlice(z, WHOLE, logits[z], None) for z in gap.slices]
-        batches = [filled[start : start + size] for start in range(0, len(filled), size)]
-        found = averaged(volume, gap, batches)
+        whole = filled(gap.slices, logits[list(gap.slices)])
+        found = averaged(volume, gap, [whole[start : start + size] for start in range(0, len(whole), size)])
         assert set(found) == set(gap.slices)
-        for z, slice_ in found.items():
-            assert slice_.logits.dtype == np.float32
-            np.testing.assert_allclose(softened(slice_.logits), expected[z], atol=2e-6)
+        for z, (plane, _) in found.items():
+            np.testing.assert_allclose(softened(plane), expected[z], atol=2e-6)
 
 
 def test_a_slice_waits_for_those_beside_it_and_no_longer() -> None:
     volume = volume_painted_on(0, 8)
     (gap,) = find_gaps([0, 8], [0, 8], DEPTH, 5, "painted")
     assert gap.slices == (1, 7, 2, 6, 3, 5, 4)
-    given_: list[int] = []
-
-    def batches() -> list[list[FilledSlice]]:
-        return [[FilledSlice(z, WHOLE, np.zeros((HEIGHT, WIDTH), np.float32), None)] for z in gap.slices]
-
-    def watched() -> object:
-        for batch in batches():
-            given_.append(batch[0].index)
-            yield batch
-
-    seen = [
-        (given_[-1], [filled.index for filled in batch])
-        for batch in AcrossSlices(volume, 1, gap).of(watched())  # type: ignore[arg-type]
-    ]
-    assert seen == [(2, [1]), (6, [7]), (3, [2]), (5, [6]), (4, [3, 5, 4])]
+    across, seen = AcrossSlices(volume, 1, gap), []
+    for z in gap.slices:
+        released = across.add(filled((z,), np.zeros((1, HEIGHT, WIDTH))))
+        seen += [(z, part.indices) for part in released]
+    assert seen == [(2, (1,)), (6, (7,)), (3, (2,)), (5, (6,)), (4, (3, 5, 4))] and not across.rest()
 
 
 def test_beyond_the_last_slice_nothing_is_taken_for_empty() -> None:
     """Where a structure ends before its gap does, its last slices come out all the same."""
     volume, logits = volume_painted_on(0), np.random.default_rng(1).normal(0, 3, (4, HEIGHT, WIDTH))
     (gap,) = find_gaps([0], [0], DEPTH, 5, "auto")
-    found = averaged(volume, gap, [[FilledSlice(z, WHOLE, logits[z].astype(np.float32), None) for z in (1, 2, 3)]])
+    found = averaged(volume, gap, [filled((1, 2, 3), logits[1:])])
     assert set(found) == {1, 2, 3}
     expected = 0.2 * softened(logits[2]) + 0.8 * softened(logits[3])
-    np.testing.assert_allclose(softened(found[3].logits), expected, atol=2e-6)
+    np.testing.assert_allclose(softened(found[3][0]), expected, atol=2e-6)
 
 
 def test_windows_may_differ() -> None:
@@ -104,22 +104,22 @@ def test_windows_may_differ() -> None:
         volume,
         gap,
         [
-            [FilledSlice(4, WHOLE, np.full((HEIGHT, WIDTH), -2, np.float32), None)],
-            [FilledSlice(5, small, np.full((2, 2), 4, np.float32), None)],
+            filled((4,), np.full((1, HEIGHT, WIDTH), -2)),
+            filled((5,), np.full((1, 2, 2), 4), small),
         ],
     )
     low, high = softened(np.float32(-2)), softened(np.float32(4))
     expected = np.full((HEIGHT, WIDTH), low)  # what was not looked at beside it is not taken for empty
     expected[small] = 0.8 * low + 0.2 * high
-    np.testing.assert_allclose(softened(found[4].logits), expected, atol=1e-6)
-    np.testing.assert_allclose(softened(found[5].logits), 0.8 * high + 0.2 * low, atol=1e-6)
-    assert found[5].window == small
+    np.testing.assert_allclose(softened(found[4][0]), expected, atol=1e-6)
+    np.testing.assert_allclose(softened(found[5][0]), 0.8 * high + 0.2 * low, atol=1e-6)
+    assert found[5][1] == small
 
 
 @pytest.mark.parametrize("value", [-30.0, 30.0])
 def test_sure_slices_stay_sure_and_finite(value: float) -> None:
     volume = volume_painted_on(0)
-    logits = np.full((HEIGHT, WIDTH), value, np.float32)
-    found = averaged(volume, Gap(None, None, (4,), (0,)), [[FilledSlice(4, WHOLE, logits, None)]])
-    assert np.isfinite(found[4].logits).all() and (np.sign(found[4].logits) == np.sign(value)).all()
-    assert (np.abs(found[4].logits) > 20).all()
+    logits = np.full((1, HEIGHT, WIDTH), value)
+    found = averaged(volume, Gap(None, None, (4,), (0,)), [filled((4,), logits)])
+    assert np.isfinite(found[4][0]).all() and (np.sign(found[4][0]) == np.sign(value)).all()
+    assert (np.abs(found[4][0]) > 20).all()

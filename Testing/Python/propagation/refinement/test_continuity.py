@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logit
 
-from PatchICLLib.propagation.gap_filling import FilledSlice
+from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
-from PatchICLLib.propagation.refinement.continuity import continued
+from PatchICLLib.propagation.refinement.continuity import Continuity
 
 SIDE = 6
 WHOLE = (slice(0, SIDE), slice(0, SIDE))
@@ -35,11 +34,18 @@ def logits_of(probability: np.ndarray) -> np.ndarray:
     return values.astype(np.float32)
 
 
+def through(volume: SlicedVolume, gap: Gap, logits: list[np.ndarray]) -> np.ndarray:
+    """Slices of one batch, all of them those of slice 2 or 3, which does not matter."""
+    found = Continuity(volume, 1, gap).of(
+        FilledSlices(1, (2, 3, 1)[: len(logits)], WHOLE, torch.from_numpy(np.stack(logits)))
+    )
+    assert found.indices == (2, 3, 1)[: len(logits)] and found.window == WHOLE
+    assert found.logits.dtype == torch.float32
+    return found.logits.numpy()
+
+
 def one(volume: SlicedVolume, gap: Gap, logits: np.ndarray) -> np.ndarray:
-    batches: Iterator[list[FilledSlice]] = iter([[FilledSlice(2, WHOLE, logits, None)]])
-    ((found,),) = continued(batches, volume, 1, gap)
-    assert found.index == 2 and found.window == WHOLE and found.logits.dtype == np.float32
-    return found.logits
+    return through(volume, gap, [logits])[0]
 
 
 def field(*inside: float, elsewhere: float = 1e-6) -> np.ndarray:
@@ -85,3 +91,12 @@ def test_nothing_else_is_changed(seed: int, gap: Gap, painted: tuple[int, int]) 
     if gap.inner and min(painted) > 0:
         logits[rng.integers(SIDE), rng.integers(SIDE)] = 0.01  # one voxel is enough
     np.testing.assert_array_equal(one(volume_with(*painted), gap, logits), logits)
+
+
+@given(seeds=st.lists(st.integers(0, 99), min_size=3, max_size=3), low=st.floats(-3, 0.5))
+def test_each_slice_of_a_batch_by_itself(seeds: list[int], low: float) -> None:
+    """Some of them empty, some of those likely enough for a voxel."""
+    fields = [np.random.default_rng(seed).normal(low - 2, 1, (SIDE, SIDE)).astype(np.float32) for seed in seeds]
+    volume = volume_with(7, 3)
+    together = through(volume, INNER, fields)
+    np.testing.assert_allclose(together, [one(volume, INNER, field) for field in fields], atol=1e-6)

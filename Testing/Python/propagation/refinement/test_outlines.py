@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from PatchICLLib.errors import Cancelled
-from PatchICLLib.propagation import propagator
-from PatchICLLib.propagation.gap_filling import FilledSlice
+from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
-from PatchICLLib.propagation.refinement.outlines import Outlines, drawn_between
+from PatchICLLib.propagation.refinement import gap_refinement
+from PatchICLLib.propagation.refinement.outlines import Outlines
 
 DEPTH, HEIGHT, WIDTH = 9, 48, 40
 WHOLE = (slice(0, HEIGHT), slice(0, WIDTH))
 GAP = Gap(0, 8, (1, 7, 2, 6, 3, 5, 4), (0, 8))
+CPU = torch.device("cpu")
 BLANK = np.zeros((HEIGHT, WIDTH), bool)
 
 
@@ -36,11 +38,16 @@ def between(first: np.ndarray, last: np.ndarray, spacing: tuple[float, float] = 
     return Outlines(volume(first, last, spacing), 3, GAP)
 
 
+def says(outlines: Outlines, index: int, window: tuple[slice, slice] = WHOLE) -> np.ndarray:
+    return outlines.logits((index,), window, CPU)[0].numpy()
+
+
 def drawn(seen: SlicedVolume, gap: Gap) -> dict[int, np.ndarray]:
     """Logits of slices of which the network said 0.5 everywhere."""
-    said = np.full((HEIGHT, WIDTH), 0.5, np.float32)
-    batches = iter([[FilledSlice(z, WHOLE, said, None) for z in gap.slices]])
-    return {filled.index: filled.logits for batch in drawn_between(batches, seen, 3, gap) for filled in batch}
+    said = FilledSlices(3, gap.slices, WHOLE, torch.full((len(gap.slices), HEIGHT, WIDTH), 0.5))
+    found = Outlines(seen, 3, gap).of(said)
+    assert found.indices == gap.slices and found.logits.dtype == torch.float32
+    return dict(zip(found.indices, found.logits.numpy(), strict=True))
 
 
 @pytest.mark.parametrize(("index", "steps"), [(1, 1), (2, 2), (4, 4), (7, 1)])
@@ -49,24 +56,24 @@ def test_what_stays_is_sure_to_a_pixel_and_counts_less_the_farther_away(index, s
     mask = disc(10)
     outlines = between(mask, mask)
     assert outlines.overlap == 1.0
-    np.testing.assert_allclose(outlines.logits(index, WHOLE), np.where(mask, 4.0, -2.0) / steps)
+    np.testing.assert_allclose(says(outlines, index, WHOLE), np.where(mask, 4.0, -2.0) / steps)
 
 
 @pytest.mark.parametrize(("index", "radius"), [(2, 14.0), (4, 12.0), (6, 10.0)])
 def test_a_disc_that_shrinks_goes_straight(index, radius):
-    found = between(disc(16), disc(8)).logits(index, WHOLE) > 0
+    found = says(between(disc(16), disc(8)), index) > 0
     assert np.sqrt(found.sum() / np.pi) == pytest.approx(radius, abs=0.4)
 
 
 def test_where_outlines_run_apart_they_say_less():
     """Both discs touch on the left and differ on the right."""
     first, last = disc(12), disc(8, column=16)
-    says = np.abs(between(first, last).logits(4, WHOLE))
-    assert says[24, 20 - 12 + 1] > 2 * says[24, 20 + 12 - 4]
+    sure = np.abs(says(between(first, last), 4))
+    assert sure[24, 20 - 12 + 1] > 2 * sure[24, 20 + 12 - 4]
 
 
 def test_the_less_both_hold_the_same_the_less_they_say():
-    tops = [between(disc(8), disc(8, column=20 + shift)).logits(4, WHOLE).max() for shift in (0, 4, 8)]
+    tops = [says(between(disc(8), disc(8, column=20 + shift)), 4).max() for shift in (0, 4, 8)]
     assert tops == sorted(tops, reverse=True) and tops[2] < 0.7 * tops[0]
 
 
@@ -82,8 +89,7 @@ def test_added_to_what_the_network_says():
     found = drawn(seen, GAP)
     assert set(found) == set(GAP.slices)
     for index, logits in found.items():
-        assert logits.dtype == np.float32
-        np.testing.assert_array_equal(logits, 0.5 + outlines.logits(index, WHOLE))
+        np.testing.assert_array_equal(logits, 0.5 + says(outlines, index, WHOLE))
 
 
 @pytest.mark.parametrize(
@@ -110,44 +116,43 @@ masks = st.builds(
 def test_a_window_shows_a_part_of_the_same(first, last, index, top, left, height, width):
     window = (slice(top, top + height), slice(left, left + width))
     outlines = between(first, last)
-    part = outlines.logits(index, window)
-    np.testing.assert_array_equal(part, outlines.logits(index, WHOLE)[window])
-    np.testing.assert_array_equal(part, outlines.logits(index, window))
+    part = says(outlines, index, window)
+    np.testing.assert_array_equal(part, says(outlines, index, WHOLE)[window])
+    np.testing.assert_array_equal(part, says(outlines, index, window))
 
 
 @given(masks, masks, st.integers(1, 7), st.floats(0.1, 9))
 def test_the_order_and_the_unit_of_length_do_not_matter(first, last, index, unit):
     forth, back = between(first, last, (2.0, 1.0)), between(last, first, (2 * unit, unit))
-    np.testing.assert_allclose(back.logits(8 - index, WHOLE), forth.logits(index, WHOLE), atol=1e-4)
+    np.testing.assert_allclose(says(back, 8 - index, WHOLE), says(forth, index, WHOLE), atol=1e-4)
 
 
 def test_distances_follow_the_shape_of_pixels():
     """A disc in millimetres, of pixels twice as high as wide."""
     pixel = (2.0, 1.0)
-    found = between(disc(16, pixel=pixel), disc(8, pixel=pixel), pixel).logits(4, WHOLE) > 0
+    found = says(between(disc(16, pixel=pixel), disc(8, pixel=pixel), pixel), 4) > 0
     assert np.sqrt(2 * found.sum() / np.pi) == pytest.approx(12, abs=0.5)
 
 
 def test_a_plane_painted_all_over():
     full = ~BLANK
-    assert (between(full, full).logits(1, WHOLE) == 4.0).all()
-    assert np.isfinite(between(full, disc(9)).logits(4, WHOLE)).all()
+    assert (says(between(full, full), 1) == 4.0).all()
+    assert np.isfinite(says(between(full, disc(9)), 4)).all()
 
 
 def test_stops_when_told():
     def stop() -> None:
         raise Cancelled
 
-    batches = iter([[FilledSlice(4, WHOLE, np.zeros((HEIGHT, WIDTH), np.float32), None)]])
     with pytest.raises(Cancelled):
-        list(drawn_between(batches, volume(disc(9), disc(8)), 3, GAP, stop))
+        Outlines(volume(disc(9), disc(8)), 3, GAP, stop).logits((4,), WHOLE, CPU)
 
 
 def test_pure_in_context_use_does_without(engine, scan, monkeypatch):
     def never(*_: object) -> None:
         raise AssertionError("outlines are a hint of the painted slices")
 
-    monkeypatch.setattr(propagator, "drawn_between", never)
+    monkeypatch.setattr(gap_refinement, "Outlines", never)
     engine.propagate(scan.image, scan.painted, scan.spacing, prior=False)
     with pytest.raises(AssertionError, match="a hint"):
         engine.propagate(scan.image, scan.painted, scan.spacing)

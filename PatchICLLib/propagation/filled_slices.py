@@ -1,0 +1,77 @@
+"""Slices of one gap of one label that were filled together, on the device that filled them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from PatchICLLib.array_tensor import array_tensor
+from PatchICLLib.propagation.result.propagation_result import SliceSelections
+from PatchICLLib.propagation.result.slice_logits import SliceLogits
+from PatchICLLib.runtime.transfers import to_device
+
+
+@dataclass(frozen=True, eq=False)
+class FilledSlices:
+    """Predicted slices of one label, all through the same window.
+
+    Attributes:
+        label: the label.
+        indices: of the n slices, in any order.
+        window: rows and columns that were predicted; the label is nowhere else.
+        logits: (n, h, w) on the engine's device.
+        selections: patches looked at, of each slice; None if not asked for.
+        levels: logits before and after each level, of slices of which they were asked for, by index.
+    """
+
+    label: int
+    indices: tuple[int, ...]
+    window: tuple[slice, slice]
+    logits: Tensor
+    selections: tuple[SliceSelections, ...] | None = None
+    levels: Mapping[int, SliceLogits] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, part: slice) -> FilledSlices:
+        """Slices in a row; their logits are a view."""
+        return self._with(self.indices[part], self.logits[part], self.selections and self.selections[part])
+
+    def chosen(self, numbers: Sequence[int]) -> FilledSlices:
+        """Some of the slices, by their places among the n, in the order asked for."""
+        chosen = self.selections and tuple(self.selections[n] for n in numbers)
+        picked = self.logits.index_select(0, places(numbers, self.logits.device))
+        return self._with(tuple(self.indices[n] for n in numbers), picked, chosen)
+
+    @classmethod
+    def joined(cls, parts: Sequence[FilledSlices]) -> FilledSlices:
+        """All slices of parts, at least one, of the same label and window."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        assert all((p.label, p.window) == (first.label, first.window) for p in parts)
+        selections = tuple(one for p in parts for one in p.selections or ())
+        return cls(
+            first.label,
+            tuple(z for p in parts for z in p.indices),
+            first.window,
+            torch.cat([p.logits for p in parts]),
+            None if first.selections is None else selections,
+            {z: levels for p in parts for z, levels in p.levels.items()},
+        )
+
+    def _with(
+        self, indices: tuple[int, ...], logits: Tensor, selections: tuple[SliceSelections, ...] | None
+    ) -> FilledSlices:
+        levels = {z: self.levels[z] for z in indices if z in self.levels}
+        return replace(self, indices=indices, logits=logits, selections=selections, levels=levels)
+
+
+def places(numbers: Sequence[int], device: torch.device) -> Tensor:
+    """(n,) indices on a device, which need not have finished what it does."""
+    return to_device(array_tensor(np.array(numbers), np.int64), device)

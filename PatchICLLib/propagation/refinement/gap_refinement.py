@@ -1,0 +1,43 @@
+"""All that happens to the slices of one gap after the network, as they come from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PatchICLLib.propagation.filled_slices import FilledSlices
+from PatchICLLib.propagation.geometry.gaps import Gap
+from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
+from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
+from PatchICLLib.propagation.refinement.continuity import Continuity
+from PatchICLLib.propagation.refinement.outlines import Outlines
+
+
+class GapRefinement:
+    """Averages slices with those beside, lets outlines join in, and leaves no slice empty between painted ones.
+
+    Args:
+        volume: image and painting.
+        label: the label.
+        gap: what is filled.
+        prior: outlines, a hint of the painted slices, join in.
+        check: called now and then; may raise to stop.
+    """
+
+    def __init__(
+        self, volume: SlicedVolume, label: int, gap: Gap, prior: bool, check: Callable[[], None] = lambda: None
+    ) -> None:
+        self._across = AcrossSlices(volume, label, gap)
+        self._outlines = Outlines(volume, label, gap, check) if prior else None
+        self._continuity = Continuity(volume, label, gap)
+
+    def add(self, filled: FilledSlices) -> list[FilledSlices]:
+        """Take slices from the network; gives those that are finished, of one window each, possibly none."""
+        return [self._finished(averaged) for averaged in self._across.add(filled)]
+
+    def rest(self) -> list[FilledSlices]:
+        """The slices that are left once no other is going to be predicted."""
+        return [self._finished(averaged) for averaged in self._across.rest()]
+
+    def _finished(self, averaged: FilledSlices) -> FilledSlices:
+        drawn = averaged if self._outlines is None else self._outlines.of(averaged)
+        return self._continuity.of(drawn)
