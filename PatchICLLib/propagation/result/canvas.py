@@ -57,7 +57,9 @@ class Canvas:
             indices = volume.painted_planes[first : first + _CHUNK]
             painted = _PAINTED * (volume.painted[list(indices)][:, rows, columns] != 0)
             mirrored = np.flip(painted, turned.mirrored_sides)
-            self._write(self._probability, self._stored(indices, device), place, to_device(array_tensor(mirrored), device))
+            self._write(
+                self._probability, self._stored(indices, device), place, to_device(array_tensor(mirrored), device)
+            )
 
     def add(self, filled: FilledSlices) -> None:
         """Fuse slices of a label."""
