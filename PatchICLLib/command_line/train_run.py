@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from PatchICLLib.training.frozen_encoder import TrainedUniverSeg
     from PatchICLLib.training.mixture import Tasks
     from PatchICLLib.training.recipe import Recipe
-    from PatchICLLib.training.tasks import TaskBatch
+    from PatchICLLib.training.task_batch import TaskBatch
     from PatchICLLib.training.validation import ValidationSet
 
 CURVES = "curves.png"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class WeightAverage:
@@ -16,8 +17,8 @@ class WeightAverage:
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
-        for name, value in model.state_dict().items():
-            if value.dtype.is_floating_point:
-                self.weights[name].lerp_(value, 1 - decay)
-            else:
-                self.weights[name].copy_(value)
+        state = model.state_dict()
+        moving = [name for name, value in state.items() if value.dtype.is_floating_point]
+        get_ema_multi_avg_fn(decay)([self.weights[n] for n in moving], [state[n] for n in moving], step)
+        for name in state.keys() - set(moving):
+            self.weights[name].copy_(state[name])

@@ -17,7 +17,8 @@ from PatchICLLib.datasets.totalsegmentator import Selection, TotalSegmentator
 from PatchICLLib.errors import InputError
 from PatchICLLib.training.mixture import Tasks
 from PatchICLLib.training.slice_tasks import SliceTasks
-from PatchICLLib.training.tasks import TaskBatch, TaskShape, draw_batch
+from PatchICLLib.training.task_batch import TaskBatch
+from PatchICLLib.training.tasks import TaskShape, draw_batch
 from PatchICLLib.training.validation import ValidationSet
 
 KINDS = ("totalsegmentator", "totalsegmentator-mri", "medsegbench", "images")

@@ -9,13 +9,14 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 
-from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.datasets.image_folders import INSTANCES
 from PatchICLLib.datasets.split import is_development
 from PatchICLLib.propagation.geometry.normalisation import Normalisation
 from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.training.augmentation import IntensityAugmentation
-from PatchICLLib.training.tasks import TaskBatch, TaskShape, Unsuitable
+from PatchICLLib.training.stacks import Unsuitable
+from PatchICLLib.training.task_batch import TaskBatch
+from PatchICLLib.training.tasks import TaskShape
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,4 @@ def render_images(
         seen = region.sample(unit, shape.size)
         images.append(Normalisation.fit(seen).standard(seen)[0])
         masks.append(region.sample(mask[None], shape.size)[0])
-    k = shape.context
-    targets = torch.stack(images[k:])[:, None]
-    return TaskBatch(
-        torch.stack(images[:k])[None],
-        torch.stack(masks[:k])[None],
-        torch.zeros(1, k),
-        targets,
-        torch.stack(masks[k:])[:, None],
-        torch.zeros(shape.targets),
-        Hints.none(targets),
-    )
+    return TaskBatch.of(shape.context, torch.stack(images), torch.stack(masks), torch.zeros(len(pairs)))

@@ -11,8 +11,10 @@ from torch.utils.data import Dataset
 
 from PatchICLLib.training.image_tasks import ImageTasks, image_sets
 from PatchICLLib.training.pseudo_labels import SupervoxelVolume, prepare
+from PatchICLLib.training.stacks import Unsuitable
 from PatchICLLib.training.synthetic import random_anatomy
-from PatchICLLib.training.tasks import HintDropout, TaskBatch, TaskShape, Unsuitable, VolumeTasks
+from PatchICLLib.training.task_batch import TaskBatch
+from PatchICLLib.training.tasks import HintDropout, TaskShape, VolumeTasks
 from PatchICLLib.training.volumes import (
     LabelledVolume,
     label_map_sources,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ import torch
 from PatchICLLib.errors import InputError
 from PatchICLLib.presets import Configuration, build
 from PatchICLLib.training.loss import cascade_loss
+from PatchICLLib.training.stacks import Unsuitable
 from PatchICLLib.training.synthetic import random_anatomy
-from PatchICLLib.training.tasks import HintDropout, TaskBatch, TaskShape, Unsuitable, VolumeTasks
+from PatchICLLib.training.task_batch import TaskBatch
+from PatchICLLib.training.tasks import TaskShape, VolumeTasks
 from PatchICLLib.training.validation import hard_dice
 
 
@@ -118,7 +120,8 @@ def synthetic_tasks(count: int, shape: TaskShape, seed: int) -> list[TaskBatch]:
         InputError: no such tasks can be drawn.
     """
     rng = np.random.default_rng(seed)
-    draw = VolumeTasks(random_anatomy, augment=False, dropout=HintDropout(everything=1.0))
+    draw = VolumeTasks(random_anatomy, augment=False)
+    shape = replace(shape, hints=False)
     tasks: list[TaskBatch] = []
     for _ in range(100 * count):
         if len(tasks) == count:

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.training.mixture import BatchPlan, BatchStream, Tasks
-from PatchICLLib.training.tasks import TaskBatch
+from PatchICLLib.training.task_batch import TaskBatch
 
 
 @dataclass(frozen=True)

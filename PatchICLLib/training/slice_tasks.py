@@ -10,7 +10,9 @@ import numpy as np
 from PatchICLLib.datasets.example import Example, Examples
 from PatchICLLib.training.augmentation import IntensityAugmentation
 from PatchICLLib.training.image_tasks import render_images
-from PatchICLLib.training.tasks import TaskBatch, TaskShape, Unsuitable
+from PatchICLLib.training.stacks import Unsuitable
+from PatchICLLib.training.task_batch import TaskBatch
+from PatchICLLib.training.tasks import TaskShape
 
 Item = TypeVar("Item")
 

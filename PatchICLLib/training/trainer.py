@@ -20,24 +20,27 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
+from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.errors import InputError
 from PatchICLLib.outputs import StagedFiles, append_lines, drop_unfinished_line, write_errors
 from PatchICLLib.presets import build
 from PatchICLLib.runtime.child_process import starting
 from PatchICLLib.training.average import WeightAverage
+from PatchICLLib.training.batch_hints import batch_hints
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.loss import cascade_loss
 from PatchICLLib.training.mixture import BatchStream, Tasks
 from PatchICLLib.training.parts import Division, PartStream, noise_of
 from PatchICLLib.training.ranks import Ranks
 from PatchICLLib.training.recipe import Recipe
-from PatchICLLib.training.tasks import TaskBatch
+from PatchICLLib.training.task_batch import TaskBatch
 from PatchICLLib.training.validation import ValidationSet, hard_dice
 from PatchICLLib.universeg.network import UniverSeg
 from PatchICLLib.weights import Pretrained
 
 CHECKPOINT, LOG, PICTURES = "checkpoint.pt", "log.jsonl", "pictures"
 PRECISIONS = ("auto", "32", "bf16")
+FIGURES = ("loss", "dice_hints", "dice_bare", "gradient")  # of a part of a step
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ class Trainer:
             [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
             lr=recipe.learning_rate,
             betas=(0.9, 0.98),
+            fused=True,
         )
         self.average = WeightAverage(self.model, recipe.ema)
         self.noise = torch.Generator(self.device).manual_seed(recipe.seed)
@@ -135,7 +139,8 @@ class Trainer:
         self.step = checkpoint.step
         self.model.load_state_dict(checkpoint.model)
         self.average.weights = {k: v.to(self.device) for k, v in checkpoint.average.items()}
-        self.optimiser.load_state_dict(checkpoint.optimiser)
+        groups = [{**group, "fused": True} for group in checkpoint.optimiser["param_groups"]]
+        self.optimiser.load_state_dict({**checkpoint.optimiser, "param_groups": groups})
         if checkpoint.noise.shape == self.noise.get_state().shape:
             self.noise.set_state(checkpoint.noise)
         else:  # saved on another kind of device, whose generator cannot go on here
@@ -206,19 +211,22 @@ class Trainer:
             batch_size=None,
             sampler=range(self.step, self.recipe.steps),
             num_workers=self.options.workers,
-            prefetch_factor=4 if self.options.workers else None,
+            prefetch_factor=2 if self.options.workers else None,
             worker_init_fn=_start_worker,
+            pin_memory=self.device.type == "cuda",
         )
         with starting():
             batches = iter(loader)
-        window: list[dict[str, float]] = []
+        self.model.train()
+        window: list[torch.Tensor] = []
         since = time.monotonic()
         for batch in batches:
             chunks = batch if isinstance(batch, list) else [batch]
             window += self._update([chunk.to(self.device) for chunk in chunks])
             if self.step % self.options.log_every == 0:
+                rows = torch.stack(window).tolist()  # waits for the device, which nothing in a step does
                 seconds = (time.monotonic() - since) * len(chunks) / len(window)
-                figures = _mean(self.ranks.gathered(window))
+                figures = _means(self.ranks.gathered(rows))
                 self._log({"step": self.step, "seconds_per_step": round(seconds, 3), **figures})
                 window, since = [], time.monotonic()
                 self._save(CHECKPOINT)
@@ -245,9 +253,8 @@ class Trainer:
             return BatchStream(self.mixture, recipe.plan, recipe.seed, recipe.steps)
         return PartStream(self.mixture, recipe.plan, recipe.seed, recipe.steps, self.division)
 
-    def _update(self, chunks: list[TaskBatch]) -> list[dict[str, float]]:
-        """One step on this process's parts of a batch; figures of each part."""
-        self.model.train()
+    def _update(self, chunks: list[TaskBatch]) -> list[torch.Tensor]:
+        """One step on this process's parts of a batch; FIGURES of each part, on the device."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate(self.step)
         self.optimiser.zero_grad(set_to_none=True)
@@ -260,27 +267,16 @@ class Trainer:
             # gradients of all processes are averaged with the last part only
             waiting = self.parallel.no_sync() if self.ranks.together and not last else nullcontext()  # type: ignore[operator]
             with waiting:
-                loss, logits = self.parallel(chunk, noise)
+                loss, logits = self.parallel(chunk, batch_hints(chunk), noise)
                 (loss / len(chunks)).backward()
-            figures.append(self._figures(chunk, logits, float(loss.detach())))
+            figures.append(_figures(chunk, logits, loss.detach()))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
-        if torch.isfinite(norm):
-            self.optimiser.step()
+        # a fused optimiser leaves the weights alone where this says so, and nobody need ask the device
+        self.optimiser.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
+        self.optimiser.step()
         self.step += 1
         self.average.update(self.model, self.step)
-        return [{**part, "gradient": float(norm)} for part in figures]
-
-    @staticmethod
-    def _figures(batch: TaskBatch, logits: torch.Tensor, loss: float) -> dict[str, float]:
-        """Loss, and Dice of images that hold the structure, with and without hints."""
-        dice = hard_dice(logits, batch.target_masks)
-        holds = (batch.target_masks >= 0.5).flatten(1).any(1)
-        bare = batch.hints.flags().sum(1) == 0
-        figures = {"loss": loss}
-        for name, chosen in (("dice_hints", holds & ~bare), ("dice_bare", holds & bare)):
-            if chosen.any():
-                figures[name] = float(dice[chosen].mean())
-        return figures
+        return [torch.cat([part, norm[None]]) for part in figures]
 
     def _validate(self) -> None:
         assert self.validation is not None
@@ -331,13 +327,13 @@ class _Step(nn.Module):
         super().__init__()
         self.model, self.device, self.half_precision = model, device, half_precision
 
-    def forward(self, batch: TaskBatch, noise: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, batch: TaskBatch, hints: Hints, noise: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss of eq. 6, and logits (B*T, 1, S, S) without a gradient."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision):
             context = self.model.encode_context(
                 batch.context_images, batch.context_masks, batch.context_positions, noise
             )
-            output = self.model(batch.target_images, context, batch.hints, batch.target_positions, noise)
+            output = self.model(batch.target_images, context, hints, batch.target_positions, noise)
         output = replace(output, levels=tuple(replace(v, after=v.after.float()) for v in output.levels))
         return cascade_loss(output, batch.target_masks), output.logits.detach()
 
@@ -347,6 +343,18 @@ def _start_worker(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the loop itself ends in order
 
 
-def _mean(window: list[dict[str, float]]) -> dict[str, float]:
-    names = sorted({name for figures in window for name in figures})
-    return {name: round(float(np.mean([f[name] for f in window if name in f])), 4) for name in names}
+def _figures(batch: TaskBatch, logits: torch.Tensor, loss: torch.Tensor) -> torch.Tensor:
+    """Loss, and Dice of images that hold the structure, with and without hints; nan where there are none."""
+    truth = batch.target_masks
+    dice, holds = hard_dice(logits, truth), (truth >= 0.5).flatten(1).any(1)
+    bare = (batch.given.sum(1) == 0).repeat_interleave(len(dice) // len(batch.given))
+    means = [torch.where(chosen, dice, 0).sum() / chosen.sum() for chosen in (holds & ~bare, holds & bare)]
+    return torch.stack([loss, *means])
+
+
+def _means(rows: list[list[float]]) -> dict[str, float]:
+    """Mean of each of FIGURES over the parts of some steps, where there is one."""
+    columns = dict(zip(FIGURES, np.array(rows).T, strict=True))
+    for name in ("dice_hints", "dice_bare"):
+        columns[name] = columns[name][~np.isnan(columns[name])]
+    return {name: round(float(values.mean()), 4) for name, values in columns.items() if len(values)}

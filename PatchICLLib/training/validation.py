@@ -12,7 +12,9 @@ from torch import Tensor
 
 from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.outputs import save_picture
-from PatchICLLib.training.tasks import TaskBatch, TaskShape, VolumeTasks, draw_batch
+from PatchICLLib.training.batch_hints import batch_hints
+from PatchICLLib.training.task_batch import TaskBatch
+from PatchICLLib.training.tasks import TaskShape, VolumeTasks, draw_batch
 from PatchICLLib.training.volumes import labelled_sources, pick
 
 
@@ -50,13 +52,14 @@ class ValidationSet:
         figures: dict[str, Any] = {}
         for source, on_disk in self.batches.items():
             batch = on_disk.to(device)
+            all_hints = batch_hints(batch)
             context = model.encode_context(batch.context_images, batch.context_masks, batch.context_positions)
             scores = {}
-            for name, hints in (("hints", batch.hints), ("bare", None)):
+            for name, hints in (("hints", all_hints), ("bare", None)):
                 output = model(batch.target_images, context, hints, batch.target_positions)
                 scores[name] = float(hard_dice(output.logits, batch.target_masks).mean())
-            scores["shape"] = float(hard_dice(batch.hints.shape[:, :1], batch.target_masks).mean())
-            scores["vote"] = float(hard_dice(batch.hints.vote[:, :1], batch.target_masks).mean())
+            scores["shape"] = float(hard_dice(all_hints.shape[:, :1], batch.target_masks).mean())
+            scores["vote"] = float(hard_dice(all_hints.vote[:, :1], batch.target_masks).mean())
             figures[source] = scores
         if figures:
             names = next(iter(figures.values()))
@@ -79,19 +82,20 @@ class ValidationSet:
         for row, (source, on_disk) in zip(axes, rows, strict=True):
             batch = on_disk.to(device)
             context = model.encode_context(batch.context_images, batch.context_masks, batch.context_positions)
-            full = model(batch.target_images, context, batch.hints, batch.target_positions).logits.cpu()
+            full = model(batch.target_images, context, batch_hints(batch), batch.target_positions).logits.cpu()
             bare = model(
                 batch.target_images, context, Hints.none(batch.target_images), batch.target_positions
             ).logits.cpu()
+            targets, truth = batch.target_images.cpu(), batch.target_masks.cpu()
             for panel in row:
                 panel.axis("off")
             row[0].set_title(source, fontsize=8)
             for i in range(min(2, batch.context_images.shape[1])):
                 row[i].imshow(batch.context_images[0, i].cpu().numpy(), cmap="gray")
                 _outline(row[i], batch.context_masks[0, i].cpu() - 0.5, "orange")
-            for j, panel in enumerate(row[2 : 2 + len(batch.target_images)]):
-                panel.imshow(batch.target_images[j, 0].cpu().numpy(), cmap="gray")
-                _outline(panel, batch.target_masks[j, 0].cpu() - 0.5, "lime")
+            for j, panel in enumerate(row[2 : 2 + len(full)]):
+                panel.imshow(targets[j, 0].numpy(), cmap="gray")
+                _outline(panel, truth[j, 0] - 0.5, "lime")
                 _outline(panel, full[j, 0], "red")
                 _outline(panel, bare[j, 0], "deepskyblue", "dotted")
         figure.tight_layout()

@@ -13,6 +13,7 @@ pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 from PatchICLLib.cascade.paper import PaperConfiguration  # noqa: E402
 from PatchICLLib.command_line.app import main  # noqa: E402
 from PatchICLLib.errors import WeightsError  # noqa: E402
+from PatchICLLib.training.batch_hints import batch_hints  # noqa: E402
 from PatchICLLib.training.frozen_encoder import trained_universeg  # noqa: E402
 from PatchICLLib.training.synthetic import random_anatomy  # noqa: E402
 from PatchICLLib.training.tasks import TaskShape, Unsuitable, VolumeTasks  # noqa: E402
@@ -73,8 +74,8 @@ def test_a_task_without_hints_is_the_same_but_for_them():
     whole, bare = (tasks(np.random.default_rng(seed), chosen) for chosen in (shape, replace(shape, hints=False)))
     for name in ("context_images", "context_masks", "target_images", "target_masks", "target_positions"):
         assert torch.equal(getattr(whole, name), getattr(bare, name))
-    assert whole.hints.flags().any() and not bare.hints.flags().any()
-    assert not bare.hints.channels().any()
+    assert whole.given.any() and not bare.given.any()
+    assert bare.runs is None and not batch_hints(bare).channels().any()
 
 
 def _suits(tasks, shape, seed) -> bool:

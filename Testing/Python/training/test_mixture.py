@@ -14,14 +14,16 @@ from torch.utils.data import DataLoader
 
 pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 
-from PatchICLLib.cascade.hint_channels import Hints  # noqa: E402
 from PatchICLLib.datasets.split import is_development  # noqa: E402
 from PatchICLLib.errors import InputError  # noqa: E402
 from PatchICLLib.training import volumes  # noqa: E402
+from PatchICLLib.training.batch_hints import batch_hints  # noqa: E402
 from PatchICLLib.training.data_folder import inspect  # noqa: E402
 from PatchICLLib.training.image_tasks import ImageTasks, image_sets  # noqa: E402
 from PatchICLLib.training.mixture import BatchPlan, BatchStream, training_mixture  # noqa: E402
-from PatchICLLib.training.tasks import TaskBatch, TaskShape, Unsuitable  # noqa: E402
+from PatchICLLib.training.stacks import Unsuitable  # noqa: E402
+from PatchICLLib.training.task_batch import Runs, TaskBatch  # noqa: E402
+from PatchICLLib.training.tasks import TaskShape  # noqa: E402
 from PatchICLLib.training.volumes import (  # noqa: E402
     label_map_sources,
     labelled_pairs,
@@ -32,13 +34,16 @@ from PatchICLLib.training.volumes import (  # noqa: E402
 PLAN = BatchPlan(tasks=2, targets=2, contexts=(1, 2), sizes=((32, 1.0),))
 
 
-def tensors(batch: TaskBatch) -> list[torch.Tensor]:
-    hints = [getattr(batch.hints, f.name) for f in fields(Hints)]
-    return [getattr(batch, f.name) for f in fields(TaskBatch) if f.name != "hints"] + hints
-
-
 def alike(a: TaskBatch, b: TaskBatch) -> bool:
-    return all(x.shape == y.shape and torch.equal(x, y) for x, y in zip(tensors(a), tensors(b), strict=True))
+    """All of it, what hints are computed from included."""
+    if (a.runs is None) != (b.runs is None) or a.context != b.context:
+        return False
+    pairs = [(getattr(a, name), getattr(b, name)) for name in ("images", "masks", "positions", "given")]
+    if a.runs is not None:
+        pairs += [
+            (torch.as_tensor(getattr(a.runs, f.name)), torch.as_tensor(getattr(b.runs, f.name))) for f in fields(Runs)
+        ]
+    return all(torch.equal(x, y) for x, y in pairs)
 
 
 def test_a_batch_depends_on_seed_and_number_only(anatomy_mixture):
@@ -192,7 +197,7 @@ def test_image_tasks_are_pure_in_context(miniature_data):
     (balls,) = image_sets(miniature_data)
     assert (balls.name, len(balls.images)) == ("2d_balls", 7)
     task = ImageTasks([balls], augment=False)(np.random.default_rng(0), TaskShape(3, 2, 32))
-    assert not task.hints.flags().any()
+    assert task.runs is None and not batch_hints(task).flags().any()
     assert not task.context_positions.any() and not task.target_positions.any()
     inside = task.target_masks >= 0.5
     assert task.target_images[inside].mean() > task.target_images[~inside].mean() + 1

@@ -26,7 +26,7 @@ def test_tasks_hold_their_structure_everywhere_and_give_no_hints():
         assert task.target_images.shape == (1, 1, 32, 32)
         assert (task.context_masks >= 0.5).flatten(2).any(2).all()
         assert (task.target_masks >= 0.5).any()
-        assert not task.hints.flags().any()
+        assert task.runs is None and not task.given.any()
         torch.testing.assert_close(task.target_images, same.target_images)
 
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 
 from PatchICLLib.cascade.hint_channels import Hints  # noqa: E402
+from PatchICLLib.training.batch_hints import batch_hints  # noqa: E402
+from PatchICLLib.training.stacks import Unsuitable, cut_stack, draw_painted  # noqa: E402
 from PatchICLLib.training.synthetic import random_anatomy  # noqa: E402
+from PatchICLLib.training.task_batch import TaskBatch, compact_masks  # noqa: E402
 from PatchICLLib.training.tasks import (  # noqa: E402
     HintDropout,
-    TaskBatch,
     TaskShape,
-    Unsuitable,
     VolumeTasks,
-    cut_stack,
-    draw_painted,
 )
 from PatchICLLib.training.volumes import LabelledVolume  # noqa: E402
 
@@ -54,14 +56,15 @@ def test_shapes_and_ranges(k):
         assert task.context_positions.shape == (1, k)
         assert task.target_images.shape == task.target_masks.shape == (3, 1, 32, 32)
         assert task.target_positions.shape == (3,)
-        assert task.hints.neighbours.shape == (3, 5, 32, 32)
+        hints = batch_hints(task)
+        assert hints.neighbours.shape == (3, 5, 32, 32)
         for name in ("context_masks", "target_masks"):
             mask = getattr(task, name)
             assert mask.min() >= 0 and mask.max() <= 1 + 1e-5
         assert task.context_masks.max() >= 0.5
-        assert task.hints.shape.abs().max() <= 4 + 1e-4
-        assert task.hints.vote.abs().max() <= 1 + 1e-4
-        assert all(getattr(task.hints, f.name).isfinite().all() for f in fields(Hints))
+        assert hints.shape.abs().max() <= 4 + 1e-4
+        assert hints.vote.abs().max() <= 1 + 1e-4
+        assert all(getattr(hints, f.name).isfinite().all() for f in fields(Hints))
         assert abs(task.context_images.mean()) < 0.2  # standardised over the context
         assert 0.6 < task.context_images.std() < 1.4
         assert torch.allclose(task.context_positions.mean(), torch.zeros(()), atol=1e-5)
@@ -70,10 +73,9 @@ def test_shapes_and_ranges(k):
 def test_a_seed_reproduces_a_task():
     tasks, again = (VolumeTasks(anatomy, dropout=HintDropout()) for _ in range(2))
     first, second = (drawn(t, TaskShape(2, 2, 32), 4) for t in (tasks, again))
-    for f in fields(TaskBatch):
-        if f.name != "hints":
-            assert torch.equal(getattr(first, f.name), getattr(second, f.name))
-    assert torch.equal(first.hints.vote, second.hints.vote)
+    for name in ("images", "masks", "positions", "given"):
+        assert torch.equal(getattr(first, name), getattr(second, name))
+    assert torch.equal(batch_hints(first).vote, batch_hints(second).vote)
 
 
 @pytest.mark.parametrize(("size", "fits"), [(128, True), (256, False)])
@@ -95,8 +97,9 @@ def test_without_augmentation_a_task_is_what_it_was_cut_from():
     task = drawn(VolumeTasks(lambda rng: ball_volume(), augment=False), TaskShape(3, 4, 64), 0)
     inside = task.target_masks >= 0.5
     assert task.target_images[inside].mean() > task.target_images[~inside].mean() + 1.5
-    assert ((task.hints.vote[:, :1] > 0) == inside).float().mean() > 0.95
-    assert torch.equal(task.hints.flags(), torch.ones(4, 3))
+    hints = batch_hints(task)
+    assert ((hints.vote[:, :1] > 0) == inside).float().mean() > 0.95
+    assert torch.equal(hints.flags(), torch.ones(4, 3))
 
 
 def test_positions_are_distances_in_fields_of_view():
@@ -119,8 +122,9 @@ def test_positions_are_distances_in_fields_of_view():
 def test_stacks_hold_the_structure_and_distinct_painted_slices(seed):
     volume, rng = ball_volume(), np.random.default_rng(seed)
     stack = cut_stack(volume, rng, 3, 2)
-    assert stack.image.shape == stack.mask.shape
-    assert stack.image.min() >= 0 and stack.image.max() <= 1
+    image = stack.picture(rng)
+    assert image.shape == stack.mask.shape
+    assert image.min() >= 0 and image.max() <= 1
     assert len(set(stack.painted.tolist())) == 3
     assert (np.diff(stack.painted) > 0).all()
     assert stack.mask[stack.painted].any()
@@ -152,8 +156,9 @@ def test_pseudo_labels_without_an_edge_are_mostly_refused():
     def refused(contrast: float) -> int:
         count = 0
         for seed in range(30):
+            rng = np.random.default_rng(seed)
             try:
-                cut_stack(ball_volume(True, contrast), np.random.default_rng(seed), 2, 2)
+                cut_stack(ball_volume(True, contrast), rng, 2, 2).picture(rng)
             except Unsuitable:
                 count += 1
         return count
@@ -162,25 +167,38 @@ def test_pseudo_labels_without_an_edge_are_mostly_refused():
     assert refused(100.0) <= 5
 
 
-def given_hints(n: int) -> Hints:
-    one = torch.ones(n)
-    return Hints(torch.ones(n, 2, 4, 4), one, torch.ones(n, 2, 4, 4), one, torch.ones(n, 5, 4, 4), one)
-
-
-def test_hint_dropout_drops_as_often_as_said_and_wipes_what_it_drops():
+def test_hint_dropout_drops_as_often_as_said():
     dropout, rng, n = HintDropout(0.2, 0.3, 0.4, 0.1), np.random.default_rng(0), 4000
-    kept = np.zeros(3)
-    nothing = 0
-    for _ in range(n):
-        hints = dropout(given_hints(2), rng)
-        flags = hints.flags()
-        assert torch.equal(flags[0], flags[1])
-        kept += flags[0].numpy()
-        nothing += int(not flags.any())
-        for field, flag in zip((hints.shape, hints.vote, hints.neighbours), flags[0], strict=True):
-            assert field.unique().tolist() == [flag]
-    np.testing.assert_allclose(kept / n, 0.8 * np.array([0.7, 0.6, 0.9]), atol=0.03)
-    assert nothing / n == pytest.approx(0.2 + 0.8 * 0.3 * 0.4 * 0.1, abs=0.03)
+    flags = np.array([dropout(rng) for _ in range(n)])
+    assert set(np.unique(flags)) == {0.0, 1.0}
+    np.testing.assert_allclose(flags.mean(0), 0.8 * np.array([0.7, 0.6, 0.9]), atol=0.03)
+    assert (~flags.any(1)).mean() == pytest.approx(0.2 + 0.8 * 0.3 * 0.4 * 0.1, abs=0.03)
+
+
+def test_hints_that_are_dropped_are_wiped_and_the_others_stay():
+    task = drawn(VolumeTasks(anatomy), TaskShape(2, 2, 32), 0)
+    whole = batch_hints(task)
+    for flags in ((1.0, 0.0, 1.0), (0.0, 1.0, 0.0)):
+        hints = batch_hints(replace(task, given=torch.tensor([flags])))
+        assert torch.equal(hints.flags(), torch.tensor([flags, flags]))
+        for name, flag in zip(("shape", "vote", "neighbours"), flags, strict=True):
+            assert torch.equal(getattr(hints, name), flag * getattr(whole, name))
+
+
+def test_tasks_without_hints_carry_nothing_to_compute_them_from():
+    """Whether the network reads none, or the task must do without."""
+    never, always = VolumeTasks(anatomy, dropout=HintDropout(everything=1.0)), VolumeTasks(anatomy)
+    assert drawn(never, TaskShape(2, 2, 32), 0).runs is None
+    assert drawn(always, TaskShape(2, 2, 32, hints=False), 0).runs is None
+    assert drawn(always, TaskShape(2, 2, 32), 0).runs is not None
+
+
+@given(hnp.arrays(np.float32, 50, elements=st.floats(0, 1, width=32)))
+def test_compact_masks_keep_which_side_of_a_half_they_are_on(values):
+    masks = torch.from_numpy(np.r_[values, np.nextafter(np.float32(0.5), [0, 1], dtype=np.float32), np.float32(0.5)])
+    restored = compact_masks(masks).float() / 255
+    assert torch.equal(restored >= 0.5, masks >= 0.5)
+    assert (restored - masks).abs().max() <= 0.5 / 255 + 1e-6
 
 
 def test_collating_keeps_tasks_in_order():
@@ -188,7 +206,10 @@ def test_collating_keeps_tasks_in_order():
     joined = TaskBatch.collate(tasks)
     assert joined.context_images.shape == (2, 2, 32, 32)
     assert torch.equal(joined.target_images[2:], tasks[1].target_images)
-    assert torch.equal(joined.hints.shape[:2], tasks[0].hints.shape)
+    hints = [batch_hints(t) for t in tasks]
+    for name in ("shape", "vote", "neighbours"):
+        both = torch.cat([getattr(h, name) for h in hints])
+        torch.testing.assert_close(getattr(batch_hints(joined), name), both, atol=1e-4, rtol=1e-4)
 
 
 def test_parcels_lie_within_their_structure_and_the_image_does_not_know():
@@ -196,7 +217,7 @@ def test_parcels_lie_within_their_structure_and_the_image_does_not_know():
     whole, part = (cut_stack(volume, np.random.default_rng(5), 3, 2, parcels) for parcels in (0.0, 1.0))
     share = part.mask.sum() * np.prod(part.spacing) / (whole.mask.sum() * np.prod(whole.spacing))
     assert 0.15 < share < 0.75
-    inside, all_inside = part.image[part.mask], whole.image[whole.mask]
+    inside, all_inside = (s.picture(np.random.default_rng(0))[s.mask] for s in (part, whole))
     assert inside.mean() == pytest.approx(all_inside.mean(), abs=0.05)
 
 

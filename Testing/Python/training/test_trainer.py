@@ -14,6 +14,7 @@ pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 
 from PatchICLLib.errors import InputError  # noqa: E402
 from PatchICLLib.training import trainer as trainer_module  # noqa: E402
+from PatchICLLib.training.batch_hints import batch_hints  # noqa: E402
 from PatchICLLib.training.checkpoint import Checkpoint  # noqa: E402
 from PatchICLLib.training.export import export  # noqa: E402
 from PatchICLLib.training.mixture import BatchStream  # noqa: E402
@@ -191,7 +192,7 @@ def test_validation_tasks_are_always_the_same(miniature_data, validation):
     for name, batch in validation.batches.items():
         assert torch.equal(batch.target_images, again.batches[name].target_images)
         assert batch.target_images.shape == (8, 1, 32, 32)
-        assert torch.equal(batch.hints.flags(), torch.ones(8, 3))
+        assert torch.equal(batch_hints(batch).flags(), torch.ones(8, 3))
 
 
 def test_hard_dice_by_hand():
