@@ -21,6 +21,7 @@ from PatchICLLib.command_line.demo import demo
 from PatchICLLib.command_line.evaluate import evaluate
 from PatchICLLib.command_line.info import info
 from PatchICLLib.command_line.interrupt import termination_interrupts
+from PatchICLLib.command_line.library import library
 from PatchICLLib.command_line.overfit import overfit
 from PatchICLLib.command_line.propagate import propagate
 from PatchICLLib.command_line.segment import segment
@@ -49,6 +50,7 @@ app.command(no_args_is_help=True)(propagate)
 app.command(no_args_is_help=True)(check)
 app.command(no_args_is_help=True)(segment)
 app.command(no_args_is_help=True)(cohort)
+app.add_typer(library, name="library")
 app.command()(demo)
 app.command()(info)
 app.command(no_args_is_help=True)(train)

@@ -14,6 +14,20 @@ _LONGEST_SHOWN = 60
 _AXES: dict[str, Literal[0, 1, 2] | None] = {"auto": None, "k": 0, "j": 1, "i": 2}
 
 
+def names_from_text(text: str, option: str) -> dict[int, str]:
+    """Names by label of a list such as "1=liver,2=spleen"."""
+    names: dict[int, str] = {}
+    for part in text.split(","):
+        number, mark, name = part.partition("=")
+        label = whole_number(number)
+        if not label or not mark or not name.strip() or label in names:
+            raise InputError(
+                f"{option} must be labels with a name each, such as 1=liver,2=spleen, but it is {_shown(text)}."
+            )
+        names[label] = name.strip()
+    return names
+
+
 def axis_from_text(text: str) -> Literal[0, 1, 2] | None:
     """Array axis (k is 0) of --axis; None for auto."""
     if text.lower() not in _AXES:

@@ -64,6 +64,11 @@ class Library:
     def __init__(self, path: Path, contents: Contents) -> None:
         self.path, self._contents = path, contents
 
+    @property
+    def contents(self) -> Contents:
+        """What `library.json` says."""
+        return self._contents
+
     @classmethod
     def open(cls, path: str | Path, may_be_new: bool = False) -> Library:
         """Open a library.

@@ -184,13 +184,33 @@ def inspection(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Work, list[Path
     return work, [folder / "a.json", folder / "b.json"]
 
 
+def library(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Work, list[Path]]:
+    """`library add`; every change of a library, step by step, in Testing/Python/library/test_kills.py."""
+    painted = inputs(folder)[1]
+
+    def work(value: int) -> None:
+        write_like(GRID.array + np.int16(value), GRID, scan := folder / "in" / f"{value}.nii")
+        names = ["--names", "1=liver"]
+        if main(["library", "add", str(folder / "library"), str(scan), str(painted), *names]) != 0:
+            raise InputError("refused")
+
+    return work, [folder / "library" / "library.json"]
+
+
 WRITERS = [
     propagate, segment, cohort, demo, summary, figure, export, calibration, checkpoint, new_training, inspection,
+    library,
 ]  # fmt: skip
 
 
 def content(files: list[Path]) -> list[bytes | None]:
     return [path.read_bytes() if path.exists() else None for path in files]
+
+
+def everywhere(folder: Path) -> list[Path]:
+    """A file in each folder: where runs that were killed may have left something, and the next ones write."""
+    folders = [folder, *(one for one in folder.rglob("*") if one.is_dir() and ".patchicl-" not in str(one))]
+    return [one / "any" for one in folders]
 
 
 @pytest.fixture(params=WRITERS, ids=lambda writer: writer.__name__)
@@ -206,13 +226,13 @@ def test_killed_at_any_step(writer: tuple[Work, list[Path]], death, tmp_path: Pa
     shutil.copytree(tmp_path, template)
     assert death.run(lambda: work(2))
     total, outcomes = death.count, []
-    # of the many files of `propagate` every third step; every single one of such commits in test_kills.py
-    for step in range(max(0, total - 36), total + 1, 3 if len(files) > 3 else 1):
+    # where many files are written every third step; every single one of such commits in test_kills.py
+    for step in range(max(0, total - 36), total + 1, 3 if total > 40 else 1):
         shutil.rmtree(tmp_path)
         shutil.copytree(template, tmp_path)
         ended = death.run(lambda: work(2), after=step)
         assert None not in content(files)
-        recover_folders(files)
+        recover_folders(everywhere(tmp_path))
         now = content(files)
         new = [after != before for after, before in zip(now, old, strict=True)]
         assert all(new) or (not any(new) and not ended)
@@ -246,6 +266,6 @@ def test_full_disk(writer: tuple[Work, list[Path]], tmp_path: Path, room: int) -
                 os._exit(code)
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0
-        recover_folders(files)
+        recover_folders(everywhere(tmp_path))
         assert content(files) == before
         assert not list(tmp_path.rglob(".patchicl-*"))

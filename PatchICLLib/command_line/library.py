@@ -1,0 +1,111 @@
+"""`patchicl library`: finished cases of earlier patients, in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+library = typer.Typer(
+    help="Keep finished cases of earlier patients. Nothing but voxels, geometry and the structures' names is kept, and "
+    "nothing leaves this machine.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+LibraryArgument = Annotated[Path, typer.Argument(metavar="LIBRARY", show_default=False, help="Folder of the library.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write it as JSON.")]
+
+
+@library.command(no_args_is_help=True)
+def add(
+    folder: Annotated[
+        Path, typer.Argument(metavar="LIBRARY", show_default=False, help="Folder of the library; made if missing.")
+    ],
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE", show_default=False, help="3D scalar image, or a DICOM folder.")
+    ],
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LABELS",
+            show_default=False,
+            help="Finished segmentation, complete in the whole scan: a label map, a .seg.nrrd, or a DICOM SEG.",
+        ),
+    ],
+    names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Names of labels, such as 1=liver,2=spleen; .seg.nrrd and DICOM SEG bring theirs. Only what has a "
+            "name is added.",
+        ),
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="A date to keep with the case; without it, none is.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="If the same scan is in the library already, take that case's place.")
+    ] = False,
+) -> None:
+    """Add a finished case.
+
+    Kept is the part of the scan around the structures, with where it lay, and the label maps. The file's name, its
+    header's texts and everything else of the patient are left behind. In later patients a structure is known again by
+    its terminology or its name, never by its number; names such as Segment_1 are nobody's.
+
+    Exit codes: 0 it was added, 2 it was not and nothing was changed.
+
+    Example: `patchicl library add livers scan.nii.gz labels.nii.gz --names 1=liver,2=spleen`
+    """
+    from PatchICLLib.command_line.library_run import run_add
+
+    run_add(folder, image, labels, names, date, replace)
+
+
+@library.command("list", no_args_is_help=True)
+def list_cases(folder: LibraryArgument, json_file: JsonOption = None) -> None:
+    """Show the structures and cases of a library.
+
+    Example: `patchicl library list livers`
+    """
+    from PatchICLLib.command_line.library_run import run_list
+
+    run_list(folder, json_file)
+
+
+@library.command(no_args_is_help=True)
+def remove(
+    folder: LibraryArgument,
+    numbers: Annotated[
+        list[int], typer.Argument(metavar="NUMBER...", show_default=False, help="Numbers of cases, as list shows them.")
+    ],
+) -> None:
+    """Remove cases for good, and all weights that were adapted with them.
+
+    Example: `patchicl library remove livers 3`
+    """
+    from PatchICLLib.command_line.library_run import run_remove
+
+    run_remove(folder, numbers)
+
+
+@library.command(no_args_is_help=True)
+def merge(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="LIBRARY", show_default=False, help="Library that gets the cases; made if missing."),
+    ],
+    other: Annotated[
+        Path,
+        typer.Argument(metavar="OTHER", show_default=False, help="Library that they come from; it stays as it is."),
+    ],
+) -> None:
+    """Add all cases of another library, all of them or none; scans that are there already are left out.
+
+    Example: `patchicl library merge livers livers-of-a-colleague`
+    """
+    from PatchICLLib.command_line.library_run import run_merge
+
+    run_merge(folder, other)
