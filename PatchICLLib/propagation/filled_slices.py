@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
-from PatchICLLib.propagation.result.propagation_result import SliceSelections
+from PatchICLLib.propagation.result.packed_selections import PackedSelections
 from PatchICLLib.propagation.result.slice_logits import SliceLogits
 from PatchICLLib.runtime.transfers import to_device
 
@@ -32,7 +32,7 @@ class FilledSlices:
     indices: tuple[int, ...]
     window: tuple[slice, slice]
     logits: Tensor
-    selections: tuple[SliceSelections, ...] | None = None
+    selections: PackedSelections | None = None
     levels: Mapping[int, SliceLogits] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -40,11 +40,13 @@ class FilledSlices:
 
     def __getitem__(self, part: slice) -> FilledSlices:
         """Slices in a row; their logits are a view."""
-        return self._with(self.indices[part], self.logits[part], self.selections and self.selections[part])
+        return self._with(
+            self.indices[part], self.logits[part], None if self.selections is None else self.selections[part]
+        )
 
     def chosen(self, numbers: Sequence[int]) -> FilledSlices:
         """Some of the slices, by their places among the n, in the order asked for."""
-        chosen = self.selections and tuple(self.selections[n] for n in numbers)
+        chosen = None if self.selections is None else self.selections.chosen(numbers)
         picked = self.logits.index_select(0, places(numbers, self.logits.device))
         return self._with(tuple(self.indices[n] for n in numbers), picked, chosen)
 
@@ -55,19 +57,17 @@ class FilledSlices:
         if len(parts) == 1:
             return first
         assert all((p.label, p.window) == (first.label, first.window) for p in parts)
-        selections = tuple(one for p in parts for one in p.selections or ())
+        selections = [p.selections for p in parts if p.selections is not None]
         return cls(
             first.label,
             tuple(z for p in parts for z in p.indices),
             first.window,
             torch.cat([p.logits for p in parts]),
-            None if first.selections is None else selections,
+            PackedSelections.joined(selections) if selections else None,
             {z: levels for p in parts for z, levels in p.levels.items()},
         )
 
-    def _with(
-        self, indices: tuple[int, ...], logits: Tensor, selections: tuple[SliceSelections, ...] | None
-    ) -> FilledSlices:
+    def _with(self, indices: tuple[int, ...], logits: Tensor, selections: PackedSelections | None) -> FilledSlices:
         levels = {z: self.levels[z] for z in indices if z in self.levels}
         return replace(self, indices=indices, logits=logits, selections=selections, levels=levels)
 

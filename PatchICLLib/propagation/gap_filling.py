@@ -138,7 +138,7 @@ class GapFilling:
             )
         logits, window = region.restore(output.logits[:, 0], self.volume.image.shape[1:])
         orientation = self.volume.orientation
-        selections = tuple(describe(output.levels, context, list(batch), orientation)) if self.traced else None
+        selections = describe(output.levels, [context], [0] * len(batch), batch, orientation) if self.traced else None
         levels = {
             index: self._levels(output, number, index, region, shares)
             for number, index in enumerate(batch)

@@ -44,9 +44,7 @@ class ResultMemory:
 
     @staticmethod
     def _size(value: Remembered) -> int:
-        # a patch box takes about 300 bytes
-        boxes = sum(len(v.patches) for f in value for one in f.selections or () for v in one.levels)
-        return sum(f.logits.nbytes for f in value) + 300 * boxes
+        return sum(f.logits.nbytes + (0 if f.selections is None else f.selections.nbytes) for f in value)
 
 
 def rounded(filled: FilledSlices) -> FilledSlices:

@@ -29,7 +29,8 @@ from PatchICLLib.propagation.plan import CONTEXT_SIZE, Plan, plan_propagation
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.refinement.gap_refinement import GapRefinement
 from PatchICLLib.propagation.result.canvas import Canvas
-from PatchICLLib.propagation.result.propagation_result import PropagationResult, SliceSelections
+from PatchICLLib.propagation.result.packed_selections import PackedSelections
+from PatchICLLib.propagation.result.propagation_result import PropagationResult
 from PatchICLLib.propagation.result.review import suggest_next_slice
 from PatchICLLib.propagation.result.slice_logits import SliceLogits
 from PatchICLLib.runtime.device import resolve_device
@@ -134,7 +135,7 @@ class _Run:
             engine.pretrained.temperature,
             "entropy" in plan.options.outputs,
         )
-        self.selections: list[SliceSelections] = []
+        self.selections: list[PackedSelections] = []
         self.logits: list[SliceLogits] = []
         self.computed = self.recalled = 0
         self.first_slice: float | None = None
@@ -244,12 +245,13 @@ class _Run:
 
     @staticmethod
     def _relabelled(filled: FilledSlices, label: int) -> FilledSlices:
-        selections = filled.selections and tuple(replace(chosen, label=label) for chosen in filled.selections)
+        selections = None if filled.selections is None else filled.selections.of_label(label)
         return replace(filled, label=label, selections=selections)
 
     def _take(self, filled: FilledSlices) -> None:
         self.canvas.add(filled if self.region is None else self.region.cut(filled))
-        self.selections += filled.selections or ()
+        if filled.selections is not None:
+            self.selections.append(filled.selections)
         self.logits += filled.levels.values()
         if self.first_slice is None:
             self.first_slice = self._elapsed()
@@ -274,7 +276,7 @@ class _Run:
             self.canvas.labels(),
             self.canvas.probability() if "probability" in outputs else None,
             self.canvas.entropy() if "entropy" in outputs else None,
-            tuple(self.selections) if "selections" in outputs else None,
+            PackedSelections.joined(self.selections) if "selections" in outputs else None,
             self._report(complete),
             tuple(self.logits) if len(self.options.logits_slices) else None,
             self.canvas.boxes(),

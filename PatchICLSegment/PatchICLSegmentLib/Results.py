@@ -36,7 +36,7 @@ class Results:
         self.parameterNode = parameterNode
         self.plot = UncertaintyPlot(scene, parameterNode)
         self._report = StoredText()
-        self._selections = StoredText(PackedSelections)
+        self._selections = StoredText(PackedSelections.unpacked)
 
     def store(self, result, preview: Preview) -> None:
         """Puts the PropagationResult of a preview into the scene, in the place of the one before."""
@@ -47,9 +47,7 @@ class Results:
         if result.entropy is not None:
             node = storeEntropy(self.scene, result.entropy, volumeNode, result.box, self.entropyNode)
             parameterNode.setReference(self.ENTROPY, node)
-        selections = result.selections or ()
-        if not isinstance(selections, PackedSelections):
-            selections = PackedSelections.pack(selections)
+        selections = PackedSelections.pack(result.selections or ())
         node = parameterNode.reference(self.SELECTIONS)
         node = storeText(self.scene, _("PatchICL selections"), selections.packed, node)
         parameterNode.setReference(self.SELECTIONS, node)

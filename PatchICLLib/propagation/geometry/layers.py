@@ -16,6 +16,7 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
 from PatchICLLib.propagation.options import PropagationOptions
 from PatchICLLib.propagation.progress import Progress
+from PatchICLLib.propagation.result.packed_selections import PackedSelections
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
 from PatchICLLib.propagation.result.review import suggest_next_slice
 
@@ -118,12 +119,12 @@ def merged(painted: np.ndarray, results: Mapping[int, PropagationResult], count:
         boxes += result.boxes or (result.box,)
     parts = list(results.values())
     logits = [part.logits for part in parts if part.logits is not None]
-    selections = [part.selections for part in parts if part.selections is not None]
+    selections = [PackedSelections.pack(part.selections) for part in parts if part.selections is not None]
     return PropagationResult(
         labels,
         _largest([part.probability for part in parts]),
         _largest([part.entropy for part in parts]),
-        tuple(one for some in selections for one in some) if selections else None,
+        PackedSelections.joined(selections) if selections else None,
         _merged_report([part.report for part in parts], labels, count),
         tuple(one for some in logits for one in some) if logits else None,
         tuple(box for box in boxes if all(span.start < span.stop for span in box)),

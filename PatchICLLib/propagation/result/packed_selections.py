@@ -13,6 +13,7 @@ import numpy as np
 from PatchICLLib.propagation.result.propagation_result import LevelSelection, PatchBox, SliceSelections
 
 Span = list[int]  # first row and number of rows in the table
+Slice = list[Any]  # see PackedSelections
 _COLUMNS = 6  # of a patch: slice, row, column, rows, columns, score
 
 
@@ -22,16 +23,20 @@ class PackedSelections(Sequence[SliceSelections]):
     Context patches that several slices share, as those of a batch do, are kept once.
 
     Args:
-        packed: plain JSON, as from ``pack``; kept as ``packed``.
+        slices: index and label of each slice, and for each of its levels resolution, target patches, context patches,
+            coverage and mean entropy.
+        table: (patches, 6) float64: slice, row, column, rows, columns and score of each patch.
     """
 
-    def __init__(self, packed: dict[str, Any]) -> None:
-        self.packed = packed
+    def __init__(self, slices: list[Slice], table: np.ndarray) -> None:
+        self._slices, self._table = slices, table
 
     @classmethod
     def pack(cls, selections: Iterable[SliceSelections]) -> PackedSelections:
-        """All of ``selections``, exactly."""
-        slices: list[Any] = []
+        """All of ``selections``, exactly; themselves if they are packed already."""
+        if isinstance(selections, cls):
+            return selections
+        slices: list[Slice] = []
         rows: list[tuple[float, ...]] = []
         context: dict[int, Span] = {}  # where a tuple of patches went, by its identity
         kept = list(selections)  # identities are of living objects only
@@ -44,18 +49,22 @@ class PackedSelections(Sequence[SliceSelections]):
                     shared = context[id(level.context_patches)] = _append(rows, level.context_patches)
                 levels.append([int(level.resolution), target, shared, float(level.coverage), float(level.mean_entropy)])
             slices.append([int(one.slice_index), int(one.label), levels])
-        table = np.array(rows, np.float64).reshape(-1, _COLUMNS)
-        data = base64.b64encode(zlib.compress(table.tobytes(), 1)).decode("ascii")
-        return cls({"slices": slices, "patches": data})
+        return cls(slices, np.array(rows, np.float64).reshape(-1, _COLUMNS))
+
+    @classmethod
+    def unpacked(cls, packed: dict[str, Any]) -> PackedSelections:
+        """From the plain JSON of ``packed``."""
+        table = np.frombuffer(zlib.decompress(base64.b64decode(packed["patches"]))).reshape(-1, _COLUMNS)
+        return cls(packed["slices"], table)
 
     @classmethod
     def received(cls, packed: Any) -> PackedSelections:
         """What another process packed, once it is certain that every element can be made.
 
         Raises:
-            KeyError, TypeError, ValueError, zlib.error: ``packed`` is not what ``pack`` makes.
+            KeyError, TypeError, ValueError, zlib.error: ``packed`` is not what ``packed`` gives.
         """
-        selections = cls(packed)
+        selections = cls.unpacked(packed)
         rows = len(selections._table)
         for index, label, levels in packed["slices"]:
             for resolution, *spans, coverage, entropy in levels:
@@ -68,9 +77,51 @@ class PackedSelections(Sequence[SliceSelections]):
                     raise TypeError("what is known of a level is no number")
         return selections
 
+    @classmethod
+    def joined(cls, parts: Iterable[PackedSelections]) -> PackedSelections:
+        """The slices of all parts, and of the parts' patches those that belong to them."""
+        slices: list[Slice] = []
+        rows: list[np.ndarray] = [np.empty((0, _COLUMNS))]
+        count, known = 0, {}  # where patches went, by the table that they were in and their place in it
+
+        def moved(table: np.ndarray, span: Span) -> Span:
+            nonlocal count
+            place = (id(table), *span)
+            if place not in known:
+                rows.append(table[span[0] : sum(span)])
+                known[place] = [count, span[1]]
+                count += span[1]
+            return known[place]
+
+        for part in (kept := list(parts)):
+            for index, label, levels in part._slices:
+                again = [[r, moved(part._table, t), moved(part._table, c), *known_] for r, t, c, *known_ in levels]
+                slices.append([index, label, again])
+        del kept  # until here, so that no two tables have the same identity
+        return cls(slices, np.concatenate(rows))
+
+    def of_label(self, label: int) -> PackedSelections:
+        """The same for another label."""
+        return PackedSelections([[index, label, levels] for index, _, levels in self._slices], self._table)
+
+    def chosen(self, numbers: Iterable[int]) -> PackedSelections:
+        """Some of the elements, in the order asked for."""
+        return PackedSelections([self._slices[number] for number in numbers], self._table)
+
+    @cached_property
+    def packed(self) -> dict[str, Any]:
+        """As plain JSON."""
+        data = base64.b64encode(zlib.compress(self._table.tobytes(), 1)).decode("ascii")
+        return {"slices": self._slices, "patches": data}
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that all patches take, also those of slices that others have."""
+        return self._table.nbytes
+
     def find(self, slice_index: int, label: int | None = None) -> SliceSelections | None:
         """The selections of a slice (for a label, if given), or None if it was not predicted."""
-        for number, (index, known, _) in enumerate(self.packed["slices"]):
+        for number, (index, known, _) in enumerate(self._slices):
             if index == slice_index and label in (None, known):
                 return self[number]
         return None
@@ -78,20 +129,20 @@ class PackedSelections(Sequence[SliceSelections]):
     @property
     def most_levels(self) -> int:
         """Levels of the slice that has most; 0 where there is none."""
-        return max((len(levels) for _, _, levels in self.packed["slices"]), default=0)
+        return max((len(levels) for _, _, levels in self._slices), default=0)
 
     def __len__(self) -> int:
-        return len(self.packed["slices"])
+        return len(self._slices)
 
     @overload
     def __getitem__(self, number: int) -> SliceSelections: ...
     @overload
-    def __getitem__(self, number: slice) -> tuple[SliceSelections, ...]: ...
+    def __getitem__(self, number: slice) -> PackedSelections: ...
 
-    def __getitem__(self, number: int | slice) -> SliceSelections | tuple[SliceSelections, ...]:
+    def __getitem__(self, number: int | slice) -> SliceSelections | PackedSelections:
         if isinstance(number, slice):
-            return tuple(self[place] for place in range(*number.indices(len(self))))
-        index, label, levels = self.packed["slices"][number]
+            return PackedSelections(self._slices[number], self._table)
+        index, label, levels = self._slices[number]
         return SliceSelections(index, label, tuple(self._level(*level) for level in levels))
 
     def _level(self, resolution: int, target: Span, context: Span, coverage: float, entropy: float) -> LevelSelection:
@@ -101,10 +152,6 @@ class PackedSelections(Sequence[SliceSelections]):
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
     __hash__ = None  # type: ignore[assignment]
-
-    @cached_property
-    def _table(self) -> np.ndarray:
-        return np.frombuffer(zlib.decompress(base64.b64decode(self.packed["patches"]))).reshape(-1, _COLUMNS)
 
     def _boxes(self, first: int, count: int) -> tuple[PatchBox, ...]:
         return tuple(
