@@ -56,4 +56,4 @@ def with_lesions(
     else:
         level = float(np.median(part.ravel()[tissue])) + contrast
         changed = (1 - soft) * image + soft * (level + 0.06 * intensity_range * texture)
-    return LabelledVolume.of(changed.astype(np.float32), mask.astype(np.uint8), spacing, pseudo=True)
+    return LabelledVolume.with_object(changed.astype(np.float32), mask, spacing)

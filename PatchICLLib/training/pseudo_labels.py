@@ -70,15 +70,16 @@ class SupervoxelVolume:
 
     def __init__(self, path: Path) -> None:
         with np.load(path) as stored:
-            self.image = stored["image"].astype(np.float32)
+            self.image = stored["image"]  # half precision
             self.labels = stored["labels"]
             self.spacing = tuple(float(s) for s in stored["spacing"])
         count = int(self.labels.max()) + 1
         sizes = np.bincount(self.labels.ravel(), minlength=count)
-        sums = np.bincount(self.labels.ravel(), weights=self.image.ravel().astype(np.float64), minlength=count)
+        sums = np.bincount(self.labels.ravel(), weights=self.image.ravel(), minlength=count)
         self.means = sums / np.maximum(sizes, 1)
         self.objects = ndimage.find_objects(self.labels)
-        low, high = np.percentile(self.image, [2, 98])
+        self.labels = self.labels.astype(np.min_scalar_type(count))
+        low, high = np.percentile(self.image.astype(np.float32), [2, 98])
         self.range = float(high - low)
         # seeds that are not plain background
         self.seeds = np.flatnonzero((sizes > 8) & (self.means > low + 0.05 * self.range))
@@ -91,19 +92,21 @@ class SupervoxelVolume:
         other shapes that branch, split and vanish; or lesions painted into the window.
         """
         if not len(self.seeds):  # a scan of constant intensity
-            return LabelledVolume.of(self.image, np.zeros(self.image.shape, np.uint8), self.spacing, pseudo=True)
+            return LabelledVolume.with_object(self.image, np.zeros(self.image.shape, bool), self.spacing)
         seed = int(self.seeds[rng.integers(len(self.seeds))])
         reach = rng.uniform(20, 70)
         if rng.random() < _LESIONS:
             window, around = self._window(seed, 0.6 * reach), self._window(seed, _VIEW * 0.6 * reach)
-            return with_lesions(self.image[around], self.spacing, _within(window, around), self.range, rng)
+            return with_lesions(
+                self.image[around].astype(np.float32), self.spacing, _within(window, around), self.range, rng
+            )
         window, around = self._window(seed, reach), self._window(seed, _VIEW * reach)
         found = self._alike(window, seed, rng) if rng.random() < _SUPERVOXELS else self._connected(window, seed, rng)
-        mask = np.zeros(tuple(a.stop - a.start for a in around), np.uint8)
+        mask = np.zeros(tuple(a.stop - a.start for a in around), bool)
         inner = _within(window, around)
         if not self._cut_off(found, window):
             mask[inner] = found
-        return LabelledVolume.of(self.image[around], mask, self.spacing, pseudo=True)
+        return LabelledVolume.with_object(self.image[around], mask, self.spacing)
 
     def _window(self, seed: int, reach: float) -> tuple[slice, ...]:
         """Box of a supervoxel grown by ``reach`` mm, within the scan."""
@@ -123,10 +126,12 @@ class SupervoxelVolume:
     def _alike(self, window: tuple[slice, ...], seed: int, rng: np.random.Generator) -> np.ndarray:
         """Supervoxels joined with their likes: bool, of the window's shape."""
         labels = self.labels[window]
-        alike = np.abs(self.means[labels] - self.means[seed]) < rng.uniform(0.0, 0.12) * self.range
+        unlike = np.abs(self.means - self.means[seed]) / max(self.range, 1e-6)
+        limit = rng.uniform(0.0, 0.12)
         if rng.random() < _SCATTERED:  # many pieces, like lesions
-            scattered: np.ndarray = np.abs(self.means[labels] - self.means[seed]) < 0.03 * self.range
+            scattered: np.ndarray = (unlike < 0.03)[labels]
             return scattered & (scattered.mean() < _FILLED / 2)
+        alike = (unlike < limit)[labels]
         parts, _ = ndimage.label(alike | (labels == seed))
         mask: np.ndarray = parts == parts[labels == seed][0]
         if rng.random() < 0.5 and mask.sum() > 500:
@@ -135,7 +140,7 @@ class SupervoxelVolume:
 
     def _connected(self, window: tuple[slice, ...], seed: int, rng: np.random.Generator) -> np.ndarray:
         """What hangs together with the seed in a range of intensity: bool, of the window's shape."""
-        smooth = ndimage.gaussian_filter(self.image[window], rng.uniform(0.4, 1.0))
+        smooth = ndimage.gaussian_filter(self.image[window].astype(np.float32), rng.uniform(0.4, 1.0))
         here = self.labels[window] == seed
         level = float(np.median(smooth[here]))
         below, above = rng.uniform(0.04, 0.3, 2) * self.range

@@ -32,7 +32,7 @@ class Stack:
         painted: (k,) ascending places of the painted slices.
         spacing: (sz, sy, sx) in mm, strides included.
         low, high: intensities that become 0 and 1.
-        refused: share of the draws that are refused if no eye could follow the structure, having no edge.
+        refused: share of the made-up images that are refused if no eye could follow the structure, having no edge.
     """
 
     image: np.ndarray | None
@@ -50,31 +50,35 @@ class Stack:
         return replace(self, image=image, labels=self.labels[:, rows, columns], mask=self.mask[:, rows, columns])
 
     def picture(self, rng: np.random.Generator) -> np.ndarray:
-        """Intensities (Z, h, w) float32, about 0 to 1; the generator decides the look of label maps and who is refused.
+        """Intensities (Z, h, w) float32, about 0 to 1; the generator decides the look of label maps.
 
         Raises:
-            Unsuitable: the structure has no edge.
+            Unsuitable: a made-up structure has no edge.
         """
-        if self.image is None:
-            image = paint_labels(rng, self.labels)
-        else:
-            scaled = (self.image.astype(np.float32) - self.low) / (self.high - self.low + 1e-6)
-            image = np.clip(scaled, 0, 1, out=scaled)
+        if self.image is not None:
+            return _scaled(self.image, self.low, self.high)
+        image = paint_labels(rng, self.labels)
         if self.refused:
-            self._demand_contrast(image[self.painted], rng)
+            _demand_contrast(image[self.painted], self.mask[self.painted], rng, self.refused)
         return image
 
-    def _demand_contrast(self, image: np.ndarray, rng: np.random.Generator) -> None:
-        mask = self.mask[self.painted]
-        inside = image[mask]
-        ring = mask.copy()
-        for shift in (-3, 3):
-            ring |= np.roll(mask, shift, 1) | np.roll(mask, shift, 2)
-        outside = image[ring & ~mask]
-        if len(inside) < 20 or len(outside) < 5:
-            raise Unsuitable
-        if abs(inside.mean() - outside.mean()) < 0.3 * image.std() + 1e-4 and rng.random() < self.refused:
-            raise Unsuitable
+
+def _scaled(image: np.ndarray, low: float, high: float) -> np.ndarray:
+    scaled = (image.astype(np.float32) - low) / (high - low + 1e-6)
+    return np.clip(scaled, 0, 1, out=scaled)
+
+
+def _demand_contrast(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, rejected: float) -> None:
+    """Reject a share of the objects that no eye could follow, having no edge."""
+    inside = image[mask]
+    ring = mask.copy()
+    for shift in (-3, 3):
+        ring |= np.roll(mask, shift, 1) | np.roll(mask, shift, 2)
+    outside = image[ring & ~mask]
+    if len(inside) < 20 or len(outside) < 5:
+        raise Unsuitable
+    if abs(inside.mean() - outside.mean()) < 0.3 * image.std() + 1e-4 and rng.random() < rejected:
+        raise Unsuitable
 
 
 def draw_painted(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
@@ -146,8 +150,10 @@ def cut_stack(volume: LabelledVolume, rng: np.random.Generator, k: int, minimum:
     if volume.image is not None:
         image = cut(volume.image)
         low, high = _range(image)
-    # anatomy without an edge teaches to trust the painted shapes; what a machine cut out at random teaches nothing
-    refused = _FAINT_PSEUDO if volume.pseudo else _FAINT if image is None and part is None else 0.0
+        if volume.pseudo:  # what a machine cut out at random teaches nothing without an edge
+            _demand_contrast(_scaled(image[painted], low, high), mask[painted], rng, _FAINT_PSEUDO)
+    # anatomy without an edge teaches to trust the painted shapes
+    refused = _FAINT if image is None and part is None else 0.0
     spacing = (volume.spacing[axis] * stride, volume.spacing[plane[0]], volume.spacing[plane[1]])
     return Stack(image, labels, mask, painted, spacing, low, high, refused)
 

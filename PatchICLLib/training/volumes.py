@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from PatchICLLib.datasets.split import is_development, is_embedded_sample
 from PatchICLLib.images.label_values import numbered
+from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
 
 IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
@@ -22,7 +23,7 @@ class LabelledVolume:
     """A volume with something to segment.
 
     Attributes:
-        image: (Z, Y, X) float32, or None for a label map whose images are made up.
+        image: (Z, Y, X) numbers, or None for a label map whose images are made up.
         labels: (Z, Y, X) integers, 0 is background.
         spacing: (sz, sy, sx) in mm.
         objects: bounding box of each label.
@@ -36,12 +37,16 @@ class LabelledVolume:
     pseudo: bool = False
 
     @classmethod
-    def of(
-        cls, image: np.ndarray | None, labels: np.ndarray, spacing: tuple[float, ...], pseudo: bool = False
-    ) -> LabelledVolume:
+    def of(cls, image: np.ndarray | None, labels: np.ndarray, spacing: tuple[float, ...]) -> LabelledVolume:
         found = ndimage.find_objects(labels.astype(np.int32))
         objects = {number + 1: box for number, box in enumerate(found) if box is not None}
-        return cls(image, labels, (spacing[0], spacing[1], spacing[2]), objects, pseudo)
+        return cls(image, labels, (spacing[0], spacing[1], spacing[2]), objects)
+
+    @classmethod
+    def with_object(cls, image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]) -> LabelledVolume:
+        """An image and a pseudo-label (Z, Y, X) bool, which may be empty."""
+        objects: dict[int, tuple[slice, ...]] = {1: bounding_box(mask)} if mask.any() else {}
+        return cls(image, mask.view(np.uint8), (spacing[0], spacing[1], spacing[2]), objects, pseudo=True)
 
 
 def read_array(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:
@@ -51,10 +56,15 @@ def read_array(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:
 
 
 def compact(labels: np.ndarray) -> np.ndarray:
-    """Labels renumbered 0..n in ascending order, uint16."""
-    values, numbers = numbered(np.rint(labels).astype(np.int64))
+    """Labels renumbered 0..n in ascending order, in the smallest unsigned type."""
+    values, numbers = numbered(labels if labels.dtype.kind in "iu" else np.rint(labels).astype(np.int64))
     offset = 0 if values[0] == 0 else 1
-    return (numbers + offset).astype(np.uint16)
+    return (numbers + offset).astype(np.min_scalar_type(len(values) - 1 + offset))
+
+
+def short(image: np.ndarray) -> np.ndarray:
+    """Intensities as they are in 8 or 16 bits, others as float32: many scans stay in memory."""
+    return image if image.dtype.itemsize <= 2 else image.astype(np.float32)
 
 
 def label_file_of(image: Path) -> Path | None:
@@ -71,7 +81,7 @@ def label_file_of(image: Path) -> Path | None:
 @functools.lru_cache(maxsize=256)
 def load_pair(image: Path, label: Path) -> LabelledVolume:
     array, spacing = read_array(image)
-    return LabelledVolume.of(array.astype(np.float32), compact(read_array(label)[0]), spacing)
+    return LabelledVolume.of(short(array), compact(read_array(label)[0]), spacing)
 
 
 @functools.lru_cache(maxsize=32)

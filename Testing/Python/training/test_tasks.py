@@ -44,7 +44,8 @@ def ball_volume(pseudo: bool = False, contrast: float = 100.0) -> LabelledVolume
     z, y, x = np.indices((30, 40, 44))
     labels = ((z - 15) ** 2 / 100 + (y - 20) ** 2 / 121 + (x - 21) ** 2 / 100 < 1).astype(np.uint8)
     noise = np.random.default_rng(0).normal(0, 1, labels.shape)
-    return LabelledVolume.of((contrast * labels + noise).astype(np.float32), labels, (1.0, 1.0, 1.0), pseudo)
+    volume = LabelledVolume.of((contrast * labels + noise).astype(np.float32), labels, (1.0, 1.0, 1.0))
+    return replace(volume, pseudo=pseudo)
 
 
 @pytest.mark.parametrize("k", [1, 3])
