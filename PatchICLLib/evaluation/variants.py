@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from PatchICLLib.cascade.trace import CascadeOutput
-from PatchICLLib.hints import painted_stack
+from PatchICLLib.hints import painted_runs
 from PatchICLLib.hints.geodesic_vote import geodesic_vote
 from PatchICLLib.propagation import gap_filling, propagator
 from PatchICLLib.propagation.batch_limit import BatchLimit
@@ -172,7 +172,7 @@ VARIANTS = {
     "context-anew": Variant(swapped=(propagator, "GapFilling", _ContextAnew)),
     "guides-anew": Variant(swapped=(propagator, "GapFilling", _GuidesAnew)),
     "every-patch": Variant(_every_patch),
-    "two-sweeps": Variant(swapped=(painted_stack, "geodesic_vote", partial(geodesic_vote, sweeps=2))),
+    "two-sweeps": Variant(swapped=(painted_runs, "geodesic_vote", partial(geodesic_vote, sweeps=2))),
     "whole-resolution-vote": Variant(swapped=(gap_filling, "VOTE_SIZE", SIZES[-1])),
     "without-averaging": Variant(swapped=(gap_refinement, "AcrossSlices", _SlicesAsTheyCome)),
     "without-outlines": Variant(swapped=(gap_refinement, "Outlines", NothingDrawn)),

@@ -9,6 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
+
+from PatchICLLib.array_tensor import array_tensor
+from PatchICLLib.hints.between_painted import BetweenPainted
+from PatchICLLib.runtime.transfers import to_device
 
 _LEAST, _MOST = 0.5, 1.3  # times the smaller and the larger area of the two painted slices around
 _BEYOND = 1.1  # times the area of the outermost painted slice
@@ -16,61 +22,104 @@ _FLAT = 1e-3  # of that area: a smaller change along the painted range is none
 
 
 @dataclass(frozen=True)
-class SizeProfile:
-    """Areas of k painted slices.
+class SizeProfiles:
+    """Areas of the painted slices of G tasks.
 
     Attributes:
-        positions: (k,) ascending places along the slicing axis, in any unit.
-        areas: (k,) in any unit, not negative.
+        positions: (G, k) places along the slicing axis, in any unit, ascending.
+        counts: (G,) painted slices of each task, which come first; the others only pad.
+        areas: (G, k) in any unit, not negative.
     """
 
     positions: np.ndarray
-    areas: np.ndarray
+    counts: np.ndarray
+    areas: Tensor
 
-    def at(self, target: float) -> float | None:
-        """Area expected on a slice; None if the painted slices tell nothing about it.
+    def at(self, task: np.ndarray, targets: np.ndarray) -> Tensor:
+        """Areas expected on target slices, (N,); nan where the painted slices tell nothing.
 
         Painted slices without the structure say that it ended before, not where.
+
+        Args:
+            task: (N,) of each target slice.
+            targets: (N,) their places.
         """
-        after = int(np.searchsorted(self.positions, target))
-        if 0 < after < len(self.positions):
-            return self._between(after - 1, target)
-        return self._beyond(target)
+        where = BetweenPainted.of(self.positions, self.counts, task, targets)
+        outermost = self.positions[task, where.first]
+        last_three = np.where(where.low, 0, np.asarray(self.counts)[task] - 3)
+        before, here = (self._parabolas(task, first, targets) for first in (where.first - 1, where.first))
+        end = self._parabolas(task, last_three, outermost)
+        onward = np.where(where.low, -1, 1)  # slopes count away from the painted slices
+        numbers = np.stack(
+            [
+                *before.weights[0],
+                *here.weights[0],
+                *(onward * end.weights[1]),
+                *end.weights[2],
+                before.exist,
+                here.exist,
+                end.exist,
+                where.share,
+                where.beyond / end.span,
+                where.inner,
+            ]
+        )
+        rows = np.stack([*before.rows, *here.rows, *end.rows, where.first, where.second])
+        rows = rows + task * self.areas.shape[1]
+        device, kind = self.areas.device, np.float64 if self.areas.dtype == torch.float64 else np.float32
+        areas = self.areas.flatten()[to_device(array_tensor(rows, np.int64), device)]
+        return _expected(areas, to_device(array_tensor(numbers, kind), device))
 
-    def _parabola(self, first: int, origin: float) -> np.ndarray | None:
-        """Through three painted slices from ``first`` on: coefficients, highest power first, of the way from ``origin``
-        in units of the slices' span; None if there are no three or the structure is missing on one."""
-        places, areas = self.positions[first : first + 3], self.areas[first : first + 3]
-        if first < 0 or len(places) < 3 or not areas.all():
-            return None
-        return np.polyfit((places - origin) / (places[2] - places[0]), areas, 2)
+    def _parabolas(self, task: np.ndarray, first: np.ndarray, origin: np.ndarray) -> _Parabolas:
+        """Through three painted slices from ``first`` on, of the way from ``origin`` in units of their span."""
+        exist = (first >= 0) & (first + 3 <= np.asarray(self.counts)[task])
+        rows = np.clip(first + np.arange(3)[:, None], 0, self.areas.shape[1] - 1)
+        places = np.where(exist, self.positions[task, rows] - origin, np.arange(3)[:, None])
+        span = places[2] - places[0]
+        places = places / span
+        following, last = np.roll(places, -1, 0), np.roll(places, -2, 0)
+        scale = (places - following) * (places - last)
+        weights = np.stack([following * last, -(following + last), np.ones_like(places)]) / scale
+        return _Parabolas(rows, exist, span, weights)
 
-    def _between(self, before: int, target: float) -> float | None:
-        places, areas = self.positions[before : before + 2], self.areas[before : before + 2]
-        if not areas.all():
-            return None
-        t = (target - places[0]) / (places[1] - places[0])
-        guesses, weights = [], []
-        for first, weight in ((before - 1, 1 - t), (before, t)):
-            parabola = self._parabola(first, target)
-            if parabola is not None:
-                guesses.append(parabola[2])
-                weights.append(weight)
-        if not sum(weights):
-            return float((1 - t) * areas[0] + t * areas[1])
-        return float(np.clip(np.average(guesses, weights=weights), _LEAST * areas.min(), _MOST * areas.max()))
 
-    def _beyond(self, target: float) -> float | None:
-        low = target <= self.positions[0]
-        first, end = (0, 0) if low else (len(self.positions) - 3, len(self.positions) - 1)
-        if not self.areas[end]:
-            return 0.0
-        parabola = self._parabola(first, self.positions[end])
-        if parabola is None:
-            return None
-        slope = -parabola[1] if low else parabola[1]
-        flat = _FLAT * self.areas[end]
-        if parabola[0] > -flat or slope > -flat:  # it does not narrow towards its end
-            return None
-        way = (target - self.positions[end]) / (self.positions[first + 2] - self.positions[first])
-        return float(np.clip(np.polyval(parabola, way), 0, _BEYOND * self.areas[end]))
+@dataclass(frozen=True)
+class _Parabolas:
+    """Parabolas through the areas of three painted slices each.
+
+    Attributes:
+        rows: (3, N) the painted slices.
+        exist: (N,) whether there are three.
+        span: (N,) between the outer two.
+        weights: (3, 3, N) of the areas in the coefficients, lowest power first.
+    """
+
+    rows: np.ndarray
+    exist: np.ndarray
+    span: np.ndarray
+    weights: np.ndarray
+
+
+def _expected(areas: Tensor, numbers: Tensor) -> Tensor:
+    """Areas expected from those of the painted slices, (11, N), and what is known of places alone, (18, N)."""
+    before, here, end = areas[:9].unflatten(0, (3, 3)).unbind()
+    first, second = areas[9:].unbind()
+    at_before, at_here, slopes, bends = numbers[:12].unflatten(0, (4, 3)).unbind()
+    exist, (share, beyond, inner) = numbers[12:15], numbers[15:].unbind()
+    whole = exist * (areas[:9].unflatten(0, (3, 3)) > 0).all(1)
+
+    weight_before, weight_here = (1 - share) * whole[0], share * whole[1]
+    weight = weight_before + weight_here
+    curved = weight_before * (at_before * before).sum(0) + weight_here * (at_here * here).sum(0)
+    curved = curved / torch.where(weight > 0, weight, 1)
+    lowest, highest = _LEAST * torch.minimum(first, second), _MOST * torch.maximum(first, second)
+    between = torch.where(
+        weight > 0, torch.minimum(torch.maximum(curved, lowest), highest), (1 - share) * first + share * second
+    )
+    between = torch.where((first > 0) & (second > 0), between, torch.nan)
+
+    slope, bend = (slopes * end).sum(0), (bends * end).sum(0)
+    narrows = (whole[2] > 0) & (bend <= -_FLAT * first) & (slope <= -_FLAT * first)
+    further = (first + (slope + bend * beyond) * beyond).clamp_min(0)
+    further = torch.where(narrows, torch.minimum(further, _BEYOND * first), torch.nan)
+    return torch.where(inner > 0, between, torch.where(first > 0, further, 0.0))

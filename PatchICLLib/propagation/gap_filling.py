@@ -11,8 +11,8 @@ import torch
 from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.trace import CascadeOutput
-from PatchICLLib.hints.likelihood import Likelihood
-from PatchICLLib.hints.painted_stack import VOTE_SIZE, Guides, guides_on_slices
+from PatchICLLib.hints.likelihood import Likelihoods
+from PatchICLLib.hints.painted_runs import VOTE_SIZE, Guides, PaintedRuns, guides_on_runs
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.filled_slices import FilledSlices
@@ -69,7 +69,7 @@ class GapFilling:
         self.limit, self.inspected = limit or BatchLimit(), inspected
         self.stops = stops and not gap.inner
         self._growth = 1.0
-        self._guides: tuple[float, dict[int, Guides]] = (0.0, {})
+        self._guides: tuple[float, dict[int, int], Guides | None] = (0.0, {}, None)  # side, rows of slices, guides
 
     def batches(self) -> Iterator[FilledSlices]:
         """Batches of finished slices."""
@@ -126,7 +126,7 @@ class GapFilling:
         places = np.array(batch) * step
         hints: Hints | None = None
         if self.prior:
-            hints = context.stack.hints(places, self._guide(batch, context)).to(self.device)
+            hints = context.stack.hints(np.zeros(len(batch), int), places, self._guide(batch, context)).to(self.device)
         looked_at = [number for number, index in enumerate(batch) if index in self.inspected]
         precision = inference_precision(self.device)
         with torch.inference_mode(), precision, ContextShares(self.model, looked_at) as shares:
@@ -153,14 +153,13 @@ class GapFilling:
         return logits_of_slice(output.levels, number, index, self.label, region, self.volume.orientation, drawn)
 
     def _guide(self, batch: Sequence[int], context: PaintedContext) -> Guides:
-        side, guides = self._guides
-        if side != context.region.side or any(index not in guides for index in batch):
-            guides = self._compute_guides(batch, context)
-            self._guides = (context.region.side, guides)
-        chosen = [guides[index] for index in batch]
-        return Guides(torch.stack([g.votes for g in chosen]), torch.stack([g.motion for g in chosen]))
+        side, rows, guides = self._guides
+        if guides is None or side != context.region.side or any(index not in rows for index in batch):
+            rows, guides = self._compute_guides(batch, context)
+            self._guides = (context.region.side, rows, guides)
+        return guides.take(np.array([rows[index] for index in batch]))
 
-    def _compute_guides(self, batch: Sequence[int], context: PaintedContext) -> dict[int, Guides]:
+    def _compute_guides(self, batch: Sequence[int], context: PaintedContext) -> tuple[dict[int, int], Guides]:
         """Guides on the whole gap, or, beyond the outermost painted slice, as far as needed and as far again."""
         gap = self.gap
         bounds = [b for b in (gap.before, gap.after) if b is not None]
@@ -176,17 +175,23 @@ class GapFilling:
         images = context.normalisation.unit(seen).cpu()
         masks = region.sample(self.volume.painted[bounds] == self.label, VOTE_SIZE)
         run = np.array([z for z in range(first, last + 1) if z not in bounds])
-        learned = self._likelihood(context)
-        places, step = np.array(bounds) - first, self.volume.step / region.side
-        found = guides_on_slices(images, masks, places, step, run - first, learned, self.check)
-        return {int(z): Guides(vote, motion) for z, vote, motion in zip(run, found.votes, found.motion, strict=True)}
+        runs = PaintedRuns(
+            images,
+            np.array([len(images)]),
+            np.array([self.volume.step / region.side]),
+            masks,
+            np.array(bounds) - first,
+            run - first,
+            self._likelihood(context),
+        )
+        return {int(z): row for row, z in enumerate(run)}, guides_on_runs(runs, self.check)
 
-    def _likelihood(self, context: PaintedContext) -> Likelihood:
+    def _likelihood(self, context: PaintedContext) -> Likelihoods:
         """Learned from all painted slices that the gap learns from."""
         slices = list(context.slices)
         seen = self.contexts.sampler.sample(context.region, slices, VOTE_SIZE, context.scale)
-        images = context.normalisation.unit(seen).cpu()
-        return Likelihood.learned(images, context.region.sample(self.volume.painted[slices] == self.label, VOTE_SIZE))
+        masks = context.region.sample(self.volume.painted[slices] == self.label, VOTE_SIZE)
+        return Likelihoods.learned(context.normalisation.unit(seen).cpu()[None], masks[None])
 
 
 def _at_once(context: PaintedContext) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from PatchICLLib.array_tensor import array_tensor
-from PatchICLLib.hints.painted_stack import PaintedStack
+from PatchICLLib.hints.painted_stacks import PaintedStacks
 from PatchICLLib.propagation.geometry.intensity_scale import IntensityScale
 from PatchICLLib.propagation.geometry.normalisation import Normalisation
 from PatchICLLib.propagation.geometry.region import Region
@@ -35,7 +35,7 @@ class PaintedContext:
         region: what is seen of every slice.
         scale: of all intensities in the region, before they are resampled.
         normalisation: of what is seen through the region then.
-        stack: the painted slices; positions count from slice 0, in units of the field of view.
+        stack: the painted slices, of one task; positions count from slice 0, in units of the field of view.
         encoded: the model's context cache.
         centre: position subtracted from all positions that the model sees.
     """
@@ -45,7 +45,7 @@ class PaintedContext:
     region: Region
     scale: IntensityScale
     normalisation: Normalisation
-    stack: PaintedStack
+    stack: PaintedStacks
     encoded: Any
     centre: float
 
@@ -80,11 +80,12 @@ class PaintedContext:
         masks = region.sample(painted, size)
         normalisation = Normalisation.around(images, masks)
         step = volume.step / region.side
-        stack = PaintedStack(normalisation.standard(images), masks, np.array(chosen) * step)
+        standard = normalisation.standard(images)
+        stack = PaintedStacks(standard[None], masks[None], (np.array(chosen) * step)[None], np.array([len(chosen)]))
         centre = float(stack.positions.mean())
-        places = array_tensor(stack.positions - centre)[None]
+        places = array_tensor(stack.positions - centre)
         encoded = model.encode_context(  # type: ignore[operator]
-            stack.images[None].to(device), stack.masks[None].to(device), places.to(device)
+            stack.images.to(device), stack.masks.to(device), places.to(device)
         )
         return cls(label, slices, region, scale, normalisation, stack, encoded, centre)
 

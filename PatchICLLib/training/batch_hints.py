@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+import numpy as np
 import torch
 
+from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.cascade.hint_channels import Hints
-from PatchICLLib.hints.likelihood import Likelihood
-from PatchICLLib.hints.painted_stack import PaintedStack, guides_on_slices
-from PatchICLLib.training.task_batch import TaskBatch
+from PatchICLLib.hints.likelihood import Likelihoods
+from PatchICLLib.hints.painted_runs import PaintedRuns, guides_on_runs
+from PatchICLLib.hints.painted_stacks import PaintedStacks
+from PatchICLLib.runtime.transfers import to_device
+from PatchICLLib.training.task_batch import Runs, TaskBatch
 
 
 @torch.no_grad()
@@ -19,22 +23,32 @@ def batch_hints(batch: TaskBatch) -> Hints:
     each = batch.given.repeat_interleave(len(targets) // len(batch.given), 0)
     hints = Hints.none(targets)
     if batch.runs is not None:
-        hints = _of_runs(batch, hints)
+        hints = _of_runs(batch, batch.runs, hints)
     return replace(hints, shape_given=each[:, 0], vote_given=each[:, 1], neighbours_given=each[:, 2]).masked()
 
 
-def _of_runs(batch: TaskBatch, hints: Hints) -> Hints:
-    runs = batch.runs
-    assert runs is not None
-    count = batch.images.shape[1] - batch.context
-    seen, seeds = runs.intensities(), runs.painted_masks()
-    images, masks = batch.context_images, batch.context_masks
-    for g, task in enumerate(runs.tasks):
-        own = seen[runs.first[g] :][: runs.depth[g]]
-        painted, targets, step = runs.painted[g], runs.targets[g], float(runs.step[g])
-        learned = Likelihood.learned(own[painted], seeds[g])
-        guides = guides_on_slices(own, seeds[g], painted, step, targets, learned)
-        made = PaintedStack(images[task], masks[task], painted * step).hints(targets * step, guides)
-        for field in fields(Hints):
-            getattr(hints, field.name)[task * count : (task + 1) * count] = getattr(made, field.name)
-    return hints
+def _of_runs(batch: TaskBatch, runs: Runs, hints: Hints) -> Hints:
+    """The same with those of the tasks that have runs."""
+    device, (tasks, targets) = batch.images.device, runs.targets.shape
+    painted = (runs.first[:, None] + runs.painted).ravel()
+    seen, masks = runs.intensities(), runs.painted_masks()
+    shown = seen[to_device(array_tensor(painted, np.int64), device)].view(masks.shape)
+    guides = guides_on_runs(
+        PaintedRuns(
+            seen,
+            runs.depth,
+            runs.step,
+            masks.flatten(0, 1),
+            painted,
+            (runs.first[:, None] + runs.targets).ravel(),
+            Likelihoods.learned(shown, masks),
+        )
+    )
+    own = to_device(array_tensor(runs.tasks, np.int64), device)
+    places, counts = runs.painted * runs.step[:, None], np.full(tasks, runs.painted.shape[1])
+    stacks = PaintedStacks(batch.context_images[own], batch.context_masks[own], places, counts)
+    goals = (runs.targets * runs.step[:, None]).ravel()
+    made = stacks.hints(np.repeat(np.arange(tasks), targets), goals, guides)
+    rows = (runs.tasks[:, None] * targets + np.arange(targets)).ravel()
+    where = to_device(array_tensor(rows, np.int64), device)
+    return Hints(*(getattr(hints, f.name).index_copy(0, where, getattr(made, f.name)) for f in fields(Hints)))

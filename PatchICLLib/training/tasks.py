@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from PatchICLLib.array_tensor import array_tensor
-from PatchICLLib.hints.painted_stack import VOTE_SIZE
+from PatchICLLib.hints.painted_runs import VOTE_SIZE
 from PatchICLLib.propagation.geometry.normalisation import Normalisation
 from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.propagation.painted_context import input_size

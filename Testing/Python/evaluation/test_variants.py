@@ -73,9 +73,9 @@ def watched(pretrained, monkeypatch):
         seen["contexts"] += 1
         return encode(*arguments)
 
-    def geodesic_distances(image, seeds, spacing, sweeps, check):
+    def geodesic_distances(image, seeds, depth, spacing, sweeps, check):
         seen["votes"].append((image.shape[-1], sweeps))
-        return distances(image, seeds, spacing, sweeps, check)
+        return distances(image, seeds, depth, spacing, sweeps, check)
 
     def averaged(across, filled):
         seen["averages"] = True

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from PatchICLLib.errors import Cancelled
-from PatchICLLib.hints.motion import DemonsSettings, motion_to_painted, noise_deviation, register, warp
+from PatchICLLib.hints.motion import DemonsSettings, motion_to_painted, noise_deviations, register, warp
 
 SIZE = 48
 SPEED = 1.5  # pixels a slice, along the rows
@@ -24,6 +24,14 @@ def blobs(shift: float) -> np.ndarray:
 
 def moving(count: int) -> torch.Tensor:
     return torch.from_numpy(np.stack([blobs(SPEED * z) for z in range(count)])).float()
+
+
+def motion_in(
+    images: torch.Tensor, painted: list[int], wanted: list[int], settings: DemonsSettings | None = None
+) -> torch.Tensor:
+    """Of one run."""
+    depth = np.array([len(images)])
+    return motion_to_painted(images, depth, np.array(painted), np.array(wanted), settings=settings)
 
 
 def test_warp_looks_up_where_the_displacement_points() -> None:
@@ -51,15 +59,15 @@ def test_a_shift_is_found(shift: float) -> None:
 def test_drift_along_a_long_chain_is_mended_by_the_painted_slice() -> None:
     """Small steps blur what they carry; the far end must still look like the painted slice, carried there."""
     images = torch.from_numpy(np.stack([blobs(0.4 * z) for z in range(25)])).float()
-    found = motion_to_painted(images, np.array([0, 24]), np.array([22]))
+    found = motion_in(images, [0, 24], [22])
     carried = warp(images[:1, None], found[:, 0])[0, 0]
     still = (images[0] - images[22]).abs().mean()
     assert (carried - images[22]).abs().mean() < 0.03 * still
 
 
 def test_steps_are_chained_to_the_painted_slices() -> None:
-    images, painted, wanted = moving(9), np.array([1, 7]), np.array([0, 3, 4, 8])
-    found = motion_to_painted(images, painted, wanted) * SIZE
+    wanted = [0, 3, 4, 8]
+    found = motion_in(moving(9), [1, 7], wanted) * SIZE
     assert found.shape == (4, 2, 2, SIZE, SIZE)
     for row, place in enumerate(wanted):
         seen = blobs(SPEED * place) > 0.5
@@ -71,21 +79,25 @@ def test_steps_are_chained_to_the_painted_slices() -> None:
 
 
 def test_there_is_no_motion_to_a_painted_slice_that_does_not_exist() -> None:
-    found = motion_to_painted(moving(5), np.array([2]), np.array([0, 4]))
+    found = motion_in(moving(5), [2], [0, 4])
     assert not found[0, 0].any() and found[0, 1].any()  # slice 0 has a painted one after it only
     assert found[1, 0].any() and not found[1, 1].any()
 
 
 def test_other_wanted_slices_do_not_matter() -> None:
-    images, painted = moving(8), np.array([0, 7])
-    alone = motion_to_painted(images, painted, np.array([3]))
-    among = motion_to_painted(images, painted, np.array([1, 3, 6]))
+    alone = motion_in(moving(8), [0, 7], [3])
+    among = motion_in(moving(8), [0, 7], [1, 3, 6])
     torch.testing.assert_close(alone[0], among[1], atol=1e-5, rtol=0)
+
+
+def test_no_motion_where_nothing_is_wanted_or_painted() -> None:
+    assert motion_in(moving(3), [0], []).shape == (0, 2, 2, SIZE, SIZE)
+    assert not motion_in(moving(3), [], [1]).any()
 
 
 def test_a_still_picture_does_not_move() -> None:
     images = moving(1).expand(6, -1, -1)
-    assert motion_to_painted(images, np.array([0, 5]), np.array([2, 3])).abs().max() < 1e-6
+    assert motion_in(images, [0, 5], [2, 3]).abs().max() < 1e-6
 
 
 def test_can_be_stopped() -> None:
@@ -93,23 +105,24 @@ def test_can_be_stopped() -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        motion_to_painted(moving(4), np.array([0]), np.array([2]), stop)
+        motion_to_painted(moving(4), np.array([4]), np.array([0]), np.array([2]), stop)
 
 
 def test_deviation_of_noise_on_steadily_changing_slices() -> None:
     generator = torch.Generator().manual_seed(0)
     steady = torch.linspace(0, 1, 40)[:, None, None] * torch.rand(1, 64, 64, generator=generator)
-    assert noise_deviation(steady) < 1e-6
     noisy = steady + 0.07 * torch.randn(steady.shape, generator=generator)
-    assert noise_deviation(noisy) == pytest.approx(0.07, rel=0.03)
-    assert 0 < noise_deviation(noisy[:2]) < 1  # too few to tell
+    found = noise_deviations(torch.cat([steady, noisy, noisy[:2]]), np.array([40, 40, 2]))
+    assert found[0] < 1e-6
+    assert found[1].item() == pytest.approx(0.07, rel=0.03)
+    assert 0 < found[2] < 1  # too few to tell
 
 
 def test_noise_moves_less_the_more_there_is() -> None:
     """Slices of nothing but noise: the motion found between them is small, and smaller than by a fixed belief."""
     images = 0.5 + 0.1 * torch.randn(9, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
-    painted, wanted = np.array([0, 8]), np.arange(1, 8)
-    fitted = motion_to_painted(images, painted, wanted).square().mean().sqrt()
-    trusting = motion_to_painted(images, painted, wanted, settings=DemonsSettings()).square().mean().sqrt()
+    wanted = list(range(1, 8))
+    fitted = motion_in(images, [0, 8], wanted).square().mean().sqrt()
+    trusting = motion_in(images, [0, 8], wanted, DemonsSettings()).square().mean().sqrt()
     assert fitted * SIZE < 0.5
     assert fitted < 0.3 * trusting

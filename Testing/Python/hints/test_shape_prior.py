@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from PatchICLLib.hints.shape_prior import DECAY, ShapePrior
+from PatchICLLib.hints.painted_runs import Guides
+from PatchICLLib.hints.painted_stacks import PaintedStacks
+from PatchICLLib.hints.shape_prior import DECAY, largest_but
 from PatchICLLib.hints.signed_distance import signed_distance
 
 SIZE = 64
@@ -15,15 +22,28 @@ RADIUS = np.hypot(ROW - 32, COLUMN - 32)
 POSITIONS = np.array([0.0, 0.5, 1.0])
 
 
-def prior(*radii: float) -> ShapePrior:
-    return ShapePrior.of(torch.from_numpy(np.stack([r >= RADIUS for r in radii]).astype(np.float32)))
+@dataclass(frozen=True)
+class Shapes:
+    """Shapes of one task's painted slices (k, S, S), of which nothing else is asked."""
+
+    masks: torch.Tensor
+
+    def at(self, positions: np.ndarray, targets: np.ndarray, motion: torch.Tensor) -> torch.Tensor:
+        masks = self.masks[None]
+        stacks = PaintedStacks(torch.zeros_like(masks), masks, positions[None], np.array([len(positions)]))
+        guides = Guides(torch.zeros(len(targets), 2, 8, 8), motion)
+        return stacks.hints(np.zeros(len(targets), int), targets, guides).shape
+
+
+def prior(*radii: float) -> Shapes:
+    return Shapes(torch.from_numpy(np.stack([r >= RADIUS for r in radii]).astype(np.float32)))
 
 
 def still(targets: np.ndarray) -> torch.Tensor:
     return torch.zeros(len(targets), 2, 2, 8, 8)
 
 
-def shapes_at(shapes: ShapePrior, positions: np.ndarray, targets: np.ndarray) -> torch.Tensor:
+def shapes_at(shapes: Shapes, positions: np.ndarray, targets: np.ndarray) -> torch.Tensor:
     """Of a picture that does not move, before they are grown or shrunk."""
     return shapes.at(positions, targets, still(targets))[:, 0]
 
@@ -71,7 +91,7 @@ def test_where_nothing_is_expected_the_shape_grown_to_size_is_surely_outside() -
 
 
 def test_a_structure_that_fills_the_region_stays_surely_inside() -> None:
-    full = ShapePrior.of(torch.ones(3, SIZE, SIZE))
+    full = Shapes(torch.ones(3, SIZE, SIZE))
     assert (full.at(POSITIONS, np.array([0.25]), still(np.array([0.25]))) > 3).all()
 
 
@@ -119,3 +139,12 @@ def test_shapes_are_carried_along_with_the_picture(target: float, side: int) -> 
 def test_a_slice_declared_empty_stays_empty_under_motion() -> None:
     targets = np.array([1.2])
     assert (prior(10, -1).at(np.array([0.0, 1.0]), targets, still(targets) + 0.1) < 0).all()
+
+
+@given(
+    rows=hnp.arrays(np.float32, (2, 9), elements=st.floats(-1, 1, width=32) | st.sampled_from([0.0, -0.0, 0.25, -1.0])),
+    counts=st.tuples(*2 * [st.integers(0, 8)]),
+)
+def test_the_largest_but_some(rows: np.ndarray, counts: tuple[int, int]) -> None:
+    found = largest_but(torch.from_numpy(rows), torch.tensor(counts))
+    np.testing.assert_array_equal(found, [np.sort(row)[8 - count] for row, count in zip(rows, counts, strict=True)])

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from PatchICLLib.hints.signed_distance import signed_distance
+from PatchICLLib.hints.signed_distance import signed_distance, signed_distances
 
 
 def test_brute_force_on_anisotropic_pixels() -> None:
@@ -27,3 +31,12 @@ def test_a_half_plane() -> None:
 def test_without_a_boundary() -> None:
     assert (signed_distance(np.zeros((4, 4), bool)) == -np.inf).all()
     assert (signed_distance(np.ones((4, 4), bool)) == np.inf).all()
+
+
+@given(
+    masks=hnp.arrays(bool, hnp.array_shapes(min_dims=3, max_dims=3, max_side=9)),
+    pixel=st.tuples(*2 * [st.sampled_from([0.7, 1.0, 2.0])]),
+)
+def test_many_on_the_device_as_one_on_the_host(masks: np.ndarray, pixel: tuple[float, float]) -> None:
+    found = signed_distances(torch.from_numpy(masks), pixel)
+    np.testing.assert_allclose(found, np.stack([signed_distance(mask, pixel) for mask in masks]), rtol=1e-5)

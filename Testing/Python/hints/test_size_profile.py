@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from PatchICLLib.hints.size_profile import SizeProfile
+from PatchICLLib.hints.size_profile import SizeProfiles
+
+
+@dataclass(frozen=True)
+class SizeProfile:
+    """Of one task, at one place."""
+
+    positions: np.ndarray
+    areas: np.ndarray
+
+    def at(self, target: float) -> float | None:
+        areas = torch.from_numpy(np.array(self.areas, float))[None]
+        profiles = SizeProfiles(np.asarray(self.positions)[None], np.array([areas.shape[1]]), areas)
+        found = profiles.at(np.array([0]), np.array([target])).item()
+        return None if np.isnan(found) else found
+
 
 BALL = np.pi * (1 - np.array([-0.8, 0.1, 0.9]) ** 2)
 
@@ -68,3 +86,19 @@ def test_slices_without_the_structure_say_that_it_ended_not_where() -> None:
     assert profile.at(2.5) is None
     assert profile.at(3.5) == 0
     assert profile.at(1.5) == pytest.approx(SizeProfile(np.arange(3.0), np.array([20.0, 30.0, 20.0])).at(1.5))
+
+
+TASKS = st.lists(st.lists(st.sampled_from([0.0, 5.0, 7.0, 30.0]), min_size=1, max_size=5), min_size=1, max_size=4)
+
+
+@given(tasks=TASKS, targets=st.lists(st.tuples(st.integers(0, 3), st.floats(-2, 6)), min_size=1, max_size=9))
+def test_tasks_of_different_numbers_of_painted_slices_do_not_depend_on_each_other(tasks, targets) -> None:
+    k = max(map(len, tasks))
+    positions = np.array([[*np.arange(float(len(a))), *[0.0] * (k - len(a))] for a in tasks])
+    areas = torch.tensor([[*a, *[99.0] * (k - len(a))] for a in tasks], dtype=torch.float64)
+    task = np.array([t % len(tasks) for t, _ in targets])
+    places = np.array([place for _, place in targets])
+    found = SizeProfiles(positions, np.array([len(a) for a in tasks]), areas).at(task, places)
+    for value, number, place in zip(found.tolist(), task, places, strict=True):
+        alone = SizeProfile(np.arange(float(len(tasks[number]))), np.array(tasks[number])).at(place)
+        assert value == alone or (np.isnan(value) and alone is None)
