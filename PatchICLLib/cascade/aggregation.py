@@ -21,15 +21,10 @@ def aggregate(patches: Tensor, indices: Tensor, grid: PatchGrid, valid: Tensor |
         The averaged prediction (N, 1, S, S), 0 where no patch lies, and the coverage (N, 1, S, S), 1 or 0.
     """
     n, k = indices.shape
-    size, side = grid.size, grid.patch
-    used = torch.ones_like(indices, dtype=patches.dtype) if valid is None else valid.to(patches.dtype)
-    corners = grid.corners(indices)
-    within = torch.arange(side, device=indices.device)
-    rows = corners[..., 0, None] + within  # (N, K, P)
-    columns = corners[..., 1, None] + within
-    pixels = (rows[..., :, None] * size + columns[..., None, :]).reshape(n, -1)
-    weight = used[:, :, None].expand(n, k, side * side).reshape(n, -1)
-    total = patches.new_zeros(n, size * size).scatter_add(1, pixels, patches.reshape(n, -1) * weight)
-    count = patches.new_zeros(n, size * size).scatter_add(1, pixels, weight)
-    shape = (n, 1, size, size)
-    return (total / count.clamp_min(1)).view(shape), (count > 0).to(patches.dtype).view(shape)
+    values = patches.reshape(n, k, -1)
+    used = torch.ones_like(values) if valid is None else valid.to(values.dtype)[:, :, None].expand_as(values)
+    pixels = grid.pixels(indices).reshape(n, 1, -1).expand(n, 2, -1)
+    both = torch.stack([values * used, used], 1).reshape(n, 2, -1)
+    total, count = patches.new_zeros(n, 2, grid.size**2).scatter_add(2, pixels, both).unbind(1)
+    shape = (n, 1, grid.size, grid.size)
+    return (total / count.clamp_min(1)).view(shape), count.clamp_max(1).view(shape)

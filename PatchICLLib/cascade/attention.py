@@ -6,13 +6,13 @@ once; target tokens attend to themselves and to the context.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from PatchICLLib.cascade.positions import rotate
-
-KeysValues = tuple[Tensor, Tensor]
+from PatchICLLib.cascade.positions import Rotation, rotate
 
 
 class AttentionLayer(nn.Module):
@@ -36,33 +36,58 @@ class AttentionLayer(nn.Module):
             nn.Linear(features, expansion * features), nn.GELU(), nn.Linear(expansion * features, features)
         )
 
-    def forward(
-        self,
-        tokens: Tensor,
-        rotation: tuple[Tensor, Tensor],
-        context: KeysValues | None = None,
-        mask: Tensor | None = None,
-    ) -> tuple[Tensor, KeysValues]:
-        """Attend.
+    def of_context(
+        self, tokens: Tensor, rotation: Rotation, groups: Sequence[int], masks: Sequence[Tensor | None]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The context's own tokens, in groups that do not see each other.
+
+        Args:
+            tokens: (B, T, d).
+            rotation: of the tokens.
+            groups: tokens of each group; T together.
+            masks: for each group (B, 1, 1, tokens of the group) bool, True where a key may be seen; None if all may.
+
+        Returns:
+            Tokens (B, T, d), and for each group its keys and values (B, tokens of the group, 2, heads, d / heads).
+        """
+        tokens, turned = self._queries_keys_values(tokens, rotation, 0)
+        parts = turned.split(tuple(groups), 1)
+        keys_values = tuple(part[:, :, 1:] for part in parts)
+        attended = [
+            self._attend(part[:, :, 0], own, mask) for part, own, mask in zip(parts, keys_values, masks, strict=True)
+        ]
+        return self._end(tokens, torch.cat(attended, 1)), keys_values
+
+    def forward(self, tokens: Tensor, rotation: Rotation, context: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Target tokens, which see themselves and their context.
 
         Args:
             tokens: (N, T, d).
-            rotation: cosine and sine of the tokens' positions.
-            context: keys and values of the context, (N, heads, C, d / heads) each; None when these are the
-                context's own tokens.
+            rotation: of the tokens.
+            context: keys and values of B sets (B, C, 2, heads, d / heads), for N / B targets each, set by set.
             mask: (N, 1, 1, T + C) bool, True where a key may be seen; None if all may.
 
         Returns:
-            Tokens (N, T, d), and the tokens' own keys and values (N, heads, T, d / heads).
+            Tokens (N, T, d).
         """
-        n, t, d = tokens.shape
-        tokens = tokens + self.type_embedding[0 if context is None else 1]
-        qkv = self.queries_keys_values(self.norm_attention(tokens)).view(n, t, 3, self.heads, d // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        q, k = rotate(q, rotation), rotate(k, rotation)
-        own = (k, v)
-        if context is not None:
-            k, v = torch.cat([k, context[0]], 2), torch.cat([v, context[1]], 2)
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        tokens = tokens + self.output(attended.transpose(1, 2).reshape(n, t, d))
-        return tokens + self.mlp(self.norm_mlp(tokens)), own
+        tokens, turned = self._queries_keys_values(tokens, rotation, 1)
+        own = turned[:, :, 1:].unflatten(0, (len(context), -1))
+        shared = context[:, None].expand(-1, own.shape[1], -1, -1, -1, -1)
+        keys_values = torch.cat([own, shared], 2).flatten(0, 1)
+        return self._end(tokens, self._attend(turned[:, :, 0], keys_values, mask))
+
+    def _queries_keys_values(self, tokens: Tensor, rotation: Rotation, kind: int) -> tuple[Tensor, Tensor]:
+        """Tokens with their type, and their turned queries, keys and values (N, T, 3, heads, d / heads)."""
+        tokens = tokens + self.type_embedding[kind]
+        projected = self.queries_keys_values(self.norm_attention(tokens))
+        return tokens, rotate(projected.unflatten(-1, (3, self.heads, -1)), rotation)
+
+    @staticmethod
+    def _attend(queries: Tensor, keys_values: Tensor, mask: Tensor | None) -> Tensor:
+        """Queries (N, T, heads, head), keys and values (N, C, 2, heads, head) -> (N, T, d)."""
+        keys, values = keys_values.permute(2, 0, 3, 1, 4)
+        return F.scaled_dot_product_attention(queries.transpose(1, 2), keys, values, mask).transpose(1, 2).flatten(2)
+
+    def _end(self, tokens: Tensor, attended: Tensor) -> Tensor:
+        tokens = tokens + self.output(attended)
+        return tokens + self.mlp(self.norm_mlp(tokens))

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 
-from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.cascade.entropy import patch_means
-
-
-def boundary_distance(mask: np.ndarray) -> np.ndarray:
-    """Distance of every pixel's centre to the nearest pixel on the other side of the mask's boundary.
-
-    Args:
-        mask: (H, W) bool.
-
-    Returns:
-        (H, W) float32 in pixels, at least 1; infinite everywhere if the mask is empty or full.
-    """
-    if not mask.any() or mask.all():
-        return np.full(mask.shape, np.inf, np.float32)
-    inside = ndimage.distance_transform_edt(mask)
-    outside = ndimage.distance_transform_edt(~mask)
-    return np.where(mask, inside, outside).astype(np.float32)
+from PatchICLLib.cascade.euclidean_distance import boundary_distance
 
 
 def context_patch_weights(masks: Tensor, patch_size: int, stride: int) -> Tensor:
@@ -40,10 +22,9 @@ def context_patch_weights(masks: Tensor, patch_size: int, stride: int) -> Tensor
     Returns:
         (N, G*G) in (0, 1].
     """
-    hard = masks[:, 0].detach().cpu().numpy()
+    hard = masks[:, 0].detach()
     # a thin structure may stay under 0.5 everywhere at a coarse level: then half its maximum marks it
-    levels = np.minimum(0.5, 0.5 * hard.max(axis=(1, 2)) + 1e-6)
-    distances = np.stack([boundary_distance(m >= t) for m, t in zip(hard, levels, strict=True)])
-    mean = patch_means(array_tensor(distances)[:, None].to(masks.device), patch_size, stride)
-    weights = torch.exp(-mean / patch_size)
-    return torch.where(torch.isinf(mean), torch.ones_like(weights), weights.clamp_min(1e-6))
+    level = (0.5 * hard.amax((1, 2), keepdim=True) + 1e-6).clamp_max(0.5)
+    mean = patch_means(boundary_distance(hard >= level)[:, None], patch_size, stride)
+    weights = torch.exp(-mean / patch_size).clamp_min(1e-6)
+    return weights.masked_fill(mean.isinf(), 1.0)

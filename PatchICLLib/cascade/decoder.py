@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from PatchICLLib.cascade.resizing import resized
+
 
 class PatchDecoder(nn.Module):
     """Tokens at quarter resolution up to logits at full resolution.
@@ -37,7 +39,7 @@ class PatchDecoder(nn.Module):
             Residual logits (M, 1, P, P), 0 before training.
         """
         x = F.gelu(self.at_quarter(torch.cat([tokens, skips[2]], 1)))
-        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        x = resized(x, 2 * x.shape[-1])
         x = F.gelu(self.at_half(torch.cat([x, skips[1]], 1)))
-        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        x = resized(x, 2 * x.shape[-1])
         return self.logits(F.gelu(self.at_full(torch.cat([x, skips[0], extra], 1))))

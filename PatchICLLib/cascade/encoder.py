@@ -51,7 +51,15 @@ class PatchEncoder(nn.Module):
         self.modulations = nn.ModuleList([ResolutionModulation(code, c) for c in channels])
 
     def forward(self, crops: Tensor, code: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(M, 1, P + 2 halo, P + 2 halo) -> (M, c0, P, P), (M, c1, P/2, P/2), (M, c2, P/4, P/4)."""
+        """Read patches.
+
+        Args:
+            crops: (M, 1, P + 2 halo, P + 2 halo); channels last in memory is quickest.
+            code: (M, code) of the patches' resolutions, or (1, code) if they are all alike.
+
+        Returns:
+            (M, c0, P, P), (M, c1, P/2, P/2), (M, c2, P/4, P/4).
+        """
         x = F.gelu(self.stem(crops))
         features = []
         for level, (block, modulation) in enumerate(zip(self.blocks, self.modulations, strict=True)):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from PatchICLLib.runtime.device_constants import made_once
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,27 @@ class PatchGrid:
         rows = torch.div(indices, self.side, rounding_mode="floor")
         return torch.stack([rows, indices - rows * self.side], -1) * self.stride
 
+    def pixels(self, indices: Tensor, halo: int = 0) -> Tensor:
+        """Numbers of the pixels of candidates, row by row over the image; beyond its border, those at the border.
+
+        Args:
+            indices: (N, K) candidate numbers.
+            halo: pixels added on each side.
+
+        Returns:
+            (N, K, (P + 2 halo)^2) long.
+        """
+        return _pixels(indices.device, self, halo)[indices]
+
+
+@made_once
+def _pixels(device: torch.device, grid: PatchGrid, halo: int) -> Tensor:
+    """(G*G, w*w)."""
+    corners = torch.arange(grid.side, device=device) * grid.stride - halo
+    within = torch.arange(grid.patch + 2 * halo, device=device)
+    places = (corners[:, None] + within).clamp(0, grid.size - 1)  # (G, w)
+    return (places[:, None, :, None] * grid.size + places[None, :, None, :]).reshape(grid.count, -1)
+
 
 def crop_patches(images: Tensor, indices: Tensor, grid: PatchGrid, halo: int = 0) -> Tensor:
     """Cut patches out of images, with a halo that is replicated at the image's border.
@@ -54,11 +76,10 @@ def crop_patches(images: Tensor, indices: Tensor, grid: PatchGrid, halo: int = 0
         halo: pixels added on each side.
 
     Returns:
-        (N*K, C, P + 2 halo, P + 2 halo), sample by sample.
+        (N*K, C, P + 2 halo, P + 2 halo), sample by sample, channels last in memory.
     """
-    padded = F.pad(images, (halo,) * 4, mode="replicate") if halo else images
-    window = grid.patch + 2 * halo
-    windows = padded.unfold(2, window, grid.stride).unfold(3, window, grid.stride)  # a view: (N, C, G, G, w, w)
-    rows = torch.div(indices, grid.side, rounding_mode="floor")
-    sample = torch.arange(len(images), device=images.device)[:, None].expand_as(indices)
-    return windows[sample, :, rows, indices - rows * grid.side].flatten(0, 1)
+    n, channels = images.shape[:2]
+    k, window = indices.shape[1], grid.patch + 2 * halo
+    pixels = grid.pixels(indices, halo).reshape(n, 1, -1).expand(n, channels, -1)
+    crops = images.reshape(n, channels, -1).gather(2, pixels).view(n, channels, k, window, window)
+    return crops.permute(0, 2, 3, 4, 1).reshape(n * k, window, window, channels).permute(0, 3, 1, 2)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from PatchICLLib.cascade.patches import PatchGrid
+from PatchICLLib.runtime.device_constants import made_once
 
 
 def token_positions(indices: Tensor, grid: PatchGrid, per_side: int, slice_positions: Tensor) -> Tensor:
@@ -22,15 +24,33 @@ def token_positions(indices: Tensor, grid: PatchGrid, per_side: int, slice_posit
     Returns:
         (N, K*t*t, 3): row, column (0 to 1 over the field of view) and slice position of each token.
     """
-    n, k = indices.shape
-    step = grid.patch / per_side
-    offsets = (torch.arange(per_side, device=indices.device, dtype=slice_positions.dtype) + 0.5) * step
-    corners = grid.corners(indices).to(slice_positions.dtype)
-    shape = (n, k, per_side, per_side)
-    rows = ((corners[..., 0, None] + offsets) / grid.size)[:, :, :, None].expand(shape)
-    columns = ((corners[..., 1, None] + offsets) / grid.size)[:, :, None, :].expand(shape)
-    slices = slice_positions[:, None, None, None].expand(shape)
-    return torch.stack([rows, columns, slices], -1).reshape(n, -1, 3)
+    in_plane = _centres(indices.device, grid, per_side, slice_positions.dtype)[indices].reshape(len(indices), -1, 2)
+    slices = slice_positions[:, None, None].expand(-1, in_plane.shape[1], 1)
+    return torch.cat([in_plane, slices], -1)
+
+
+@made_once
+def _centres(device: torch.device, grid: PatchGrid, per_side: int, dtype: torch.dtype) -> Tensor:
+    """(G*G, t*t, 2): row and column of the tokens of every candidate."""
+    offsets = (torch.arange(per_side, device=device, dtype=dtype) + 0.5) * (grid.patch / per_side)
+    corners = torch.arange(grid.side, device=device).to(dtype) * grid.stride
+    centres = (corners[:, None] + offsets) / grid.size  # (G, t)
+    g, t = centres.shape
+    rows, columns = centres[:, None, :, None], centres[None, :, None, :]
+    return torch.stack([rows.expand(g, g, t, t), columns.expand(g, g, t, t)], -1).reshape(g * g, t * t, 2)
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """Factors that turn queries and keys of tokens by their positions, and leave values as they are.
+
+    Attributes:
+        cosine: (N, T, 3, 1, 1, head / 2) for queries, keys and values.
+        sine: (N, T, 3, 1, 2, head / 2), with its sign, for the first and the second half of a head.
+    """
+
+    cosine: Tensor
+    sine: Tensor
 
 
 class RotaryEmbedding(nn.Module):
@@ -58,14 +78,18 @@ class RotaryEmbedding(nn.Module):
         self.frequencies: Tensor
         self.register_buffer("frequencies", frequencies, persistent=False)
 
-    def forward(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, T, 3) -> cosine and sine, each (N, 1, T, head / 2)."""
-        angles = (positions @ self.frequencies)[:, None]
-        return angles.cos(), angles.sin()
+    def forward(self, positions: Tensor) -> Rotation:
+        """(N, T, 3) -> the tokens' rotation."""
+        angles = (positions[..., None] * self.frequencies).sum(-2)  # no matrix product: half precision would ruin it
+        cosine, sine = angles.cos()[:, :, None, None, None], angles.sin()[:, :, None, None, None]
+        both = torch.cat([-sine, sine], 4)
+        return Rotation(
+            torch.cat([cosine, cosine, torch.ones_like(cosine)], 2), torch.cat([both, both, torch.zeros_like(both)], 2)
+        )
 
 
-def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotate (N, heads, T, head) by the cosine and sine of ``RotaryEmbedding``."""
-    cosine, sine = rotation
-    a, b = x.chunk(2, -1)
-    return torch.cat([a * cosine - b * sine, a * sine + b * cosine], -1)
+def rotate(queries_keys_values: Tensor, rotation: Rotation) -> Tensor:
+    """Turn queries and keys of (N, T, 3, heads, head); the values stay as they are."""
+    halves = queries_keys_values.unflatten(-1, (2, -1))
+    turned = torch.addcmul(halves * rotation.cosine, halves.flip(-2), rotation.sine)
+    return turned.to(halves.dtype).flatten(-2)

@@ -13,6 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from PatchICLLib.runtime.device import full_precision
+
+_NEVER = -1e4  # exp of it is 0, as of minus infinity, whose gradient would be nan
+
 
 class MaskReadout(nn.Module):
     """Soft copy of mask blocks from context tokens to target tokens.
@@ -28,14 +32,27 @@ class MaskReadout(nn.Module):
         self.log_temperature = nn.Parameter(torch.tensor(math.log(6.0)))
         self.log_scales = nn.Parameter(torch.tensor([math.log(60.0), math.log(20.0)]))  # in plane, across slices
 
-    def _scales(self) -> Tensor:
-        in_plane, across = self.log_scales.exp()
-        return torch.stack([in_plane, in_plane, across])
+    def keys(self, features: Tensor, positions: Tensor, given: Tensor | None = None) -> Tensor:
+        """Extended keys of a context's tokens.
 
-    def keys(self, features: Tensor, positions: Tensor) -> Tensor:
-        """Context features (N, C, f) and positions (N, C, 3) -> extended keys (N, C, keys + 4)."""
+        Args:
+            features: (N, C, f).
+            positions: (N, C, 3).
+            given: (N, C) bool; tokens that are not given are never read. None if all are.
+
+        Returns:
+            (N, C, keys + 4).
+        """
         bias = -(self._scales() * positions.square()).sum(-1, keepdim=True)
+        if given is not None:
+            bias = bias.masked_fill(~given[..., None], _NEVER)
         return torch.cat([F.normalize(self.project(features), dim=-1), positions, bias], -1)
+
+    @staticmethod
+    def padded(keys: Tensor, count: int) -> Tensor:
+        """Keys (N, C, keys + 4) with some more behind them that are never read, ``count`` in all."""
+        missing = keys.new_zeros(len(keys), count - keys.shape[1], keys.shape[2] - 1)
+        return torch.cat([keys, F.pad(missing, (0, 1), value=_NEVER)], 1)
 
     def read(self, features: Tensor, positions: Tensor, keys: Tensor, blocks: Tensor) -> Tensor:
         """Copy mask blocks.
@@ -43,19 +60,38 @@ class MaskReadout(nn.Module):
         Args:
             features: (N, T, f) of the target's tokens.
             positions: (N, T, 3).
-            keys: (N, C, keys + 4) from ``keys``.
-            blocks: (N, C, b) mask pixels of the context's tokens, -1 outside to 1 inside.
+            keys: (B, C, keys + 4) from ``keys``, for N / B targets each, set by set.
+            blocks: (B, C, b) mask pixels of the context's tokens, -1 outside to 1 inside.
 
         Returns:
             (N, T, b), -1 to 1.
         """
         queries = self._queries(features, positions)
-        return F.scaled_dot_product_attention(queries[:, None], keys[:, None], blocks[:, None], scale=1.0)[:, 0]
+        n, t, length = queries.shape
+        # near and far differ by more than half precision can tell
+        with full_precision(queries.device):
+            return _read(queries.reshape(len(keys), -1, length), keys, blocks).reshape(n, t, -1)
 
     def weights(self, features: Tensor, positions: Tensor, keys: Tensor) -> Tensor:
         """What ``read`` weighs the context's tokens with: (..., T, C), rows add up to 1. Same arguments."""
-        return (self._queries(features, positions) @ keys.transpose(-1, -2)).softmax(-1)
+        queries = self._queries(features, positions)
+        with full_precision(keys.device):
+            return (queries @ keys.transpose(-1, -2)).softmax(-1)
+
+    def _scales(self) -> Tensor:
+        """(3,): row, column, slice."""
+        scales = self.log_scales.exp()
+        return torch.cat([scales[:1], scales])
 
     def _queries(self, features: Tensor, positions: Tensor) -> Tensor:
         content = F.normalize(self.project(features), dim=-1) * self.log_temperature.exp()
         return torch.cat([content, 2 * self._scales() * positions, torch.ones_like(positions[..., :1])], -1)
+
+
+def _read(queries: Tensor, keys: Tensor, blocks: Tensor) -> Tensor:
+    """Attention of (B, T, q) to (B, C, q) and (B, C, b): (B, T, b)."""
+    if (
+        queries.device.type == "cpu"
+    ):  # whose fused kernel takes no blocks shorter than the keys, and the plain one copies
+        return torch.bmm(torch.bmm(queries, keys.transpose(1, 2)).softmax(-1), blocks)
+    return F.scaled_dot_product_attention(queries[:, None], keys[:, None], blocks[:, None], scale=1.0)[:, 0]

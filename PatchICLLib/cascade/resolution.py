@@ -7,6 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from PatchICLLib.runtime.device_constants import made_once
+from PatchICLLib.runtime.transfers import to_device
+
 
 class ResolutionEncoding(nn.Module):
     """Sinusoidal encoding of ``log2(resolution)``, defined for resolutions never seen in training too.
@@ -23,10 +26,16 @@ class ResolutionEncoding(nn.Module):
         self.frequencies: Tensor
         self.register_buffer("frequencies", 2 * math.pi / waves, persistent=False)
 
-    def forward(self, resolution: int) -> Tensor:
-        """Code (features,) of a level whose image has ``resolution`` pixels a side."""
-        phase = math.log2(resolution) * self.frequencies
-        return torch.cat([phase.sin(), phase.cos()])
+    def forward(self, resolutions: tuple[int, ...]) -> Tensor:
+        """Codes (n, features) of n levels whose images have so many pixels a side."""
+        phase = _octaves(self.frequencies.device, resolutions) * self.frequencies
+        return torch.cat([phase.sin(), phase.cos()], 1)
+
+
+@made_once
+def _octaves(device: torch.device, resolutions: tuple[int, ...]) -> Tensor:
+    """(n, 1)."""
+    return to_device(torch.tensor([[math.log2(resolution)] for resolution in resolutions]), device)
 
 
 class ResolutionModulation(nn.Module):
@@ -39,6 +48,6 @@ class ResolutionModulation(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, features: Tensor, code: Tensor) -> Tensor:
-        """(N, C, H, W) and (code,) -> (N, C, H, W)."""
-        scale, shift = self.linear(code).chunk(2)
-        return torch.addcmul(features + shift[:, None, None], features, scale[:, None, None])
+        """(N, C, H, W) and codes (N, code), or (1, code) for all alike -> (N, C, H, W)."""
+        scale, shift = self.linear(code)[:, :, None, None].chunk(2, 1)
+        return torch.addcmul(features + shift, features, scale)

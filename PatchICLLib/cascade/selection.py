@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from PatchICLLib.runtime.device import values_are_at_hand
+
 _FLOOR = 1e-6  # keeps log(weight) finite where the weight is zero
 
 
@@ -17,12 +19,15 @@ class Selection:
     Attributes:
         indices: (N, K) long, candidate numbers, row by row over the grid of candidates.
         weights: (N, K), the candidates' weights before noise.
-        valid: (N, K) bool; False marks a place that is filled only because another sample of the batch needs more.
+        valid: (N, K) bool; False marks a place that is filled only because another sample of the batch needs more, or
+            may need more.
+        whole: known without a look at ``valid`` that it is True everywhere.
     """
 
     indices: Tensor
     weights: Tensor
     valid: Tensor
+    whole: bool
 
     @property
     def count(self) -> int:
@@ -49,16 +54,21 @@ def gumbel_top_k(
         minimum: candidates below this weight are never valid (adaptive budget); at least 0.
 
     Returns:
-        Selection of at most k patches; fewer when no sample has k candidates above ``minimum``, and possibly none.
+        Selection of k patches. Where values are at hand (see ``values_are_at_hand``), fewer when no sample has k
+        candidates above ``minimum``, and possibly none; on other devices, which would have to wait for that, always k.
     """
-    k = min(k, weights.shape[1])
-    eligible = weights >= minimum
-    if minimum > 0:
-        k = min(k, int(eligible.sum(1).max()))
+    k, whole = min(k, weights.shape[1]), minimum <= 0
     scores = torch.log(weights.clamp_min(_FLOOR))
     if temperature > 0:
         uniform = torch.rand(weights.shape, generator=generator, device=weights.device, dtype=weights.dtype)
         scores = scores - temperature * torch.log(-torch.log(uniform.clamp(1e-7, 1 - 1e-7)))
-    scores = scores.masked_fill(~eligible, -torch.inf)
+    if not whole:
+        eligible = weights >= minimum
+        scores = scores.masked_fill(~eligible, -torch.inf)
+        if values_are_at_hand(weights.device):
+            fewest, most = torch.aminmax(eligible.sum(1))
+            k = min(k, int(most))
+            whole = int(fewest) >= k
     indices = torch.sort(scores, dim=1, descending=True, stable=True).indices[:, :k]
-    return Selection(indices, weights.gather(1, indices), eligible.gather(1, indices))
+    valid = torch.ones_like(indices, dtype=torch.bool) if whole else eligible.gather(1, indices)
+    return Selection(indices, weights.gather(1, indices), valid, whole)

@@ -2,57 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from PatchICLLib.cascade import hint_channels
 from PatchICLLib.cascade.aggregation import aggregate
-from PatchICLLib.cascade.attention import AttentionLayer, KeysValues
+from PatchICLLib.cascade.attention import AttentionLayer
 from PatchICLLib.cascade.configuration import SparseConfiguration
+from PatchICLLib.cascade.context_cache import ContextCache, ContextLevel
 from PatchICLLib.cascade.context_weights import context_patch_weights
 from PatchICLLib.cascade.decoder import PatchDecoder
 from PatchICLLib.cascade.encoder import PatchEncoder
 from PatchICLLib.cascade.entropy import binary_entropy, patch_means
-from PatchICLLib.cascade.fusion import fuse, upsample
+from PatchICLLib.cascade.fusion import fuse
 from PatchICLLib.cascade.hint_channels import Hints, pool
 from PatchICLLib.cascade.patches import PatchGrid, crop_patches
 from PatchICLLib.cascade.positions import RotaryEmbedding, token_positions
 from PatchICLLib.cascade.readout import MaskReadout
+from PatchICLLib.cascade.resizing import resized
 from PatchICLLib.cascade.resolution import ResolutionEncoding
 from PatchICLLib.cascade.selection import Selection, gumbel_top_k
 from PatchICLLib.cascade.trace import CascadeOutput, LevelTrace
 
 _CELL = 4  # pixels a side of the encoder's coarsest feature: the grain of the mask read-out
-
-
-@dataclass(frozen=True)
-class ContextLevel:
-    """Everything about the context that a level needs; B sets of k images.
-
-    Attributes:
-        indices: (B, k, Kc) patches encoded of each image.
-        layers: keys and values of the context's tokens for each attention layer.
-        early_keys, late_keys: (B, C, f) keys of the two mask read-outs.
-        blocks: (B, C, 16) mask pixels of each cell, -1 to 1.
-    """
-
-    indices: Tensor
-    layers: tuple[KeysValues, ...]
-    early_keys: Tensor
-    late_keys: Tensor
-    blocks: Tensor
-
-
-@dataclass(frozen=True)
-class ContextCache:
-    """Encoded context for inputs of ``size`` pixels a side; ``sets`` is B."""
-
-    size: int
-    sets: int
-    levels: tuple[ContextLevel, ...]
 
 
 class SparseCascade(nn.Module):
@@ -97,6 +73,7 @@ class SparseCascade(nn.Module):
         masks: Tensor,
         positions: Tensor | None = None,
         generator: torch.Generator | None = None,
+        given: Tensor | None = None,
     ) -> ContextCache:
         """Encode context images and masks for all levels (paper, sections 3.2 to 3.4).
 
@@ -105,6 +82,8 @@ class SparseCascade(nn.Module):
             masks: (B, k, H, H), 0 to 1.
             positions: (B, k) place along the third axis in units of the field of view; None for unrelated images.
             generator: noise of the patch selection in training.
+            given: (B, k) bool; an image that is not given only fills up its set and has no influence, whatever its
+                pixels are. At least one of each set must be given. None if all are.
 
         Raises:
             ValueError: for shapes that differ or a size that is no level.
@@ -115,47 +94,55 @@ class SparseCascade(nn.Module):
             )
         b, k, size, _ = images.shape
         places = images.new_zeros(b, k) if positions is None else positions.to(images)
-        levels = []
-        for number, resolution in enumerate(self.configuration.resolutions(size)):
-            shape = (b * k, 1, resolution, resolution)
-            level = self._encode_context_level(
-                pool(images, resolution).reshape(shape),
-                pool(masks, resolution).reshape(shape),
-                places,
-                number,
-                generator,
-            )
-            levels.append(level)
-        return ContextCache(size, b, tuple(levels))
-
-    def _encode_context_level(
-        self, images: Tensor, masks: Tensor, places: Tensor, number: int, generator: torch.Generator | None
-    ) -> ContextLevel:
+        if given is not None:
+            there = given[:, :, None, None]
+            images, masks = images.where(there, 0), masks.where(there, 0)
+            places = places.where(given, 0)
         c = self.configuration
-        b, k = places.shape
-        grid = PatchGrid(images.shape[-1], c.patch_size, c.patch_stride)
-        weights = context_patch_weights(masks, c.patch_size, c.patch_stride)
-        temperature = c.temperature if self.training else 0.0
-        indices = gumbel_top_k(weights, c.budget(c.context_patches, number), temperature, generator).indices
-        code = self.resolution(grid.size)
-        features = self.encoder(crop_patches(images, indices, grid, c.halo), code)[2]
-        cropped = crop_patches(masks * 2 - 1, indices, grid)
-        flat = places.reshape(-1)
-        rotation = self.rotary(token_positions(indices, grid, c.tokens_per_side, flat).reshape(b, -1, 3))
-        cells = token_positions(indices, grid, self.cells, flat).reshape(b, -1, 3)
-        tokens = self._tokens(features, code, b) + self.embed_context_mask(self._unfold(cropped, self.merge, b))
+        grids = [PatchGrid(resolution, c.patch_size, c.patch_stride) for resolution in c.resolutions(size)]
+        chosen, crops, cropped, positioned, centred = [], [], [], [], []
+        for number, grid in enumerate(grids):
+            seen, drawn = (pool(x, grid.size).reshape(b * k, 1, grid.size, grid.size) for x in (images, masks))
+            weights = context_patch_weights(drawn, c.patch_size, c.patch_stride)
+            budget = c.budget(c.context_patches, number)
+            indices = gumbel_top_k(weights, budget, self._temperature, generator).indices
+            chosen.append(indices)
+            crops.append(crop_patches(seen, indices, grid, c.halo).unflatten(0, (b, -1)))
+            cropped.append(crop_patches(drawn, indices, grid).unflatten(0, (b, -1)))
+            flat = places.reshape(-1)
+            positioned.append(token_positions(indices, grid, c.tokens_per_side, flat).reshape(b, -1, 3))
+            centred.append(token_positions(indices, grid, self.cells, flat).reshape(b, -1, 3))
+        # all levels at once from here on: what they see is alike, and each keeps to itself
+        patches = [k * indices.shape[1] for indices in chosen]
+        of_patches = tuple(grid.size for grid, count in zip(grids, patches, strict=True) for _ in range(count))
+        code = self.resolution(of_patches)
+        features = self.encoder(torch.cat(crops, 1).flatten(0, 1), code.repeat(b, 1))[2]
+        painted = torch.cat(cropped, 1).flatten(0, 1) * 2 - 1
+        tokens = self._flatten(self.embed(features), b) + self.embed_context_mask(self._unfold(painted, self.merge, b))
+        tokens = tokens + self.embed_resolution(code).repeat_interleave(c.tokens_per_side**2, 0)
+        rotation = self.rotary(torch.cat(positioned, 1))
+        groups = [count * c.tokens_per_side**2 for count in patches]
+        shown = [None if given is None else given.repeat_interleave(count // k, 1) for count in groups]
+        masked = [None if s is None else s[:, None, None] for s in shown]
         keys_values = []
-        for layer in self.layers:
-            tokens, own = layer(tokens, rotation)
+        for layer in cast(Iterable[AttentionLayer], self.layers):
+            tokens, own = layer.of_context(tokens, rotation, groups, masked)
             keys_values.append(own)
-        late = self._cell_features(features, self.norm(tokens), b)
-        return ContextLevel(
-            indices.reshape(b, k, -1),
-            tuple(keys_values),
-            self.early_readout.keys(self._flatten(features, b), cells),
-            self.late_readout.keys(late, cells),
-            self._unfold(cropped, 1, b),
+        everywhere = torch.cat(centred, 1)
+        cells = [count * self.cells**2 for count in patches]
+        of_cells = None if given is None else torch.cat([given.repeat_interleave(x // k, 1) for x in cells], 1)
+        early = self.early_readout.keys(self._flatten(features, b), everywhere, of_cells)
+        late = self.late_readout.keys(self._cell_features(features, self.norm(tokens), b), everywhere, of_cells)
+        levels = zip(
+            (indices.reshape(b, k, -1) for indices in chosen),
+            zip(*keys_values, strict=True),
+            early.split(cells, 1),
+            late.split(cells, 1),
+            self._unfold(painted, 1, b).split(cells, 1),
+            shown,
+            strict=True,
         )
+        return ContextCache(size, b, tuple(ContextLevel(*level) for level in levels))
 
     # ---- target --------------------------------------------------------------------------------------------------
 
@@ -166,64 +153,70 @@ class SparseCascade(nn.Module):
         hints: Hints | None = None,
         positions: Tensor | None = None,
         generator: torch.Generator | None = None,
+        sets: Tensor | None = None,
     ) -> CascadeOutput:
         """Segment targets.
 
         Args:
-            target: (B*T, 1, H, H): T targets for each of the context's B sets, set by set.
+            target: (N, 1, H, H).
             context: from ``encode_context`` with images of the same size.
             hints: what painted slices say about the targets; None for pure in-context use.
-            positions: (B*T,) place along the third axis in units of the field of view.
+            positions: (N,) place along the third axis in units of the field of view.
             generator: noise of the patch selection in training.
+            sets: (N,) long, the set of the context that each target belongs to; None if each of the B sets has N / B
+                targets, set by set.
 
         Raises:
             ValueError: for a target that does not fit the context.
         """
         n, _, size, _ = target.shape
-        if size != context.size or n % context.sets:
+        if size != context.size or (n % context.sets if sets is None else sets.shape != (n,)):
             raise ValueError(
                 f"{n} targets of {size} pixels do not fit a context of {context.sets} sets of {context.size} pixels"
             )
         c = self.configuration
         hints = (Hints.none(target) if hints is None else hints).masked()
         places = target.new_zeros(n) if positions is None else positions.to(target)
-        start = self.prior_gains[0] * hints.shape[:, :1] + self.prior_gains[1] * hints.vote[:, :1]
-        guidance, flags = hints.channels(), hints.flags()
-        logits = pool(start, c.coarsest)
+        gains = self.prior_gains
+        start = torch.addcmul(gains[0] * hints.shape[:, :1], gains[1], hints.vote[:, :1])
+        flags = hints.flags()
+        resolutions = c.resolutions(size)
+        starts, targets, guidances = (_pyramid(x, resolutions) for x in (start, target, hints.channels()))
+        logits = starts[0]
         levels: list[LevelTrace] = []
-        for number, resolution in enumerate(c.resolutions(size)):
+        for number, resolution in enumerate(resolutions):
             # the prior enters at every resolution, corrections are carried up (eq. 4)
             if number:
-                coarse = levels[-1].resolution
-                correction = levels[-1].after - pool(start, coarse)
-                logits = pool(start, resolution) + upsample(correction, resolution)
+                logits = starts[number] + resized(levels[-1].after - starts[number - 1], resolution)
+            known = context.levels[number]
             level = self._segment_level(
-                pool(target, resolution),
+                targets[number],
                 logits,
-                pool(guidance, resolution),
+                guidances[number],
                 flags,
                 places,
-                context.levels[number],
+                known if sets is None else known.select(sets),
                 number,
                 generator,
             )
             if level is None:
                 break
-            levels.append(level)
-        if levels and levels[-1].resolution == size:
-            return CascadeOutput(levels[-1].after, tuple(levels))
-        return CascadeOutput(self._finish(start, levels, size), tuple(levels))
+            levels.append(replace(level, context=known.indices))
+        return CascadeOutput(self._finish(starts, levels), tuple(levels))
 
-    def _finish(self, start: Tensor, levels: list[LevelTrace], size: int) -> Tensor:
-        """Logits at input size of a cascade that stopped early; a sample's result does not depend on its batch."""
-        if not levels:
-            return start
-        reached = levels[-1].resolution
-        correction = levels[-1].after - pool(start, reached)
-        for resolution in self.configuration.resolutions(size):
-            if resolution > reached:
-                correction = upsample(correction, resolution)
-        return start + correction
+    @staticmethod
+    def _finish(starts: list[Tensor], levels: list[LevelTrace]) -> Tensor:
+        """Logits at input size, of a cascade that stopped early too; a sample's result does not depend on its batch."""
+        if len(levels) == len(starts):
+            return levels[-1].after
+        correction = levels[-1].after - starts[len(levels) - 1]  # the coarsest level never stops
+        for start in starts[len(levels) :]:
+            correction = resized(correction, start.shape[-1])
+        return starts[-1] + correction
+
+    @property
+    def _temperature(self) -> float:
+        return self.configuration.temperature if self.training else 0.0
 
     def _segment_level(
         self,
@@ -242,15 +235,14 @@ class SparseCascade(nn.Module):
         selection = gumbel_top_k(
             weights,
             c.budget(c.target_patches, number),
-            c.temperature if self.training else 0.0,
+            self._temperature,
             generator,
             # the coarsest level always looks at the whole field of view
             0.0 if self.training or number == 0 else c.minimum_entropy,
         )
         if not selection.count:
             return None
-        code = self.resolution(grid.size)
-        residual = self._decode(target, before, guidance, flags, places, context, selection, grid, code)
+        residual = self._decode(target, before, guidance, flags, places, context, selection, grid)
         averaged, coverage = aggregate(residual, selection.indices, grid, selection.valid)
         after = fuse(before, averaged, coverage)
         return LevelTrace(grid.size, grid, weights, selection, coverage, before, after, context.indices)
@@ -265,78 +257,80 @@ class SparseCascade(nn.Module):
         context: ContextLevel,
         selection: Selection,
         grid: PatchGrid,
-        code: Tensor,
     ) -> Tensor:
         """Residual logits (N*K, 1, P, P) of the selected patches."""
         c = self.configuration
         n, indices = len(target), selection.indices
-        repeat = n // len(context.blocks)
-
-        def shared(x: Tensor) -> Tensor:
-            return x if repeat == 1 else x.repeat_interleave(repeat, 0)
-
+        code = self.resolution((grid.size,))
         skips = self.encoder(crop_patches(target, indices, grid, c.halo), code)
         previous = before.detach().clamp(-8, 8) / 4
         hints = crop_patches(torch.cat([previous, guidance], 1), indices, grid)
         cells = token_positions(indices, grid, self.cells, places)
-        blocks = shared(context.blocks)
-        early = self.early_readout.read(self._flatten(skips[2], n), cells, shared(context.early_keys), blocks)
-        early_image = self._fold(early, n)
-        tokens = self._tokens(skips[2], code, n)
+        early = self.early_readout.read(self._flatten(skips[2], n), cells, context.early_keys, context.blocks)
+        early_image = self._fold(early)
+        tokens = self._flatten(self.embed(skips[2]), n) + self.embed_resolution(code)
         tokens = tokens + self.embed_guidance(self._unfold(hints, self.merge, n))
         tokens = tokens + self.embed_readout(self._unfold(early_image, self.merge, n))
         rotation = self.rotary(token_positions(indices, grid, c.tokens_per_side, places))
         mask = self._key_mask(selection, context, c.tokens_per_side**2)
-        for layer, (keys, values) in zip(self.layers, context.layers, strict=True):
-            tokens, _ = layer(tokens, rotation, (shared(keys), shared(values)), mask)
+        for layer, keys_values in zip(self.layers, context.layers, strict=True):
+            tokens = layer(tokens, rotation, keys_values, mask)
         tokens = self.norm(tokens)
         late_features = self._cell_features(skips[2], tokens, n)
-        late = self.late_readout.read(late_features, cells, shared(context.late_keys), blocks)
-        late_image = self._fold(late, n)
-        grown = self._grow(tokens, n)
-        residual = self.decoder(grown, skips, torch.cat([hints, early_image, late_image], 1))
+        late_image = self._fold(self.late_readout.read(late_features, cells, context.late_keys, context.blocks))
+        residual = self.decoder(self._grow(tokens), skips, torch.cat([hints, early_image, late_image], 1))
         gains = self.readout_gains(torch.cat([code.expand(n, -1), flags], 1)).repeat_interleave(selection.count, 0)
-        gains = gains[:, :, None, None]
-        return residual + gains[:, :1] * early_image + gains[:, 1:] * late_image
+        early_gain, late_gain = gains[:, :, None, None].split(1, 1)
+        return torch.addcmul(torch.addcmul(residual, early_gain, early_image), late_gain, late_image)
 
     @staticmethod
     def _key_mask(selection: Selection, context: ContextLevel, tokens: int) -> Tensor | None:
-        """Hide the tokens of patches that only pad the batch: (N, 1, 1, T + C) bool, or None."""
-        if bool(selection.valid.all()):
+        """Hide the tokens of patches and of context images that only pad the batch: (N, 1, 1, T + C), or None.
+
+        A sample without any valid patch still has its context's keys; what it computes is not used.
+        """
+        if selection.whole and context.given is None:
             return None
         own = selection.valid.repeat_interleave(tokens, 1)
-        others = own.new_ones(len(own), context.layers[0][0].shape[2])
-        # a sample without any valid patch still needs a key; what it computes is not used
+        others = own.new_ones(1, context.layers[0].shape[1]) if context.given is None else context.given
+        n, b = len(own), len(others)
+        others = others[:, None].expand(-1, n // b, -1).reshape(n, -1)
         return torch.cat([own, others], 1)[:, None, None]
 
     # ---- between patches and tokens ------------------------------------------------------------------------------
 
-    def _tokens(self, features: Tensor, code: Tensor, n: int) -> Tensor:
-        """(n*K, c2, cells, cells) -> (n, K*t*t, d)."""
-        return self._flatten(self.embed(features), n) + self.embed_resolution(code)
-
     @staticmethod
     def _flatten(features: Tensor, n: int) -> Tensor:
         """(n*K, c, s, s) -> (n, K*s*s, c)."""
-        return features.flatten(2).transpose(1, 2).reshape(n, -1, features.shape[1])
+        return features.permute(0, 2, 3, 1).reshape(n, -1, features.shape[1])
 
     @staticmethod
     def _unfold(image: Tensor, merge: int, n: int) -> Tensor:
         """Pixels of each token: (n*K, c, P, P) -> (n, K*t*t, c * (4 merge)^2)."""
-        blocks = F.pixel_unshuffle(image, _CELL * merge)
-        return blocks.flatten(2).transpose(1, 2).reshape(n, -1, blocks.shape[1])
+        side = _CELL * merge
+        tokens = image.unflatten(3, (-1, side)).unflatten(2, (-1, side)).permute(0, 2, 4, 1, 3, 5)
+        return tokens.reshape(n, -1, image.shape[1] * side * side)
 
-    def _fold(self, blocks: Tensor, n: int) -> Tensor:
+    def _fold(self, blocks: Tensor) -> Tensor:
         """Inverse of ``_unfold`` for one channel and cells: (n, K*cells^2, 16) -> (n*K, 1, P, P)."""
-        patches = blocks.reshape(-1, self.cells, self.cells, _CELL * _CELL).permute(0, 3, 1, 2)
-        return F.pixel_shuffle(patches, _CELL)
+        cells = blocks.reshape(-1, self.cells, self.cells, _CELL, _CELL).transpose(2, 3)
+        side = self.cells * _CELL
+        return cells.reshape(-1, side, side, 1).permute(0, 3, 1, 2)
 
-    def _grow(self, tokens: Tensor, n: int) -> Tensor:
+    def _grow(self, tokens: Tensor) -> Tensor:
         """Tokens to the grain of cells: (n, K*t*t, d) -> (n*K, d, cells, cells)."""
-        t = self.configuration.tokens_per_side
-        image = tokens.reshape(-1, t, t, tokens.shape[-1]).permute(0, 3, 1, 2)
-        return F.interpolate(image, scale_factor=self.merge, mode="nearest") if self.merge > 1 else image
+        t, m, d = self.configuration.tokens_per_side, self.merge, tokens.shape[-1]
+        grown = tokens.reshape(-1, t, 1, t, 1, d).expand(-1, t, m, t, m, d)
+        return grown.reshape(-1, self.cells, self.cells, d).permute(0, 3, 1, 2)
 
     def _cell_features(self, features: Tensor, tokens: Tensor, n: int) -> Tensor:
         """Encoder features beside attended tokens, for each cell: (n, K*cells^2, c2 + d)."""
-        return self._flatten(torch.cat([features, self._grow(tokens, n)], 1), n)
+        return self._flatten(torch.cat([features, self._grow(tokens)], 1), n)
+
+
+def _pyramid(x: Tensor, resolutions: tuple[int, ...]) -> list[Tensor]:
+    """Averages of (N, C, S, S) at each resolution, of which the last is S."""
+    levels = [x]
+    for resolution in reversed(resolutions[:-1]):
+        levels.insert(0, pool(levels[0], resolution))
+    return levels

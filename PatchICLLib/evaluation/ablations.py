@@ -28,14 +28,16 @@ class WithoutHints(nn.Module):
         self.model, self.missing = model, tuple(missing)
         self.configuration = model.configuration
 
-    def encode_context(self, *arguments: Any) -> Any:
-        return self.model.encode_context(*arguments)
+    def encode_context(self, *arguments: Any, **named: Any) -> Any:
+        return self.model.encode_context(*arguments, **named)
 
-    def forward(self, target: Tensor, context: Any, hints: Hints | None, positions: Tensor | None) -> CascadeOutput:
+    def forward(
+        self, target: Tensor, context: Any, hints: Hints | None, positions: Tensor | None, **named: Any
+    ) -> CascadeOutput:
         if hints is not None:
             absent = {f"{name}_given": torch.zeros_like(getattr(hints, f"{name}_given")) for name in self.missing}
             hints = replace(hints, **absent)
-        output: CascadeOutput = self.model(target, context, hints, positions)
+        output: CascadeOutput = self.model(target, context, hints, positions, **named)
         return output
 
 
@@ -53,9 +55,9 @@ class HintAlone(nn.Module):
         self.hint, self.gain = hint, gain
         self.configuration = None
 
-    def encode_context(self, *_: Any) -> None:
+    def encode_context(self, *_: Any, **__: Any) -> None:
         return None
 
-    def forward(self, target: Tensor, context: None, hints: Hints, positions: Tensor | None) -> CascadeOutput:
+    def forward(self, target: Tensor, context: None, hints: Hints, positions: Tensor | None, **_: Any) -> CascadeOutput:
         field = hints.shape[:, :1] / 4 if self.hint == "shape" else hints.vote[:, :1]
         return CascadeOutput(self.gain * field, ())

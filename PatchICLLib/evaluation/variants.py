@@ -88,13 +88,13 @@ class _Within(nn.Module):
         self.model, self.context = model, context
         self.configuration = model.configuration
 
-    def encode_context(self, *arguments: Tensor) -> Any:
+    def encode_context(self, *arguments: Tensor, **named: Any) -> Any:
         with self.context():
-            return self.model.encode_context(*arguments)
+            return self.model.encode_context(*arguments, **named)
 
-    def forward(self, *arguments: Any) -> CascadeOutput:
+    def forward(self, *arguments: Any, **named: Any) -> CascadeOutput:
         with self.context():
-            output: CascadeOutput = self.model(*arguments)
+            output: CascadeOutput = self.model(*arguments, **named)
         return replace(output, logits=output.logits.detach())  # numpy takes nothing that has gradients
 
 

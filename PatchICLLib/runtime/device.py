@@ -49,3 +49,15 @@ def card_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return int(torch.mps.recommended_max_memory()) if device.type == "mps" else _USUAL_MEMORY
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Within ``inference_precision`` or another autocast: a context for what must not be rounded to half precision."""
+    if not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
+
+
+def values_are_at_hand(device: torch.device) -> bool:
+    """Whether a tensor's values can be asked for at no cost; any other device must first finish what it is doing."""
+    return device.type == "cpu"

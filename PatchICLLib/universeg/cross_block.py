@@ -37,10 +37,12 @@ class CrossInteraction(nn.Module):
         self.cross_conv = CrossConv2d(target_channels, support_channels, out_channels)
         initialise(self.cross_conv, followed_by="linear")
 
-    def forward(self, target: Tensor, support: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 1, Ct, H, W), (B, S, Cs, H, W) -> (B, 1, C, H, W), (B, S, C, H, W)."""
+    def forward(self, target: Tensor, support: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(B, 1, Ct, H, W), (B, S, Cs, H, W) -> (B, 1, C, H, W), (B, S, C, H, W); for shares see ``CrossBlock``."""
         pairs = self.cross_conv(target, support)[:, 0]
-        return pairs.mean(dim=1, keepdim=True), pairs
+        if shares is None:
+            return pairs.mean(dim=1, keepdim=True), pairs
+        return (pairs * shares[:, :, None, None, None]).sum(dim=1, keepdim=True), pairs
 
 
 class CrossBlock(nn.Module):
@@ -55,9 +57,18 @@ class CrossBlock(nn.Module):
         self.target = OverGroup(ConvUnit(features, features))
         self.support = OverGroup(ConvUnit(features, features))
 
-    def forward(self, target: Tensor, support: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 1, Ct, H, W), (B, S, Cs, H, W) -> (B, 1, features, H, W), (B, S, features, H, W)."""
-        target, support = self.cross(target, support)
+    def forward(self, target: Tensor, support: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Exchange.
+
+        Args:
+            target: (B, 1, Ct, H, W).
+            support: (B, S, Cs, H, W).
+            shares: (B, S), what each support adds to the mean; they add up to 1. None if all add the same.
+
+        Returns:
+            (B, 1, features, H, W), (B, S, features, H, W).
+        """
+        target, support = self.cross(target, support, shares)
         return self.target(target), self.support(support)
 
 

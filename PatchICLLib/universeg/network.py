@@ -42,12 +42,13 @@ class UniverSegEncoder(nn.Module):
             CrossBlock(target, support, features) for (target, support), features in zip(inputs, channels, strict=True)
         )
 
-    def encode(self, target: Tensor, support: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def encode(self, target: Tensor, support: Tensor, shares: Tensor | None = None) -> list[tuple[Tensor, Tensor]]:
         """Runs the encoder.
 
         Args:
             target: (B, 1, 1, H, W).
             support: (B, S, 2, H, W), image and mask.
+            shares: see ``CrossBlock``.
 
         Returns:
             Target and support maps after each block, fine to coarse: (B, 1, C, h, w) and (B, S, C, h, w), h and w
@@ -57,7 +58,7 @@ class UniverSegEncoder(nn.Module):
         for block in self.enc_blocks:
             if maps:
                 target, support = _halve(target), _halve(support)
-            target, support = block(target, support)
+            target, support = block(target, support, shares)
             maps.append((target, support))
         return maps
 
@@ -79,13 +80,16 @@ class UniverSeg(UniverSegEncoder):
             below = features
         self.out_conv = ConvUnit(below, 1, kernel_size=1, activation=False)
 
-    def forward(self, target: Tensor, support_images: Tensor, support_masks: Tensor) -> Tensor:
+    def forward(
+        self, target: Tensor, support_images: Tensor, support_masks: Tensor, shares: Tensor | None = None
+    ) -> Tensor:
         """Segments.
 
         Args:
             target: (B, 1, H, W) image with values 0-1; H and W multiples of 8.
             support_images: (B, S, 1, H, W) with values 0-1, any S >= 1.
             support_masks: (B, S, 1, H, W) with values 0-1.
+            shares: see ``CrossBlock``.
 
         Returns:
             Logits (B, 1, H, W).
@@ -94,13 +98,13 @@ class UniverSeg(UniverSegEncoder):
             InputError: if the shapes do not fit or H or W is no multiple of 8.
         """
         self._check(target, support_images, support_masks)
-        skips = self.encode(target[:, None], torch.cat((support_images, support_masks), dim=2))
+        skips = self.encode(target[:, None], torch.cat((support_images, support_masks), dim=2), shares)
         target, support = skips.pop()
         for block in self.dec_blocks:
             target_skip, support_skip = skips.pop()
             target = torch.cat((_double(target), target_skip), dim=2)
             support = torch.cat((_double(support), support_skip), dim=2)
-            target, support = block(target, support)
+            target, support = block(target, support, shares)
         return self.out_conv(target[:, 0])
 
     def _check(self, target: Tensor, support_images: Tensor, support_masks: Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PatchICLLib.cascade.paper.configuration import PaperConfiguration
-from PatchICLLib.cascade.paper.model import PaperCascade, PaperContext
+from PatchICLLib.cascade.paper.context import PaperContext
+from PatchICLLib.cascade.paper.model import PaperCascade
 
 __all__ = ["PaperCascade", "PaperConfiguration", "PaperContext"]

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from PatchICLLib.cascade.positions import rotate
+from PatchICLLib.cascade.positions import Rotation, rotate
 
 CONTEXT, TARGET = 0, 1  # rows of the type embedding; registers count as context
 
@@ -34,28 +34,26 @@ class PaperAttentionLayer(nn.Module):
             nn.Dropout(dropout),
         )
 
-    def forward(
-        self, tokens: Tensor, types: Tensor, rotation: tuple[Tensor, Tensor], visible: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, tokens: Tensor, types: Tensor, rotation: Rotation, visible: Tensor | None = None) -> Tensor:
         """Attend.
 
         Args:
             tokens: (N, T, d).
             types: (T,) long, CONTEXT or TARGET.
-            rotation: cosine and sine of the tokens' positions, (N, 1, T, d / heads / 2) each.
-            visible: (T, T) bool, True where the row's token may see the column's; None if all see all.
+            rotation: of the tokens.
+            visible: (T, T), (N, 1, T, T) or (N, 1, 1, T) bool, True where the row's token may see the column's; None if
+                all see all.
 
         Returns:
             (N, T, d).
         """
-        n, t, d = tokens.shape
         typed = self.norm_attention(tokens) + self.type_embedding[types]
-        q, k, v = self.queries_keys_values(typed).view(n, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        q, k = rotate(q, rotation), rotate(k, rotation)
+        turned = rotate(self.queries_keys_values(typed).unflatten(-1, (3, self.heads, -1)), rotation)
+        q, k, v = turned.permute(2, 0, 3, 1, 4)
         k, v = F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1))
         mask = None if visible is None else F.pad(visible, (0, 1), value=True)
         attended = F.scaled_dot_product_attention(q, k, v, mask, dropout_p=self.dropout if self.training else 0.0)
-        tokens = tokens + self.output(attended.transpose(1, 2).reshape(n, t, d))
+        tokens = tokens + self.output(attended.transpose(1, 2).flatten(2))
         return tokens + self.mlp(self.norm_mlp(tokens))
 
 

@@ -2,53 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from PatchICLLib.cascade.aggregation import aggregate
 from PatchICLLib.cascade.context_weights import context_patch_weights
 from PatchICLLib.cascade.entropy import binary_entropy, patch_means
-from PatchICLLib.cascade.fusion import fuse, upsample
+from PatchICLLib.cascade.fusion import fuse
 from PatchICLLib.cascade.hint_channels import Hints, pool
 from PatchICLLib.cascade.paper.attention import CONTEXT, TARGET, PaperAttentionLayer, context_blind
 from PatchICLLib.cascade.paper.configuration import PaperConfiguration
+from PatchICLLib.cascade.paper.context import PaperContext, PaperContextLevel
 from PatchICLLib.cascade.paper.features import FeatureMaps, FrozenFeatures, crop_features
 from PatchICLLib.cascade.paper.patch_decoder import PaperPatchDecoder
 from PatchICLLib.cascade.paper.patch_encoder import MaskEmbedding, PaperPatchEncoder
 from PatchICLLib.cascade.patches import PatchGrid, crop_patches
-from PatchICLLib.cascade.positions import RotaryEmbedding, token_positions
+from PatchICLLib.cascade.positions import RotaryEmbedding, Rotation, token_positions
+from PatchICLLib.cascade.resizing import resized
 from PatchICLLib.cascade.resolution import ResolutionEncoding
 from PatchICLLib.cascade.selection import gumbel_top_k
 from PatchICLLib.cascade.trace import CascadeOutput, LevelTrace
 from PatchICLLib.errors import InputError
-
-
-@dataclass(frozen=True)
-class PaperContextLevel:
-    """What a level keeps of B sets of k context images: nothing in it depends on a target.
-
-    Attributes:
-        indices: (B, k, Kc) patches read of each image.
-        tokens: (B, k*Kc, d) after the context-only layers.
-        registers: (B, R, d) after the context-only layers.
-        positions: (B, k*Kc, 3) of the patches' centres.
-    """
-
-    indices: Tensor
-    tokens: Tensor
-    registers: Tensor
-    positions: Tensor
-
-
-@dataclass(frozen=True)
-class PaperContext:
-    """Encoded context for targets of ``size`` pixels a side; ``sets`` is B."""
-
-    size: int
-    sets: int
-    levels: tuple[PaperContextLevel, ...]
 
 
 class PaperCascade(nn.Module):
@@ -85,6 +62,7 @@ class PaperCascade(nn.Module):
         masks: Tensor,
         positions: Tensor | None = None,
         generator: torch.Generator | None = None,
+        given: Tensor | None = None,
     ) -> PaperContext:
         """Read context images up to the joint layers, which are the first to meet a target.
 
@@ -93,6 +71,8 @@ class PaperCascade(nn.Module):
             masks: (B, k, H, H), 0 to 1.
             positions: not used: the published model knows no third axis.
             generator: noise of the patch selection in training.
+            given: (B, k) bool; an image that is not given only fills up its set and has no influence, whatever its
+                pixels are. At least one of each set must be given. None if all are.
 
         Raises:
             InputError: for shapes that differ, images that are not square, or sizes that do not fit.
@@ -108,33 +88,43 @@ class PaperCascade(nn.Module):
                 f"{tuple(images.shape)} and {tuple(masks.shape)}."
             )
         b, k, size, _ = images.shape
+        if given is not None:
+            there = given[:, :, None, None]
+            images, masks = images.where(there, 0), masks.where(there, 0)
         flat_masks = masks.reshape(b * k, 1, size, size).to(images)
         maps = self.features.of_context(images.reshape(b * k, 1, size, size), flat_masks)
         levels = tuple(
-            self._encode_context_level(maps, pool(flat_masks, side), count, b, generator)
+            self._encode_context_level(maps, pool(flat_masks, side), count, b, generator, given)
             for side, _, count in self.configuration.levels(size)
         )
         return PaperContext(size, b, levels)
 
     def _encode_context_level(
-        self, maps: FeatureMaps, masks: Tensor, count: int, b: int, generator: torch.Generator | None
+        self,
+        maps: FeatureMaps,
+        masks: Tensor,
+        count: int,
+        b: int,
+        generator: torch.Generator | None,
+        given: Tensor | None,
     ) -> PaperContextLevel:
         c = self.configuration
         grid = PatchGrid(masks.shape[-1], c.patch_size, c.patch_stride)
         weights = context_patch_weights(masks, c.patch_size, c.patch_stride)
         indices = gumbel_top_k(weights, count, self._temperature, generator).indices
-        code = self.resolution(grid.size)
+        code = self.resolution((grid.size,))
         tokens, _ = self.encoder(crop_features(maps, indices, grid), code)
         tokens = self.embed_mask(tokens + self.embed_resolution(code), crop_patches(masks, indices, grid))
         positions = self._positions(indices, grid).reshape(b, -1, 3)
         together = torch.cat((self.registers.expand(b, -1, -1), tokens.reshape(b, -1, c.features)), dim=1)
         rotation = self._rotation(positions, c.registers)
         types = torch.full((together.shape[1],), CONTEXT, device=together.device)
+        shown = None if given is None else given.repeat_interleave(indices.shape[1], 1)
+        visible = None if shown is None else F.pad(shown, (c.registers, 0), value=True)[:, None, None]
         for layer in self.context_layers:
-            together = layer(together, types, rotation)
-        return PaperContextLevel(
-            indices.reshape(b, -1, indices.shape[1]), together[:, c.registers :], together[:, : c.registers], positions
-        )
+            together = layer(together, types, rotation, visible)
+        own, registers = together[:, c.registers :], together[:, : c.registers]
+        return PaperContextLevel(indices.reshape(b, -1, indices.shape[1]), own, registers, positions, shown)
 
     # ---- target --------------------------------------------------------------------------------------------------
 
@@ -145,21 +135,24 @@ class PaperCascade(nn.Module):
         hints: Hints | None = None,
         positions: Tensor | None = None,
         generator: torch.Generator | None = None,
+        sets: Tensor | None = None,
     ) -> CascadeOutput:
         """Segment targets.
 
         Args:
-            target: (B*T, 1, H, H), any scale: T targets for each of the context's B sets, set by set.
+            target: (N, 1, H, H), any scale.
             context: from ``encode_context`` with images of the same size.
             hints: not used: the published model knows no prior.
             positions: not used.
             generator: noise of the patch selection in training.
+            sets: (N,) long, the set of the context that each target belongs to; None if each of the B sets has N / B
+                targets, set by set.
 
         Raises:
             InputError: for a target that does not fit the context.
         """
         n, _, size, _ = target.shape
-        if size != context.size or n % context.sets:
+        if size != context.size or (n % context.sets if sets is None else sets.shape != (n,)):
             raise InputError(
                 f"{n} targets of {size} pixels do not fit a context of {context.sets} sets of {context.size} pixels."
             )
@@ -169,9 +162,10 @@ class PaperCascade(nn.Module):
         levels: list[LevelTrace] = []
         for (side, count, _), known in zip(self.configuration.levels(size), context.levels, strict=True):
             # before the first level nothing is known: one bit of entropy everywhere
-            before = target.new_zeros(n, 1, side, side) if before is None else upsample(before, side)
-            level, registers = self._segment_level(maps, before, registers, known, count, generator)
-            levels.append(level)
+            before = target.new_zeros(n, 1, side, side) if before is None else resized(before, side)
+            own = known if sets is None else known.select(sets)
+            level, registers = self._segment_level(maps, before, registers, own, count, generator)
+            levels.append(replace(level, context=known.indices))
             before = level.after
         return CascadeOutput(levels[-1].after, tuple(levels))
 
@@ -188,7 +182,7 @@ class PaperCascade(nn.Module):
         grid = PatchGrid(before.shape[-1], c.patch_size, c.patch_stride)
         weights = patch_means(binary_entropy(before.detach()), c.patch_size, c.patch_stride)
         selection = gumbel_top_k(weights, count, self._temperature, generator)
-        code = self.resolution(grid.size)
+        code = self.resolution((grid.size,))
         tokens, skips = self.encoder(crop_features(maps, selection.indices, grid), code)
         tokens = (tokens + self.embed_resolution(code)).reshape(len(before), -1, c.features)
         attended, registers = self._attend(tokens, self._positions(selection.indices, grid), handed_on, context)
@@ -212,6 +206,9 @@ class PaperCascade(nn.Module):
         everywhere = torch.cat((positions, context.positions.repeat_interleave(repeat, 0)), dim=1)
         rotation = self._rotation(everywhere, first)
         visible = context_blind(types, first) if c.attention == "context_blind" else None
+        if context.given is not None:
+            shown = F.pad(context.given.repeat_interleave(repeat, 0), (last, 0), value=True)[:, None, None]
+            visible = shown if visible is None else visible & shown
         for layer in self.joint_layers:
             together = layer(together, types, rotation, visible)
         together = self.norm(together)
@@ -227,7 +224,7 @@ class PaperCascade(nn.Module):
     def _positions(indices: Tensor, grid: PatchGrid) -> Tensor:
         return token_positions(indices, grid, 1, torch.zeros(len(indices), device=indices.device))
 
-    def _rotation(self, positions: Tensor, registers: int) -> tuple[Tensor, Tensor]:
+    def _rotation(self, positions: Tensor, registers: int) -> Rotation:
         """Rotation of ``registers`` tokens without a place, which are not turned, and of tokens at ``positions``."""
         origin = positions.new_zeros(len(positions), registers, 3)
         return self.rotary(torch.cat((origin, positions), dim=1))

@@ -21,7 +21,7 @@ class ConditionedConvolution(nn.Module):
         self.modulation = ResolutionModulation(code, out_channels)
 
     def forward(self, features: Tensor, code: Tensor) -> Tensor:
-        """(N, in, h, w) and (code,) -> (N, out, h / stride, w / stride)."""
+        """(N, in, h, w) and (1, code) -> (N, out, h / stride, w / stride)."""
         return F.gelu(self.modulation(self.norm(self.convolution(features)), code))
 
 
@@ -40,7 +40,7 @@ class PaperPatchEncoder(nn.Module):
 
         Args:
             crops: (N, in_channels, 8, 8).
-            code: (code,) of the level's resolution.
+            code: (1, code) of the level's resolution.
 
         Returns:
             Tokens (N, features), and for the decoder the maps (N, features, s, s) at s = 8, 4 and 2.

@@ -41,7 +41,10 @@ class ContextShares:
 
     def _listen(self, features: Tensor, positions: Tensor, keys: Tensor, blocks: Tensor) -> Tensor:
         assert self._readout is not None
-        self._weights.append({n: self._readout.weights(features[n], positions[n], keys[n]) for n in self._numbers})
+        targets = len(features) // len(keys)  # of each set of the context
+        self._weights.append(
+            {n: self._readout.weights(features[n], positions[n], keys[n // targets]) for n in self._numbers}
+        )
         return MaskReadout.read(self._readout, features, positions, keys, blocks)
 
     def of(self, number: int, levels: Sequence[LevelTrace]) -> list[np.ndarray | None]:

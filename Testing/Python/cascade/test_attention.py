@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from PatchICLLib.cascade.attention import AttentionLayer
-from PatchICLLib.cascade.positions import RotaryEmbedding
+from PatchICLLib.cascade.positions import RotaryEmbedding, Rotation
 
 HEADS, FEATURES = 2, 16
 
@@ -21,7 +21,7 @@ def layer() -> AttentionLayer:
     return made
 
 
-def rotation(positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def rotation(positions: torch.Tensor) -> Rotation:
     return RotaryEmbedding(FEATURES // HEADS).double()(positions)
 
 
@@ -65,42 +65,51 @@ def by_formula(layer, tokens, positions, kind, context=None, hidden=()):
 
 def test_against_formulas_with_context_and_mask(layer):
     tokens, positions = torch.randn(1, 5, FEATURES).double(), torch.rand(1, 5, 3).double()
-    keys, values = torch.randn(2, 1, HEADS, 7, FEATURES // HEADS).double()
+    context = torch.randn(1, 7, 2, HEADS, FEATURES // HEADS).double()
     mask = torch.ones(1, 1, 1, 12, dtype=torch.bool)
     mask[..., [1, 3]] = False
-    ours, _ = layer(tokens, rotation(positions), (keys, values), mask)
-    expected = by_formula(
-        layer, tokens[0].numpy(), positions[0].numpy(), 1, (keys[0].numpy(), values[0].numpy()), hidden=(1, 3)
-    )
+    ours = layer(tokens, rotation(positions), context, mask)
+    known = context[0].permute(1, 2, 0, 3).numpy()
+    expected = by_formula(layer, tokens[0].numpy(), positions[0].numpy(), 1, known, hidden=(1, 3))
     np.testing.assert_allclose(ours[0].detach(), expected, atol=1e-10)
 
 
 def test_context_alone_against_formulas_and_its_type(layer):
     tokens, positions = torch.randn(1, 6, FEATURES).double(), torch.rand(1, 6, 3).double()
-    ours, (keys, values) = layer(tokens, rotation(positions))
+    ours, (keys_values,) = layer.of_context(tokens, rotation(positions), [6], [None])
     np.testing.assert_allclose(
         ours[0].detach(), by_formula(layer, tokens[0].numpy(), positions[0].numpy(), 0), atol=1e-10
     )
-    assert keys.shape == values.shape == (1, HEADS, 6, FEATURES // HEADS)
+    assert keys_values.shape == (1, 6, 2, HEADS, FEATURES // HEADS)
+
+
+def test_groups_of_the_context_do_not_see_each_other(layer):
+    tokens, positions = torch.randn(2, 9, FEATURES).double(), torch.rand(2, 9, 3).double()
+    mask = torch.tensor([[True] * 4, [True, True, True, False]])[:, None, None]
+    together, keys_values = layer.of_context(tokens, rotation(positions), [5, 4], [None, mask])
+    for part, hidden in ((slice(0, 5), None), (slice(5, 9), mask)):
+        alone, own = layer.of_context(tokens[:, part], rotation(positions[:, part]), [part.stop - part.start], [hidden])
+        torch.testing.assert_close(together[:, part], alone)
+        torch.testing.assert_close(keys_values[part.start // 5], own[0])
 
 
 def test_hidden_patches_do_not_matter_to_the_others(layer):
     tokens, positions = torch.randn(1, 4, FEATURES).double(), torch.rand(1, 4, 3).double()
-    context = tuple(torch.randn(2, 1, HEADS, 3, FEATURES // HEADS).double())
+    context = torch.randn(1, 3, 2, HEADS, FEATURES // HEADS).double()
     mask = torch.ones(1, 1, 1, 7, dtype=torch.bool)
     mask[..., 2] = False
-    first, _ = layer(tokens, rotation(positions), context, mask)
+    first = layer(tokens, rotation(positions), context, mask)
     changed = tokens.clone()
     changed[:, 2] = 100
-    second, _ = layer(changed, rotation(positions), context, mask)
+    second = layer(changed, rotation(positions), context, mask)
     others = [0, 1, 3]
     torch.testing.assert_close(first[:, others], second[:, others])
 
 
 def test_order_of_the_context_does_not_matter(layer):
     tokens, positions = torch.randn(1, 4, FEATURES).double(), torch.rand(1, 4, 3).double()
-    keys, values = torch.randn(2, 1, HEADS, 9, FEATURES // HEADS).double()
+    context = torch.randn(1, 9, 2, HEADS, FEATURES // HEADS).double()
     order = torch.randperm(9)
-    first, _ = layer(tokens, rotation(positions), (keys, values))
-    second, _ = layer(tokens, rotation(positions), (keys[:, :, order], values[:, :, order]))
+    first = layer(tokens, rotation(positions), context)
+    second = layer(tokens, rotation(positions), context[:, order])
     torch.testing.assert_close(first, second)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from PatchICLLib.cascade.fusion import fuse, upsample
+from PatchICLLib.cascade.fusion import fuse
 
 
 @given(st.integers(0, 1000))
@@ -19,13 +19,3 @@ def test_fusion_pixel_by_pixel(seed):
     for place in np.ndindex(fused.shape):
         expected = previous[place] + residual[place] if coverage[place] else previous[place]
         assert fused[place] == expected
-
-
-@given(st.integers(1, 9), st.integers(1, 4), st.integers(0, 1000))
-def test_upsampling_is_bilinear_between_pixel_centres(size, factor, seed):
-    coarse = np.random.default_rng(seed).normal(size=(size, size))
-    fine = upsample(torch.from_numpy(coarse)[None, None], size * factor)[0, 0].numpy()
-    centres = (np.arange(size * factor) + 0.5) / factor - 0.5
-    rows = np.stack([np.interp(centres, np.arange(size), column) for column in coarse.T], 1)
-    expected = np.stack([np.interp(centres, np.arange(size), row) for row in rows])
-    np.testing.assert_allclose(fine, expected, atol=1e-12)

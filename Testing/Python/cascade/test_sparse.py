@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
+from PatchICLLib.cascade.context_cache import ContextCache
 from PatchICLLib.cascade.hint_channels import Hints
-from PatchICLLib.cascade.sparse import ContextCache, SparseCascade
+from PatchICLLib.cascade.sparse import SparseCascade
 
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
 
@@ -50,9 +51,9 @@ def test_segmenting_leaves_the_cache_as_it_was(small_cascade, scene):
     model = small_cascade()
     images, masks, places, targets, hints, at = scene
     cache = model.encode_context(images, masks, places)
-    before = [[k.clone() for k, _ in level.layers] + [level.late_keys.clone()] for level in cache.levels]
+    before = [[keys.clone() for keys in level.layers] + [level.late_keys.clone()] for level in cache.levels]
     model(targets, cache, hints, at)
-    after = [[k for k, _ in level.layers] + [level.late_keys] for level in cache.levels]
+    after = [list(level.layers) + [level.late_keys] for level in cache.levels]
     assert all(torch.equal(a, b) for x, y in zip(before, after, strict=True) for a, b in zip(x, y, strict=True))
 
 

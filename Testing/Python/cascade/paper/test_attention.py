@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from PatchICLLib.cascade.paper.attention import CONTEXT, TARGET, PaperAttentionLayer, context_blind
-from PatchICLLib.cascade.positions import RotaryEmbedding
+from PatchICLLib.cascade.positions import RotaryEmbedding, Rotation
 
 # one register, two target patches, three context patches
 TYPES = torch.tensor([CONTEXT, TARGET, TARGET, CONTEXT, CONTEXT, CONTEXT])
@@ -18,13 +18,13 @@ def layer() -> PaperAttentionLayer:
     return PaperAttentionLayer(16, 2, dropout=0.0).eval()
 
 
-def rotation(tokens: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+def rotation(tokens: int, seed: int = 0) -> Rotation:
     positions = torch.rand(1, tokens, 3, generator=torch.Generator().manual_seed(seed))
     return RotaryEmbedding(8)(positions)
 
 
-def no_rotation(tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.ones(1, 1, tokens, 4), torch.zeros(1, 1, tokens, 4)
+def no_rotation(tokens: int) -> Rotation:
+    return RotaryEmbedding(8)(torch.zeros(1, tokens, 3))
 
 
 def test_equals_softmax_attention_with_a_zero_key(layer):
@@ -78,11 +78,11 @@ def test_the_target_sees_the_context_in_both_modes(layer):
 def test_order_of_patches_does_not_matter_but_places_do(layer):
     torch.manual_seed(4)
     tokens = torch.randn(1, 6, 16)
-    cosine, sine = rotation(6)
+    here = rotation(6)
     order = torch.tensor([0, 2, 1, 5, 3, 4])
     with torch.no_grad():
-        expected = layer(tokens, TYPES, (cosine, sine))
-        shuffled = layer(tokens[:, order], TYPES[order], (cosine[:, :, order], sine[:, :, order]))
+        expected = layer(tokens, TYPES, here)
+        shuffled = layer(tokens[:, order], TYPES[order], Rotation(here.cosine[:, order], here.sine[:, order]))
         moved = layer(tokens, TYPES, rotation(6, seed=9))
     torch.testing.assert_close(shuffled, expected[:, order], rtol=1e-4, atol=1e-5)
     assert (moved - expected).abs().max() > 1e-4

@@ -11,7 +11,7 @@ from PatchICLLib.cascade.paper.patch_encoder import ConditionedConvolution, Mask
 
 def test_encoder_halves_from_8_to_2_and_averages():
     encoder = PaperPatchEncoder(6, 16, code=4)
-    token, maps = encoder(torch.randn(5, 6, 8, 8), torch.randn(4))
+    token, maps = encoder(torch.randn(5, 6, 8, 8), torch.randn(1, 4))
     assert [tuple(level.shape) for level in maps] == [(5, 16, 8, 8), (5, 16, 4, 4), (5, 16, 2, 2)]
     torch.testing.assert_close(token, maps[-1].mean((2, 3)))
 
@@ -19,7 +19,7 @@ def test_encoder_halves_from_8_to_2_and_averages():
 def test_conditioning_scales_and_shifts_the_norm():
     torch.manual_seed(0)
     layer = ConditionedConvolution(8, 8, code=3)
-    features, code = torch.randn(2, 8, 8, 8), torch.tensor([1.0, -1.0, 0.5])
+    features, code = torch.randn(2, 8, 8, 8), torch.tensor([[1.0, -1.0, 0.5]])
     plain = torch.nn.functional.gelu(torch.nn.functional.group_norm(layer.convolution(features), 8))
     torch.testing.assert_close(layer(features, code), plain)  # starts as the identity
     torch.nn.init.normal_(layer.modulation.linear.weight)
@@ -30,7 +30,7 @@ def test_conditioning_scales_and_shifts_the_norm():
 def test_decoder_reads_the_encoders_maps_only_with_skip_connections(skips):
     torch.manual_seed(0)
     decoder = PaperPatchDecoder(16, code=4, skip_connections=skips)
-    token, code = torch.randn(3, 16), torch.randn(4)
+    token, code = torch.randn(3, 16), torch.randn(1, 4)
     maps = [torch.randn(3, 16, side, side) for side in (8, 4, 2)]
     logits = decoder(token, maps, code)
     assert logits.shape == (3, 1, 8, 8)

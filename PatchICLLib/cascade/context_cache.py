@@ -1,0 +1,130 @@
+"""Encoded context of the `sparse` cascade: sets of images, each for its own targets, of however many images each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from PatchICLLib.cascade.readout import MaskReadout
+
+_MULTIPLE = 8  # of keys that fused attention takes as they are, with a mask
+
+
+@dataclass(frozen=True)
+class ContextLevel:
+    """Everything about the context that a level needs; B sets of k images.
+
+    Attributes:
+        indices: (B, k, Kc) patches encoded of each image; any for images that only fill up a set.
+        layers: keys and values of the context's tokens for each attention layer, (B, C, 2, heads, d / heads).
+        early_keys, late_keys: (B, cells, f) keys of the two mask read-outs.
+        blocks: (B, cells, 16) mask pixels of each cell, -1 to 1.
+        given: (B, C) bool, False for tokens that only fill up a set; None if there are none.
+    """
+
+    indices: Tensor
+    layers: tuple[Tensor, ...]
+    early_keys: Tensor
+    late_keys: Tensor
+    blocks: Tensor
+    given: Tensor | None
+
+    def select(self, sets: Tensor) -> ContextLevel:
+        """Some sets, in any order, any number of times; sets is (M,) long."""
+
+        def of(x: Tensor) -> Tensor:
+            return x.index_select(0, sets)
+
+        return ContextLevel(
+            of(self.indices),
+            tuple(of(layer) for layer in self.layers),
+            of(self.early_keys),
+            of(self.late_keys),
+            of(self.blocks),
+            None if self.given is None else of(self.given),
+        )
+
+    def padded(self, images: int, tokens: int, cells: int) -> ContextLevel:
+        """The same with so many images, tokens and cells a set, of which those that are new have no influence."""
+
+        given = (
+            self.layers[0].new_ones(self.layers[0].shape[:2], dtype=torch.bool) if self.given is None else self.given
+        )
+        return ContextLevel(
+            longer(self.indices, images),
+            tuple(longer(layer, tokens) for layer in self.layers),
+            MaskReadout.padded(self.early_keys, cells),
+            MaskReadout.padded(self.late_keys, cells),
+            longer(self.blocks, cells),
+            longer(given, tokens),
+        )
+
+    @staticmethod
+    def join(levels: Sequence[ContextLevel]) -> ContextLevel:
+        """The sets of several, one after the other."""
+        lengths = [(x.indices.shape[1], x.layers[0].shape[1], x.blocks.shape[1]) for x in levels]
+        if len(set(lengths)) > 1 or any(level.given is not None for level in levels):
+            images, tokens, cells = (max(counts) for counts in zip(*lengths, strict=True))
+            levels = [level.padded(images, _up(tokens), _up(cells)) for level in levels]
+        return ContextLevel(
+            torch.cat([level.indices for level in levels]),
+            tuple(torch.cat(layer) for layer in zip(*(level.layers for level in levels), strict=True)),
+            torch.cat([level.early_keys for level in levels]),
+            torch.cat([level.late_keys for level in levels]),
+            torch.cat([level.blocks for level in levels]),
+            None if levels[0].given is None else torch.cat([x.given for x in levels if x.given is not None]),
+        )
+
+
+@dataclass(frozen=True)
+class ContextCache:
+    """Encoded context for inputs of ``size`` pixels a side; ``sets`` is B."""
+
+    size: int
+    sets: int
+    levels: tuple[ContextLevel, ...]
+
+    def select(self, sets: Tensor) -> ContextCache:
+        """The context of some sets, in any order, any number of times.
+
+        Args:
+            sets: (M,) long, on the context's device.
+        """
+        return ContextCache(self.size, len(sets), tuple(level.select(sets) for level in self.levels))
+
+    @staticmethod
+    def join(caches: Sequence[ContextCache]) -> ContextCache:
+        """The sets of several, one after the other; of however many images each.
+
+        Raises:
+            ValueError: they are not for inputs of the same size.
+        """
+        size = size_of_all(caches)
+        levels = zip(*(cache.levels for cache in caches), strict=True)
+        return ContextCache(size, sum(c.sets for c in caches), tuple(ContextLevel.join(x) for x in levels))
+
+
+def longer(x: Tensor, count: int) -> Tensor:
+    """(N, C, ...) with zeros behind, ``count`` in all."""
+    return F.pad(x, (0, 0) * (x.ndim - 2) + (0, count - x.shape[1]))
+
+
+def size_of_all(caches: Sequence[Any]) -> int:
+    """The size of the inputs that all caches are for.
+
+    Raises:
+        ValueError: they differ.
+    """
+    sizes = {cache.size for cache in caches}
+    if len(sizes) != 1:
+        raise ValueError(f"context for inputs of different sizes cannot be joined: {sorted(sizes)} pixels")
+    return int(sizes.pop())
+
+
+def _up(count: int) -> int:
+    return -(-count // _MULTIPLE) * _MULTIPLE
