@@ -50,56 +50,33 @@ def plot_compute(records: Records, path: Path, context: int = 3) -> None:
     _save(figure, axes, path)
 
 
-def plot_volumes(records: Records, path: Path) -> None:
-    """Seconds per volume against its number of voxels, both logarithmic.
+def plot_propagations(records: Records, path: Path) -> None:
+    """Seconds per scan of one structure against its number of voxels, both logarithmic.
 
     Args:
-        records: of ``measure_volumes``.
+        records: of ``measure_propagations``, and those of UniverSeg that are extrapolated.
         path: of the picture.
     """
     figure, axes = _figure()
-    labels = {
-        "volume": "whole volume",
-        "volume_first_slice": "until the first slice",
-        "volume_corrected": "again after one correction",
+    curves = {
+        ("sparse", "warm", "seconds"): ("whole scan", "-o"),
+        ("sparse", "warm", "first_slice_seconds"): ("until the first slice", ":^"),
+        ("sparse", "corrected", "seconds"): ("again after one correction", "--s"),
+        ("universeg", "extrapolated", "seconds"): ("whole scan, extrapolated from one slice", "-o"),
     }
-    styles = {"volume": "-o", "volume_first_slice": ":^", "volume_corrected": "--s"}
-    chosen = [record for record in records if record["mode"] in labels]
-    for name in _models(chosen):
-        for mode, label in labels.items():
-            mine = [record for record in chosen if record["model"] == name and record["mode"] == mode]
-            points = sorted((r["resolution"] ** 2 * r["slices"] / 1e6, r["seconds"]) for r in mine)
-            if points:
-                guess = ", extrapolated from a sample of slices" if any(r["extrapolated"] for r in mine) else ""
-                text = f"{_NAMES[name]}, {label}{guess}"
-                axes.plot(*zip(*points, strict=True), styles[mode], color=_COLOURS[name], label=text)
+    chosen = [record for record in records if "scan" in record and record["labels"] == 1]
+    for (model, mode, key), (label, style) in curves.items():
+        mine = [record for record in chosen if (record["model"], record["mode"]) == (model, mode) and record.get(key)]
+        points = sorted((r["resolution"] ** 2 * r["slices"] / 1e6, r[key]) for r in mine)
+        if points:
+            text = f"{_NAMES[model]}, {label}"
+            axes.plot(*zip(*points, strict=True), style, color=_COLOURS[model], label=text)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("million voxels")
     axes.set_ylabel("seconds")
     axes.set_title(f"From three painted slices to a segmented volume, {_machine(chosen[0])}")
     _save(figure, axes, path, columns=1)
-
-
-def plot_slices(records: Records, path: Path, context: int = 3) -> None:
-    """Seconds per slice against resolution, both logarithmic; arguments as for ``plot_compute``."""
-    slices = [record for record in records if record["mode"] in ("first", "further")]
-    shown = _nearest([record["context"] for record in slices], context)
-    figure, axes = _figure()
-    for name in _models(slices):
-        for mode, style in (("first", "-"), ("further", "--")):
-            mine = [r for r in slices if (r["model"], r["context"], r["mode"]) == (name, shown, mode)]
-            points = sorted((r["resolution"], r["seconds"]) for r in mine)
-            label = f"{_NAMES[name]}, {mode} slice"
-            axes.plot(*zip(*points, strict=True), style, marker="o", color=_COLOURS[name], label=label)
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
-    sides = sorted({record["resolution"] for record in slices})
-    axes.set_xticks(sides, [f"{side}²" for side in sides])
-    axes.set_xlabel("pixels of a slice")
-    axes.set_ylabel("seconds per target slice")
-    axes.set_title(f"Time of one slice with {shown} context images, {_machine(slices[0])}")
-    _save(figure, axes, path)
 
 
 def _nearest(values: list[int], wanted: int) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from PatchICLLib.benchmark.contest import Job, Outcome, contest
-from PatchICLLib.benchmark.volumes import PAINTED, painted_phantom
+from PatchICLLib.benchmark.scans import PAINTED, painted_phantom
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.metrics import dice
 from PatchICLLib.evaluation.variants import VARIANTS, Variant

@@ -13,8 +13,6 @@ benchmark = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ModelsOption = Annotated[str, typer.Option(metavar="LIST", help="Of universeg, paper, sparse.")]
-ContextOption = Annotated[str, typer.Option(metavar="LIST", help="Numbers of context images.")]
 WeightsOption = Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")]
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write all records as JSON.")]
 PlotOption = Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Also draw a figure.")]
@@ -23,11 +21,13 @@ QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 
 @benchmark.command()
 def compute(
-    models: ModelsOption = "universeg,paper,sparse",
+    models: Annotated[
+        str, typer.Option(metavar="LIST", help="Of universeg, paper, sparse.")
+    ] = "universeg,paper,sparse",
     resolutions: Annotated[str, typer.Option(metavar="LIST", help="Sides of the images in pixels.")] = (
         "128,256,512,1024"
     ),
-    context: ContextOption = "1,3,5",
+    context: Annotated[str, typer.Option(metavar="LIST", help="Numbers of context images.")] = "1,3,5",
     weights: WeightsOption = None,
     json_file: JsonOption = None,
     plot: PlotOption = None,
@@ -63,18 +63,18 @@ def training(
 
 @benchmark.command()
 def speed(
-    models: ModelsOption = "universeg,paper,sparse",
-    resolutions: Annotated[
-        str, typer.Option(metavar="LIST", help="Sides of the images in pixels, or none to leave single slices out.")
-    ] = "128,256,512",
-    context: ContextOption = "3",
     volumes: Annotated[
-        str, typer.Option(metavar="LIST", help="Volumes as 256x256x100 (columns x rows x slices), or none.")
-    ] = "128x128x60,256x256x100,512x512x300",
-    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each case, after one to warm up.")] = 3,
-    sample: Annotated[
-        int, typer.Option(min=1, help="Slices of a volume that UniverSeg really segments; the rest is extrapolated.")
-    ] = 2,
+        str,
+        typer.Option(
+            metavar="LIST", help="Synthetic scans as 256x256x100 (columns x rows x slices), or 192x192x120:24 (labels)."
+        ),
+    ] = "256x256x100,512x512x300,192x192x120:24",
+    peers: Annotated[
+        str, typer.Option(metavar="LIST", help="Of universeg, paper, whose slices are timed, or none.")
+    ] = ("universeg,paper"),
+    seconds: Annotated[
+        float, typer.Option(min=1, help="To be done in: what does not fit is left out, and the tables say so.")
+    ] = 95.0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads on the CPU; default: torch's.")] = None,
     weights: WeightsOption = None,
@@ -82,18 +82,37 @@ def speed(
     plot: PlotOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure seconds and peak memory side by side, in turns, each model in a process of its own.
+    """Measure the seconds from three painted slices to labels in memory, in all and of each part of the work.
 
-    Single slices: a first one with its context and a further one, by untrained models that do their full work. Volumes:
-    from three painted slices to the result by the product's engine, until its first slice, and again after one
-    correction; UniverSeg segments a sample of the slices at their own size.
+    Each scan is propagated; again after one structure was drawn anew on one slice; and with entropy and selections, as
+    the module asks for. The first is also measured cold, with loading the weights. The first slice is waited for in a
+    run of its own. Parts are measured by the card's own events on CUDA, else by the clock; what is short is repeated,
+    and the median counts.
 
-    --plot draws the volumes, or the slices if there are no volumes.
+    Then single slices of the other models with three context images, untrained, at the same sizes, each model in a
+    process of its own; for UniverSeg also what a scan would take slice by slice.
     """
     from PatchICLLib.command_line.benchmark_run import SpeedPlan, run_speed
 
-    plan = SpeedPlan(models, resolutions, context, volumes, rounds, sample, device, threads, weights)
-    run_speed(plan, json_file, plot, quiet)
+    run_speed(SpeedPlan(volumes, peers, seconds, device, threads, weights), json_file, plot, quiet)
+
+
+@benchmark.command()
+def operators(
+    volume: Annotated[str, typer.Option(metavar="SIZE", help="Of the synthetic scan, as 256x256x100.")] = "256x256x100",
+    labels: Annotated[str, typer.Option(metavar="LIST", help="Numbers of labels.")] = "4,8",
+    weights: WeightsOption = None,
+    json_file: JsonOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Count the operators of torch in a propagation from three painted slices, on the CPU, in all and of each part.
+
+    A graphics card needs some microseconds for each, however little it computes. Operators that others call are counted
+    too.
+    """
+    from PatchICLLib.command_line.benchmark_run import run_operators
+
+    run_operators(volume, labels, weights, json_file, quiet)
 
 
 @benchmark.command()

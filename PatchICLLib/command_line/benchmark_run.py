@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.table import Table
 
 from PatchICLLib.benchmark.compute import PUBLISHED, measure_compute
-from PatchICLLib.benchmark.plots import plot_compute, plot_slices, plot_volumes
+from PatchICLLib.benchmark.models import check_models
+from PatchICLLib.benchmark.operators import count_operators
+from PatchICLLib.benchmark.plots import plot_compute, plot_propagations
+from PatchICLLib.benchmark.propagations import COLD, CORRECTED, OUTPUTS, WARM, measure_propagations
 from PatchICLLib.benchmark.savings import measure_savings
-from PatchICLLib.benchmark.slices import measure_slices
-from PatchICLLib.benchmark.volumes import measure_volumes
+from PatchICLLib.benchmark.scans import Scan
+from PatchICLLib.benchmark.slices import CONTEXT, extrapolated, measure_slices
 from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.options import numbers_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
@@ -25,17 +29,22 @@ from PatchICLLib.weights import weights_file
 
 Records = list[dict[str, Any]]
 
+_ENGINE_SHARE = 0.7  # of the seconds; the rest is for the slices of other models
+_MODES = {
+    COLD: "cold",
+    WARM: "warm",
+    CORRECTED: "again after a correction",
+    OUTPUTS: "with entropy and selections",
+}
+
 
 @dataclass(frozen=True)
 class SpeedPlan:
     """The options of `patchicl benchmark speed`, as they were typed."""
 
-    models: str
-    resolutions: str
-    context: str
-    volumes: str
-    rounds: int
-    sample: int
+    scans: str
+    peers: str
+    seconds: float
     device: str
     threads: int | None
     weights: str | None
@@ -89,42 +98,69 @@ def run_training(recipes: str, json_file: Path | None, quiet: bool) -> None:
 
 def run_speed(plan: SpeedPlan, json_file: Path | None, plot: Path | None, quiet: bool) -> None:
     """`patchicl benchmark speed`."""
+    began = time.time()
     _check_outputs(json_file, plot, plan.weights)
-    names, counts = _names(plan.models), _positive(plan.context, "--context")
-    sides = [] if plan.resolutions == "none" else _positive(plan.resolutions, "--resolutions")
-    shapes = [] if plan.volumes == "none" else [_shape(text) for text in plan.volumes.split(",")]
-    if not sides and not shapes:
-        raise InputError("Neither --resolutions nor --volumes name anything to measure; give one of them.")
+    scans = [Scan.parse(text) for text in plan.scans.split(",")]
+    peers = () if plan.peers == "none" else (*_names(plan.peers), "sparse")
+    if peers:
+        check_models(peers)
     common: dict[str, Any] = {
         "device": str(resolve_device(plan.device)),
-        "rounds": plan.rounds,
         "threads": plan.threads,
         "weights": plan.weights,
     }
-    records: Records = []
-    with ProgressDisplay(quiet, "cases") as display:
-        if sides:
-            records += measure_slices(
-                names, sides, counts, progress=lambda done, total: display.show("Slices", done, total), **common
-            )
-        if shapes:
-            records += measure_volumes(
-                shapes,
-                sample=plan.sample,
-                progress=lambda done, total: display.show("Volumes", done, total),
+    with ProgressDisplay(quiet, "measurements") as display:
+        share = _ENGINE_SHARE if peers else 1.0
+        records = measure_propagations(
+            scans,
+            until=began + share * plan.seconds,
+            progress=lambda done, total: display.show("Propagating", done, total),
+            **common,
+        )
+        slices: Records = []
+        if peers:
+            slices = measure_slices(
+                tuple(dict.fromkeys(peers)),
+                sorted({scan.shape[1] for scan in scans if scan.labels == 1}) or [scans[0].shape[1]],
+                until=began + plan.seconds,
+                progress=lambda done, total: display.show("Slices", done, total),
                 **common,
             )
-    slices = [record for record in records if record["mode"] in ("first", "further")]
-    for count in counts if slices else []:
-        chosen = [record for record in slices if record["context"] == count]
-        title = f"Seconds per target slice, {count} context images, {common['device']}"
-        _print(_grid(title, chosen, "seconds", lambda value: f"{value:,.3f}"))
-        _print(_memory(chosen))
-    if shapes:
-        _print(_volume_table([record for record in records if "slices" in record]))
+    for scan in dict.fromkeys((record["scan"], record["labels"]) for record in records):
+        _print(_propagation_table([record for record in records if (record["scan"], record["labels"]) == scan]))
+    if slices:
+        _print(_slice_table(slices))
+    records += slices + extrapolated(scans, slices)
+    for record in records:
+        if record["mode"] == "extrapolated":
+            _print(f"UniverSeg, {record['scan']}: {record['seconds']:,.0f} s, extrapolated from one slice.")
+    _print(f"Measured in {time.time() - began:.0f} of {plan.seconds:.0f} s.")
     _finish(records, json_file)
     if plot is not None:
-        (plot_volumes if shapes else plot_slices)(records, plot)
+        plot_propagations(records, plot)
+
+
+def run_operators(volume: str, labels: str, weights: str | None, json_file: Path | None, quiet: bool) -> None:
+    """`patchicl benchmark operators`."""
+    _check_outputs(json_file, None, weights)
+    counts = _positive(labels, "--labels")
+    with ProgressDisplay(quiet, "propagations") as display:
+        records: Records = []
+        for count in counts:
+            display.show("Counting", len(records), len(counts))
+            records.append(count_operators(Scan(Scan.parse(volume).shape, count), weights))
+    _print(
+        f"Operators of torch in a propagation of {records[0]['scan']} from three painted slices, nested ones counted:"
+    )
+    table = Table()
+    table.add_column("part")
+    for record in records:
+        table.add_column(f"{record['labels']} label{'s' if record['labels'] > 1 else ''}", justify="right")
+    for name in dict.fromkeys(name for record in records for name in record["parts"]):
+        table.add_row(name, *(f"{record['parts'].get(name, 0):,}" for record in records))
+    table.add_row("all", *(f"{record['operators']:,}" for record in records))
+    _print(table)
+    _finish(records, json_file)
 
 
 def run_savings(
@@ -138,7 +174,7 @@ def run_savings(
 ) -> None:
     """`patchicl benchmark savings`."""
     _check_outputs(json_file, None, weights)
-    shape, chosen = _shape(volume), None if variants == "all" else _names(variants)
+    shape, chosen = Scan.parse(volume).shape, None if variants == "all" else _names(variants)
     with ProgressDisplay(quiet, "propagations") as display:
         records = measure_savings(
             shape,
@@ -175,30 +211,51 @@ def _grid(title: str, records: Records, key: str, text: Any) -> Table:
     return table
 
 
-def _memory(records: Records) -> Table:
-    table = Table(title="Peak memory of the process in MiB")
+def _propagation_table(records: Records) -> Table:
+    """Of one scan."""
+    first = records[0]
+    structures = f"{first['labels']} structures, " if first["labels"] > 1 else ""
+    table = Table(title=f"Seconds, {first['scan']}, {structures}{first['context']} painted slices, {_machine(first)}")
+    table.add_column("")
+    for record in records:
+        table.add_column(_MODES[record["mode"]], justify="right")
+    table.add_row("total", *(record["left_out"] or _seconds(record["seconds"]) for record in records))
+    table.add_row("first slice", *(_seconds(record["first_slice_seconds"]) for record in records))
+    for part in dict.fromkeys(part for record in records for part in record["parts"] or ()):
+        table.add_row(f"  {part}", *(_seconds((record["parts"] or {}).get(part)) for record in records))
+    table.add_row("peak MiB", *(_mib(record["peak_mib"]) for record in records))
+    return table
+
+
+def _slice_table(records: Records) -> Table:
+    """Models by size, with the ratio to UniverSeg where that was measured."""
+    table = Table(title=f"Seconds per further slice, {CONTEXT} context images, {_machine(records[0])}")
     sides = sorted({record["resolution"] for record in records})
     table.add_column("model")
     for side in sides:
         table.add_column(f"{side} x {side}", justify="right")
-    peaks = {(r["model"], r["resolution"]): r["peak_mib"] for r in records}
+    table.add_column("MiB", justify="right")
+    further = {(r["model"], r["resolution"]): r for r in records if r["mode"] == "further"}
     for name in dict.fromkeys(record["model"] for record in records):
-        table.add_row(name, *(_mib(peaks[name, side]) for side in sides))
+        cells = []
+        for side in sides:
+            value = further[name, side]["seconds"]
+            rival = further["universeg", side]["seconds"] if ("universeg", side) in further else None
+            share = f"  ({_ratio(value / rival)})" if value and rival and name != "universeg" else ""
+            cells.append("left out: no time left" if value is None else _seconds(value) + share)
+        table.add_row(name, *cells, _mib(further[name, sides[0]]["peak_mib"]))
     return table
 
 
-def _volume_table(records: Records) -> Table:
-    table = Table(title=f"Volumes with {records[0]['context']} painted slices, {records[0]['device']}")
-    for heading in ("volume", "model", "what"):
-        table.add_column(heading)
-    for heading in ("seconds", "peak MiB"):
-        table.add_column(heading, justify="right")
-    for record in records:
-        size = f"{record['resolution']} x {record['resolution']} x {record['slices']}"
-        what = record["mode"].removeprefix("volume").strip("_").replace("_", " ") or "whole volume"
-        guess = " (extrapolated)" if record["extrapolated"] else ""
-        table.add_row(size, record["model"], what + guess, f"{record['seconds']:,.2f}", _mib(record["peak_mib"]))
-    return table
+def _machine(record: dict[str, Any]) -> str:
+    if record["device"].startswith("cuda"):
+        return torch.cuda.get_device_name(record["device"])
+    threads = f", {record['threads']} thread{'s' if record['threads'] > 1 else ''}"
+    return record["device"].upper() + (threads if record["device"] == "cpu" else "")
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}" if value < 1 else f"{value:.2f}"
 
 
 def _savings_table(records: Records) -> Table:
@@ -254,18 +311,6 @@ def _positive(text: str, option: str) -> list[int]:
     if 0 in numbers:
         raise InputError(f"{option} must be 1 or larger, but one is 0.")
     return sorted(set(numbers))
-
-
-def _shape(text: str) -> tuple[int, int, int]:
-    """Slices, rows, columns of "512x512x300"."""
-    match = re.fullmatch(r"\s*([0-9]{1,6})x([0-9]{1,6})x([0-9]{1,6})\s*", text)
-    columns, rows, slices = (int(number) for number in match.groups()) if match else (0, 1, 0)
-    if columns != rows or columns % 8 or columns < 32 or slices < 8:
-        raise InputError(
-            "A volume must be COLUMNSxROWSxSLICES such as 512x512x300, square, with sides that are multiples of 8 and "
-            f"at least 8 slices, but it is {text[:60]}."
-        )
-    return slices, rows, columns
 
 
 def _check_outputs(json_file: Path | None, plot: Path | None = None, weights: str | None = None) -> None:

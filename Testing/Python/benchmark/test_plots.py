@@ -59,29 +59,19 @@ def test_compute_shows_models_further_slices_and_the_papers_points(drawn, tmp_pa
     assert (tmp_path / "cost.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_volumes_say_what_is_extrapolated(drawn, tmp_path):
+def test_propagations_show_every_curve_that_was_measured(drawn, tmp_path):
     records = [
-        record("sparse", mode, 256, slices=slices, seconds=seconds, extrapolated=False)
+        record("sparse", mode, 256, scan="", slices=slices, labels=1, seconds=seconds, first_slice_seconds=first)
         for slices in (100, 200)
-        for mode, seconds in (("volume", 9.0), ("volume_first_slice", 1.0), ("volume_corrected", 3.0))
+        for mode, seconds, first in (("warm", 9.0, 1.0), ("corrected", 3.0, None), ("cold", 10.0, None))
     ]
-    records += [
-        record("universeg", "volume", 256, slices=slices, seconds=300.0, extrapolated=True) for slices in (100, 200)
+    records += [record("sparse", "warm", 192, scan="", slices=100, labels=24, seconds=9.0, first_slice_seconds=1.0)]
+    records += [record("sparse", "warm", 512, scan="", slices=300, labels=1, seconds=None, first_slice_seconds=None)]
+    records += [record("universeg", "extrapolated", 256, scan="", slices=100, labels=1, seconds=300.0)]
+    records += [record("universeg", "further", 256, seconds=3.0)]
+    plots.plot_propagations(records, tmp_path / "time.svg")
+    curves = {line.get_label(): tuple(line.get_ydata()) for line in drawn[-1].get_lines()}
+    assert sorted(curves.values()) == [(1.0, 1.0), (3.0, 3.0), (9.0, 9.0), (300.0,)]
+    assert [label for label in curves if "extrapolated" in label] == [
+        "UniverSeg, whole scan, extrapolated from one slice"
     ]
-    plots.plot_volumes(records, tmp_path / "time.svg")
-    labels = [text.get_text() for text in drawn[-1].get_legend().get_texts()]
-    assert len(labels) == 4
-    assert [label for label in labels if "extrapolated" in label] == [
-        "UniverSeg, whole volume, extrapolated from a sample of slices"
-    ]
-
-
-def test_slices_show_both_modes(drawn, tmp_path):
-    records = [
-        record(name, mode, side, seconds=side / 100)
-        for name in ("universeg", "sparse")
-        for mode in ("first", "further")
-        for side in (128, 256)
-    ]
-    plots.plot_slices(records, tmp_path / "time.png")
-    assert len(drawn[-1].get_lines()) == 4

@@ -10,7 +10,7 @@ import torch
 
 from PatchICLLib.benchmark import savings
 from PatchICLLib.benchmark.savings import PRODUCT, VariantJob, measure_savings
-from PatchICLLib.benchmark.volumes import painted_phantom
+from PatchICLLib.benchmark.scans import painted_phantom
 from PatchICLLib.errors import InputError, PatchICLError
 from PatchICLLib.evaluation.metrics import dice
 from PatchICLLib.evaluation.variants import VARIANTS, Variant

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from PatchICLLib.benchmark.volumes import painted_phantom
+from PatchICLLib.benchmark.scans import painted_phantom
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.methods import CHANGING, load_methods
