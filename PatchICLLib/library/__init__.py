@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PatchICLLib.library.cases import CaseEntry, Filled, FinishedCase
-from PatchICLLib.library.library import Added, Library, Merged
+from PatchICLLib.library.library import Added, Library, Merged, ScanIsThereError
 from PatchICLLib.library.structures import Structure, has_default_name, match_structures
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "FinishedCase",
     "Library",
     "Merged",
+    "ScanIsThereError",
     "Structure",
     "has_default_name",
     "match_structures",

@@ -26,6 +26,16 @@ _PATIENCE = 60.0  # seconds that others may take to write
 _LARGEST_LABEL = (1 << 16) - 1
 
 
+class ScanIsThereError(InputError):
+    """The scan is in the library already. Attribute: number: of its case."""
+
+    def __init__(self, library: Path, number: int) -> None:
+        super().__init__(
+            f"The scan is in the library {library} already, as case {number}: replace that case, or remove it first."
+        )
+        self.number = number
+
+
 @dataclass(frozen=True)
 class Added:
     """A case that was added.
@@ -143,17 +153,14 @@ class Library:
             replace_scan: take the place of the case that holds the same scan.
 
         Raises:
-            InputError: nothing to add, voxels that are not numbers, a scan that is there already, a folder that cannot
-                be written to.
+            ScanIsThereError: the same scan is there, and may not be replaced.
+            InputError: nothing to add, voxels that are not numbers, a folder that cannot be written to.
         """
         new = NewCase.of(image, labels, grid, structures)
         with self._changing() as files:
             same = [case.number for case in self.cases if case.scan == new.scan]
             if same and not replace_scan:
-                raise InputError(
-                    f"The scan is in the library {self.path} already, as case {same[0]}: replace that case, or remove "
-                    "it first."
-                )
+                raise ScanIsThereError(self.path, same[0])
             removed = self._drop(files, same)
             (number,) = self._free_numbers(1)
             known = self._join(new.structures)

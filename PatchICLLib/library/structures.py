@@ -12,7 +12,7 @@ from PatchICLLib.segmentations.terminology import Code, Terminology
 
 _LONGEST_NAME = 200  # characters
 # what programs call a segment that nobody has named
-_DEFAULT_NAME = re.compile(r"((segment|label|region|roi)?[\s_-]*\d*([\s_-]\d+)*|segmentation|background)")
+_DEFAULT_NAME = re.compile(r"((segment|structure|label|region|roi)?[\s_-]*\d*([\s_-]\d+)*|segmentation|background)")
 # scheme and value of types that say nothing: tissue, anatomical structure
 _UNSPECIFIC = {("SCT", "85756007"), ("SRT", "T-D0050"), ("SCT", "123037004"), ("SRT", "T-D000A")}
 
@@ -35,10 +35,16 @@ class Structure:
 
     @classmethod
     def of_segment(cls, segment: Segment) -> Structure:
-        """From a segment of a file or a scene; what else is known of it is left behind."""
+        """From a segment of a file or a scene; what else is known of it is left behind.
+
+        One that nobody has named is called what its codes mean.
+        """
         terminology = Terminology.of_tag(segment.tags.get("TerminologyEntry", ""))
         known = terminology if is_specific(terminology) else None
-        return cls(segment.label, segment.name, known, segment.color)
+        name = segment.name
+        if known is not None and _DEFAULT_NAME.fullmatch(_plain(name)):
+            name = ", ".join(code.meaning for code in (known.kind, known.modifier) if code and code.meaning)
+        return cls(segment.label, name, known, segment.color)
 
     def tidied(self) -> Structure:
         """With a name of one line, and codes that can be told from each other.

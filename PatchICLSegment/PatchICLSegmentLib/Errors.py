@@ -17,5 +17,9 @@ class NoVoxelsError(SceneError):
     """A segmentation is made of contours or surfaces; there are no voxels to learn from or to write into."""
 
 
+class ScanIsThereError(SceneError):
+    """The scan is in the library already; its case can be replaced."""
+
+
 class OverlapError(SceneError):
     """Segments overlap where they are painted, but writing one would take voxels from the other."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from .Errors import SceneError
+from .LibraryCases import LibraryCases
 from .PaintingActions import PaintingActions
 from .Parameters import ParameterNode
 from .Protocols import UndoKeeper, WorkerFactory
@@ -43,6 +44,7 @@ class PatchICLSegmentLogic(Running, Waiting):
         timings: of the last run, as in its report, or None.
         painting: declarations and clearings of single slices, see PaintingActions.
         views: layers and jumps in the slice views, see ResultViews.
+        library: finished cases of earlier patients, see LibraryCases.
         logits: of one slice before and after each level, see LogitsRequest.
         record: what the user was told and what the worker printed, see Record.
         live: propagates while somebody paints, see LiveUpdate.
@@ -60,6 +62,7 @@ class PatchICLSegmentLogic(Running, Waiting):
         self._writing = False
         self.painting = PaintingActions(self)
         self.views = ResultViews(self)
+        self.library = LibraryCases(self)
         self._watch = SceneWatch(scene)
         self._watch.sceneClosing.connect(self._onSceneClosing)
         self._watch.sceneImporting.connect(self.onImporting)

@@ -551,8 +551,8 @@ def loadUi(name):
 class Application:
     """Stands for `PatchICLSegmentLib.Panel.Application.SlicerApplication`; keeps what it was asked.
 
-    Attributes: answer: to questions; folder: the one that is "chosen"; mainWindow: holds the keys of every host, None
-        where each host is a window of its own.
+    Attributes: answer: to questions; folder: the one that is "chosen"; settings: of the user; mainWindow: holds the
+        keys of every host, None where each host is a window of its own.
     """
 
     mainWindow = None
@@ -560,10 +560,16 @@ class Application:
     def __init__(self, views=()):
         self.views = list(views)
         self.questions, self.plots, self.copied, self.extensions, self.modulesOpened = [], [], [], [], 0
-        self.answer, self.folder = True, ""
+        self.answer, self.folder, self.settings = True, "", {}
 
     def loadUi(self, name):
         return loadUi(name)
+
+    def setting(self, name):
+        return self.settings.get(name, "")
+
+    def storeSetting(self, name, value):
+        self.settings[name] = value
 
     def confirm(self, text):
         self.questions.append(text)

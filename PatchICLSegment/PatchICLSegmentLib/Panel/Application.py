@@ -20,6 +20,13 @@ class SlicerApplication:
         widget = slicer.util.loadUI(str(UI_FOLDER / name))
         return widget, slicer.util.childWidgetVariables(widget)
 
+    def setting(self, name: str) -> str:
+        """What the user has set for all scenes; "" where nothing is."""
+        return str(slicer.app.userSettings().value(name, "") or "")
+
+    def storeSetting(self, name: str, value: str) -> None:
+        slicer.app.userSettings().setValue(name, value)
+
     def confirm(self, text: str) -> bool:
         return slicer.util.confirmOkCancelDisplay(text)
 

@@ -16,6 +16,7 @@ from .Binding import ParameterBinding, updateLayers
 from .EmbeddedEditor import EmbeddedEditor
 from .InspectSection import InspectSection
 from .InstallSection import InstallSection
+from .LibrarySection import LibrarySection
 from .PropagateSection import PropagateSection
 from .ReportOffer import ReportOffer
 from .ScrollColumn import ScrollColumn
@@ -27,6 +28,7 @@ from .WorkSection import WorkSection
 SECTIONS = (
     "inputSection",
     "paintedSection",
+    "librarySection",
     "uncertaintySection",
     "inspectSection",
     "settingsSection",
@@ -60,6 +62,7 @@ class Panel(VTKObservationMixin):
         self.propagate = PropagateSection(ui, logic, self.attempt, self.install.isReady)
         self.offer = ReportOffer(ui, logic, self.install.installer, self.application)
         self.work = WorkSection(ui, logic, self.application, self.editor, self.attempt, self.propagate.showEstimate)
+        self.library = LibrarySection(ui, logic, self.application, self.attempt)
         self.uncertainty = UncertaintySection(ui, logic, self.application, self.attempt)
         self.inspect = InspectSection(ui, logic, self.application, self.attempt, self.propagate.startPolling)
         self.settings = SettingsSection(ui, logic, self.attempt)
@@ -106,6 +109,7 @@ class Panel(VTKObservationMixin):
         self.scroll.stop()
         self.work.stop()
         self.settings.stop()
+        self.library.stop()
         self._viewTimer.stop()
         self._sceneTimer.stop()
         self.logic.shutdown()
@@ -118,6 +122,7 @@ class Panel(VTKObservationMixin):
         self.uncertainty.refresh()
         self.inspect.refresh()
         self.settings.refresh()
+        self.library.refresh()
         self.install.refresh()
 
     # Actions

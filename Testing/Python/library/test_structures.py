@@ -74,7 +74,7 @@ def test_numbers_and_default_names_never_count(known, wanted, numbers, others) -
         assert same_name or (codes is not None and codes == known[b][1] and codes.kind.value != TISSUE)
 
 
-@pytest.mark.parametrize("name", ["Segment_1", "segment 12", "Segment", "Label_3", "7", "Segment_1_2", " "])
+@pytest.mark.parametrize("name", ["Segment_1", "segment 12", "Structure", "Label_3", "7", "Segment_1_2", " "])
 def test_default_names(name: str) -> None:
     assert has_default_name(Structure(1, name))
 
@@ -88,4 +88,5 @@ def test_a_segment_brings_its_codes_unless_they_say_nothing() -> None:
     tag = coded(KIDNEY, LEFT).tag()
     said = Structure.of_segment(Segment(3, "x", "id", (0, 0, 1), {"TerminologyEntry": tag, "other": "secret"}))
     assert said == Structure(3, "x", coded(KIDNEY, LEFT), (0, 0, 1))
+    assert Structure.of_segment(Segment(3, "Segment_7", tags={"TerminologyEntry": tag})).name == "anything, Left"
     assert Structure.of_segment(Segment(3, "x", tags={"TerminologyEntry": Terminology().tag()})).terminology is None

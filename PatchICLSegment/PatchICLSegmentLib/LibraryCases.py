@@ -1,0 +1,175 @@
+"""A library of finished cases beside the scene: how many there are of each segment, and this one added to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import vtk
+
+from PatchICLLib.errors import InputError
+from PatchICLLib.images import Grid
+from PatchICLLib.library import Filled, Library, Structure, has_default_name
+from PatchICLLib.library import ScanIsThereError as ScanIsInLibrary
+from PatchICLLib.segmentations import Segment
+from PatchICLLib.segmentations.segmentation import layered
+
+from .Errors import ScanIsThereError, SceneError
+from .SceneIO.PaintedSlices import SegmentMemory
+from .SceneIO.Segments import readSegment, segmentIds
+from .SceneIO.Volumes import VolumeGrid, arrayOfVolume, gridOfVolume
+from .Translation import _
+
+_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class SegmentCases:
+    """A segment of the scene and the library.
+
+    Attributes:
+        count: finished cases of the same structure.
+        isNamed: whether it has a name of its own, by which the structure can be known again.
+        isFinished: whether a preview was applied to it; else nobody but the user knows.
+    """
+
+    segmentId: str
+    name: str
+    count: int
+    isNamed: bool
+    isFinished: bool
+
+
+class LibraryCases:
+    """Args: logic: whose volume and segmentation are meant.
+
+    Attributes:
+        folder: of the library, chosen by the user for all scenes; "" where none is. It may be missing or empty: then
+            the first case makes the library.
+    """
+
+    def __init__(self, logic):
+        self.logic = logic
+        self.folder = ""
+        self._opened: tuple[tuple, Library] | None = None
+
+    def open(self) -> Library:
+        """The library as it is now; others may have changed it.
+
+        Raises:
+            SceneError: no folder is chosen, or what is in it is no library or a damaged one.
+        """
+        if not self.folder:
+            raise SceneError(_("Choose a folder for the library first."))
+        known = self.folder, _stateOf(Path(self.folder) / "library.json")
+        if self._opened is None or self._opened[0] != known:
+            try:
+                self._opened = known, Library.open(self.folder, may_be_new=True)
+            except InputError as error:
+                raise SceneError(str(error)) from error
+        return self._opened[1]
+
+    def choose(self, folder: str) -> None:
+        """Takes a folder.
+
+        Raises:
+            SceneError: it holds something else than a library. The folder of before stays.
+        """
+        before, self.folder = self.folder, folder
+        try:
+            self.open()
+        except SceneError:
+            self.folder = before
+            raise
+
+    def segments(self) -> list[SegmentCases]:
+        """The segments of the selected segmentation, in its order."""
+        library, structures = self.open(), self._structures()
+        found = library.match(list(structures.values()))
+        rows = []
+        for segmentId, structure in structures.items():
+            count = len(library.cases_with(found[structure.label])) if structure.label in found else 0
+            written = SegmentMemory.of(self._segment(segmentId)).written
+            isNamed = not has_default_name(structure)
+            rows.append(SegmentCases(segmentId, self._segment(segmentId).GetName(), count, isNamed, bool(written)))
+        return rows
+
+    def addCase(self, chosen: Sequence[str], replace: bool = False) -> int:
+        """Adds the selected volume with some of its segments; returns the number of the case.
+
+        Args:
+            chosen: identifiers of segments that are complete in the whole volume.
+            replace: if the same scan is there already, the new case takes its place.
+
+        Raises:
+            ScanIsThereError: it is there, and may not be replaced.
+            SceneError: nothing to add, or a folder that cannot be written to.
+        """
+        logic = self.logic
+        library, structures = self.open(), self._structures()
+        structures = {segmentId: one for segmentId, one in structures.items() if segmentId in chosen}
+        if logic.volumeNode is None or not structures:
+            raise SceneError(_("Select a volume and tick the segments that are finished."))
+        boxes = {
+            one.label: readSegment(logic.segmentationNode, segmentId, logic.volumeNode)
+            for segmentId, one in structures.items()
+        }
+        grid = gridOfVolume(logic.volumeNode)
+        labels = layered({label: (box.region, box.voxels) for label, box in boxes.items()}, grid.shape)
+        weights = sorted({tag for segmentId in structures if (tag := self._tag(segmentId, "PatchICL.Weights"))})
+        filled = Filled("propagated", ", ".join(weights)) if weights else Filled("painted")
+        image = arrayOfVolume(logic.volumeNode)
+        try:
+            added = library.add(image, labels, _patientGrid(grid), list(structures.values()), filled, replace)
+        except ScanIsInLibrary as error:
+            raise ScanIsThereError(
+                _("This scan is case {number} of the library already.").format(number=error.number)
+            ) from error
+        except InputError as error:
+            raise SceneError(str(error)) from error
+        return added.number
+
+    def _structures(self) -> dict[str, Structure]:
+        """By segment; labels are 1 to n in the segmentation's order."""
+        node = self.logic.segmentationNode
+        return {
+            segmentId: self._structure(label, segmentId)
+            for label, segmentId in enumerate([] if node is None else segmentIds(node), start=1)
+        }
+
+    def _structure(self, label: int, segmentId: str) -> Structure:
+        segment = self._segment(segmentId)
+        name = segment.GetName()
+        if name == _("Structure"):  # as this module calls new segments, in whatever language
+            name = ""
+        tags = {"TerminologyEntry": self._tag(segmentId, "TerminologyEntry")}
+        return Structure.of_segment(Segment(label, name, color=tuple(segment.GetColor()), tags=tags))
+
+    def _segment(self, segmentId: str):
+        return self.logic.segmentationNode.GetSegmentation().GetSegment(segmentId)
+
+    def _tag(self, segmentId: str, name: str) -> str:
+        value = vtk.mutable("")
+        return str(value) if self._segment(segmentId).GetTag(name, value) else ""
+
+
+def _patientGrid(grid: VolumeGrid) -> Grid:
+    """Where the voxels lie in the world, in ITK's conventions."""
+    toWorld = _TO_LPS @ grid.ijkToWorld
+    spacing = np.linalg.norm(toWorld[:3, :3], axis=0)
+    return Grid(
+        tuple(grid.shape),
+        tuple(float(step) for step in spacing[::-1]),
+        tuple(float(value) for value in toWorld[:3, 3]),
+        tuple(float(value) for value in (toWorld[:3, :3] / spacing).ravel()),
+    )
+
+
+def _stateOf(path: Path) -> tuple | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size, state.st_ino

@@ -1,0 +1,122 @@
+"""The library of finished cases: its folder, the number of cases for each segment, and this case added to them."""
+
+from __future__ import annotations
+
+import qt
+
+from ..Errors import ScanIsThereError, SceneError
+from ..Translation import _, counted
+
+SETTING = "PatchICL/LibraryFolder"
+_FINISHED, _SEGMENT, _CASES = range(3)
+_REFRESH_DELAY_MS = 250
+
+
+class LibrarySection:
+    def __init__(self, ui, logic, application, attempt):
+        self.ui, self.logic, self.application = ui, logic, application
+        self._attempt = attempt
+        self._rows = []
+        self._chosen: dict[str, bool] = {}  # what the user ticked or unticked
+        self._updating = False
+        logic.library.folder = application.setting(SETTING)
+        table = ui.libraryTable
+        table.setColumnCount(3)
+        table.setHorizontalHeaderLabels([_("Finished"), _("Segment"), _("Cases")])
+        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
+        ui.libraryFolderButton.connect("clicked()", self.chooseFolder)
+        ui.addCaseButton.connect("clicked()", self.addCase)
+        ui.librarySection.connect("contentsCollapsed(bool)", lambda _collapsed: self.refresh())
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_REFRESH_DELAY_MS)
+        self._timer.connect("timeout()", self.refresh)
+        self._receivers = (
+            (logic.paintingChanged, self._schedule),
+            (logic.stateChanged, self._schedule),
+            (logic.sceneReplaced, self._onSceneReplaced),
+        )
+        for signal, receiver in self._receivers:
+            signal.connect(receiver)
+
+    def stop(self) -> None:
+        self._timer.stop()
+        receivers, self._receivers = self._receivers, ()
+        for signal, receiver in receivers:
+            signal.disconnect(receiver)
+
+    def refresh(self) -> None:
+        """Looks into the folder only where somebody sees it."""
+        if self.ui.librarySection.property("collapsed"):
+            return
+        try:
+            library = self.logic.library.open()
+            self._rows = self.logic.library.segments()
+        except SceneError as error:
+            self._rows = []
+            self.ui.libraryLabel.setText(str(error))
+        else:
+            count = len(library.cases)
+            sentence = counted(count, _("{folder}: 1 finished case"), _("{folder}: {count} finished cases"))
+            self.ui.libraryLabel.setText(sentence.format(folder=self.logic.library.folder, count=count))
+        self._fill()
+
+    def _schedule(self) -> None:
+        """Strokes come many a second."""
+        self._timer.start()
+
+    def _onSceneReplaced(self) -> None:
+        self._chosen.clear()
+
+    def chooseFolder(self) -> None:
+        folder = self.application.chooseFolder(_("Folder of the library; an empty one becomes a new library"))
+        if folder and self._attempt(lambda: self.logic.library.choose(folder)):
+            self.application.storeSetting(SETTING, folder)
+        self.refresh()
+
+    def addCase(self) -> None:
+        self.application.busyCursor()
+        try:
+            self._attempt(self._add)
+        finally:
+            self.application.normalCursor()
+        self.refresh()
+
+    def _add(self) -> None:
+        chosen = [row.segmentId for row in self._rows if self._isChosen(row)]
+        try:
+            self.logic.library.addCase(chosen)
+        except ScanIsThereError as error:
+            question = _("{problem} Replace it by this one?").format(problem=str(error))
+            if self.application.confirm(question):
+                self.logic.library.addCase(chosen, replace=True)
+
+    def _isChosen(self, row) -> bool:
+        return row.isNamed and self._chosen.get(row.segmentId, row.isFinished)
+
+    def _fill(self) -> None:
+        table = self.ui.libraryTable
+        self._updating = True
+        table.setRowCount(len(self._rows))
+        for number, row in enumerate(self._rows):
+            finished = qt.QTableWidgetItem()
+            finished.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable if row.isNamed else qt.Qt.NoItemFlags)
+            finished.setCheckState(qt.Qt.Checked if self._isChosen(row) else qt.Qt.Unchecked)
+            if row.isNamed:
+                finished.setToolTip(_("Tick what is complete in the whole scan; it is what the next patient is given."))
+            else:
+                finished.setToolTip(_("Give the segment a name or a terminology, by which it can be known again."))
+            table.setItem(number, _FINISHED, finished)
+            for column, text in ((_SEGMENT, row.name), (_CASES, str(row.count))):
+                item = qt.QTableWidgetItem(text)
+                item.setFlags(qt.Qt.ItemIsEnabled)
+                table.setItem(number, column, item)
+        self._updating = False
+        free = not self.logic.state.isBusy and not self.logic.state.hasPreview
+        self.ui.addCaseButton.setEnabled(free and any(self._isChosen(row) for row in self._rows))
+
+    def _onItemChanged(self, item) -> None:
+        if not self._updating and item.column() == _FINISHED:
+            self._chosen[self._rows[item.row()].segmentId] = item.checkState() == qt.Qt.Checked
+            self._fill()
