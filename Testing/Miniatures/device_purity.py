@@ -57,7 +57,7 @@ class DevicePurity(TorchDispatchMode):
     Attributes:
         device: the pretended device, to be handed to the code under test.
         moved: how often, by the name of the function, something was moved.
-        operators: how many operators ran on the device, by name.
+        operators: how many operators ran on the device, by full name, such as "add.Tensor".
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class DevicePurity(TorchDispatchMode):
             self._check_copy(func, args, to_here or (isinstance(args[0], OnDevice) and wanted is None))
         else:
             self._check(func, args, kwargs, tensors)
-        self.operators[str(packet)] += 1
+        self.operators[func._schema.name.removeprefix("aten::") + ("." + func._schema.overload_name).rstrip(".")] += 1
         held_args, held_kwargs = tree_map(_held, (args, kwargs))
         if to_here:
             held_kwargs["device"] = torch.device("cpu")

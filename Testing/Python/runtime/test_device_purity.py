@@ -11,6 +11,7 @@ from torch import Tensor
 
 from PatchICLLib.runtime.transfers import to_device, to_host
 from Testing.Miniatures.device_purity import DevicePurity, Impurity
+from Testing.Miniatures.mps_operators import missing_on_mps
 
 CHEATS: dict[str, Callable[[Tensor], object]] = {
     "float": lambda x: float(x[0, 0]),
@@ -94,6 +95,16 @@ def test_pure_code_gives_what_it_gives_on_the_cpu(held, inference):
             assert np.array_equal(to_host(result), expected.numpy())
     assert purity.moved == {"to_device": 1, "to_host": 1}
     assert sum(purity.operators.values()) > 20
+    assert {"add_.Tensor", "convolution", "cumsum"} <= set(purity.operators)
+    assert missing_on_mps(purity.operators) == []
+
+
+def test_operators_that_apple_lacks_are_told():
+    assert missing_on_mps(["add.Tensor", "sort.stable", "_linalg_svd", "native_norm", "no_such"]) == [
+        "_linalg_svd",
+        "native_norm",
+        "no_such",
+    ]
 
 
 def test_networks_are_loaded_while_setting_up(held):
