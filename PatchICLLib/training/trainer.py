@@ -201,7 +201,7 @@ class Trainer:
 
     def _loop(self) -> bool:
         began = time.monotonic()
-        self.parallel: nn.Module = _Step(self.model, self.device, self._half_precision())
+        self.parallel: nn.Module = Step(self.model, self.device, self._half_precision())
         if self.ranks.together:
             places = [self.device] if self.device.type == "cuda" else None
             # a cascade that stops early, or a task without hints, leaves parameters without a gradient
@@ -269,7 +269,7 @@ class Trainer:
             with waiting:
                 loss, logits = self.parallel(chunk, batch_hints(chunk), noise)
                 (loss / len(chunks)).backward()
-            figures.append(_figures(chunk, logits, loss.detach()))
+            figures.append(part_figures(chunk, logits, loss.detach()))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         # a fused optimiser leaves the weights alone where this says so, and nobody need ask the device
         self.optimiser.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
@@ -320,7 +320,7 @@ def check_precision(precision: str) -> None:
         raise InputError(f"The precision must be one of {', '.join(PRECISIONS)}, but it is {precision}.")
 
 
-class _Step(nn.Module):
+class Step(nn.Module):
     """Context, targets and loss in one call, which is what DistributedDataParallel can wrap."""
 
     def __init__(self, model: Any, device: torch.device, half_precision: bool) -> None:
@@ -343,7 +343,7 @@ def _start_worker(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the loop itself ends in order
 
 
-def _figures(batch: TaskBatch, logits: torch.Tensor, loss: torch.Tensor) -> torch.Tensor:
+def part_figures(batch: TaskBatch, logits: torch.Tensor, loss: torch.Tensor) -> torch.Tensor:
     """Loss, and Dice of images that hold the structure, with and without hints; nan where there are none."""
     truth = batch.target_masks
     dice, holds = hard_dice(logits, truth), (truth >= 0.5).flatten(1).any(1)
