@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import torch
 
 from PatchICLLib import InContextSegmenter, Propagator
+from PatchICLLib.benchmark.propagations import measure_propagations
+from PatchICLLib.benchmark.scans import Scan, painted_phantom
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -35,9 +38,61 @@ def test_half_precision_gives_the_labels_of_the_cpu(phantom, painted, on_cuda):
     for label in np.unique(painted)[1:]:
         a, b = on_cuda.labels == label, on_cpu.labels == label
         assert b.sum() > 100
-        assert 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.995
+        assert dice(a, b) > 0.995
     assert np.abs(on_cuda.probability - on_cpu.probability).mean() < 2e-3
     assert np.abs(on_cuda.entropy - on_cpu.entropy).mean() < 5e-3
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    return 2 * float((a & b).sum()) / float(a.sum() + b.sum())
+
+
+def test_nothing_but_results_is_waited_for(phantom, painted, on_cuda, monkeypatch):
+    """However many slices there are: the card is asked for values only where ``to_host`` does, a few times in all."""
+    reads = []
+    original = torch.Tensor.cpu
+
+    def allowed(tensor: torch.Tensor) -> torch.Tensor:
+        reads.append(tensor.shape)
+        mode = torch.cuda.get_sync_debug_mode()
+        torch.cuda.set_sync_debug_mode("default")
+        try:
+            return original(tensor)
+        finally:
+            torch.cuda.set_sync_debug_mode(mode)
+
+    engine = Propagator.from_pretrained(device="cuda")
+    monkeypatch.setattr(torch.Tensor, "cpu", allowed)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        result = engine.propagate(phantom.image, painted, phantom.spacing)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert np.array_equal(result.labels, on_cuda.labels)
+    assert len(reads) < result.report["timings"]["computed_slices"]
+
+
+@pytest.mark.slow
+def test_a_large_scan_fits_a_laptops_card():
+    image, painted, mask = painted_phantom((300, 512, 512))
+    engine = Propagator.from_pretrained(device="cuda")
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    result = engine.propagate(image, painted)
+    assert torch.cuda.max_memory_reserved() < 4 * 2**30
+    assert not result.report["memory_was_short"]
+    assert dice(result.labels > 0, mask) > 0.99
+
+
+@pytest.mark.slow
+def test_seconds_of_the_parts_are_the_cards():
+    warm = next(
+        record
+        for record in measure_propagations([Scan((24, 96, 96))], until=time.time() + 90, device="cuda")
+        if record["mode"] == "warm"
+    )
+    assert warm["parts"]["network"] > 0 and warm["parts"]["copy"] > 0
+    assert sum(warm["parts"].values()) <= 1.05 * warm["seconds"]
 
 
 def test_painted_slices_come_back_bit_for_bit(painted, on_cuda):
@@ -92,7 +147,7 @@ def test_pictures_are_segmented_as_on_the_cpu(phantom):
         segmenter.set_context(phantom.image[[middle - 1]], phantom.labels[[middle - 1]] == 1)
         results.append(segmenter.segment(phantom.image[middle]).mask)
     assert results[0].sum() > 100
-    assert 2 * (results[0] & results[1]).sum() / (results[0].sum() + results[1].sum()) > 0.99
+    assert dice(*results) > 0.99
 
 
 @pytest.mark.parametrize("devices", [("cuda", "cuda"), ("cuda", "cpu"), ("cpu", "cuda")])
