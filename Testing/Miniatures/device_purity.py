@@ -127,7 +127,8 @@ class DevicePurity(TorchDispatchMode):
         """A tensor of the host's as one of the device's."""
         if self.single and tensor.dtype in (torch.float64, torch.complex128):
             raise Impurity(f"{tensor.dtype} on a device that has only single precision")
-        return OnDevice(tensor, self)
+        with torch.inference_mode(False):  # so that views of what was made before inference can be made within
+            return OnDevice(tensor, self)
 
     def _check_copy(self, func: Any, args: Any, to_here: bool) -> None:
         source = args[1] if func.overloadpacket is not _aten._to_copy else args[0]

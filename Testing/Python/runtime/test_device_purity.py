@@ -109,13 +109,16 @@ def test_operators_that_apple_lacks_are_told():
 
 def test_networks_are_loaded_while_setting_up(held):
     network = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.LayerNorm(8)).eval()
-    with torch.no_grad(), DevicePurity() as purity:
-        expected = network(held).numpy()
+    with DevicePurity() as purity:
+        expected = network(held).detach().numpy()
         with pytest.raises(Impurity, match="copied to"):
             network.to(purity.device)
         with purity.setting_up():
             network.to(purity.device)
-        assert np.array_equal(to_host(network(to_device(held, purity.device))), expected)
+        for mode in (torch.no_grad(), torch.inference_mode()):
+            with mode:
+                assert np.array_equal(to_host(network(to_device(held, purity.device))), expected)
+                assert to_host(network[0].weight[0]).shape == (4,)  # a view
 
 
 def test_only_the_declared_functions_may_move(held):
