@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,11 +17,14 @@ from torch import Tensor, nn
 from PatchICLLib.cascade.trace import CascadeOutput
 from PatchICLLib.hints import painted_runs
 from PatchICLLib.hints.geodesic_vote import geodesic_vote
-from PatchICLLib.propagation import gap_filling, propagator
+from PatchICLLib.hints.painted_runs import Guides
+from PatchICLLib.hints.painted_stacks import PaintedStacks
+from PatchICLLib.propagation import course, filling, painted_context
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.filled_slices import FilledSlices
-from PatchICLLib.propagation.gap_filling import GapFilling
+from PatchICLLib.propagation.gap_filling import ContextKey, Portion
+from PatchICLLib.propagation.guidance import Guidance
 from PatchICLLib.propagation.painted_context import SIZES
 from PatchICLLib.propagation.propagator import Propagator
 from PatchICLLib.propagation.refinement import gap_refinement
@@ -38,27 +41,24 @@ class _SingleSlices(BatchLimit):
 
     def __init__(self) -> None:
         super().__init__()
-        self.reduced = True
+        self.most = 1
 
 
-class _ContextAnew(GapFilling):
-    """Encodes the painted slices again for every batch, and shares nothing encoded with other gaps."""
+class _ContextAnew(Contexts):
+    """Encodes the painted slices again for every batch."""
 
-    def batches(self) -> Iterator[FilledSlices]:
-        self.contexts = Contexts(self.model, self.device, self.volume)
-        for batch in super().batches():
-            yield batch
-            self.contexts = Contexts(self.model, self.device, self.volume)
+    def joined(self, keys: Sequence[ContextKey]) -> tuple[Any, PaintedStacks]:
+        return Contexts(self.model, self.device, self.volume).joined(keys)
 
 
-class _GuidesAnew(GapFilling):
+class _GuidesAnew(Guidance):
     """Computes vote and motion for the whole gap again for every batch."""
 
-    def batches(self) -> Iterator[FilledSlices]:
-        none_yet = self._guides
-        for batch in super().batches():
-            yield batch
-            self._guides = none_yet
+    def of(self, portions: Sequence[Portion]) -> Guides:
+        found = super().of(portions)
+        for portion in portions:
+            self.forget(portion.filling.number)
+        return found
 
 
 class _SlicesAsTheyCome(AcrossSlices):
@@ -168,12 +168,12 @@ class VariantEngine:
 
 
 VARIANTS = {
-    "one-slice-at-a-time": Variant(swapped=(propagator, "BatchLimit", _SingleSlices)),
-    "context-anew": Variant(swapped=(propagator, "GapFilling", _ContextAnew)),
-    "guides-anew": Variant(swapped=(propagator, "GapFilling", _GuidesAnew)),
+    "one-slice-at-a-time": Variant(swapped=(filling, "BatchLimit", _SingleSlices)),
+    "context-anew": Variant(swapped=(course, "Contexts", _ContextAnew)),
+    "guides-anew": Variant(swapped=(course, "Guidance", _GuidesAnew)),
     "every-patch": Variant(_every_patch),
     "two-sweeps": Variant(swapped=(painted_runs, "geodesic_vote", partial(geodesic_vote, sweeps=2))),
-    "whole-resolution-vote": Variant(swapped=(gap_filling, "VOTE_SIZE", SIZES[-1])),
+    "whole-resolution-vote": Variant(swapped=(painted_context, "VOTE_SIZE", SIZES[-1])),
     "without-averaging": Variant(swapped=(gap_refinement, "AcrossSlices", _SlicesAsTheyCome)),
     "without-outlines": Variant(swapped=(gap_refinement, "Outlines", NothingDrawn)),
     "without-inference-mode": Variant(partial(_Within, context=partial(torch.inference_mode, False))),

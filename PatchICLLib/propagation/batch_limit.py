@@ -1,38 +1,94 @@
-"""Smaller batches where memory is short, instead of no result."""
+"""How much is computed at once, and less of it where memory turns out to be short, instead of no result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
+import torch
+
+from PatchICLLib.runtime.device import card_memory
 from PatchICLLib.runtime.out_of_memory import is_out_of_memory, release_memory
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_PIXEL_BYTES = 2**11  # that the network takes for each pixel of its targets, at most
+_RUN_BYTES = 2**21  # that vote and motion take for each slice of a run
+_SHARE = 4  # at most a quarter of a card's memory for either
+_MOST_PIXELS = 128 * 128 * 128  # of targets: what fills the largest card
+_MOST_RUNS = 1024
+_MOST_CONTEXTS = 64
+_CPU_PIXELS = 8 * 128 * 128  # of targets for each thread: a fraction of a second
+_MOST_THREADS = 4
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """How much is computed at once; the same in every run on the same kind of device.
+
+    Attributes:
+        pixels: of the network's targets.
+        contexts: that these learn from: on the CPU it is quicker to keep to one.
+        ahead: whether more than one portion of a gap is predicted at once, although the first may make the rest void.
+        first_runs: slices of the runs that are looked at before anything is predicted; those of one gap at least.
+        runs: slices of the runs that are looked at together later on.
+    """
+
+    pixels: int
+    contexts: int
+    ahead: bool
+    first_runs: int
+    runs: int
+
+    @classmethod
+    def of(cls, device: torch.device) -> BatchSize:
+        """For a device: on the CPU a fraction of a second of work, on a card what fills it."""
+        if device.type == "cpu":
+            return cls(min(_MOST_THREADS, torch.get_num_threads()) * _CPU_PIXELS, 1, False, 1, 256)
+        room = card_memory(device) // _SHARE
+        runs = max(1, min(_MOST_RUNS, room // _RUN_BYTES))
+        return cls(max(1, min(_MOST_PIXELS, room // _PIXEL_BYTES)), _MOST_CONTEXTS, True, runs, runs)
+
+    def slices(self, size: int) -> int:
+        """Targets of ``size`` pixels a side that are predicted at once; of large ones the network sees less."""
+        return max(1, self.pixels // (128 * size))
 
 
 class BatchLimit:
-    """Predicts whole batches until memory runs out, and single slices from then on.
+    """Computes whole batches until memory runs out, and parts from then on.
 
     Attributes:
-        reduced: whether memory has run out.
+        most: items at once; None until memory has run out.
     """
 
     def __init__(self) -> None:
-        self.reduced = False
+        self.most: int | None = None
 
-    def predict(self, batch: Sequence[int], predict: Callable[[Sequence[int]], list[Result]]) -> list[Result]:
-        """What ``predict`` gives for a batch of slices, as a whole or slice by slice.
+    @property
+    def reduced(self) -> bool:
+        """Whether memory has run out."""
+        return self.most is not None
+
+    def map(self, batch: Sequence[Item], compute: Callable[[Sequence[Item]], Sequence[Result] | None]) -> list[Result]:
+        """What ``compute`` gives for the items of a batch, in as many parts as memory makes necessary.
 
         Raises:
-            MemoryError, RuntimeError: memory does not even suffice for one slice.
+            MemoryError, RuntimeError: memory does not even suffice for one item.
         """
-        if not self.reduced:
+        found: list[Result] = []
+        done = 0
+        while done < len(batch):
+            part = batch[done:] if self.most is None else batch[done : done + self.most]
             try:
-                return predict(batch)
+                found += compute(part) or ()
+                done += len(part)
+                continue
             except (MemoryError, RuntimeError) as error:
-                if len(batch) == 1 or not is_out_of_memory(error):
+                if len(part) == 1 or not is_out_of_memory(error):
                     raise
             # not in the handler, where the error still holds the batch's tensors
-            self.reduced = True
+            self.most = len(part) // 2
             release_memory()
-        return [result for index in batch for result in predict([index])]
+        return found

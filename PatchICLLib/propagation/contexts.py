@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 
-from PatchICLLib.propagation.geometry.region import GROWTH
+from PatchICLLib.array_tensor import array_tensor
+from PatchICLLib.hints.painted_stacks import PaintedStacks
+from PatchICLLib.propagation.filled_slices import places
+from PatchICLLib.propagation.gap_filling import ContextKey
+from PatchICLLib.propagation.geometry.region import GROWTH, Region, Window
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
-from PatchICLLib.propagation.geometry.volume_sampler import VolumeSampler
-from PatchICLLib.propagation.painted_context import PaintedContext
+from PatchICLLib.propagation.painted_context import SIZES, PaintedContext, input_size
 from PatchICLLib.runtime.device import inference_precision
+from PatchICLLib.runtime.stopwatch import part
+from PatchICLLib.runtime.transfers import to_device
 
-_KEPT = 24  # contexts in memory at a time, about 10 MB each
+_KEPT = 64  # contexts in memory at a time, about 10 MB each
 
 
 class Contexts:
-    """Contexts of one volume, by label, painted slices and size of the region; the least recently used forgotten.
+    """Contexts of one volume; the least recently used are forgotten.
 
     Args:
         model: called like the cascades.
@@ -33,25 +41,87 @@ class Contexts:
         field_of_view: float | None = None,
     ) -> None:
         self.model, self.device, self.volume = model, device, volume
-        self.sampler = VolumeSampler(volume.image, device)
         self._usual = 1.0 if field_of_view is None else field_of_view / GROWTH
-        self._encoded: OrderedDict[tuple[int, tuple[int, ...], float], PaintedContext] = OrderedDict()
+        self._regions: dict[ContextKey, Region] = {}
+        self._cut: OrderedDict[ContextKey, PaintedContext] = OrderedDict()
+        self._encoded: OrderedDict[ContextKey, Any] = OrderedDict()
+        self._joined: tuple[tuple[ContextKey, ...], Any, PaintedStacks] | None = None
 
-    def get(self, label: int, slices: tuple[int, ...], growth: float = 1.0) -> PaintedContext:
-        """The context of a label's painted slices, encoded on first use.
+    def region(self, key: ContextKey) -> Region:
+        """What is seen of slices that learn so."""
+        if key not in self._regions:
+            painted = self.volume.painted[list(key.slices)] == key.label
+            around = Region.around(painted.any(0), self.volume.spacing)
+            self._regions[key] = around.grown(self._usual * key.growth)
+        return self._regions[key]
 
-        Args:
-            label: the label.
-            slices: painted slices, ascending.
-            growth: of the region beyond its usual size.
+    def box(self, keys: Iterable[ContextKey]) -> Window:
+        """Rows and columns that slices are looked at in, if they learn so."""
+        shape = self.volume.image.shape[1:]
+        reached = [self.region(key).reach(SIZES[0], shape) for key in keys]
+        if not reached:
+            return slice(0, 0), slice(0, 0)
+        rows, columns = (
+            slice(min(span.start for span in spans), max(span.stop for span in spans))
+            for spans in zip(*reached, strict=True)
+        )
+        return rows, columns
+
+    def size(self, key: ContextKey) -> int:
+        """Input of the network for slices that learn so, pixels a side."""
+        return input_size(self.region(key))
+
+    def get(self, key: ContextKey) -> PaintedContext:
+        """A context, as yet for no network."""
+        if key not in self._cut:
+            self._cut[key] = PaintedContext.of(self.volume, key, self.region(key), self.device)
+            _forget(self._cut)
+        self._cut.move_to_end(key)
+        return self._cut[key]
+
+    def joined(self, keys: Sequence[ContextKey]) -> tuple[Any, PaintedStacks]:
+        """The model's cache and the painted slices of contexts of the same input size, in this order.
+
+        Those that are not encoded yet are encoded together.
         """
-        key = (label, slices, growth)
-        if key not in self._encoded:
-            while len(self._encoded) >= _KEPT:
-                self._encoded.popitem(last=False)
-            with torch.inference_mode(), inference_precision(self.device):
-                self._encoded[key] = PaintedContext.encode(
-                    self.model, self.device, self.volume, label, slices, self._usual * growth
-                )
-        self._encoded.move_to_end(key)
-        return self._encoded[key]
+        wanted = tuple(keys)
+        if self._joined is None or self._joined[0] != wanted:
+            self._joined = self._join(wanted)
+        return self._joined[1:]
+
+    def _join(self, keys: tuple[ContextKey, ...]) -> tuple[tuple[ContextKey, ...], Any, PaintedStacks]:
+        contexts = [self.get(key) for key in keys]
+        stacks = PaintedStacks.join([context.stack for context in contexts])
+        missing = [context for context in contexts if context.key not in self._encoded]
+        if len(missing) == len(contexts):
+            cache = self._encode(missing, stacks)
+        else:
+            if missing:
+                self._encode(missing, PaintedStacks.join([context.stack for context in missing]))
+            caches = [self._encoded[key] for key in keys]
+            cache = caches[0] if len(caches) == 1 or caches[0] is None else type(caches[0]).join(caches)
+        for key in keys:
+            self._encoded.move_to_end(key)
+        _forget(self._encoded)
+        return keys, cache, stacks
+
+    def _encode(self, contexts: Sequence[PaintedContext], stacks: PaintedStacks) -> Any:
+        """The model's cache of contexts, whose painted slices are joined in ``stacks``; they are kept one by one."""
+        centres = np.array([[context.centre] for context in contexts])
+        given = np.arange(stacks.positions.shape[1])[None] < stacks.counts[:, None]
+        with part("network"), torch.inference_mode(), inference_precision(self.device):
+            cache = self.model.encode_context(  # type: ignore[operator]
+                stacks.images,
+                stacks.masks,
+                to_device(array_tensor(stacks.positions - centres), self.device),
+                given=None if given.all() else to_device(array_tensor(given, np.bool_), self.device),
+            )
+            for number, context in enumerate(contexts):
+                single = cache if len(contexts) == 1 or cache is None else cache.select(places([number], self.device))
+                self._encoded[context.key] = single
+        return cache
+
+
+def _forget(kept: OrderedDict[ContextKey, Any]) -> None:
+    while len(kept) > _KEPT:
+        kept.popitem(last=False)

@@ -27,6 +27,9 @@ class ResultMemory:
         self._bytes = 0
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def get(self, key: bytes) -> Remembered | None:
         with self._lock:
             if key in self._kept:

@@ -1,20 +1,25 @@
-"""The painted slices that a gap learns from, as the network gets them; encoded once for all slices of the gap."""
+"""The painted slices that slices learn from, as the network gets them; encoded once for all of these."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from PatchICLLib.array_tensor import array_tensor
+from PatchICLLib.hints.likelihood import Likelihoods
+from PatchICLLib.hints.painted_runs import VOTE_SIZE
 from PatchICLLib.hints.painted_stacks import PaintedStacks
+from PatchICLLib.propagation.gap_filling import ContextKey
 from PatchICLLib.propagation.geometry.intensity_scale import IntensityScale
 from PatchICLLib.propagation.geometry.normalisation import Normalisation
 from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.geometry.volume_sampler import VolumeSampler
+from PatchICLLib.runtime.transfers import to_device
 
 SIZES = (128, 256)  # inputs of the network, pixels a side
 _VOXELS = 0.6  # a side of the region, at most, for each pixel of the input: small things want more than one
@@ -25,70 +30,80 @@ def input_size(region: Region) -> int:
     return next((size for size in SIZES if region.pixels <= _VOXELS * size), SIZES[-1])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PaintedContext:
     """Painted slices of one label through one region.
 
     Attributes:
-        label: the label.
-        slices: (k,) painted slices, ascending.
+        key: label, slices and growth of the region.
         region: what is seen of every slice.
         scale: of all intensities in the region, before they are resampled.
         normalisation: of what is seen through the region then.
-        stack: the painted slices, of one task; positions count from slice 0, in units of the field of view.
-        encoded: the model's context cache.
+        stack: the painted slices on the device; positions count from slice 0, in units of the field of view.
         centre: position subtracted from all positions that the model sees.
     """
 
-    label: int
-    slices: tuple[int, ...]
+    key: ContextKey
     region: Region
     scale: IntensityScale
     normalisation: Normalisation
     stack: PaintedStacks
-    encoded: Any
     centre: float
+    _painted: np.ndarray = field(repr=False)
+    _sampler: VolumeSampler = field(repr=False)
 
     @classmethod
-    def encode(
-        cls,
-        model: torch.nn.Module,
-        device: torch.device,
-        volume: SlicedVolume,
-        label: int,
-        slices: tuple[int, ...],
-        growth: float = 1.0,
-    ) -> PaintedContext:
-        """Cut, normalise and encode the painted slices.
+    def of(cls, volume: SlicedVolume, key: ContextKey, region: Region, device: torch.device) -> PaintedContext:
+        """Cut and normalise painted slices, of which at least one holds the label.
+
+        On the host, where their percentiles are at hand: they are few.
 
         Args:
-            model: called like the cascades.
-            device: of the model.
             volume: image and painting.
-            label: the label.
-            slices: painted slices, ascending; at least one holds the label.
-            growth: of the region beyond its usual size.
+            key: label and slices.
+            region: to look through.
+            device: of the stack.
         """
-        chosen = list(slices)
-        painted = volume.painted[chosen] == label
-        region = Region.around(painted.any(0), volume.spacing).grown(growth)
-        size = input_size(region)
+        chosen = list(key.slices)
+        painted = volume.painted[chosen] == key.label
         window = region.bounds(painted.shape[1:])
         scale = IntensityScale.of(volume.image[chosen][:, *window], painted[:, *window])
-        # on the CPU, where its percentiles are at hand; a few slices
-        images = VolumeSampler(volume.image, torch.device("cpu")).sample(region, slices, size, scale)
-        masks = region.sample(painted, size)
+        size = input_size(region)
+        sampler = VolumeSampler(volume.image, torch.device("cpu"))
+        images, masks = sampler.sample(region, chosen, size, scale), region.sample(painted, size)
         normalisation = Normalisation.around(images, masks)
-        step = volume.step / region.side
-        standard = normalisation.standard(images)
-        stack = PaintedStacks(standard[None], masks[None], (np.array(chosen) * step)[None], np.array([len(chosen)]))
-        centre = float(stack.positions.mean())
-        places = array_tensor(stack.positions - centre)
-        encoded = model.encode_context(  # type: ignore[operator]
-            stack.images.to(device), stack.masks.to(device), places.to(device)
+        positions = np.array(chosen) * (volume.step / region.side)
+        stack = PaintedStacks(
+            to_device(normalisation.standard(images)[None], device),
+            to_device(masks[None], device),
+            positions[None],
+            np.array([len(chosen)]),
         )
-        return cls(label, slices, region, scale, normalisation, stack, encoded, centre)
+        return cls(key, region, scale, normalisation, stack, float(positions.mean()), painted, sampler)
+
+    @property
+    def label(self) -> int:
+        return self.key.label
+
+    @property
+    def slices(self) -> tuple[int, ...]:
+        return self.key.slices
 
     @property
     def size(self) -> int:
-        return self.stack.images.shape[-1]
+        """Of the network's input, pixels a side."""
+        return int(self.stack.images.shape[-1])
+
+    @cached_property
+    def likelihood(self) -> Likelihoods:
+        """Learned from the painted slices at the vote's resolution."""
+        seen = self.seen(self._sampler, self.slices)
+        return Likelihoods.learned(to_device(seen, self.stack.images.device)[None], self.drawn(self._painted)[None])
+
+    def seen(self, sampler: VolumeSampler, indices: Sequence[int], size: int | None = None) -> Tensor:
+        """Slices through the region, about 0 to 1: (n, size, size) on the sampler's device; None: the vote's size."""
+        return self.normalisation.unit(sampler.sample(self.region, indices, size or VOTE_SIZE, self.scale))
+
+    def drawn(self, masks: np.ndarray) -> Tensor:
+        """What is painted on some slices (k, H, W), as the vote sees it: (k, v, v), 0 to 1, on the stack's device."""
+        return to_device(self.region.sample(masks, VOTE_SIZE), self.stack.images.device)

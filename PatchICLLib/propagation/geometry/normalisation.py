@@ -60,4 +60,8 @@ class Normalisation:
 
     def standard(self, image: Tensor) -> Tensor:
         """To mean 0 and deviation 1 over the context; any shape. What the network sees."""
-        return (self.unit(image) - self.mean) / self.deviation
+        return self.standardised(self.unit(image))
+
+    def standardised(self, unit: Tensor) -> Tensor:
+        """The same of what ``unit`` gives."""
+        return (unit - self.mean) / self.deviation

@@ -16,6 +16,7 @@ from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.propagation.geometry.intensity_scale import IntensityScale, differences, is_single
 from PatchICLLib.propagation.geometry.region import Region, Window
 from PatchICLLib.runtime.device import card_memory
+from PatchICLLib.runtime.stopwatch import part
 from PatchICLLib.runtime.transfers import to_device
 
 _VOXELS = {"cpu": 2**21}  # sampled at a time: on the CPU they stay near it,
@@ -58,25 +59,28 @@ class VolumeSampler:
         reach = region.reach(size, self.image.shape[1:])
         pixels = (reach[0].stop - reach[0].start) * (reach[1].stop - reach[1].start)
         most = max(1, _VOXELS.get(self.device.type, _MOST_VOXELS) // pixels)
-        parts = [list(indices[first : first + most]) for first in range(0, len(indices), most)]
-        return torch.cat([region.seen(self.scaled(part, reach, scale), reach, size, "border") for part in parts])
+        runs = [list(indices[first : first + most]) for first in range(0, len(indices), most)]
+        with part("sampling"):
+            return torch.cat([region.seen(self.scaled(some, reach, scale), reach, size, "border") for some in runs])
 
     def scaled(self, indices: Sequence[int], window: Window, scale: IntensityScale) -> Tensor:
         """Part of some slices on a scale, without its outliers: (n, h, w) float32 on the device."""
         chosen = _run(indices)
-        part = self.image[chosen][:, *window]
+        cut = self.image[chosen][:, *window]
         copied = self._copied(scale, window)
         if copied is not None:
             stored, origin = copied
             corner = [span.start for span in self._box]
             spans = [slice(w.start - c, w.stop - c) for w, c in zip(window, corner, strict=True)]
-            cut = stored[chosen] if isinstance(chosen, slice) else stored.index_select(0, self._sent(np.array(chosen)))
-            seen = (cut[:, *spans] - (scale.offset - origin)) / scale.unit
-        elif is_single(part.dtype):
-            seen = self._sent(part, np.float32).sub_(scale.offset).div_(scale.unit)
+            slices = (
+                stored[chosen] if isinstance(chosen, slice) else stored.index_select(0, self._sent(np.array(chosen)))
+            )
+            seen = (slices[:, *spans] - (scale.offset - origin)) / scale.unit
+        elif is_single(cut.dtype):
+            seen = self._sent(cut, np.float32).sub_(scale.offset).div_(scale.unit)
         else:
-            seen = self._sent(differences(part, scale.offset) / scale.unit, np.float32)
-        outliers = scale.outliers(part)
+            seen = self._sent(differences(cut, scale.offset) / scale.unit, np.float32)
+        outliers = scale.outliers(cut)
         if outliers is not None:
             places, values = outliers
             seen.view(-1).index_copy_(0, self._sent(places), self._sent(values, np.float32))
@@ -89,7 +93,8 @@ class VolumeSampler:
             return None
         if self._origin is None:
             self._origin = 0 if is_single(self.image.dtype) else scale.offset
-            self._copy = self._copy_of_box()
+            with part("copy"):
+                self._copy = self._copy_of_box()
         if self._copy is None or (
             not is_single(self.image.dtype) and abs(scale.offset - self._origin) > _FAR * scale.unit
         ):
@@ -103,8 +108,8 @@ class VolumeSampler:
         copy = torch.empty(seen.shape, device=self.device)
         step = max(1, _VOXELS["cpu"] // max(1, seen[0].size))
         for first in range(0, len(seen), step):
-            part = seen[first : first + step]
-            numbers = part if is_single(part.dtype) else differences(part, self._origin or 0)
+            some = seen[first : first + step]
+            numbers = some if is_single(some.dtype) else differences(some, self._origin or 0)
             copy[first : first + step] = self._sent(numbers, np.float32)
         return copy
 

@@ -11,8 +11,9 @@ from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation import Propagator
 from PatchICLLib.propagation.batch_limit import BatchLimit
-from PatchICLLib.propagation.gap_filling import GapFilling
+from PatchICLLib.propagation.gap_filling import Portion
 from PatchICLLib.propagation.patch_budget import with_patch_budget
+from PatchICLLib.propagation.prediction import Prediction
 from PatchICLLib.propagation.result.propagation_result import SliceSelections
 
 from .conftest import SMALL, Scan
@@ -69,25 +70,26 @@ def test_unusable_budgets(engine: Propagator, scan: Scan, options: dict[str, flo
         engine.propagate(scan.image, scan.painted, scan.spacing, **options)
 
 
+@pytest.mark.parametrize("most", [1, 3])
 def test_short_memory_costs_time_and_nothing_else(
-    new_engine: NewEngine, scan: Scan, monkeypatch: pytest.MonkeyPatch
+    new_engine: NewEngine, scan: Scan, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     arguments = (scan.image, scan.painted, scan.spacing)
     expected = new_engine().propagate(*arguments)
-    predict = GapFilling._predict
+    predict = Prediction.of
     sizes: list[int] = []
 
-    def predict_little(self: GapFilling, batch: Sequence[int], context: object) -> object:
-        sizes.append(len(batch))
-        if len(batch) > 1:
+    def predict_little(self: Prediction, portions: Sequence[Portion]) -> object:
+        sizes.append(sum(len(portion.indices) for portion in portions))
+        if sizes[-1] > most:
             raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")
-        return predict(self, batch, context)  # type: ignore[arg-type]
+        return predict(self, portions)
 
-    monkeypatch.setattr(GapFilling, "_predict", predict_little)
+    monkeypatch.setattr(Prediction, "of", predict_little)
     result = new_engine().propagate(*arguments)
     assert (result.labels == expected.labels).all()
     np.testing.assert_allclose(result.probability, expected.probability, atol=2e-3)  # type: ignore[arg-type]
-    assert sum(size > 1 for size in sizes) == 1, "it is tried once"
+    assert sum(size > most for size in sizes) <= 3, "it is not tried again and again"
     assert result.report["memory_was_short"] and not expected.report["memory_was_short"]
 
 
@@ -98,7 +100,7 @@ def test_too_little_memory_for_one_slice_is_told() -> None:
 
     tried: list[int] = []
     with pytest.raises(MemoryError):
-        BatchLimit().predict([1, 2, 3], fail)
+        BatchLimit().map([1, 2, 3], fail)
     assert tried == [3, 1]
 
 
@@ -109,5 +111,5 @@ def test_other_failures_are_not_tried_again() -> None:
 
     tried: list[int] = []
     with pytest.raises(RuntimeError, match="shapes differ"):
-        BatchLimit().predict([1, 2, 3], fail)
+        BatchLimit().map([1, 2, 3], fail)
     assert tried == [3]

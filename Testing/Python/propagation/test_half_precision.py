@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from PatchICLLib import InContextSegmenter, Propagator, segmenter
-from PatchICLLib.propagation import contexts, gap_filling
+from PatchICLLib.propagation import contexts, prediction
 
 
 @pytest.fixture
 def halved(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (contexts, gap_filling, segmenter):
+    for module in (contexts, prediction, segmenter):
         monkeypatch.setattr(module, "inference_precision", lambda _device: torch.autocast("cpu", torch.bfloat16))
 
 
