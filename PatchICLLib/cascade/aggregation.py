@@ -21,10 +21,12 @@ def aggregate(patches: Tensor, indices: Tensor, grid: PatchGrid, valid: Tensor |
         The averaged prediction (N, 1, S, S), 0 where no patch lies, and the coverage (N, 1, S, S), 1 or 0.
     """
     n, k = indices.shape
-    values = patches.reshape(n, k, -1)
-    used = torch.ones_like(values) if valid is None else valid.to(values.dtype)[:, :, None].expand_as(values)
-    pixels = grid.pixels(indices).reshape(n, 1, -1).expand(n, 2, -1)
-    both = torch.stack([values * used, used], 1).reshape(n, 2, -1)
-    total, count = patches.new_zeros(n, 2, grid.size**2).scatter_add(2, pixels, both).unbind(1)
     shape = (n, 1, grid.size, grid.size)
-    return (total / count.clamp_min(1)).view(shape), count.clamp_max(1).view(shape)
+    values, nothing = patches.reshape(n, k, -1), patches.new_zeros(n, grid.size**2)
+    used = torch.ones_like(values) if valid is None else valid[:, :, None].to(values.dtype).expand_as(values)
+    pixels = grid.pixels(indices).view(n, -1)
+    total = nothing.scatter_add(1, pixels, (values * used).view(n, -1)).view(shape)
+    count = nothing.scatter_add(1, pixels, used.reshape(n, -1)).view(shape)
+    if grid.stride == grid.patch:  # nothing overlaps
+        return total, count
+    return total / count.clamp_min(1), count.clamp_max(1)

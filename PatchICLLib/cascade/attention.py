@@ -45,18 +45,15 @@ class AttentionLayer(nn.Module):
             tokens: (B, T, d).
             rotation: of the tokens.
             groups: tokens of each group; T together.
-            masks: for each group (B, 1, 1, tokens of the group) bool, True where a key may be seen; None if all may.
+            masks: for each group (B, 1, 1, tokens of the group), added to the scores; None for nothing.
 
         Returns:
-            Tokens (B, T, d), and for each group its keys and values (B, tokens of the group, 2, heads, d / heads).
+            Tokens (B, T, d), and for each group its keys and values (2, B, heads, tokens of the group, d / heads).
         """
-        tokens, turned = self._queries_keys_values(tokens, rotation, 0)
-        parts = turned.split(tuple(groups), 1)
-        keys_values = tuple(part[:, :, 1:] for part in parts)
-        attended = [
-            self._attend(part[:, :, 0], own, mask) for part, own, mask in zip(parts, keys_values, masks, strict=True)
-        ]
-        return self._end(tokens, torch.cat(attended, 1)), keys_values
+        tokens = tokens + self.type_embedding[0]
+        parts = self._queries_keys_values(tokens, rotation).split(tuple(groups), 3)
+        attended = [self._attend(part[0], part[1:], mask) for part, mask in zip(parts, masks, strict=True)]
+        return self._end(tokens, torch.cat(attended, 1)), tuple(part[1:] for part in parts)
 
     def forward(self, tokens: Tensor, rotation: Rotation, context: Tensor, mask: Tensor | None = None) -> Tensor:
         """Target tokens, which see themselves and their context.
@@ -64,29 +61,29 @@ class AttentionLayer(nn.Module):
         Args:
             tokens: (N, T, d).
             rotation: of the tokens.
-            context: keys and values of B sets (B, C, 2, heads, d / heads), for N / B targets each, set by set.
-            mask: (N, 1, 1, T + C) bool, True where a key may be seen; None if all may.
+            context: keys and values of the context (2, N, heads, C, d / heads), or (2, 1, ...) for all alike.
+            mask: (N, 1, 1, T + C), added to the scores, for instance minus infinity for a key that may not be seen;
+                None for nothing.
 
         Returns:
             Tokens (N, T, d).
         """
-        tokens, turned = self._queries_keys_values(tokens, rotation, 1)
-        own = turned[:, :, 1:].unflatten(0, (len(context), -1))
-        shared = context[:, None].expand(-1, own.shape[1], -1, -1, -1, -1)
-        keys_values = torch.cat([own, shared], 2).flatten(0, 1)
-        return self._end(tokens, self._attend(turned[:, :, 0], keys_values, mask))
+        tokens = tokens + self.type_embedding[1]
+        turned = self._queries_keys_values(tokens, rotation)
+        keys_values = torch.cat([turned[1:], context.expand(-1, len(tokens), -1, -1, -1)], 3)
+        return self._end(tokens, self._attend(turned[0], keys_values, mask))
 
-    def _queries_keys_values(self, tokens: Tensor, rotation: Rotation, kind: int) -> tuple[Tensor, Tensor]:
-        """Tokens with their type, and their turned queries, keys and values (N, T, 3, heads, d / heads)."""
-        tokens = tokens + self.type_embedding[kind]
-        projected = self.queries_keys_values(self.norm_attention(tokens))
-        return tokens, rotate(projected.unflatten(-1, (3, self.heads, -1)), rotation)
+    def _queries_keys_values(self, tokens: Tensor, rotation: Rotation) -> Tensor:
+        """(N, T, d) -> (3, N, heads, T, d / heads)."""
+        n, t, _ = tokens.shape
+        projected = self.queries_keys_values(self.norm_attention(tokens)).view(n, t, 3, self.heads, 2, -1)
+        return rotate(projected.permute(2, 0, 3, 1, 4, 5), rotation).flatten(4)
 
     @staticmethod
     def _attend(queries: Tensor, keys_values: Tensor, mask: Tensor | None) -> Tensor:
-        """Queries (N, T, heads, head), keys and values (N, C, 2, heads, head) -> (N, T, d)."""
-        keys, values = keys_values.permute(2, 0, 3, 1, 4)
-        return F.scaled_dot_product_attention(queries.transpose(1, 2), keys, values, mask).transpose(1, 2).flatten(2)
+        """Queries (N, heads, T, head), keys and values (2, N, heads, C, head) -> (N, T, d)."""
+        attended = F.scaled_dot_product_attention(queries, keys_values[0], keys_values[1], mask)
+        return attended.transpose(1, 2).flatten(2)
 
     def _end(self, tokens: Tensor, attended: Tensor) -> Tensor:
         tokens = tokens + self.output(attended)

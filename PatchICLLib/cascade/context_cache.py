@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ class ContextLevel:
 
     Attributes:
         indices: (B, k, Kc) patches encoded of each image; any for images that only fill up a set.
-        layers: keys and values of the context's tokens for each attention layer, (B, C, 2, heads, d / heads).
+        layers: keys and values of the context's tokens for each attention layer, (2, B, heads, C, d / heads).
         early_keys, late_keys: (B, cells, f) keys of the two mask read-outs.
         blocks: (B, cells, 16) mask pixels of each cell, -1 to 1.
         given: (B, C) bool, False for tokens that only fill up a set; None if there are none.
@@ -34,6 +34,12 @@ class ContextLevel:
     blocks: Tensor
     given: Tensor | None
 
+    def layers_for(self, targets: int) -> Iterator[Tensor]:
+        """Keys and values of each layer for so many targets, set by set: one, or as many sets as targets."""
+        sets = len(self.indices)
+        alike = sets in (1, targets)
+        return (layer if alike else layer.repeat_interleave(targets // sets, 1) for layer in self.layers)
+
     def select(self, sets: Tensor) -> ContextLevel:
         """Some sets, in any order, any number of times; sets is (M,) long."""
 
@@ -42,7 +48,7 @@ class ContextLevel:
 
         return ContextLevel(
             of(self.indices),
-            tuple(of(layer) for layer in self.layers),
+            tuple(layer.index_select(1, sets) for layer in self.layers),
             of(self.early_keys),
             of(self.late_keys),
             of(self.blocks),
@@ -52,12 +58,11 @@ class ContextLevel:
     def padded(self, images: int, tokens: int, cells: int) -> ContextLevel:
         """The same with so many images, tokens and cells a set, of which those that are new have no influence."""
 
-        given = (
-            self.layers[0].new_ones(self.layers[0].shape[:2], dtype=torch.bool) if self.given is None else self.given
-        )
+        sets, own = self.indices.shape[0], self.layers[0].shape[3]
+        given = self.indices.new_ones(sets, own, dtype=torch.bool) if self.given is None else self.given
         return ContextLevel(
             longer(self.indices, images),
-            tuple(longer(layer, tokens) for layer in self.layers),
+            tuple(F.pad(layer, (0, 0, 0, tokens - own)) for layer in self.layers),
             MaskReadout.padded(self.early_keys, cells),
             MaskReadout.padded(self.late_keys, cells),
             longer(self.blocks, cells),
@@ -67,13 +72,13 @@ class ContextLevel:
     @staticmethod
     def join(levels: Sequence[ContextLevel]) -> ContextLevel:
         """The sets of several, one after the other."""
-        lengths = [(x.indices.shape[1], x.layers[0].shape[1], x.blocks.shape[1]) for x in levels]
+        lengths = [(x.indices.shape[1], x.layers[0].shape[3], x.blocks.shape[1]) for x in levels]
         if len(set(lengths)) > 1 or any(level.given is not None for level in levels):
             images, tokens, cells = (max(counts) for counts in zip(*lengths, strict=True))
             levels = [level.padded(images, _up(tokens), _up(cells)) for level in levels]
         return ContextLevel(
             torch.cat([level.indices for level in levels]),
-            tuple(torch.cat(layer) for layer in zip(*(level.layers for level in levels), strict=True)),
+            tuple(torch.cat(layer, 1) for layer in zip(*(level.layers for level in levels), strict=True)),
             torch.cat([level.early_keys for level in levels]),
             torch.cat([level.late_keys for level in levels]),
             torch.cat([level.blocks for level in levels]),

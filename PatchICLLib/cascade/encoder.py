@@ -6,10 +6,13 @@ stay valid when a mask is edited.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import cast
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from PatchICLLib.cascade.resolution import ResolutionModulation
+from PatchICLLib.cascade.resolution import ResolutionModulation, modulated
 
 
 class ResidualBlock(nn.Module):
@@ -50,20 +53,24 @@ class PatchEncoder(nn.Module):
         )
         self.modulations = nn.ModuleList([ResolutionModulation(code, c) for c in channels])
 
-    def forward(self, crops: Tensor, code: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def conditions(self, code: Tensor) -> tuple[Tensor, ...]:
+        """What resolutions of codes (N, code) do to the features: (N, 2, c, 1, 1) for each of the three."""
+        return tuple(modulation.of(code) for modulation in cast(Iterable[ResolutionModulation], self.modulations))
+
+    def forward(self, crops: Tensor, conditions: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Read patches.
 
         Args:
             crops: (M, 1, P + 2 halo, P + 2 halo); channels last in memory is quickest.
-            code: (M, code) of the patches' resolutions, or (1, code) if they are all alike.
+            conditions: ``conditions`` of the patches' resolutions, M or, if they are all alike, one.
 
         Returns:
             (M, c0, P, P), (M, c1, P/2, P/2), (M, c2, P/4, P/4).
         """
         x = F.gelu(self.stem(crops))
         features = []
-        for level, (block, modulation) in enumerate(zip(self.blocks, self.modulations, strict=True)):
-            x = modulation(block(x), code)
+        for level, (block, condition) in enumerate(zip(self.blocks, conditions, strict=True)):
+            x = modulated(block(x), condition)
             h = self.halo >> level
-            features.append(x[..., h : x.shape[-2] - h, h : x.shape[-1] - h] if h else x)
+            features.append(x[:, :, h:-h, h:-h] if h else x)
         return features[0], features[1], features[2]

@@ -17,9 +17,9 @@ def binary_entropy(logits: Tensor) -> Tensor:
     Returns:
         Same shape, in bits, 0 (certain) to 1 (undecided). Exact also where ``p`` rounds to 0 or 1.
     """
-    log_p = F.logsigmoid(logits)
-    log_q = F.logsigmoid(-logits)
-    return -(log_p.exp() * log_p + log_q.exp() * log_q) / math.log(2)
+    certain = -logits.abs()
+    # log(1 + exp(-|x|)) + |x| sigmoid(-|x|): the same by symmetry
+    return (F.softplus(certain) - certain * certain.sigmoid()) * (1 / math.log(2))
 
 
 def patch_means(weight_map: Tensor, patch_size: int, stride: int) -> Tensor:

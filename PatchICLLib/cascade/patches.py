@@ -81,5 +81,5 @@ def crop_patches(images: Tensor, indices: Tensor, grid: PatchGrid, halo: int = 0
     n, channels = images.shape[:2]
     k, window = indices.shape[1], grid.patch + 2 * halo
     pixels = grid.pixels(indices, halo).reshape(n, 1, -1).expand(n, channels, -1)
-    crops = images.reshape(n, channels, -1).gather(2, pixels).view(n, channels, k, window, window)
-    return crops.permute(0, 2, 3, 4, 1).reshape(n * k, window, window, channels).permute(0, 3, 1, 2)
+    crops = images.reshape(n, channels, -1).gather(2, pixels).view(n, channels, k, -1)
+    return crops.permute(0, 2, 3, 1).reshape(n * k, window, window, channels).permute(0, 3, 1, 2)

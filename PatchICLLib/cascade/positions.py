@@ -45,8 +45,7 @@ class Rotation:
     """Factors that turn queries and keys of tokens by their positions, and leave values as they are.
 
     Attributes:
-        cosine: (N, T, 3, 1, 1, head / 2) for queries, keys and values.
-        sine: (N, T, 3, 1, 2, head / 2), with its sign, for the first and the second half of a head.
+        cosine, sine: (3, N, 1, T, 2, head / 2) for queries, keys and values, and the two halves of a head.
     """
 
     cosine: Tensor
@@ -77,19 +76,21 @@ class RotaryEmbedding(nn.Module):
             first += count
         self.frequencies: Tensor
         self.register_buffer("frequencies", frequencies, persistent=False)
+        # queries and keys turn, the first half of a head against the second; values do not
+        signs = torch.tensor([[-1.0, 1.0], [-1.0, 1.0], [0.0, 0.0]])
+        self.turns: Tensor
+        self.register_buffer("turns", (signs[:, :, None] * frequencies[:, None, None]).flatten(1), persistent=False)
 
     def forward(self, positions: Tensor) -> Rotation:
         """(N, T, 3) -> the tokens' rotation."""
-        angles = (positions[..., None] * self.frequencies).sum(-2)  # no matrix product: half precision would ruin it
-        cosine, sine = angles.cos()[:, :, None, None, None], angles.sin()[:, :, None, None, None]
-        both = torch.cat([-sine, sine], 4)
-        return Rotation(
-            torch.cat([cosine, cosine, torch.ones_like(cosine)], 2), torch.cat([both, both, torch.zeros_like(both)], 2)
-        )
+        # no matrix product: half precision would ruin it
+        angles = (positions[..., None] * self.turns).sum(-2).view(*positions.shape[:2], 3, 1, 2, -1)
+        angles = angles.permute(2, 0, 3, 1, 4, 5)
+        return Rotation(angles.cos(), angles.sin())
 
 
 def rotate(queries_keys_values: Tensor, rotation: Rotation) -> Tensor:
-    """Turn queries and keys of (N, T, 3, heads, head); the values stay as they are."""
-    halves = queries_keys_values.unflatten(-1, (2, -1))
-    turned = torch.addcmul(halves * rotation.cosine, halves.flip(-2), rotation.sine)
-    return turned.to(halves.dtype).flatten(-2)
+    """Turn queries and keys of (3, N, heads, T, 2, head / 2), halves of heads apart; the values stay as they are."""
+    x = queries_keys_values
+    turned = torch.addcmul(x * rotation.cosine, x.flip(-2), rotation.sine)
+    return turned if turned.dtype == x.dtype else turned.to(x.dtype)

@@ -85,7 +85,8 @@ class MaskReadout(nn.Module):
 
     def _queries(self, features: Tensor, positions: Tensor) -> Tensor:
         content = F.normalize(self.project(features), dim=-1) * self.log_temperature.exp()
-        return torch.cat([content, 2 * self._scales() * positions, torch.ones_like(positions[..., :1])], -1)
+        scales = self._scales()
+        return F.pad(torch.cat([content, positions * (scales + scales)], -1), (0, 1), value=1.0)
 
 
 def _read(queries: Tensor, keys: Tensor, blocks: Tensor) -> Tensor:

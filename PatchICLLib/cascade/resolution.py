@@ -47,7 +47,16 @@ class ResolutionModulation(nn.Module):
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
+    def of(self, code: Tensor) -> Tensor:
+        """Scale and shift of codes (N, code): (N, 2, C, 1, 1)."""
+        coefficients: Tensor = self.linear(code)
+        return coefficients.view(len(code), 2, -1, 1, 1)
+
     def forward(self, features: Tensor, code: Tensor) -> Tensor:
         """(N, C, H, W) and codes (N, code), or (1, code) for all alike -> (N, C, H, W)."""
-        scale, shift = self.linear(code)[:, :, None, None].chunk(2, 1)
-        return torch.addcmul(features + shift, features, scale)
+        return modulated(features, self.of(code))
+
+
+def modulated(features: Tensor, scale_shift: Tensor) -> Tensor:
+    """(N, C, H, W) by (N, 2, C, 1, 1), or by (1, 2, C, 1, 1) all alike."""
+    return torch.addcmul(features + scale_shift[:, 1], features, scale_shift[:, 0])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from PatchICLLib.cascade import hint_channels
@@ -29,6 +30,29 @@ from PatchICLLib.cascade.selection import Selection, gumbel_top_k
 from PatchICLLib.cascade.trace import CascadeOutput, LevelTrace
 
 _CELL = 4  # pixels a side of the encoder's coarsest feature: the grain of the mask read-out
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a level sees of N targets.
+
+    Attributes:
+        target: (N, 1, S, S).
+        before: (N, 1, S, S) logits so far.
+        guidance: (N, hint_channels.CHANNELS, S, S).
+        places: (N,) along the third axis.
+        conditions: of the level's resolution for the encoder.
+        resolution: (d,) added to all tokens.
+        gains: (N, 1, 2) of the early and the late read-out.
+    """
+
+    target: Tensor
+    before: Tensor
+    guidance: Tensor
+    places: Tensor
+    conditions: tuple[Tensor, ...]
+    resolution: Tensor
+    gains: Tensor
 
 
 class SparseCascade(nn.Module):
@@ -64,6 +88,8 @@ class SparseCascade(nn.Module):
         nn.init.zeros_(self.readout_gains.weight)
         with torch.no_grad():
             self.readout_gains.bias.copy_(torch.tensor([1.0, 0.3]))
+        # as the patches are, which else each convolution would turn
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     # ---- context -------------------------------------------------------------------------------------------------
 
@@ -116,23 +142,25 @@ class SparseCascade(nn.Module):
         patches = [k * indices.shape[1] for indices in chosen]
         of_patches = tuple(grid.size for grid, count in zip(grids, patches, strict=True) for _ in range(count))
         code = self.resolution(of_patches)
-        features = self.encoder(torch.cat(crops, 1).flatten(0, 1), code.repeat(b, 1))[2]
+        conditions = self.encoder.conditions(code.repeat(b, 1))
+        features = self.encoder(torch.cat(crops, 1).flatten(0, 1), conditions)[2]
         painted = torch.cat(cropped, 1).flatten(0, 1) * 2 - 1
         tokens = self._flatten(self.embed(features), b) + self.embed_context_mask(self._unfold(painted, self.merge, b))
         tokens = tokens + self.embed_resolution(code).repeat_interleave(c.tokens_per_side**2, 0)
         rotation = self.rotary(torch.cat(positioned, 1))
         groups = [count * c.tokens_per_side**2 for count in patches]
         shown = [None if given is None else given.repeat_interleave(count // k, 1) for count in groups]
-        masked = [None if s is None else s[:, None, None] for s in shown]
+        hidden = [None if s is None else _hidden(s)[:, None, None] for s in shown]
         keys_values = []
         for layer in cast(Iterable[AttentionLayer], self.layers):
-            tokens, own = layer.of_context(tokens, rotation, groups, masked)
+            tokens, own = layer.of_context(tokens, rotation, groups, hidden)
             keys_values.append(own)
         everywhere = torch.cat(centred, 1)
         cells = [count * self.cells**2 for count in patches]
         of_cells = None if given is None else torch.cat([given.repeat_interleave(x // k, 1) for x in cells], 1)
         early = self.early_readout.keys(self._flatten(features, b), everywhere, of_cells)
-        late = self.late_readout.keys(self._cell_features(features, self.norm(tokens), b), everywhere, of_cells)
+        seen_late = torch.cat([features, self._grow(self.norm(tokens))], 1)
+        late = self.late_readout.keys(self._flatten(seen_late, b), everywhere, of_cells)
         levels = zip(
             (indices.reshape(b, k, -1) for indices in chosen),
             zip(*keys_values, strict=True),
@@ -174,35 +202,36 @@ class SparseCascade(nn.Module):
             raise ValueError(
                 f"{n} targets of {size} pixels do not fit a context of {context.sets} sets of {context.size} pixels"
             )
-        c = self.configuration
         hints = (Hints.none(target) if hints is None else hints).masked()
         places = target.new_zeros(n) if positions is None else positions.to(target)
         gains = self.prior_gains
         start = torch.addcmul(gains[0] * hints.shape[:, :1], gains[1], hints.vote[:, :1])
-        flags = hints.flags()
-        resolutions = c.resolutions(size)
+        resolutions = self.configuration.resolutions(size)
         starts, targets, guidances = (_pyramid(x, resolutions) for x in (start, target, hints.channels()))
-        logits = starts[0]
+        of_levels = self._of_resolutions(resolutions, hints.flags())
+        before = starts[0]
         levels: list[LevelTrace] = []
         for number, resolution in enumerate(resolutions):
             # the prior enters at every resolution, corrections are carried up (eq. 4)
             if number:
-                logits = starts[number] + resized(levels[-1].after - starts[number - 1], resolution)
-            known = context.levels[number]
-            level = self._segment_level(
-                targets[number],
-                logits,
-                guidances[number],
-                flags,
-                places,
-                known if sets is None else known.select(sets),
-                number,
-                generator,
-            )
+                before = starts[number] + resized(levels[-1].after - starts[number - 1], resolution)
+            seen = _Seen(targets[number], before, guidances[number], places, *of_levels[number])
+            level = self._segment_level(seen, context.levels[number], sets, number, generator)
             if level is None:
                 break
-            levels.append(replace(level, context=known.indices))
+            levels.append(level)
         return CascadeOutput(self._finish(starts, levels), tuple(levels))
+
+    def _of_resolutions(
+        self, resolutions: tuple[int, ...], flags: Tensor
+    ) -> list[tuple[tuple[Tensor, ...], Tensor, Tensor]]:
+        """Of each level, what its resolution does to features, tokens and gains: see ``_Seen``."""
+        code = self.resolution(resolutions)
+        n, levels = len(flags), len(resolutions)
+        known = torch.cat([code[:, None].expand(-1, n, -1), flags.expand(levels, -1, -1)], 2)
+        of_all = (*self.encoder.conditions(code), self.embed_resolution(code))
+        gains = self.readout_gains(known).view(levels, n, 1, 2)
+        return [(tuple(x[i : i + 1] for x in of_all[:-1]), of_all[-1][i], gains[i]) for i in range(levels)]
 
     @staticmethod
     def _finish(starts: list[Tensor], levels: list[LevelTrace]) -> Tensor:
@@ -219,19 +248,11 @@ class SparseCascade(nn.Module):
         return self.configuration.temperature if self.training else 0.0
 
     def _segment_level(
-        self,
-        target: Tensor,
-        before: Tensor,
-        guidance: Tensor,
-        flags: Tensor,
-        places: Tensor,
-        context: ContextLevel,
-        number: int,
-        generator: torch.Generator | None,
+        self, seen: _Seen, context: ContextLevel, sets: Tensor | None, number: int, generator: torch.Generator | None
     ) -> LevelTrace | None:
         c = self.configuration
-        grid = PatchGrid(target.shape[-1], c.patch_size, c.patch_stride)
-        weights = patch_means(binary_entropy(before.detach()), c.patch_size, c.patch_stride)
+        grid = PatchGrid(seen.target.shape[-1], c.patch_size, c.patch_stride)
+        weights = patch_means(binary_entropy(seen.before.detach()), c.patch_size, c.patch_stride)
         selection = gumbel_top_k(
             weights,
             c.budget(c.target_patches, number),
@@ -242,59 +263,54 @@ class SparseCascade(nn.Module):
         )
         if not selection.count:
             return None
-        residual = self._decode(target, before, guidance, flags, places, context, selection, grid)
-        averaged, coverage = aggregate(residual, selection.indices, grid, selection.valid)
-        after = fuse(before, averaged, coverage)
-        return LevelTrace(grid.size, grid, weights, selection, coverage, before, after, context.indices)
+        residual = self._decode(seen, context if sets is None else context.select(sets), selection, grid)
+        valid = None if selection.whole else selection.valid
+        averaged, coverage = aggregate(residual, selection.indices, grid, valid)
+        after = fuse(seen.before, averaged, coverage)
+        return LevelTrace(grid.size, grid, weights, selection, coverage, seen.before, after, context.indices)
 
-    def _decode(
-        self,
-        target: Tensor,
-        before: Tensor,
-        guidance: Tensor,
-        flags: Tensor,
-        places: Tensor,
-        context: ContextLevel,
-        selection: Selection,
-        grid: PatchGrid,
-    ) -> Tensor:
+    def _decode(self, seen: _Seen, context: ContextLevel, selection: Selection, grid: PatchGrid) -> Tensor:
         """Residual logits (N*K, 1, P, P) of the selected patches."""
         c = self.configuration
-        n, indices = len(target), selection.indices
-        code = self.resolution((grid.size,))
-        skips = self.encoder(crop_patches(target, indices, grid, c.halo), code)
-        previous = before.detach().clamp(-8, 8) / 4
-        hints = crop_patches(torch.cat([previous, guidance], 1), indices, grid)
-        cells = token_positions(indices, grid, self.cells, places)
+        n, indices = len(seen.target), selection.indices
+        skips = self.encoder(crop_patches(seen.target, indices, grid, c.halo), seen.conditions)
+        previous = seen.before.detach().clamp(-8, 8) / 4
+        hints = crop_patches(torch.cat([previous, seen.guidance], 1), indices, grid)
+        cells = token_positions(indices, grid, self.cells, seen.places)
         early = self.early_readout.read(self._flatten(skips[2], n), cells, context.early_keys, context.blocks)
         early_image = self._fold(early)
-        tokens = self._flatten(self.embed(skips[2]), n) + self.embed_resolution(code)
-        tokens = tokens + self.embed_guidance(self._unfold(hints, self.merge, n))
-        tokens = tokens + self.embed_readout(self._unfold(early_image, self.merge, n))
-        rotation = self.rotary(token_positions(indices, grid, c.tokens_per_side, places))
+        known = torch.cat([hints, early_image], 1)
+        tokens = self._flatten(self.embed(skips[2]), n) + seen.resolution + self._embed_known(known, n)
+        rotation = self.rotary(token_positions(indices, grid, c.tokens_per_side, seen.places))
         mask = self._key_mask(selection, context, c.tokens_per_side**2)
-        for layer, keys_values in zip(self.layers, context.layers, strict=True):
+        for layer, keys_values in zip(self.layers, context.layers_for(n), strict=True):
             tokens = layer(tokens, rotation, keys_values, mask)
-        tokens = self.norm(tokens)
-        late_features = self._cell_features(skips[2], tokens, n)
-        late_image = self._fold(self.late_readout.read(late_features, cells, context.late_keys, context.blocks))
-        residual = self.decoder(self._grow(tokens), skips, torch.cat([hints, early_image, late_image], 1))
-        gains = self.readout_gains(torch.cat([code.expand(n, -1), flags], 1)).repeat_interleave(selection.count, 0)
-        early_gain, late_gain = gains[:, :, None, None].split(1, 1)
-        return torch.addcmul(torch.addcmul(residual, early_gain, early_image), late_gain, late_image)
+        grown = self._grow(self.norm(tokens))
+        seen_late = self._flatten(torch.cat([skips[2], grown], 1), n)
+        late_image = self._fold(self.late_readout.read(seen_late, cells, context.late_keys, context.blocks))
+        residual = self.decoder(grown, skips, torch.cat([known, late_image], 1))
+        gains = seen.gains.expand(-1, selection.count, -1).reshape(-1, 2, 1, 1)
+        return torch.addcmul(torch.addcmul(residual, gains[:, :1], early_image), gains[:, 1:], late_image)
+
+    def _embed_known(self, known: Tensor, n: int) -> Tensor:
+        """Hints and early read-out (n*K, c, P, P) as (n, K*t*t, d)."""
+        weights = torch.cat([self.embed_guidance.weight, self.embed_readout.weight], 1)
+        return F.linear(self._unfold(known, self.merge, n), weights, self.embed_guidance.bias + self.embed_readout.bias)
 
     @staticmethod
     def _key_mask(selection: Selection, context: ContextLevel, tokens: int) -> Tensor | None:
-        """Hide the tokens of patches and of context images that only pad the batch: (N, 1, 1, T + C), or None.
+        """Hides the tokens of patches and of context images that only pad the batch: (N, 1, 1, T + C), or None.
 
         A sample without any valid patch still has its context's keys; what it computes is not used.
         """
         if selection.whole and context.given is None:
             return None
-        own = selection.valid.repeat_interleave(tokens, 1)
-        others = own.new_ones(1, context.layers[0].shape[1]) if context.given is None else context.given
-        n, b = len(own), len(others)
-        others = others[:, None].expand(-1, n // b, -1).reshape(n, -1)
+        n, k = selection.valid.shape
+        own = _hidden(selection.valid)[:, :, None].expand(n, k, tokens).reshape(n, -1)
+        count = context.layers[0].shape[3]
+        if context.given is None:
+            return F.pad(own, (0, count))[:, None, None]
+        others = _hidden(context.given)[:, None].expand(-1, n // len(context.given), -1).reshape(n, -1)
         return torch.cat([own, others], 1)[:, None, None]
 
     # ---- between patches and tokens ------------------------------------------------------------------------------
@@ -323,9 +339,10 @@ class SparseCascade(nn.Module):
         grown = tokens.reshape(-1, t, 1, t, 1, d).expand(-1, t, m, t, m, d)
         return grown.reshape(-1, self.cells, self.cells, d).permute(0, 3, 1, 2)
 
-    def _cell_features(self, features: Tensor, tokens: Tensor, n: int) -> Tensor:
-        """Encoder features beside attended tokens, for each cell: (n, K*cells^2, c2 + d)."""
-        return self._flatten(torch.cat([features, self._grow(tokens)], 1), n)
+
+def _hidden(given: Tensor) -> Tensor:
+    """What is added to attention's scores of keys: 0 if given, else minus infinity."""
+    return given.to(torch.float32).log()
 
 
 def _pyramid(x: Tensor, resolutions: tuple[int, ...]) -> list[Tensor]:

@@ -48,8 +48,9 @@ class PaperAttentionLayer(nn.Module):
             (N, T, d).
         """
         typed = self.norm_attention(tokens) + self.type_embedding[types]
-        turned = rotate(self.queries_keys_values(typed).unflatten(-1, (3, self.heads, -1)), rotation)
-        q, k, v = turned.permute(2, 0, 3, 1, 4)
+        n, t, _ = tokens.shape
+        projected = self.queries_keys_values(typed).view(n, t, 3, self.heads, 2, -1)
+        q, k, v = rotate(projected.permute(2, 0, 3, 1, 4, 5), rotation).flatten(4)
         k, v = F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1))
         mask = None if visible is None else F.pad(visible, (0, 1), value=True)
         attended = F.scaled_dot_product_attention(q, k, v, mask, dropout_p=self.dropout if self.training else 0.0)

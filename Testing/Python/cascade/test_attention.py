@@ -65,11 +65,11 @@ def by_formula(layer, tokens, positions, kind, context=None, hidden=()):
 
 def test_against_formulas_with_context_and_mask(layer):
     tokens, positions = torch.randn(1, 5, FEATURES).double(), torch.rand(1, 5, 3).double()
-    context = torch.randn(1, 7, 2, HEADS, FEATURES // HEADS).double()
-    mask = torch.ones(1, 1, 1, 12, dtype=torch.bool)
-    mask[..., [1, 3]] = False
+    context = torch.randn(2, 1, HEADS, 7, FEATURES // HEADS).double()
+    mask = torch.zeros(1, 1, 1, 12).double()
+    mask[..., [1, 3]] = -torch.inf
     ours = layer(tokens, rotation(positions), context, mask)
-    known = context[0].permute(1, 2, 0, 3).numpy()
+    known = context[:, 0].numpy()
     expected = by_formula(layer, tokens[0].numpy(), positions[0].numpy(), 1, known, hidden=(1, 3))
     np.testing.assert_allclose(ours[0].detach(), expected, atol=1e-10)
 
@@ -80,12 +80,12 @@ def test_context_alone_against_formulas_and_its_type(layer):
     np.testing.assert_allclose(
         ours[0].detach(), by_formula(layer, tokens[0].numpy(), positions[0].numpy(), 0), atol=1e-10
     )
-    assert keys_values.shape == (1, 6, 2, HEADS, FEATURES // HEADS)
+    assert keys_values.shape == (2, 1, HEADS, 6, FEATURES // HEADS)
 
 
 def test_groups_of_the_context_do_not_see_each_other(layer):
     tokens, positions = torch.randn(2, 9, FEATURES).double(), torch.rand(2, 9, 3).double()
-    mask = torch.tensor([[True] * 4, [True, True, True, False]])[:, None, None]
+    mask = torch.tensor([[0.0] * 4, [0.0, 0.0, 0.0, -torch.inf]])[:, None, None].double()
     together, keys_values = layer.of_context(tokens, rotation(positions), [5, 4], [None, mask])
     for part, hidden in ((slice(0, 5), None), (slice(5, 9), mask)):
         alone, own = layer.of_context(tokens[:, part], rotation(positions[:, part]), [part.stop - part.start], [hidden])
@@ -95,9 +95,9 @@ def test_groups_of_the_context_do_not_see_each_other(layer):
 
 def test_hidden_patches_do_not_matter_to_the_others(layer):
     tokens, positions = torch.randn(1, 4, FEATURES).double(), torch.rand(1, 4, 3).double()
-    context = torch.randn(1, 3, 2, HEADS, FEATURES // HEADS).double()
-    mask = torch.ones(1, 1, 1, 7, dtype=torch.bool)
-    mask[..., 2] = False
+    context = torch.randn(2, 1, HEADS, 3, FEATURES // HEADS).double()
+    mask = torch.zeros(1, 1, 1, 7).double()
+    mask[..., 2] = -torch.inf
     first = layer(tokens, rotation(positions), context, mask)
     changed = tokens.clone()
     changed[:, 2] = 100
@@ -108,8 +108,8 @@ def test_hidden_patches_do_not_matter_to_the_others(layer):
 
 def test_order_of_the_context_does_not_matter(layer):
     tokens, positions = torch.randn(1, 4, FEATURES).double(), torch.rand(1, 4, 3).double()
-    context = torch.randn(1, 9, 2, HEADS, FEATURES // HEADS).double()
+    context = torch.randn(2, 1, HEADS, 9, FEATURES // HEADS).double()
     order = torch.randperm(9)
     first = layer(tokens, rotation(positions), context)
-    second = layer(tokens, rotation(positions), context[:, order])
+    second = layer(tokens, rotation(positions), context[:, :, :, order])
     torch.testing.assert_close(first, second)

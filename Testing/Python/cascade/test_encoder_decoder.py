@@ -15,7 +15,7 @@ CHANNELS = (4, 8, 12)
 @pytest.mark.parametrize("patch", [8, 16])
 def test_encoder_trims_the_halo_at_every_resolution(patch, halo):
     encoder = PatchEncoder(CHANNELS, halo, 6)
-    features = encoder(torch.randn(3, 1, patch + 2 * halo, patch + 2 * halo), torch.randn(1, 6))
+    features = encoder(torch.randn(3, 1, patch + 2 * halo, patch + 2 * halo), encoder.conditions(torch.randn(1, 6)))
     assert [tuple(f.shape) for f in features] == [
         (3, c, patch >> level, patch >> level) for level, c in enumerate(CHANNELS)
     ]
@@ -27,7 +27,7 @@ def test_features_stand_where_their_pixels_are():
     code, crop = torch.randn(1, 6), torch.zeros(1, 1, 16, 16)
     bright = crop.clone()
     bright[..., 4 + 5, 4 + 2] = 1  # row 5, column 2 of the patch
-    change = (encoder(bright, code)[0] - encoder(crop, code)[0]).abs().sum(1)[0]
+    change = (encoder(bright, encoder.conditions(code))[0] - encoder(crop, encoder.conditions(code))[0]).abs().sum(1)[0]
     rows, columns = torch.nonzero(change > 1e-7, as_tuple=True)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (2, 7, 0, 5)  # three 3x3 convolutions
 
@@ -35,10 +35,10 @@ def test_features_stand_where_their_pixels_are():
 def test_resolution_changes_the_features_once_it_is_learned():
     encoder = PatchEncoder(CHANNELS, 4, 6)
     crop, codes = torch.randn(1, 1, 16, 16), torch.randn(2, 1, 6)
-    before = [encoder(crop, code)[2] for code in codes]
+    before = [encoder(crop, encoder.conditions(code))[2] for code in codes]
     assert torch.equal(*before)  # at the start a single backbone for all resolutions
     torch.nn.init.normal_(encoder.modulations[2].linear.weight)
-    assert not torch.equal(*[encoder(crop, code)[2] for code in codes])
+    assert not torch.equal(*[encoder(crop, encoder.conditions(code))[2] for code in codes])
 
 
 def test_decoder_says_nothing_before_training():

@@ -33,10 +33,13 @@ def test_as_scipy_whatever_is_measured_at_once(masks, pixel, chunk):
     np.testing.assert_allclose(found, np.stack([by_scipy(m, pixel) for m in masks]), rtol=1e-6)
 
 
+@pytest.mark.parametrize("wide", [64, 256])
 @pytest.mark.parametrize("size", [128, 256])
-def test_as_scipy_on_blobs(size):
+def test_as_scipy_on_blobs(size, wide, monkeypatch):
+    monkeypatch.setattr(euclidean_distance, "_WIDE", wide)
     field = ndimage.gaussian_filter(np.random.default_rng(0).random((3, size, size)), (0, size / 12, size / 12))
     masks = field > field.mean() + 0.5 * field.std()
+    masks[2] = True
     found = boundary_distance(torch.from_numpy(masks))
     np.testing.assert_allclose(found, np.stack([by_scipy(m, (1.0, 1.0)) for m in masks]), rtol=1e-6)
     assert (boundary_distance(torch.from_numpy(masks[1:2]))[0] == found[1]).all()

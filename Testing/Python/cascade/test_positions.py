@@ -38,11 +38,11 @@ positions = st.tuples(*[st.floats(-2, 2, width=32)] * 3)
 @given(positions, positions, positions, st.sampled_from([8, 16, 32]))
 def test_scores_depend_on_differences_of_position_only(first, second, shift, head):
     rotary = RotaryEmbedding(head).double()
-    q, k = torch.randn(2, 1, 1, 1, 1, head, dtype=torch.float64)
+    q, k = torch.randn(2, 1, 1, 1, 2, head // 2, dtype=torch.float64)
 
     def score(a, b):
         def turn(x, p):
-            return rotate(x.expand(1, 1, 3, 1, head), rotary(torch.tensor([[p]], dtype=torch.float64)))[:, :, :2]
+            return rotate(x.expand(3, -1, -1, -1, -1, -1), rotary(torch.tensor([[p]], dtype=torch.float64)))[:2]
 
         return (turn(q, a) * turn(k, b)).sum().item()
 
@@ -53,10 +53,10 @@ def test_scores_depend_on_differences_of_position_only(first, second, shift, hea
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_scores_do_depend_on_each_axis(axis):
     rotary = RotaryEmbedding(32)
-    x = torch.ones(1, 1, 3, 1, 32)
+    x = torch.ones(3, 1, 1, 1, 2, 16)
     here, there = torch.zeros(1, 1, 3), torch.zeros(1, 1, 3)
     there[..., axis] = 0.2
-    scores = [(rotate(x, rotary(here)) * rotate(x, rotary(p)))[:, :, 0].sum().item() for p in (here, there)]
+    scores = [(rotate(x, rotary(here)) * rotate(x, rotary(p)))[0].sum().item() for p in (here, there)]
     assert scores[1] < scores[0] - 1
 
 
@@ -67,12 +67,12 @@ def test_rotation_is_that_of_complex_numbers_by_wavelengths():
     assert waves.min().item() == pytest.approx(0.08, rel=1e-5)
     assert (rotary.frequencies > 0).sum(0).eq(1).all()  # every pair turns with one axis
     assert (rotary.frequencies > 0).sum(1).tolist() == [6, 6, 4]
-    p, x = torch.rand(1, 5, 3), torch.randn(1, 5, 3, 2, 32)
-    angles = (p[0].numpy() @ rotary.frequencies.numpy())[None, :, None, None]
-    turned = (x[..., :16].numpy() + 1j * x[..., 16:].numpy()) * np.exp(1j * angles)
+    p, x = torch.rand(1, 5, 3), torch.randn(3, 1, 2, 5, 2, 16)
+    angles = p[0].numpy() @ rotary.frequencies.numpy()
+    turned = (x[:2, ..., 0, :].numpy() + 1j * x[:2, ..., 1, :].numpy()) * np.exp(1j * angles)
     ours = rotate(x, rotary(p))
-    np.testing.assert_allclose(ours[:, :, :2], np.concatenate([turned.real, turned.imag], -1)[:, :, :2], atol=1e-4)
-    assert torch.equal(ours[:, :, 2], x[:, :, 2])  # values stay
+    np.testing.assert_allclose(ours[:2], np.stack([turned.real, turned.imag], -2), atol=1e-4)
+    assert torch.equal(ours[2], x[2])  # values stay
 
 
 def test_half_precision_does_not_blur_positions():

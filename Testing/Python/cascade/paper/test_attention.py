@@ -82,7 +82,9 @@ def test_order_of_patches_does_not_matter_but_places_do(layer):
     order = torch.tensor([0, 2, 1, 5, 3, 4])
     with torch.no_grad():
         expected = layer(tokens, TYPES, here)
-        shuffled = layer(tokens[:, order], TYPES[order], Rotation(here.cosine[:, order], here.sine[:, order]))
+        shuffled = layer(
+            tokens[:, order], TYPES[order], Rotation(here.cosine[:, :, :, order], here.sine[:, :, :, order])
+        )
         moved = layer(tokens, TYPES, rotation(6, seed=9))
     torch.testing.assert_close(shuffled, expected[:, order], rtol=1e-4, atol=1e-5)
     assert (moved - expected).abs().max() > 1e-4
