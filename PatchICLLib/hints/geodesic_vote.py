@@ -49,21 +49,17 @@ def geodesic_distances(
     Returns:
         (R, 2, Y, X) float32: to inside, to outside; 1e4 where there is no seed of that kind.
     """
-    distance = torch.stack([torch.where(seeds == kind, 0.0, _FAR) for kind in (1, 2)], 1)
     layout = _Layout.of(depth, spacing, seeds.shape[1:], image.device)
-    across = _rimmed(image[layout.by_place])
-    apart = torch.cat([image, torch.full_like(image[:1], _BARRED)])[layout.apart]
-    along = [_rimmed(apart.permute(order), rows=False) for order in ((2, 1, 0, 3), (3, 1, 0, 2))]
+    distance = torch.stack([torch.where(seeds == kind, 0.0, _FAR) for kind in (1, 2)], 1)
     for _ in range(sweeps):
-        distance = _rimmed(distance[layout.by_place], _FAR)
-        _sweep(distance, across, layout.costs[0], layout.slices, check)
-        distance = distance[..., 1:-1, 1:-1]
-        distance = torch.cat([distance, torch.full_like(distance[:1], _FAR)])[layout.apart_by_place]
-        distance = _rimmed(distance.permute(2, 1, 0, 3), _FAR, rows=False)  # (Y, 2, R + G + 1, X + 2)
-        _sweep(distance, along[0], layout.costs[1], layout.lines[0], check)
-        distance = _rimmed(distance[..., 1:-1].permute(3, 1, 2, 0), _FAR, rows=False)  # (X, 2, R + G + 1, Y + 2)
-        _sweep(distance, along[1], layout.costs[2], layout.lines[1], check)
-        distance = distance[..., 1:-1].permute(2, 1, 3, 0)[layout.rows]
+        distance = layout.across(distance, _FAR)
+        _sweep(distance, layout.across(image, 0.0), layout.costs[0], layout.slices, check)
+        distance = layout.along(distance[..., 1:-1, 1:-1], _FAR, layout.apart_by_place)  # (Y, 2, R + G + 1, X + 2)
+        _sweep(distance, layout.along(image, _BARRED, layout.apart), layout.costs[1], layout.lines[0], check)
+        distance = F.pad(distance[..., 1:-1].permute(3, 1, 2, 0), (1, 1), value=_FAR).contiguous()
+        turned = layout.along(image.transpose(2, 3), _BARRED, layout.apart)  # (X, C, R + G + 1, Y + 2)
+        _sweep(distance, turned, layout.costs[2], layout.lines[1], check)
+        distance = distance[..., 1:-1].permute(2, 1, 3, 0)[layout.apart]
     return distance
 
 
@@ -94,10 +90,9 @@ class _Layout:
     to plane is one piece of memory. Along, the slices of a run lie side by side, with a barred row around each run.
 
     Attributes:
-        by_place: (R,) rows of the slices in the first order.
-        apart: (R + G + 1,) rows of the slices in the second, R where it is barred.
-        apart_by_place: the same for slices in the first order.
-        rows: (R,) where the slices lie in the second order.
+        by_place: (R,) where each slice comes in the first order.
+        apart: (R,) where it comes in the second.
+        apart_by_place: (R,) where slices in the first order come in the second.
         costs: of the nine steps, of sweeps along Z, Y and X; (G or 1, 1, 9, rows or 1, 1).
         slices, lines: planes of the sweeps along Z, and along Y and X.
     """
@@ -105,7 +100,6 @@ class _Layout:
     by_place: Tensor
     apart: Tensor
     apart_by_place: Tensor
-    rows: Tensor
     costs: list[Tensor]
     slices: _Planes
     lines: list[_Planes]
@@ -116,10 +110,8 @@ class _Layout:
         run = np.repeat(np.arange(len(depth)), depth)
         place = np.arange(count) - np.repeat(depth.cumsum() - depth, depth)
         longest_first = np.argsort(-depth, kind="stable")
-        by_place = np.lexsort((np.argsort(longest_first)[run], place))
-        rows = np.arange(count) + run + 1
-        apart, apart_by_place = np.full((2, count + len(depth) + 1), count)
-        apart[rows], apart_by_place[rows] = np.arange(count), np.argsort(by_place)
+        order = np.lexsort((np.argsort(longest_first)[run], place))
+        apart = np.arange(count) + run + 1
         active = [int((depth > z).sum()) for z in range(int(depth.max(initial=0)))]
         starts = np.cumsum([0, *active])
         slices = [(int(starts[z - 1]), int(starts[z]), active[z]) for z in range(1, len(active))]
@@ -136,16 +128,25 @@ class _Layout:
                 cost = np.moveaxis(cost[np.insert(run, np.flatnonzero(np.diff(run)) + 1, 0)], 0, -1)[None, ..., None]
             costs.append(to_device(array_tensor(cost), device))
         upload = partial(_uploaded, device=device)
-        return cls(upload(by_place), upload(apart), upload(apart_by_place), upload(rows), costs, slices, lines)
+        return cls(upload(np.argsort(order)), upload(apart), upload(apart[order]), costs, slices, lines)
+
+    def across(self, pictures: Tensor, value: float) -> Tensor:
+        """Pictures (R, C, Y, X) in the first order, with a rim of a value: (R, C, Y + 2, X + 2)."""
+        count, channels, height, width = pictures.shape
+        laid = pictures.new_full((count, channels, height + 2, width + 2), value)
+        laid[..., 1:-1, 1:-1][self.by_place] = pictures
+        return laid
+
+    def along(self, pictures: Tensor, value: float, places: Tensor) -> Tensor:
+        """Pictures (R, C, Y, X) in the second order, with a value around each run: (Y, C, R + G + 1, X + 2)."""
+        channels, height, width = pictures.shape[1:]
+        laid = pictures.new_full((height, channels, self.costs[1].shape[3] + 2, width + 2), value)
+        laid[..., 1:-1][:, :, places] = pictures.permute(2, 1, 0, 3)
+        return laid
 
 
 def _uploaded(rows: np.ndarray, device: torch.device) -> Tensor:
     return to_device(array_tensor(rows, np.int64), device)
-
-
-def _rimmed(pictures: Tensor, value: float = 0.0, rows: bool = True) -> Tensor:
-    """With a rim of one pixel around the last two axes, or the last one alone; contiguous."""
-    return F.pad(pictures, (1, 1, 1, 1) if rows else (1, 1), value=value).contiguous()
 
 
 def _sweep(distance: Tensor, image: Tensor, costs: Tensor, planes: _Planes, check: Callable[[], None]) -> None:
