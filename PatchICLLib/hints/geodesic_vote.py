@@ -93,7 +93,7 @@ class _Layout:
         by_place: (R,) where each slice comes in the first order.
         apart: (R,) where it comes in the second.
         apart_by_place: (R,) where slices in the first order come in the second.
-        costs: of the nine steps, of sweeps along Z, Y and X; (G or 1, 1, 9, rows or 1, 1).
+        costs: of the nine steps, of sweeps along Z, Y and X; (G or 1, 1, 3, 3, rows or 1, 1).
         slices, lines: planes of the sweeps along Z, and along Y and X.
     """
 
@@ -121,7 +121,7 @@ class _Layout:
         costs = []
         for first, second, third in ((0, 1, 2), (1, 0, 2), (2, 0, 1)):
             squares = (steps[:, second, None] * side)[:, :, None] ** 2 + (steps[:, third, None] * side)[:, None] ** 2
-            cost = np.sqrt(steps[:, first, None, None] ** 2 + squares).reshape(len(depth), 1, 9)
+            cost = np.sqrt(steps[:, first, None, None] ** 2 + squares)[:, None]  # (G, 1, 3, 3)
             if first == 0:
                 cost = cost[longest_first][..., None, None]
             else:  # a barred row may cost what it will
@@ -140,7 +140,7 @@ class _Layout:
     def along(self, pictures: Tensor, value: float, places: Tensor) -> Tensor:
         """Pictures (R, C, Y, X) in the second order, with a value around each run: (Y, C, R + G + 1, X + 2)."""
         channels, height, width = pictures.shape[1:]
-        laid = pictures.new_full((height, channels, self.costs[1].shape[3] + 2, width + 2), value)
+        laid = pictures.new_full((height, channels, self.costs[1].shape[4] + 2, width + 2), value)
         laid[..., 1:-1][:, :, places] = pictures.permute(2, 1, 0, 3)
         return laid
 
@@ -155,14 +155,14 @@ def _sweep(distance: Tensor, image: Tensor, costs: Tensor, planes: _Planes, chec
     Args:
         distance: (P, 2, H + 2, W + 2), far on the rim.
         image: (P, C, H + 2, W + 2).
-        costs: (n, 1, 9, H or 1, 1) of the nine steps, for the n pictures of the first plane.
+        costs: (n, 1, 3, 3, H or 1, 1) of the nine steps, for the n pictures of the first plane.
         planes: parts of the first axis.
         check: called for each plane; may raise to stop.
     """
     height, width = distance.shape[2] - 2, distance.shape[3] - 2
     arrivals, neighbours = (x.unfold(2, height, 1).unfold(3, width, 1) for x in (distance, image))
-    inner, centre = distance[..., 1:-1, 1:-1], image[:, :, None, 1:-1, 1:-1]
-    costs = costs.expand(-1, -1, -1, height, 1)
+    inner, centre = distance[..., 1:-1, 1:-1], image[:, :, None, None, 1:-1, 1:-1]
+    costs = costs.expand(-1, -1, -1, -1, height, 1)
     limit = _AT_ONCE.get(image.device.type, _MOST_AT_ONCE)
     rows = min(height, max(1, limit // width))
     pictures = max(1, limit // (rows * width))
@@ -176,18 +176,18 @@ def _sweep(distance: Tensor, image: Tensor, costs: Tensor, planes: _Planes, chec
                 part = slice(row, row + rows)
                 change = _copied(neighbours[source, ..., part, :]).sub_(centre[goal, ..., part, :]).abs_()
                 price = _channels_added(change).add_(costs[first : first + many, ..., part, :])
-                best = _copied(arrivals[source, ..., part, :]).add_(price).amin(2)
+                best = _copied(arrivals[source, ..., part, :]).add_(price).amin((2, 3))
                 reached = inner[goal, :, part]
                 torch.minimum(reached, best, out=reached)
 
 
 def _copied(windows: Tensor) -> Tensor:
-    """(n, C, 3, 3, h, w) as (n, C, 9, h, w) in memory of its own, which everything after passes in one go."""
-    return windows.clone(memory_format=torch.contiguous_format).flatten(2, 3)
+    """In memory of its own and in order, which everything after passes in one go."""
+    return windows.clone(memory_format=torch.contiguous_format)
 
 
 def _channels_added(change: Tensor) -> Tensor:
-    """(n, C, 9, h, w) to (n, 1, 9, h, w); faster than a sum."""
+    """(n, C, 3, 3, h, w) to (n, 1, 3, 3, h, w); faster than a sum."""
     total = change[:, :1]
     for channel in range(1, change.shape[1]):
         total = total.add_(change[:, channel : channel + 1])

@@ -25,7 +25,7 @@ _KERNEL = 0.93  # bins by which the histograms are smoothed
 _TEXTURE = 0.02  # of the side: smoothing of the second feature
 _GRAIN = 0.0105  # of the side: smoothing of the result
 _RING = 0.125  # of the side: how far the surroundings of the painted structure reach
-_CHUNK = {"cpu": 32}  # slices at a time
+_CHUNK = {"cpu": 64}  # slices at a time
 _LARGE_CHUNK = 1024
 _FLOOR = 0.04  # share of an even histogram given to every bin: what was never seen tells nothing
 

@@ -21,7 +21,7 @@ from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.hints.separable import both_ways, differences, resizing, smoothing
 from PatchICLLib.runtime.transfers import to_device
 
-_PAIRS = {"cpu": 64}  # registered at a time: what a processor's cache holds
+_PAIRS = {"cpu": 512}  # registered at a time
 _MOST_PAIRS = 8192
 
 
@@ -191,7 +191,7 @@ def motion_to_painted(
         total, start, end, r = parts
         left = register(images[end], warp(images[start][:, None], total, grid)[:, 0], _MENDING, noise[r], check)
         mended.append(left + warp(total, left, grid))
-    found.index_copy_(0, result, torch.cat(mended))
+    found[result] = torch.cat(mended)
     return found.view(len(wanted), 2, 2, *images.shape[1:])
 
 

@@ -14,11 +14,14 @@ from PatchICLLib.hints.geodesic_vote import geodesic_vote
 from PatchICLLib.hints.likelihood import Likelihoods
 from PatchICLLib.hints.motion import motion_to_painted
 from PatchICLLib.hints.separable import averaging, both_ways
+from PatchICLLib.runtime.stopwatch import part
 from PatchICLLib.runtime.transfers import to_device
 
 VOTE_SIZE = 128  # pixels a side at which the image-aware vote is computed, whatever the network's input
 MOTION_SIZE = 48  # and the motion between slices
 _PRICES = 0.75, 0.25  # of a change of intensity and of likelihood on a geodesic path
+_AT_ONCE = {"cpu": 1 << 22}  # pixels of slices voted on at a time, unless one run has more; each takes 40 bytes
+_MOST_AT_ONCE = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -72,15 +75,15 @@ class PaintedRuns:
     @classmethod
     def join(cls, parts: Sequence[PaintedRuns]) -> PaintedRuns:
         """All their runs, in that order."""
-        first = np.cumsum([0, *(len(part.images) for part in parts)])
+        first = np.cumsum([0, *(len(runs.images) for runs in parts)])
         return cls(
-            torch.cat([part.images for part in parts]),
-            np.concatenate([part.depth for part in parts]),
-            np.concatenate([part.step for part in parts]),
-            torch.cat([part.masks for part in parts]),
-            np.concatenate([part.painted + row for part, row in zip(parts, first, strict=False)]),
-            np.concatenate([part.wanted + row for part, row in zip(parts, first, strict=False)]),
-            Likelihoods.join([part.likelihoods for part in parts]),
+            torch.cat([runs.images for runs in parts]),
+            np.concatenate([runs.depth for runs in parts]),
+            np.concatenate([runs.step for runs in parts]),
+            torch.cat([runs.masks for runs in parts]),
+            np.concatenate([runs.painted + row for runs, row in zip(parts, first, strict=False)]),
+            np.concatenate([runs.wanted + row for runs, row in zip(parts, first, strict=False)]),
+            Likelihoods.join([runs.likelihoods for runs in parts]),
         )
 
 
@@ -97,19 +100,42 @@ def guides_on_runs(runs: PaintedRuns, check: Callable[[], None] = lambda: None) 
     Returns:
         Guides of N slices, in the order of ``wanted``.
     """
-    votes = _votes(runs, check)
-    small = both_ways(averaging(runs.images.shape[-1], MOTION_SIZE, runs.images.device), runs.images)
-    return Guides(votes, motion_to_painted(small, runs.depth, runs.painted, runs.wanted, check))
-
-
-def _votes(runs: PaintedRuns, check: Callable[[], None]) -> Tensor:
-    """(N, 2, v, v), -1 to 1: image-aware, and by likelihood of the intensities alone."""
     images, depth = runs.images, np.asarray(runs.depth)
-    likely = runs.likelihoods.of(images, np.repeat(np.arange(len(depth)), depth), check)
-    painted, wanted = (to_device(array_tensor(rows, np.int64), images.device) for rows in (runs.painted, runs.wanted))
-    kinds = torch.where(runs.masks >= 0.5, 1, 2).to(torch.uint8)
-    seeds = torch.zeros_like(images, dtype=torch.uint8).index_copy_(0, painted, kinds)
-    pixel = np.full(len(depth), 1 / images.shape[-1])
-    seen = torch.stack([_PRICES[0] * images, _PRICES[1] * likely], 1)
-    vote = geodesic_vote(seen, seeds, depth, np.stack([runs.step, pixel, pixel], 1), check=check)
-    return torch.stack([vote[wanted], 2 * likely[wanted] - 1], 1)
+    with part("hints/likelihood"):
+        likely = runs.likelihoods.of(images, np.repeat(np.arange(len(depth)), depth), check)
+    with part("hints/vote"):
+        vote = _image_aware_vote(runs, likely, check)
+        wanted = to_device(array_tensor(runs.wanted, np.int64), images.device)
+        votes = torch.stack([vote[wanted], 2 * likely[wanted] - 1], 1)
+    del vote, likely
+    with part("hints/motion"):
+        small = both_ways(averaging(images.shape[-1], MOTION_SIZE, images.device), images)
+        motion = motion_to_painted(small, depth, runs.painted, runs.wanted, check)
+    return Guides(votes, motion)
+
+
+def _image_aware_vote(runs: PaintedRuns, likely: Tensor, check: Callable[[], None]) -> Tensor:
+    """(R, v, v), -1 to 1; ``likely`` (R, v, v) is seen beside the intensities."""
+    seeds = torch.zeros_like(likely, dtype=torch.uint8)
+    painted = to_device(array_tensor(runs.painted, np.int64), likely.device)
+    seeds[painted] = torch.where(runs.masks >= 0.5, 1, 2).to(torch.uint8)
+    depth, pixel = np.asarray(runs.depth), np.full(len(runs.depth), 1 / likely.shape[-1])
+    spacing = np.stack([runs.step, pixel, pixel], 1)
+    most = _AT_ONCE.get(likely.device.type, _MOST_AT_ONCE) // likely.shape[-1] ** 2
+    votes = []
+    for first, last in _groups(depth, most):
+        rows = slice(int(depth[:first].sum()), int(depth[:last].sum()))
+        seen = torch.stack([_PRICES[0] * runs.images[rows], _PRICES[1] * likely[rows]], 1)
+        votes.append(geodesic_vote(seen, seeds[rows], depth[first:last], spacing[first:last], check=check))
+    return torch.cat(votes)
+
+
+def _groups(depth: np.ndarray, most: int) -> list[tuple[int, int]]:
+    """Neighbouring runs that together have at most so many slices, or one each: first and beyond the last."""
+    firsts, rows = [0], 0
+    for run, count in enumerate(depth):
+        if rows and rows + count > most:
+            firsts.append(run)
+            rows = 0
+        rows += count
+    return list(zip(firsts, [*firsts[1:], len(depth)], strict=True))

@@ -18,6 +18,7 @@ from PatchICLLib.hints.motion import pixel_grid, warp
 from PatchICLLib.hints.painted_runs import Guides
 from PatchICLLib.hints.separable import both_ways, resizing
 from PatchICLLib.hints.shape_prior import ShapePriors
+from PatchICLLib.runtime.stopwatch import part
 from PatchICLLib.runtime.transfers import to_device
 
 
@@ -39,16 +40,19 @@ class PaintedStacks:
 
     @classmethod
     def join(cls, parts: Sequence[PaintedStacks]) -> PaintedStacks:
-        """All their tasks, in that order."""
-        k = max(part.images.shape[1] for part in parts)
-        return cls(
-            torch.cat([F.pad(part.images, (0, 0, 0, 0, 0, k - part.images.shape[1])) for part in parts]),
-            torch.cat([F.pad(part.masks, (0, 0, 0, 0, 0, k - part.masks.shape[1])) for part in parts]),
-            np.concatenate([np.pad(p.positions, ((0, 0), (0, k - p.positions.shape[1]))) for p in parts]),
-            np.concatenate([part.counts for part in parts]),
+        """All their tasks, in that order, with the shapes that are measured in them once, however often they join."""
+        shapes = ShapePriors.join([stack._shapes for stack in parts])
+        k = shapes.distances.shape[1]
+        images, masks = (
+            torch.cat([F.pad(x, (0, 0, 0, 0, 0, k - x.shape[1])) for x in pictures])
+            for pictures in ([stack.images for stack in parts], [stack.masks for stack in parts])
         )
+        joined = cls(images, masks, shapes.profiles.positions, shapes.profiles.counts)
+        joined.__dict__["_shapes"] = shapes
+        return joined
 
     @cached_property
+    @torch.no_grad()
     def _shapes(self) -> ShapePriors:
         return ShapePriors.of(self.masks, self.positions, self.counts)
 
@@ -86,18 +90,16 @@ class PaintedStacks:
         motion = np.concatenate([2 * np.arange(count) + where.low, 2 * inner + 1])
         rows = array_tensor(np.concatenate([pictures, motion, nearest, opposite, second]), np.int64)
         parts = to_device(rows, device).split([len(pictures), len(motion), count, count, count])
-        displacement = guides.motion.flatten(0, 1)[parts[1]]
-        carried = warp(self._pictures[parts[0]], displacement, pixel_grid(size, device))
-        fraction = to_device(array_tensor(np.minimum(where.share, 1 - where.share)), device)
-        neighbours = torch.cat(
-            [
-                carried[parts[2], :2],
-                carried[parts[3], :2],
-                fraction[:, None, None, None].expand(-1, 1, size, size),
-            ],
-            1,
-        )
-        shape = self._shapes.logits(where, task, targets, carried[:count, 2], carried[parts[4], 2])
+        with part("hints/neighbors"):
+            displacement = guides.motion.flatten(0, 1)[parts[1]]
+            carried = warp(self._pictures[parts[0]], displacement, pixel_grid(size, device))
+            fraction = to_device(array_tensor(np.minimum(where.share, 1 - where.share)), device)
+            neighbours = torch.cat(
+                [carried[parts[2], :2], carried[parts[3], :2], fraction[:, None, None, None].expand(-1, 1, size, size)],
+                1,
+            )
+        with part("hints/shape"):
+            shape = self._shapes.logits(where, task, targets, carried[:count, 2], carried[parts[4], 2])
         votes = guides.votes
         if votes.shape[-1] != size:
             votes = both_ways(resizing(votes.shape[-1], size, device), votes)

@@ -8,10 +8,12 @@ the larger one counts for more than in proportion.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
@@ -56,6 +58,17 @@ class ShapePriors:
         distances = distances.view(masks.shape)
         squashed = torch.tanh(distances / radius[:, None, None, None])
         return cls(distances, radius, squashed, SizeProfiles(positions, counts, areas))
+
+    @classmethod
+    def join(cls, parts: Sequence[ShapePriors]) -> ShapePriors:
+        """All their tasks, in that order; nothing is measured again."""
+        k = max(part.distances.shape[1] for part in parts)
+        distances, squashed = (
+            torch.cat([F.pad(x, (0, 0, 0, 0, 0, k - x.shape[1])) for x in pictures])
+            for pictures in ([part.distances for part in parts], [part.squashed for part in parts])
+        )
+        profiles = SizeProfiles.join([part.profiles for part in parts])
+        return cls(distances, torch.cat([part.radius for part in parts]), squashed, profiles)
 
     def logits(
         self, where: BetweenPainted, task: np.ndarray, targets: np.ndarray, first: Tensor, second: Tensor

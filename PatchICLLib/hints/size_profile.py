@@ -6,10 +6,12 @@ says how round a structure is between them, and where it ends beyond the outermo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
@@ -34,6 +36,16 @@ class SizeProfiles:
     positions: np.ndarray
     counts: np.ndarray
     areas: Tensor
+
+    @classmethod
+    def join(cls, parts: Sequence[SizeProfiles]) -> SizeProfiles:
+        """All their tasks, in that order."""
+        k = max(part.areas.shape[1] for part in parts)
+        return cls(
+            np.concatenate([np.pad(part.positions, ((0, 0), (0, k - part.positions.shape[1]))) for part in parts]),
+            np.concatenate([part.counts for part in parts]),
+            torch.cat([F.pad(part.areas, (0, k - part.areas.shape[1])) for part in parts]),
+        )
 
     def at(self, task: np.ndarray, targets: np.ndarray) -> Tensor:
         """Areas expected on target slices, (N,); nan where the painted slices tell nothing.

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import fields
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from PatchICLLib.cascade.hint_channels import Hints
+from PatchICLLib.hints import painted_runs, shape_prior
 from PatchICLLib.hints.likelihood import Likelihoods
 from PatchICLLib.hints.painted_runs import Guides, PaintedRuns, guides_on_runs
 from PatchICLLib.hints.painted_stacks import PaintedStacks
@@ -112,9 +114,13 @@ def hints_of(batch: list[tuple[int, list[int], list[int]]], device: str | torch.
 
 
 @settings(max_examples=15)
-@given(batch=st.lists(tasks(), min_size=2, max_size=4))
-def test_a_task_does_not_depend_on_what_it_is_batched_with(batch: list[tuple[int, list[int], list[int]]]) -> None:
-    guides, hints = hints_of(batch)
+@given(batch=st.lists(tasks(), min_size=2, max_size=4), voted=st.sampled_from([1, 9, 1 << 22]))
+def test_a_task_does_not_depend_on_what_it_is_batched_with(
+    batch: list[tuple[int, list[int], list[int]]], voted: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(painted_runs._AT_ONCE, "cpu", voted * 32**2)
+        guides, hints = hints_of(batch)
     alone = [hints_of([task]) for task in batch]
     for name in ("votes", "motion"):
         expected = torch.cat([getattr(g, name) for g, _ in alone])
@@ -122,6 +128,15 @@ def test_a_task_does_not_depend_on_what_it_is_batched_with(batch: list[tuple[int
     for field in fields(Hints):
         expected = torch.cat([getattr(h, field.name) for _, h in alone])
         torch.testing.assert_close(getattr(hints, field.name), expected, rtol=0, atol=1e-3)
+
+
+def test_shapes_are_measured_once_however_often_stacks_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    stacks = [stack_of(*cylinder(), painted) for painted in ([1, 7], [2, 4, 6])]
+    guides = Guides(torch.zeros(2, 2, 8, 8), torch.zeros(2, 2, 2, 8, 8))
+    first = PaintedStacks.join(stacks).hints(np.array([0, 1]), np.array([4, 5]) * STEP, guides).shape
+    monkeypatch.delattr(shape_prior, "signed_distances")
+    again = PaintedStacks.join(stacks[::-1]).hints(np.array([1, 0]), np.array([4, 5]) * STEP, guides).shape
+    torch.testing.assert_close(again, first)
 
 
 def test_no_hint_leaves_its_device() -> None:
