@@ -12,18 +12,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.propagation.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
-from PatchICLLib.runtime.transfers import to_device
+from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds, Window
 
 SHARE = 0.2  # of either slice beside, where slices are as close as pixels; the rest is the slice's own
 TEMPERATURE = 2.0  # logits are divided by it for the average, lest the surest slice decides alone
 _SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
 _UNSEEN = -1.0  # in place of a probability where nothing was predicted
-
-Window = tuple[slice, slice]
 
 
 class AcrossSlices:
@@ -37,18 +34,16 @@ class AcrossSlices:
 
     Args:
         volume: image and painting.
-        label: the label.
         gap: what is filled.
+        bounds: the painted slices next to it.
     """
 
-    def __init__(self, volume: SlicedVolume, label: int, gap: Gap) -> None:
-        self.volume, self.label = volume, label
+    def __init__(self, volume: SlicedVolume, gap: Gap, bounds: PaintedBounds) -> None:
         apart = max(1.0, volume.step / min(volume.spacing))  # in pixels
         self._share = SHARE / (1 + (apart - 1) ** 2)
-        self._bounds = tuple(z for z in (gap.before, gap.after) if z is not None)
+        self._bounds = bounds
         self._missing = set(gap.slices)  # not given away yet
         self._own: list[FilledSlices] = []  # as the network has them, while they are needed
-        self._painted: tuple[Window, Tensor] | None = None  # the bounds, through the last window
 
     def add(self, filled: FilledSlices) -> list[FilledSlices]:
         """Take slices from the network; gives, averaged, all that need not wait any longer for those beside them."""
@@ -86,15 +81,9 @@ class AcrossSlices:
     def _seen(self, window: Window) -> tuple[Tensor, dict[int, int]]:
         """Probabilities of all slices that are known, through a window, and where among them each slice is."""
         own = [_through(window, other) for other in self._own]
-        indices = [*(z for other in self._own for z in other.indices), *self._bounds]
-        probability = torch.cat([*own, self._bounds_through(window, own[0].device)])
+        indices = [*(z for other in self._own for z in other.indices), *self._bounds.indices]
+        probability = torch.cat([*own, self._bounds.through(window, own[0].device)])
         return probability, {z: n for n, z in enumerate(indices)}
-
-    def _bounds_through(self, window: Window, device: torch.device) -> Tensor:
-        if self._painted is None or self._painted[0] != window:
-            masks = self.volume.painted[list(self._bounds)][:, *window] == self.label
-            self._painted = window, to_device(array_tensor(masks), device)
-        return self._painted[1]
 
 
 def softened(logits: Tensor) -> Tensor:

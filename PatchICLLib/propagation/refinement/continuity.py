@@ -14,8 +14,8 @@ from torch import Tensor
 
 from PatchICLLib.propagation.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.geometry.gaps import Gap
-from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement.across_slices import softened
+from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
 from PatchICLLib.runtime.transfers import to_host
 
 LEAST = 0.15  # less likely voxels stay empty: the structure may pause, or leave the field of view
@@ -25,24 +25,22 @@ class Continuity:
     """Labels the likeliest voxels of slices that came out empty, in a gap that is painted on both sides.
 
     Args:
-        volume: image and painting.
-        label: the label.
         gap: what is filled.
+        bounds: the painted slices next to it.
     """
 
-    def __init__(self, volume: SlicedVolume, label: int, gap: Gap) -> None:
-        sizes = [int((volume.painted[z] == label).sum()) for z in (gap.before, gap.after) if z is not None]
-        self._most = max(sizes) if gap.inner and min(sizes) > 0 else None
+    def __init__(self, gap: Gap, bounds: PaintedBounds) -> None:
+        self._inner, self._bounds = gap.inner, bounds
 
     def of(self, filled: FilledSlices) -> FilledSlices:
         """The same slices, averaged before (see ``AcrossSlices``), none of them empty without need."""
-        if self._most is None:
+        if not self._inner or min(self._bounds.sizes) == 0:
             return filled
         empty = [n for n, found in enumerate(to_host((filled.logits > 0).flatten(1).any(1))) if not found]
         if not empty:
             return filled
         numbers = places(empty, filled.logits.device)
-        raised = _not_empty(filled.logits.index_select(0, numbers), self._most)
+        raised = _not_empty(filled.logits.index_select(0, numbers), max(self._bounds.sizes))
         return replace(filled, logits=filled.logits.index_copy(0, numbers, raised))
 
 

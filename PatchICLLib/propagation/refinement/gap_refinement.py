@@ -10,6 +10,8 @@ from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
 from PatchICLLib.propagation.refinement.continuity import Continuity
 from PatchICLLib.propagation.refinement.outlines import Outlines
+from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
+from PatchICLLib.runtime.stopwatch import part
 
 
 class GapRefinement:
@@ -26,17 +28,20 @@ class GapRefinement:
     def __init__(
         self, volume: SlicedVolume, label: int, gap: Gap, prior: bool, check: Callable[[], None] = lambda: None
     ) -> None:
-        self._across = AcrossSlices(volume, label, gap)
-        self._outlines = Outlines(volume, label, gap, check) if prior else None
-        self._continuity = Continuity(volume, label, gap)
+        bounds = PaintedBounds(volume, label, gap)
+        self._across = AcrossSlices(volume, gap, bounds)
+        self._outlines = Outlines(volume, gap, bounds, check) if prior else None
+        self._continuity = Continuity(gap, bounds)
 
     def add(self, filled: FilledSlices) -> list[FilledSlices]:
         """Take slices from the network; gives those that are finished, of one window each, possibly none."""
-        return [self._finished(averaged) for averaged in self._across.add(filled)]
+        with part("refinement"):
+            return [self._finished(averaged) for averaged in self._across.add(filled)]
 
     def rest(self) -> list[FilledSlices]:
         """The slices that are left once no other is going to be predicted."""
-        return [self._finished(averaged) for averaged in self._across.rest()]
+        with part("refinement"):
+            return [self._finished(averaged) for averaged in self._across.rest()]
 
     def _finished(self, averaged: FilledSlices) -> FilledSlices:
         drawn = averaged if self._outlines is None else self._outlines.of(averaged)

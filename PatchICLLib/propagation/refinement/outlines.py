@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
-from PatchICLLib.hints.signed_distance import signed_distance
+from PatchICLLib.hints.signed_distance import signed_distance, signed_distances
 from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
+from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds, Window
 from PatchICLLib.runtime.transfers import to_device
 
 WEIGHT = 2.0  # beside the network's logits, next to a painted slice and where both painted slices hold the same
@@ -27,27 +29,29 @@ _BLUR = 0.25  # pixels by which an outline is unsure that does not move
 _INSIDE, _OUTSIDE = 2.0, 1.0  # most that they say; less outside, because structures bulge and new parts appear
 _FARTHEST = 1e3  # pixels; a plane that is painted all over has no outline
 
-Window = tuple[slice, slice]
-
 
 class Outlines:
     """Outlines between the two painted slices that bound a gap; they say nothing where there are no two.
 
     Args:
         volume: image and painting.
-        label: the label.
         gap: what is filled.
+        bounds: the painted slices next to it.
         check: called now and then; may raise to stop.
     """
 
-    def __init__(self, volume: SlicedVolume, label: int, gap: Gap, check: Callable[[], None] = lambda: None) -> None:
-        self.volume, self.check = volume, check
-        self.bounds = [z for z in (gap.before, gap.after) if z is not None]
-        self.masks = [volume.painted[z] == label for z in self.bounds]
-        both = gap.inner and all(mask.any() for mask in self.masks)
-        held = sum(int(mask.sum()) for mask in self.masks)
-        self.overlap = 2 * int((self.masks[0] & self.masks[1]).sum()) / held if both else 0.0
+    def __init__(
+        self, volume: SlicedVolume, gap: Gap, bounds: PaintedBounds, check: Callable[[], None] = lambda: None
+    ) -> None:
+        self.spacing, self.gap, self.bounds, self.check = volume.spacing, gap, bounds, check
         self._kept: tuple[Window, Tensor] | None = None
+
+    @cached_property
+    def overlap(self) -> float:
+        """Dice of what is painted on both; 0 where there are no two."""
+        if not self.gap.inner or min(self.bounds.sizes) == 0:
+            return 0.0
+        return 2 * int(np.count_nonzero(self.bounds.masks.all(0))) / sum(self.bounds.sizes)
 
     def of(self, filled: FilledSlices) -> FilledSlices:
         """The same slices, averaged before (see ``AcrossSlices``), with what outlines say added to their logits."""
@@ -63,7 +67,7 @@ class Outlines:
         as much as the outlines differ there, nothing of it at the painted slices, all of it half-way. Weighed by the
         overlap (Dice) of the two, and by one over the number of slices to the nearer.
         """
-        first, last = self.bounds
+        first, last = self.bounds.indices
         before, apart = self._distances(window, device)
         place = np.array(indices) - first
         way = place / (last - first)
@@ -79,17 +83,24 @@ class Outlines:
         In units of the smaller side of a pixel.
         """
         if self._kept is None or self._kept[0] != window:
-            spacing = self.volume.spacing
-            pixel = (spacing[0] / min(spacing), spacing[1] / min(spacing))
-            around = _grown(window, self.masks[0] | self.masks[1])
+            pixel = (self.spacing[0] / min(self.spacing), self.spacing[1] / min(self.spacing))
+            around = _grown(window, np.asarray(self.bounds.masks.any(0)))
             cut = tuple(slice(w.start - a.start, w.stop - a.start) for w, a in zip(window, around, strict=True))
-            distances = []
-            for mask in self.masks:
-                self.check()  # planes of thousands of pixels a side take half a second each
-                distances.append(signed_distance(mask[around], pixel)[cut].clip(-_FARTHEST, _FARTHEST))
-            both = np.stack([distances[0], distances[1] - distances[0]])
-            self._kept = window, to_device(array_tensor(both), device)
+            first, last = self._signed(self.bounds.masks[:, *around], pixel, device)[:, *cut].clamp(
+                -_FARTHEST, _FARTHEST
+            )
+            self._kept = window, torch.stack([first, last - first])
         return self._kept[1]
+
+    def _signed(self, masks: np.ndarray, pixel: tuple[float, float], device: torch.device) -> Tensor:
+        if device.type != "cpu":
+            return signed_distances(to_device(array_tensor(masks, np.bool_), device), pixel)
+        # planes of thousands of pixels a side take half a second each, and several on the way that suits a card
+        distances = []
+        for mask in masks:
+            self.check()
+            distances.append(signed_distance(mask, pixel))
+        return array_tensor(np.stack(distances))
 
 
 def _grown(window: Window, held: np.ndarray) -> Window:

@@ -14,9 +14,11 @@ from PatchICLLib.cascade.entropy import binary_entropy
 from PatchICLLib.propagation.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.result.device_volume import DeviceVolume
+from PatchICLLib.runtime.stopwatch import part
 from PatchICLLib.runtime.transfers import to_device, to_host
 
 _PAINTED = 2.0  # in place of a painted voxel's probability: none is likelier
+_MOST = np.iinfo(np.uint8).max  # labels
 _CHUNK = 32  # planes copied at a time
 
 
@@ -44,9 +46,10 @@ class Canvas:
     ) -> None:
         self.volume, self.temperature = volume, temperature
         turned = volume.orientation
-        self._rank = {label: rank for rank, label in enumerate(sorted(labels), 1)}
-        self._values = np.array([0, *sorted(labels)], volume.painted.dtype)
-        self._winner = DeviceVolume(turned, np.uint8, device)  # rank of the label
+        names = sorted(labels) if max(labels) > _MOST else range(1, max(labels) + 1)
+        self._names = {label: name for name, label in enumerate(names, 1)}  # in a byte, in the same order
+        self._values = np.array([0, *names], volume.painted.dtype)
+        self._winner = DeviceVolume(turned, np.uint8, device)  # name of the label
         self._probability = DeviceVolume(turned, np.float32, device)
         self._entropy = DeviceVolume(turned, np.float32, device) if entropy else None
         self._volumes = [v for v in (self._probability, self._winner, self._entropy) if v is not None]
@@ -63,13 +66,17 @@ class Canvas:
 
     def add(self, filled: FilledSlices) -> None:
         """Fuse slices of a label."""
+        with part("writing out"):
+            self._add(filled)
+
+    def _add(self, filled: FilledSlices) -> None:
         turned, device = self.volume.orientation, filled.logits.device
         logits = filled.logits.float() / self.temperature
         inside, probability, entropy = logits > 0, torch.sigmoid(logits), binary_entropy(logits)
         sums = [probability.sum((1, 2)), entropy.sum((1, 2)), inside.sum((1, 2)).float()]
         self._figures.append((filled.label, filled.indices, torch.stack(sums)))
 
-        labelled = inside.to(torch.uint8) * self._rank[filled.label]
+        labelled = inside.to(torch.uint8) * self._names[filled.label]
         new = [probability, labelled, *([] if self._entropy is None else [entropy])]
         if turned.mirrored_sides:  # not before: the last bits depend on where in memory a value lies
             new = [values.flip(turned.mirrored_sides) for values in new]
@@ -84,7 +91,7 @@ class Canvas:
 
     @staticmethod
     def _fused(new: Sequence[Tensor], known: Sequence[Tensor]) -> list[Tensor]:
-        """Probability, rank of the label and perhaps entropy of the likelier label."""
+        """Probability, name of the label and perhaps entropy of the likelier label."""
         probability, labelled = new[:2]
         best, winner = known[:2]
         # the lower label where two are equally likely, so that their order does not matter
@@ -103,58 +110,64 @@ class Canvas:
         ``uncertainty`` (0 to 1: entropy over probability plus entropy), ``entropy`` (bits, summed over voxels) and
         ``voxels`` of the label.
         """
-        if not self._figures:
-            return []
-        names = [(label, index) for label, indices, _ in self._figures for index in indices]
-        sums = to_host(torch.cat([of_slices for _, _, of_slices in self._figures], 1)).T.tolist()
-        return [
-            {
-                "index": index,
-                "label": label,
-                "uncertainty": entropy / (expected + entropy) if entropy > 0 else 0.0,
-                "entropy": entropy,
-                "voxels": int(voxels),
-            }
-            for (label, index), (expected, entropy, voxels) in zip(names, sums, strict=True)
-        ]
+        with part("writing out"):
+            if not self._figures:
+                return []
+            names = [(label, index) for label, indices, _ in self._figures for index in indices]
+            sums = to_host(torch.cat([of_slices for _, _, of_slices in self._figures], 1)).T.tolist()
+            return [
+                {
+                    "index": index,
+                    "label": label,
+                    "uncertainty": entropy / (expected + entropy) if entropy > 0 else 0.0,
+                    "entropy": entropy,
+                    "voxels": int(voxels),
+                }
+                for (label, index), (expected, entropy, voxels) in zip(names, sums, strict=True)
+            ]
 
     def planes(self, indices: Sequence[int]) -> list[np.ndarray]:
         """Labels of slices, as they are stored."""
-        turned = self.volume.orientation
-        numbers = self._stored(indices, self._winner.planes.device)
-        ranks = to_host(self._winner.planes.index_select(0, numbers))
-        found = []
-        for index, plane in zip(indices, ranks, strict=True):
-            labels = self._values.take(plane.T if turned.transposed else plane)
-            if index in self.volume.painted_planes:
-                painted = turned.plane(self.volume.painted[index])
-                np.copyto(labels, painted, where=painted != 0)
-            found.append(labels)
-        return found
+        with part("writing out"):
+            turned = self.volume.orientation
+            numbers = self._stored(indices, self._winner.planes.device)
+            named = to_host(self._winner.planes.index_select(0, numbers))
+            found = []
+            for index, plane in zip(indices, named, strict=True):
+                labels = self._values.take(plane.T if turned.transposed else plane)
+                if index in self.volume.painted_planes:
+                    painted = turned.plane(self.volume.painted[index])
+                    np.copyto(labels, painted, where=painted != 0)
+                found.append(labels)
+            return found
 
     def labels(self) -> np.ndarray:
-        """Labels in the stored order of axes."""
-        turned, box = self.volume.orientation, self._box()
-        stored = np.zeros(turned.shape, self.volume.painted.dtype)
-        ranks, labels = turned.view(self._winner.array(box)), turned.view(stored)
-        for index, windows in self._predicted.items():
-            rows, columns = (
-                slice(min(s.start for s in side), max(s.stop for s in side)) for side in zip(*windows, strict=True)
-            )
-            labels[index, rows, columns] = self._values.take(ranks[index, rows, columns])
-        self._paint(labels, lambda plane: plane)
-        return stored
+        """Labels in the stored order of axes; nothing can be added afterwards."""
+        with part("writing out"):
+            named, view = self._winner.array(self._box()), self.volume.orientation.view
+            stored = named if self._values.dtype == np.uint8 else np.zeros(named.shape, self._values.dtype)
+            if stored is not named:
+                for index, windows in self._predicted.items():
+                    rows, columns = (
+                        slice(min(s.start for s in side), max(s.stop for s in side))
+                        for side in zip(*windows, strict=True)
+                    )
+                    view(stored)[index, rows, columns] = self._values.take(view(named)[index, rows, columns])
+            self._paint(view(stored), lambda plane: plane)
+            return stored
 
     def probability(self) -> np.ndarray:
         """Probability of the likeliest label in the stored order of axes; nothing can be added afterwards."""
-        stored = self._probability.array(self._box())
-        self._paint(self.volume.orientation.view(stored), lambda plane: 1)
-        return stored
+        with part("writing out"):
+            stored = self._probability.array(self._box())
+            self._paint(self.volume.orientation.view(stored), lambda plane: 1)
+            return stored
 
     def entropy(self) -> np.ndarray:
         """Entropy of the probability in bits, in the stored order of axes."""
-        assert self._entropy is not None
-        return self._entropy.array(self._box())
+        with part("writing out"):
+            assert self._entropy is not None
+            return self._entropy.array(self._box())
 
     def boxes(self) -> tuple[tuple[slice, slice, slice], ...]:
         """Where the volumes may differ from 0, in the stored order of axes: painted and predicted parts of slices."""

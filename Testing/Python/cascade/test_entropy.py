@@ -34,6 +34,11 @@ def test_single_precision_keeps_the_digits_where_the_probability_rounds_to_0_or_
     assert binary_entropy(torch.tensor(logit)).item() == pytest.approx(entropy_in_decimal(logit), rel=2e-4, abs=1e-37)
 
 
+def test_never_more_than_one_bit():
+    bits = binary_entropy(torch.linspace(-0.01, 0.01, 20001))
+    assert bits.max() == 1 and bits.min() > 0.9999
+
+
 def test_an_undecided_pixel_has_one_bit():
     assert binary_entropy(torch.zeros(3)).tolist() == [1, 1, 1]
     # p = 3/4: 2 - 3/4 log2(3)

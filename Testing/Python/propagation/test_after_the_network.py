@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,7 +61,7 @@ def finished(volume: SlicedVolume, batches: Batches, device: torch.device) -> It
         yield from refinement.rest()
 
 
-def drawn(volume: SlicedVolume, batches: Batches, device: torch.device) -> tuple[object, ...]:
+def drawn(volume: SlicedVolume, batches: Batches, device: torch.device) -> tuple[Any, ...]:
     canvas = Canvas(volume, (1, 3), device)
     for filled in finished(volume, batches, device):
         canvas.add(LIMIT.cut(rounded(filled)))
@@ -81,6 +83,9 @@ def test_same_on_a_device_that_nobody_waits_for(
     expected = drawn(volume, batches, torch.device("cpu"))
     with torch.inference_mode(), DevicePurity(single=True) as purity:
         found = drawn(volume, batches, purity.device)
-    for one, other in zip(found[:4], expected[:4], strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert found[4] == expected[4]
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[3], expected[3])
+    for one, other in zip(found[1:3], expected[1:3], strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-3)  # logits are kept in half precision
+    for figure, told in zip(found[4], expected[4], strict=True):
+        assert figure == pytest.approx(told, rel=1e-2, abs=1e-2)

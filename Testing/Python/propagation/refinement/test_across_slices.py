@@ -14,6 +14,7 @@ from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
+from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
 
 DEPTH, HEIGHT, WIDTH = 9, 4, 5
 WHOLE = (slice(0, HEIGHT), slice(0, WIDTH))
@@ -41,7 +42,7 @@ def averaged(
     volume: SlicedVolume, gap: Gap, batches: list[FilledSlices]
 ) -> dict[int, tuple[np.ndarray, tuple[slice, slice]]]:
     """Logits and window of each slice."""
-    across = AcrossSlices(volume, 1, gap)
+    across = AcrossSlices(volume, gap, PaintedBounds(volume, 1, gap))
     released = [part for batch in batches for part in across.add(batch)] + across.rest()
     assert all(len(part) for part in released), "no batch is empty"
     assert all(part.logits.dtype == torch.float32 for part in released)
@@ -79,7 +80,7 @@ def test_a_slice_waits_for_those_beside_it_and_no_longer() -> None:
     volume = volume_painted_on(0, 8)
     (gap,) = find_gaps([0, 8], [0, 8], DEPTH, 5, "painted")
     assert gap.slices == (1, 7, 2, 6, 3, 5, 4)
-    across, seen = AcrossSlices(volume, 1, gap), []
+    across, seen = AcrossSlices(volume, gap, PaintedBounds(volume, 1, gap)), []
     for z in gap.slices:
         released = across.add(filled((z,), np.zeros((1, HEIGHT, WIDTH))))
         seen += [(z, part.indices) for part in released]

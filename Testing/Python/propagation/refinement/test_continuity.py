@@ -13,6 +13,7 @@ from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement.continuity import Continuity
+from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
 
 SIDE = 6
 WHOLE = (slice(0, SIDE), slice(0, SIDE))
@@ -36,7 +37,7 @@ def logits_of(probability: np.ndarray) -> np.ndarray:
 
 def through(volume: SlicedVolume, gap: Gap, logits: list[np.ndarray]) -> np.ndarray:
     """Slices of one batch, all of them those of slice 2 or 3, which does not matter."""
-    found = Continuity(volume, 1, gap).of(
+    found = Continuity(gap, PaintedBounds(volume, 1, gap)).of(
         FilledSlices(1, (2, 3, 1)[: len(logits)], WHOLE, torch.from_numpy(np.stack(logits)))
     )
     assert found.indices == (2, 3, 1)[: len(logits)] and found.window == WHOLE

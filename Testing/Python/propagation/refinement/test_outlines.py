@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement import gap_refinement
 from PatchICLLib.propagation.refinement.outlines import Outlines
+from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
 
 DEPTH, HEIGHT, WIDTH = 9, 48, 40
 WHOLE = (slice(0, HEIGHT), slice(0, WIDTH))
@@ -34,8 +37,12 @@ def volume(first: np.ndarray, last: np.ndarray, spacing: tuple[float, float] = (
     return SlicedVolume(painted.astype(np.float32), painted, 2.0, spacing, None)  # type: ignore[arg-type]
 
 
+def outlines_of(seen: SlicedVolume, gap: Gap = GAP, check: Callable[[], None] = lambda: None) -> Outlines:
+    return Outlines(seen, gap, PaintedBounds(seen, 3, gap), check)
+
+
 def between(first: np.ndarray, last: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)) -> Outlines:
-    return Outlines(volume(first, last, spacing), 3, GAP)
+    return outlines_of(volume(first, last, spacing))
 
 
 def says(outlines: Outlines, index: int, window: tuple[slice, slice] = WHOLE) -> np.ndarray:
@@ -45,7 +52,7 @@ def says(outlines: Outlines, index: int, window: tuple[slice, slice] = WHOLE) ->
 def drawn(seen: SlicedVolume, gap: Gap) -> dict[int, np.ndarray]:
     """Logits of slices of which the network said 0.5 everywhere."""
     said = FilledSlices(3, gap.slices, WHOLE, torch.full((len(gap.slices), HEIGHT, WIDTH), 0.5))
-    found = Outlines(seen, 3, gap).of(said)
+    found = outlines_of(seen, gap).of(said)
     assert found.indices == gap.slices and found.logits.dtype == torch.float32
     return dict(zip(found.indices, found.logits.numpy(), strict=True))
 
@@ -85,7 +92,7 @@ def test_beside_each_other_says_nothing():
 
 def test_added_to_what_the_network_says():
     seen = volume(disc(12), disc(9))
-    outlines = Outlines(seen, 3, GAP)
+    outlines = outlines_of(seen)
     found = drawn(seen, GAP)
     assert set(found) == set(GAP.slices)
     for index, logits in found.items():
@@ -145,7 +152,7 @@ def test_stops_when_told():
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        Outlines(volume(disc(9), disc(8)), 3, GAP, stop).logits((4,), WHOLE, CPU)
+        outlines_of(volume(disc(9), disc(8)), GAP, stop).logits((4,), WHOLE, CPU)
 
 
 def test_pure_in_context_use_does_without(engine, scan, monkeypatch):
