@@ -64,7 +64,9 @@ class Record:
             else:
                 self._computed += len(slices)
             if self._tell is not None:
-                for index, plane in zip(slices.indices, self._canvas.planes(slices.indices), strict=True):
+                with part("writing out"):
+                    planes = self._canvas.planes(slices.indices)
+                for index, plane in zip(slices.indices, planes, strict=True):
                     done += 1
                     place = self.plan.orientation.slice_index(index)
                     elapsed, remaining = self._times(done)

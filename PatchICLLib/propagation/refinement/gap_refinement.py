@@ -11,7 +11,6 @@ from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
 from PatchICLLib.propagation.refinement.continuity import Continuity
 from PatchICLLib.propagation.refinement.outlines import Outlines
 from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
-from PatchICLLib.runtime.stopwatch import part
 
 
 class GapRefinement:
@@ -35,13 +34,11 @@ class GapRefinement:
 
     def add(self, filled: FilledSlices) -> list[FilledSlices]:
         """Take slices from the network; gives those that are finished, of one window each, possibly none."""
-        with part("refinement"):
-            return [self._finished(averaged) for averaged in self._across.add(filled)]
+        return [self._finished(averaged) for averaged in self._across.add(filled)]
 
     def rest(self) -> list[FilledSlices]:
         """The slices that are left once no other is going to be predicted."""
-        with part("refinement"):
-            return [self._finished(averaged) for averaged in self._across.rest()]
+        return [self._finished(averaged) for averaged in self._across.rest()]
 
     def _finished(self, averaged: FilledSlices) -> FilledSlices:
         drawn = averaged if self._outlines is None else self._outlines.of(averaged)

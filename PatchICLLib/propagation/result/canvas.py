@@ -14,7 +14,6 @@ from PatchICLLib.cascade.entropy import binary_entropy
 from PatchICLLib.propagation.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.result.device_volume import DeviceVolume
-from PatchICLLib.runtime.stopwatch import part
 from PatchICLLib.runtime.transfers import to_device, to_host
 
 _PAINTED = 2.0  # in place of a painted voxel's probability: none is likelier
@@ -66,10 +65,6 @@ class Canvas:
 
     def add(self, filled: FilledSlices) -> None:
         """Fuse slices of a label."""
-        with part("writing out"):
-            self._add(filled)
-
-    def _add(self, filled: FilledSlices) -> None:
         turned, device = self.volume.orientation, filled.logits.device
         logits = filled.logits.float() / self.temperature
         inside, probability, entropy = logits > 0, torch.sigmoid(logits), binary_entropy(logits)
@@ -110,64 +105,58 @@ class Canvas:
         ``uncertainty`` (0 to 1: entropy over probability plus entropy), ``entropy`` (bits, summed over voxels) and
         ``voxels`` of the label.
         """
-        with part("writing out"):
-            if not self._figures:
-                return []
-            names = [(label, index) for label, indices, _ in self._figures for index in indices]
-            sums = to_host(torch.cat([of_slices for _, _, of_slices in self._figures], 1)).T.tolist()
-            return [
-                {
-                    "index": index,
-                    "label": label,
-                    "uncertainty": entropy / (expected + entropy) if entropy > 0 else 0.0,
-                    "entropy": entropy,
-                    "voxels": int(voxels),
-                }
-                for (label, index), (expected, entropy, voxels) in zip(names, sums, strict=True)
-            ]
+        if not self._figures:
+            return []
+        names = [(label, index) for label, indices, _ in self._figures for index in indices]
+        sums = to_host(torch.cat([of_slices for _, _, of_slices in self._figures], 1)).T.tolist()
+        return [
+            {
+                "index": index,
+                "label": label,
+                "uncertainty": entropy / (expected + entropy) if entropy > 0 else 0.0,
+                "entropy": entropy,
+                "voxels": int(voxels),
+            }
+            for (label, index), (expected, entropy, voxels) in zip(names, sums, strict=True)
+        ]
 
     def planes(self, indices: Sequence[int]) -> list[np.ndarray]:
         """Labels of slices, as they are stored."""
-        with part("writing out"):
-            turned = self.volume.orientation
-            numbers = self._stored(indices, self._winner.planes.device)
-            named = to_host(self._winner.planes.index_select(0, numbers))
-            found = []
-            for index, plane in zip(indices, named, strict=True):
-                labels = self._values.take(plane.T if turned.transposed else plane)
-                if index in self.volume.painted_planes:
-                    painted = turned.plane(self.volume.painted[index])
-                    np.copyto(labels, painted, where=painted != 0)
-                found.append(labels)
-            return found
+        turned = self.volume.orientation
+        numbers = self._stored(indices, self._winner.planes.device)
+        named = to_host(self._winner.planes.index_select(0, numbers))
+        found = []
+        for index, plane in zip(indices, named, strict=True):
+            labels = self._values.take(plane.T if turned.transposed else plane)
+            if index in self.volume.painted_planes:
+                painted = turned.plane(self.volume.painted[index])
+                np.copyto(labels, painted, where=painted != 0)
+            found.append(labels)
+        return found
 
     def labels(self) -> np.ndarray:
         """Labels in the stored order of axes; nothing can be added afterwards."""
-        with part("writing out"):
-            named, view = self._winner.array(self._box()), self.volume.orientation.view
-            stored = named if self._values.dtype == np.uint8 else np.zeros(named.shape, self._values.dtype)
-            if stored is not named:
-                for index, windows in self._predicted.items():
-                    rows, columns = (
-                        slice(min(s.start for s in side), max(s.stop for s in side))
-                        for side in zip(*windows, strict=True)
-                    )
-                    view(stored)[index, rows, columns] = self._values.take(view(named)[index, rows, columns])
-            self._paint(view(stored), lambda plane: plane)
-            return stored
+        named, view = self._winner.array(self._box()), self.volume.orientation.view
+        stored = named if self._values.dtype == np.uint8 else np.zeros(named.shape, self._values.dtype)
+        if stored is not named:
+            for index, windows in self._predicted.items():
+                rows, columns = (
+                    slice(min(s.start for s in side), max(s.stop for s in side)) for side in zip(*windows, strict=True)
+                )
+                view(stored)[index, rows, columns] = self._values.take(view(named)[index, rows, columns])
+        self._paint(view(stored), lambda plane: plane)
+        return stored
 
     def probability(self) -> np.ndarray:
         """Probability of the likeliest label in the stored order of axes; nothing can be added afterwards."""
-        with part("writing out"):
-            stored = self._probability.array(self._box())
-            self._paint(self.volume.orientation.view(stored), lambda plane: 1)
-            return stored
+        stored = self._probability.array(self._box())
+        self._paint(self.volume.orientation.view(stored), lambda plane: 1)
+        return stored
 
     def entropy(self) -> np.ndarray:
         """Entropy of the probability in bits, in the stored order of axes."""
-        with part("writing out"):
-            assert self._entropy is not None
-            return self._entropy.array(self._box())
+        assert self._entropy is not None
+        return self._entropy.array(self._box())
 
     def boxes(self) -> tuple[tuple[slice, slice, slice], ...]:
         """Where the volumes may differ from 0, in the stored order of axes: painted and predicted parts of slices."""
