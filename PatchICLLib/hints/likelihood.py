@@ -85,7 +85,7 @@ class Likelihoods:
         for part, first in zip(images.split(chunk), first_bins.split(chunk), strict=True):
             check()
             numbers = _bin_pairs(part, texture) + first[:, None, None]
-            found.append(both_ways(grain, posterior.take(numbers)))
+            found.append(both_ways(grain, posterior[numbers]))
         return torch.cat(found)
 
 
