@@ -22,7 +22,6 @@ from PatchICLLib.hints.painted_stacks import PaintedStacks
 from PatchICLLib.propagation import course, filling, painted_context
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.contexts import Contexts
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.gap_filling import ContextKey, Portion
 from PatchICLLib.propagation.guidance import Guidance
 from PatchICLLib.propagation.painted_context import SIZES
@@ -30,6 +29,7 @@ from PatchICLLib.propagation.propagator import Propagator
 from PatchICLLib.propagation.refinement import gap_refinement
 from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
 from PatchICLLib.propagation.refinement.outlines import Outlines
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
 from PatchICLLib.weights import Pretrained
 

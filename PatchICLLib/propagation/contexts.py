@@ -11,11 +11,11 @@ import torch
 
 from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.hints.painted_stacks import PaintedStacks
-from PatchICLLib.propagation.filled_slices import places
 from PatchICLLib.propagation.gap_filling import ContextKey
 from PatchICLLib.propagation.geometry.region import GROWTH, Region, Window
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.painted_context import SIZES, PaintedContext, input_size
+from PatchICLLib.propagation.result.filled_slices import places
 from PatchICLLib.runtime.device import inference_precision
 from PatchICLLib.runtime.stopwatch import part
 from PatchICLLib.runtime.transfers import to_device

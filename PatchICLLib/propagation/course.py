@@ -12,7 +12,6 @@ import torch
 
 from PatchICLLib.propagation.batch_limit import BatchSize
 from PatchICLLib.propagation.contexts import Contexts
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.filling import Filling
 from PatchICLLib.propagation.gap_filling import MOST_GROWTH, ContextKey, GapFilling
 from PatchICLLib.propagation.gap_result import GapResult
@@ -23,6 +22,7 @@ from PatchICLLib.propagation.memory import ResultMemory
 from PatchICLLib.propagation.patch_budget import with_patch_budget
 from PatchICLLib.propagation.plan import Plan
 from PatchICLLib.propagation.prediction import Prediction
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 from PatchICLLib.runtime.stopwatch import part
 
 

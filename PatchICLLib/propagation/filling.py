@@ -8,10 +8,10 @@ from heapq import heapify, heappop, heappush
 from itertools import groupby
 
 from PatchICLLib.propagation.batch_limit import BatchLimit, BatchSize
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.gap_filling import GapFilling, Portion
 from PatchICLLib.propagation.guidance import Guidance
 from PatchICLLib.propagation.prediction import Predicted, Prediction
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 from PatchICLLib.runtime.stopwatch import part
 
 

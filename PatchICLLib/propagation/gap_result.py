@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.memory import Remembered, rounded
 from PatchICLLib.propagation.refinement.gap_refinement import GapRefinement
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 
 
 class GapResult:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from PatchICLLib.propagation.filled_slices import FilledSlices
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 
 Remembered = tuple[FilledSlices, ...]
 _TINY = 2.0**-24  # the least above 0 in half precision

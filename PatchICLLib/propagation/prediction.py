@@ -12,7 +12,6 @@ from torch import Tensor
 from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.cascade.trace import CascadeOutput
 from PatchICLLib.propagation.contexts import Contexts
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.gap_filling import Portion
 from PatchICLLib.propagation.geometry.region import Window
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
@@ -20,7 +19,8 @@ from PatchICLLib.propagation.geometry.volume_sampler import VolumeSampler
 from PatchICLLib.propagation.guidance import Guidance
 from PatchICLLib.propagation.painted_context import PaintedContext
 from PatchICLLib.propagation.result.context_shares import ContextShares
-from PatchICLLib.propagation.result.selections import describe
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
+from PatchICLLib.propagation.result.selections import SeenContext, describe
 from PatchICLLib.propagation.result.slice_logits import logits_of_slice
 from PatchICLLib.runtime.device import inference_precision
 from PatchICLLib.runtime.stopwatch import part
@@ -81,7 +81,10 @@ class Prediction:
         with ContextShares(self.model, inspected) as shares:
             output = self._network(ordered, contexts, sets)
         orientation = self.volume.orientation
-        traces = describe(output.levels, contexts, sets.tolist(), slices, orientation) if self.traced else None
+        traces = None
+        if self.traced:
+            seen = [SeenContext(one.key.label, one.key.slices, one.region) for one in contexts]
+            traces = describe(output.levels, seen, sets.tolist(), slices, orientation)
         restored = self._restored(output.logits[:, 0], contexts, sets)
         verdicts = _verdicts([logits for logits, _ in restored])
         predicted, first = [], 0

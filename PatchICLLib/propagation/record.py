@@ -8,10 +8,10 @@ from collections.abc import Callable
 import torch
 
 from PatchICLLib.propagation.course import Finished
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.plan import Plan
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.result.canvas import Canvas
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 from PatchICLLib.propagation.result.packed_selections import PackedSelections
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
 from PatchICLLib.propagation.result.report import Provenance, Timings, report
@@ -93,7 +93,8 @@ class Record:
 
     def _add(self, slices: FilledSlices) -> None:
         with part("writing out"):
-            self._canvas.add(slices if self.plan.region is None else self.plan.region.cut(slices))
+            region = self.plan.region
+            self._canvas.add(slices if region is None else slices.within(region.box[1:]))
         if slices.selections is not None:
             self._selections.append(slices.selections)
         self._logits += slices.levels.values()

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.orientation import Orientation
@@ -50,13 +49,3 @@ class RegionLimit:
         wanted = range(self.box[0].start, self.box[0].stop)
         inside = (replace(gap, slices=tuple(z for z in gap.slices if z in wanted)) for gap in gaps)
         return [gap for gap in inside if gap.slices]
-
-    def cut(self, filled: FilledSlices) -> FilledSlices:
-        """The parts of predicted slices inside the box; may be empty."""
-        window, inside = [], []
-        for span, limit in zip(filled.window, self.box[1:], strict=True):
-            start = min(max(span.start, limit.start), span.stop)
-            stop = max(min(span.stop, limit.stop), start)
-            window.append(slice(start, stop))
-            inside.append(slice(start - span.start, stop - span.start))
-        return replace(filled, window=(window[0], window[1]), logits=filled.logits[:, *inside])

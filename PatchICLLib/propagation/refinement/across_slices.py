@@ -12,10 +12,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from PatchICLLib.propagation.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds, Window
+from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
 
 SHARE = 0.2  # of either slice beside, where slices are as close as pixels; the rest is the slice's own
 TEMPERATURE = 2.0  # logits are divided by it for the average, lest the surest slice decides alone

@@ -12,10 +12,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from PatchICLLib.propagation.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.refinement.across_slices import softened
 from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
+from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
 from PatchICLLib.runtime.transfers import to_host
 
 LEAST = 0.15  # less likely voxels stay empty: the structure may pause, or leave the field of view

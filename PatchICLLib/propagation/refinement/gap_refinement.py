@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
 from PatchICLLib.propagation.refinement.continuity import Continuity
 from PatchICLLib.propagation.refinement.outlines import Outlines
 from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 
 
 class GapRefinement:

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.hints.signed_distance import signed_distance, signed_distances
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds, Window
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 from PatchICLLib.runtime.transfers import to_device
 
 WEIGHT = 2.0  # beside the network's logits, next to a painted slice and where both painted slices hold the same

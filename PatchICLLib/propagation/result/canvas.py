@@ -11,9 +11,9 @@ from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.cascade.entropy import binary_entropy
-from PatchICLLib.propagation.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.result.device_volume import DeviceVolume
+from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
 from PatchICLLib.runtime.transfers import to_device, to_host
 
 _PAINTED = 2.0  # in place of a painted voxel's probability: none is likelier

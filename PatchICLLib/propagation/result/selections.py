@@ -13,9 +13,23 @@ from PatchICLLib.cascade.patches import PatchGrid
 from PatchICLLib.cascade.trace import LevelTrace
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.region import Region
-from PatchICLLib.propagation.painted_context import PaintedContext
 from PatchICLLib.propagation.result.packed_selections import PackedSelections
 from PatchICLLib.runtime.transfers import to_host
+
+
+@dataclass(frozen=True)
+class SeenContext:
+    """Painted slices that targets learned from.
+
+    Attributes:
+        label: the label.
+        slices: the painted slices, in the order of the images.
+        region: through which they and the targets were seen, unturned.
+    """
+
+    label: int
+    slices: tuple[int, ...]
+    region: Region
 
 
 @dataclass(frozen=True)
@@ -82,7 +96,7 @@ class _Boxes:
 
 def describe(
     levels: Sequence[LevelTrace],
-    contexts: Sequence[PaintedContext],
+    contexts: Sequence[SeenContext],
     sets: Sequence[int],
     slices: Sequence[int],
     orientation: Orientation,

@@ -11,20 +11,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
 from PatchICLLib.propagation.geometry.orientation import Orientation
-from PatchICLLib.propagation.geometry.region_limit import RegionLimit
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.memory import rounded
 from PatchICLLib.propagation.refinement.gap_refinement import GapRefinement
 from PatchICLLib.propagation.result.canvas import Canvas
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 from PatchICLLib.runtime.transfers import to_device
 from Testing.Miniatures.device_purity import DevicePurity
 
 SHAPE = (7, 9, 8)
 WINDOWS = [(slice(2, 7), slice(1, 6)), (slice(1, 9), slice(0, 8))]  # a region may turn out too small, and grow
-LIMIT = RegionLimit((slice(0, 7), slice(0, 9), slice(2, 6)))
+LIMIT = slice(0, 9), slice(2, 6)
 
 Batches = list[tuple[int, Gap, list[FilledSlices]]]
 
@@ -64,7 +63,7 @@ def finished(volume: SlicedVolume, batches: Batches, device: torch.device) -> It
 def drawn(volume: SlicedVolume, batches: Batches, device: torch.device) -> tuple[Any, ...]:
     canvas = Canvas(volume, (1, 3), device)
     for filled in finished(volume, batches, device):
-        canvas.add(LIMIT.cut(rounded(filled)))
+        canvas.add(rounded(filled).within(LIMIT))
     return canvas.labels(), canvas.probability(), canvas.entropy(), canvas.planes(range(SHAPE[0])), canvas.figures()
 
 

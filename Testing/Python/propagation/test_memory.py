@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.memory import ResultMemory, rounded
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 
 
 def filled(side: int) -> FilledSlices:

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from scipy.ndimage import correlate1d
 from scipy.special import expit
 
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
 from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 
 DEPTH, HEIGHT, WIDTH = 9, 4, 5
 WHOLE = (slice(0, HEIGHT), slice(0, WIDTH))

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logit
 
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement.continuity import Continuity
 from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 
 SIDE = 6
 WHOLE = (slice(0, SIDE), slice(0, SIDE))

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from PatchICLLib.errors import Cancelled
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement import gap_refinement
 from PatchICLLib.propagation.refinement.outlines import Outlines
 from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 
 DEPTH, HEIGHT, WIDTH = 9, 48, 40
 WHOLE = (slice(0, HEIGHT), slice(0, WIDTH))

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from PatchICLLib.propagation.filled_slices import FilledSlices
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.result.canvas import Canvas
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 
 CPU = torch.device("cpu")
 WINDOW = (slice(1, 3), slice(0, 3))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +18,7 @@ from PatchICLLib.propagation import Propagator
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.propagation.result.propagation_result import PatchBox, SliceSelections
-from PatchICLLib.propagation.result.selections import describe
+from PatchICLLib.propagation.result.selections import SeenContext, describe
 from PatchICLLib.runtime.transfers import to_device
 from Testing.Miniatures.device_purity import DevicePurity
 
@@ -99,8 +97,8 @@ def test_every_patch_of_a_ragged_batch(
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     orientation = Orientation((axes[0], axes[1], axes[2]), mirrored, (20, 30, 40))
     sets = [number % len(images) for number in sets]
-    contexts: list[Any] = [
-        SimpleNamespace(
+    contexts = [
+        SeenContext(
             label=number + 1,
             slices=tuple(sorted(rng.choice(20, count, replace=False).tolist())),
             region=Region((rng.uniform(5, 15), rng.uniform(5, 15)), rng.uniform(4, 20), (1.0, 0.5)),

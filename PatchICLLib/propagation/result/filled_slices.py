@@ -50,6 +50,16 @@ class FilledSlices:
         picked = self.logits.index_select(0, places(numbers, self.logits.device))
         return self._with(tuple(self.indices[n] for n in numbers), picked, chosen)
 
+    def within(self, limits: tuple[slice, slice]) -> FilledSlices:
+        """The parts of the slices within rows and columns; may be empty; their logits are a view."""
+        window, inside = [], []
+        for span, limit in zip(self.window, limits, strict=True):
+            start = min(max(span.start, limit.start), span.stop)
+            stop = max(min(span.stop, limit.stop), start)
+            window.append(slice(start, stop))
+            inside.append(slice(start - span.start, stop - span.start))
+        return replace(self, window=(window[0], window[1]), logits=self.logits[:, *inside])
+
     @classmethod
     def joined(cls, parts: Sequence[FilledSlices]) -> FilledSlices:
         """All slices of parts, at least one, of the same label and window."""
