@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from PatchICLLib.cascade.patches import PatchGrid
-from PatchICLLib.cascade.selection import Selection, gumbel_top_k
+from PatchICLLib.cascade.selection import gumbel_top_k
 from PatchICLLib.cascade.trace import LevelTrace
 from PatchICLLib.propagation import Propagator
 from PatchICLLib.propagation.geometry.orientation import Orientation
@@ -157,7 +157,9 @@ def expected(
 
 def moved(trace: LevelTrace, device: torch.device) -> LevelTrace:
     chosen = trace.selection
-    selection = Selection(*(to_device(x, device) for x in (chosen.indices, chosen.weights, chosen.valid)))
+    selection = replace(
+        chosen, **{name: to_device(getattr(chosen, name), device) for name in ("indices", "weights", "valid")}
+    )
     names = ("weights", "coverage", "before", "after", "context")
     return replace(trace, selection=selection, **{name: to_device(getattr(trace, name), device) for name in names})
 
