@@ -28,6 +28,7 @@ from PatchICLLib.cascade.resizing import resized
 from PatchICLLib.cascade.resolution import ResolutionEncoding
 from PatchICLLib.cascade.selection import Selection, gumbel_top_k
 from PatchICLLib.cascade.trace import CascadeOutput, LevelTrace
+from PatchICLLib.runtime.device_constants import made_once
 
 _CELL = 4  # pixels a side of the encoder's coarsest feature: the grain of the mask read-out
 
@@ -140,13 +141,13 @@ class SparseCascade(nn.Module):
             centred.append(token_positions(indices, grid, self.cells, flat).reshape(b, -1, 3))
         # all levels at once from here on: what they see is alike, and each keeps to itself
         patches = [k * indices.shape[1] for indices in chosen]
-        of_patches = tuple(grid.size for grid, count in zip(grids, patches, strict=True) for _ in range(count))
-        code = self.resolution(of_patches)
-        conditions = self.encoder.conditions(code.repeat(b, 1))
+        numbers = _numbers(images.device, tuple(patches), b)
+        code = self.resolution(tuple(grid.size for grid in grids))
+        conditions = [x[numbers.flatten()] for x in self.encoder.conditions(code)]
         features = self.encoder(torch.cat(crops, 1).flatten(0, 1), conditions)[2]
         painted = torch.cat(cropped, 1).flatten(0, 1) * 2 - 1
         tokens = self._flatten(self.embed(features), b) + self.embed_context_mask(self._unfold(painted, self.merge, b))
-        tokens = tokens + self.embed_resolution(code).repeat_interleave(c.tokens_per_side**2, 0)
+        tokens = tokens + self.embed_resolution(code)[numbers[0].repeat_interleave(c.tokens_per_side**2)]
         rotation = self.rotary(torch.cat(positioned, 1))
         groups = [count * c.tokens_per_side**2 for count in patches]
         shown = [None if given is None else given.repeat_interleave(count // k, 1) for count in groups]
@@ -343,6 +344,12 @@ class SparseCascade(nn.Module):
 def _hidden(given: Tensor) -> Tensor:
     """What is added to attention's scores of keys: 0 if given, else minus infinity."""
     return given.to(torch.float32).log()
+
+
+@made_once
+def _numbers(device: torch.device, counts: tuple[int, ...], sets: int) -> Tensor:
+    """(sets, sum of counts): number of the level that each patch is of, where levels have so many patches a set."""
+    return torch.cat([torch.full((sets, count), i, device=device) for i, count in enumerate(counts)], 1)
 
 
 def _pyramid(x: Tensor, resolutions: tuple[int, ...]) -> list[Tensor]:
