@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.geometry.painted_slices import MOST_LABELS, Declared
+from PatchICLLib.propagation.geometry.region_limit import Box
 from PatchICLLib.propagation.result.slice_logits import MOST_SLICES
 
 OUTPUTS = frozenset({"probability", "entropy", "selections"})
-Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.geometry.axis import AXIS_NAMES, crosses_slices, find_axis
 from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
-from PatchICLLib.propagation.geometry.layers import layers_to_propagate, with_gaps
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.painted_slices import check_label_count
 from PatchICLLib.propagation.geometry.painting_review import PaintingReview, review_painting
 from PatchICLLib.propagation.geometry.region_limit import RegionLimit
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume, check_volumes
+from PatchICLLib.propagation.layers import layers_to_propagate, with_gaps
 from PatchICLLib.propagation.options import PropagationOptions
 
 CONTEXT_SIZE = 5

@@ -13,14 +13,14 @@ import torch
 from PatchICLLib.errors import Cancelled
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.course import Course
-from PatchICLLib.propagation.geometry.layers import LayeredProgress, merged
+from PatchICLLib.propagation.layers import LayeredProgress, merged
 from PatchICLLib.propagation.memory import ResultMemory
 from PatchICLLib.propagation.options import PropagationOptions
 from PatchICLLib.propagation.plan import Plan, plan_propagation
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.record import Record
+from PatchICLLib.propagation.report import Provenance
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
-from PatchICLLib.propagation.result.report import Provenance
 from PatchICLLib.runtime.device import resolve_device
 from PatchICLLib.weights import Pretrained, load_weights
 

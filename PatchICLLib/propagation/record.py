@@ -10,11 +10,11 @@ import torch
 from PatchICLLib.propagation.course import Finished
 from PatchICLLib.propagation.plan import Plan
 from PatchICLLib.propagation.progress import Progress
+from PatchICLLib.propagation.report import Provenance, Timings, report
 from PatchICLLib.propagation.result.canvas import Canvas
 from PatchICLLib.propagation.result.filled_slices import FilledSlices
 from PatchICLLib.propagation.result.packed_selections import PackedSelections
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
-from PatchICLLib.propagation.result.report import Provenance, Timings, report
 from PatchICLLib.propagation.result.slice_logits import SliceLogits
 from PatchICLLib.runtime.stopwatch import part
 

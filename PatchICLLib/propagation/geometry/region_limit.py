@@ -12,7 +12,8 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
 from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.orientation import Orientation
-from PatchICLLib.propagation.options import Box
+
+Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]  # first and last voxel along k, j and i
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -27,9 +25,8 @@ def propagated(device: torch.device) -> PropagationResult:
 
 
 @pytest.fixture(scope="module")
-def pure() -> Iterator[tuple[DevicePurity, PropagationResult]]:
+def pure() -> tuple[DevicePurity, PropagationResult]:
     """A propagation with all that can be asked for, on a device without double precision."""
-    outputs = frozenset({"probability", "entropy", "selections"})
     with DevicePurity(single=True) as purity:
         image, labels = SCAN.made()
         with purity.setting_up():

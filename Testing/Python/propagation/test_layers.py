@@ -10,7 +10,7 @@ import pytest
 from PatchICLLib.errors import Cancelled, InputError
 from PatchICLLib.propagation import CancelToken, Progress, PropagationResult, Propagator
 
-from ..conftest import Scan
+from .conftest import Scan
 
 Engines = Callable[[], Propagator]
 
