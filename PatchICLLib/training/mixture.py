@@ -121,7 +121,7 @@ class _SupervoxelDraw:
 
 
 class BatchStream(Dataset[TaskBatch]):
-    """Batches by number: the same seed and number always give the same batch.
+    """Batches by number: every task depends on the seed, the number of its batch and its place in there only.
 
     Args:
         mixture: kinds of tasks and their weights.
@@ -140,11 +140,16 @@ class BatchStream(Dataset[TaskBatch]):
         return self.length
 
     def __getitem__(self, number: int) -> TaskBatch:
-        rng = np.random.default_rng([self.seed, number])
-        shape = self.plan.draw(rng)
-        return TaskBatch.collate([self.task(rng, shape) for _ in range(self.plan.tasks)])
+        return self.part(number, range(self.plan.tasks))
 
-    def task(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
+    def part(self, number: int, places: range) -> TaskBatch:
+        """Some of the tasks of a batch."""
+        shape = self.plan.draw(np.random.default_rng([self.seed, number, 0]))
+        return TaskBatch.collate(
+            [self._task(np.random.default_rng([self.seed, number, 1 + place]), shape) for place in places]
+        )
+
+    def _task(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
         """One task of any kind, by the generator alone."""
         for _ in range(1000):
             kind = self.kinds[rng.choice(len(self.kinds), p=self.weights)]

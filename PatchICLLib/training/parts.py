@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.training.mixture import BatchPlan, BatchStream, Tasks
+from PatchICLLib.training.mixture import BatchPlan, BatchStream
 from PatchICLLib.training.task_batch import TaskBatch
 
 
@@ -46,42 +46,26 @@ class Division:
 
 
 class PartStream(Dataset[list[TaskBatch]]):
-    """The parts of this process by number of the batch: every task depends on the seed, the batch and its place only.
-
-    So the tasks of a batch are the same however it is divided. They are other tasks than those of ``BatchStream``,
-    which draws all tasks of a batch from one generator and cannot give the last without the first.
+    """The parts of this process by number of the batch; together they are the batch, however it is divided.
 
     Args:
-        mixture: kinds of tasks and their weights.
-        plan: shapes of whole batches.
-        seed: of everything.
-        length: number of batches.
+        whole: the batches.
         division: how they are divided.
+
+    Raises:
+        InputError: they cannot be divided so.
     """
 
-    def __init__(
-        self, mixture: list[tuple[Tasks, float]], plan: BatchPlan, seed: int, length: int, division: Division
-    ) -> None:
-        division.check(plan)
-        self.whole = BatchStream(mixture, plan, seed, length)
-        self.division = division
+    def __init__(self, whole: BatchStream, division: Division) -> None:
+        division.check(whole.plan)
+        self.whole, self.division = whole, division
 
     def __len__(self) -> int:
         return len(self.whole)
 
     def __getitem__(self, number: int) -> list[TaskBatch]:
-        plan, seed = self.whole.plan, self.whole.seed
-        shape = plan.draw(np.random.default_rng([seed, number, 0]))
-        count = plan.tasks // self.division.parts
-        return [
-            TaskBatch.collate(
-                [
-                    self.whole.task(np.random.default_rng([seed, number, 1 + place]), shape)
-                    for place in range(part * count, (part + 1) * count)
-                ]
-            )
-            for part in self.division.own
-        ]
+        count = self.whole.plan.tasks // self.division.parts
+        return [self.whole.part(number, range(part * count, (part + 1) * count)) for part in self.division.own]
 
 
 def noise_of(seed: int, step: int, part: int, device: torch.device) -> torch.Generator:

@@ -45,7 +45,7 @@ FIGURES = ("loss", "dice_hints", "dice_bare", "gradient")  # of a part of a step
 
 @dataclass(frozen=True)
 class TrainerOptions:
-    """What does not change the result, but for rounding and, where batches are divided, the draw of tasks and noise.
+    """What does not change the result, but for rounding and, where batches are divided, the draw of noise.
 
     Attributes:
         output: folder of checkpoint, log and pictures.
@@ -220,8 +220,7 @@ class Trainer:
         self.model.train()
         window: list[torch.Tensor] = []
         since = time.monotonic()
-        for batch in batches:
-            chunks = batch if isinstance(batch, list) else [batch]
+        for chunks in batches:
             window += self._update([chunk.to(self.device) for chunk in chunks])
             if self.step % self.options.log_every == 0:
                 rows = torch.stack(window).tolist()  # waits for the device, which nothing in a step does
@@ -247,11 +246,9 @@ class Trainer:
     def _half_precision(self) -> bool:
         return self.options.precision == "bf16" or (self.options.precision == "auto" and self.device.type == "cuda")
 
-    def _stream(self) -> BatchStream | PartStream:
+    def _stream(self) -> PartStream:
         recipe = self.recipe
-        if self.division.parts == 1:
-            return BatchStream(self.mixture, recipe.plan, recipe.seed, recipe.steps)
-        return PartStream(self.mixture, recipe.plan, recipe.seed, recipe.steps, self.division)
+        return PartStream(BatchStream(self.mixture, recipe.plan, recipe.seed, recipe.steps), self.division)
 
     def _update(self, chunks: list[TaskBatch]) -> list[torch.Tensor]:
         """One step on this process's parts of a batch; FIGURES of each part, on the device."""

@@ -13,9 +13,8 @@ pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 from PatchICLLib.cascade.hint_channels import Hints  # noqa: E402
 from PatchICLLib.presets import build  # noqa: E402
 from PatchICLLib.training.batch_hints import batch_hints  # noqa: E402
-from PatchICLLib.training.mixture import BatchStream  # noqa: E402
 from PatchICLLib.training.task_batch import TaskBatch  # noqa: E402
-from PatchICLLib.training.tasks import HintDropout, TaskShape, VolumeTasks  # noqa: E402
+from PatchICLLib.training.tasks import HintDropout, TaskShape, VolumeTasks, draw_batch  # noqa: E402
 from PatchICLLib.training.trainer import FIGURES, Step, part_figures  # noqa: E402
 from Testing.Miniatures.device_purity import DevicePurity  # noqa: E402
 
@@ -23,10 +22,9 @@ from Testing.Miniatures.device_purity import DevicePurity  # noqa: E402
 @pytest.fixture(scope="module")
 def tasks(anatomy_mixture) -> list[TaskBatch]:
     """Of several lengths; the third must do without hints."""
-    (kind, _), bare = anatomy_mixture[0], VolumeTasks(anatomy_mixture[0][0].draw, dropout=HintDropout(everything=1.0))
-    stream = BatchStream([(VolumeTasks(kind.draw), 1.0)], None, 0, 1)
-    drawn = [stream.task(np.random.default_rng(seed), TaskShape(2, 3, 32)) for seed in range(3)]
-    drawn.insert(2, BatchStream([(bare, 1.0)], None, 0, 1).task(np.random.default_rng(9), TaskShape(2, 3, 32)))
+    draw, shape = anatomy_mixture[0][0].draw, TaskShape(2, 3, 32)
+    kinds = [VolumeTasks(draw), VolumeTasks(draw), VolumeTasks(draw, dropout=HintDropout(1.0)), VolumeTasks(draw)]
+    drawn = [draw_batch(kind, np.random.default_rng(n), shape, 1, 50) for n, kind in enumerate(kinds)]
     assert len({int(t.runs.depth[0]) for t in drawn if t.runs is not None}) > 1
     return drawn
 
@@ -39,8 +37,9 @@ def test_a_task_gets_the_same_hints_in_any_batch(tasks):
     assert together.flags().sum(1).tolist() == [3.0] * 6 + [0.0] * 3 + [3.0] * 3
 
 
+@pytest.mark.slow
 def test_nothing_waits_for_the_device(tasks):
-    batch, purity = TaskBatch.collate(tasks), DevicePurity(single=True)
+    batch, purity = TaskBatch.collate(tasks[1:3]), DevicePurity(single=True)
     expected = batch_hints(batch)
     with purity:
         hints = batch_hints(batch.to(purity.device))
@@ -53,10 +52,8 @@ def test_nor_does_a_step_of_the_training(tasks, tiny_recipe):
     """On a device that holds no values, asking for one fails."""
     device = torch.device("meta")
     model = build(tiny_recipe().model).to(device)
-    batch = TaskBatch.collate(tasks)
-    hints = Hints(*(getattr(batch_hints(batch), f.name).to(device) for f in fields(Hints)))
-    batch = batch.to(device)
-    loss, logits = Step(model, torch.device("cpu"), False)(batch, hints, None)
+    batch = TaskBatch.collate(tasks).to(device)
+    loss, logits = Step(model, torch.device("cpu"), False)(batch, Hints.none(batch.target_images), None)
     loss.backward()
     assert torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0).shape == ()
     assert part_figures(batch, logits, loss.detach()).shape == (len(FIGURES) - 1,)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from torch.utils.data import DataLoader
 
 pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 
@@ -54,14 +53,6 @@ def test_a_batch_depends_on_seed_and_number_only(anatomy_mixture):
     assert not alike(forwards[0], forwards[1])
     assert not alike(stream[0], other[0])
     assert len(stream) == 10
-
-
-@pytest.mark.slow
-def test_the_number_of_workers_does_not_matter(anatomy_mixture):
-    stream = BatchStream(anatomy_mixture, PLAN, 1, 3)
-    alone, together = (list(DataLoader(stream, batch_size=None, num_workers=n)) for n in (0, 2))
-    assert len(alone) == len(together) == 3
-    assert all(alike(a, b) for a, b in zip(alone, together, strict=True))
 
 
 def test_sizes_and_contexts_follow_the_plan():

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 
 from PatchICLLib.errors import InputError  # noqa: E402
-from PatchICLLib.training.batch_hints import batch_hints  # noqa: E402
-from PatchICLLib.training.mixture import BatchPlan  # noqa: E402
+from PatchICLLib.training.mixture import BatchPlan, BatchStream  # noqa: E402
 from PatchICLLib.training.parts import Division, PartStream, noise_of  # noqa: E402
 from PatchICLLib.training.ranks import Ranks  # noqa: E402
 from PatchICLLib.training.task_batch import TaskBatch  # noqa: E402
@@ -20,29 +21,44 @@ from PatchICLLib.training.trainer import Trainer, TrainerOptions  # noqa: E402
 PLAN = BatchPlan(tasks=4, targets=2, contexts=(1, 2), sizes=((32, 1.0),))
 
 
-def whole(mixture, number: int, processes: int, accumulate: int) -> TaskBatch:
-    """The batch that all processes see together."""
-    parts = []
-    for rank in range(processes):
-        stream = PartStream(mixture, PLAN, 5, 3, Division(processes, accumulate, rank))
-        parts += stream[number]
-    assert len(parts) == processes * accumulate
-    return TaskBatch.collate(parts)
+@pytest.fixture(scope="module")
+def stream(anatomy_mixture) -> BatchStream:
+    return BatchStream(anatomy_mixture, PLAN, 5, 3)
 
 
-@pytest.mark.parametrize(("processes", "accumulate"), [(1, 4), (2, 1), (2, 2), (4, 1)])
-def test_together_always_the_same_batch(anatomy_mixture, processes: int, accumulate: int) -> None:
-    expected, found = whole(anatomy_mixture, 1, 1, 1), whole(anatomy_mixture, 1, processes, accumulate)
-    for name in ("images", "masks", "positions", "given"):
-        assert torch.equal(getattr(expected, name), getattr(found, name))
-    assert torch.equal(batch_hints(expected).channels(), batch_hints(found).channels())
-    assert not torch.equal(expected.target_images, whole(anatomy_mixture, 2, 1, 1).target_images)
+@pytest.fixture(scope="module")
+def undivided(stream) -> list[TaskBatch]:
+    return [stream[number] for number in range(len(stream))]
+
+
+@pytest.mark.parametrize(
+    ("processes", "accumulate", "workers"), [(1, 1, 0), (1, 4, 0), (2, 1, 1), (2, 2, 2), (4, 1, 1), (1, 2, 2)]
+)
+def test_together_always_the_same_batches(stream, undivided, processes: int, accumulate: int, workers: int) -> None:
+    """However they are divided among processes and drawn by workers."""
+    ranks = [
+        list(
+            DataLoader(PartStream(stream, Division(processes, accumulate, rank)), batch_size=None, num_workers=workers)
+        )
+        for rank in range(processes)
+    ]
+    for number, expected in enumerate(undivided):
+        parts = [part for rank in ranks for part in rank[number]]
+        assert len(parts) == processes * accumulate
+        found = TaskBatch.collate(parts)
+        for name in ("images", "masks", "positions", "given"):
+            assert torch.equal(getattr(expected, name), getattr(found, name))
+        assert (expected.runs is None) == (found.runs is None)
+        if expected.runs is not None and found.runs is not None:
+            for name in vars(expected.runs):
+                assert np.array_equal(getattr(expected.runs, name), getattr(found.runs, name))
+    assert not torch.equal(undivided[0].images[:, :1], undivided[1].images[:, :1])
 
 
 @pytest.mark.parametrize(("processes", "accumulate"), [(3, 1), (1, 3), (2, 4), (1, 0)])
-def test_uneven_divisions_are_refused(anatomy_mixture, processes: int, accumulate: int) -> None:
+def test_uneven_divisions_are_refused(stream, processes: int, accumulate: int) -> None:
     with pytest.raises(InputError, match="A batch of 4 tasks cannot be divided evenly"):
-        PartStream(anatomy_mixture, PLAN, 5, 3, Division(processes, accumulate))
+        PartStream(stream, Division(processes, accumulate))
 
 
 def test_noise_depends_on_seed_step_and_part_only() -> None:
