@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch
 
 from PatchICLLib.errors import Cancelled
 from PatchICLLib.propagation.cancel import CancelToken
+from PatchICLLib.propagation.card_room import computing_device
 from PatchICLLib.propagation.course import Course
 from PatchICLLib.propagation.layers import LayeredProgress, merged
 from PatchICLLib.propagation.memory import ResultMemory
@@ -90,9 +93,13 @@ class Propagator:
     def _propagate_layer(
         self, plan: Plan, began: float, tell: Callable[[Progress], None] | None, cancel: CancelToken
     ) -> PropagationResult:
-        record = Record(plan, self.device, self.pretrained.temperature, began, tell)
-        course = Course(self.model, self.device, self.memory, plan, cancel.raise_if_cancelled)
-        provenance = Provenance(self.pretrained.provenance(), self.device)
+        device, too_large = computing_device(self.device, plan.orientation.shape)
+        model = self.model
+        if too_large is not None:
+            plan, model = replace(plan, warnings=(*plan.warnings, too_large)), copy.deepcopy(model).to(device)
+        record = Record(plan, device, self.pretrained.temperature, began, tell)
+        course = Course(model, device, self.memory, plan, cancel.raise_if_cancelled)
+        provenance = Provenance(self.pretrained.provenance(), device)
         try:
             for finished in course.finished():
                 record.take(finished)
