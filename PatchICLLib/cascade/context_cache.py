@@ -85,6 +85,19 @@ class ContextLevel:
             None if levels[0].given is None else torch.cat([x.given for x in levels if x.given is not None]),
         )
 
+    @staticmethod
+    def beside(levels: Sequence[ContextLevel]) -> ContextLevel:
+        """The same number of sets of each, set by set with the images of all; none of them padded."""
+        assert all(level.given is None for level in levels)
+        return ContextLevel(
+            torch.cat([level.indices for level in levels], 1),
+            tuple(torch.cat(layer, 3) for layer in zip(*(level.layers for level in levels), strict=True)),
+            torch.cat([level.early_keys for level in levels], 1),
+            torch.cat([level.late_keys for level in levels], 1),
+            torch.cat([level.blocks for level in levels], 1),
+            None,
+        )
+
 
 @dataclass(frozen=True)
 class ContextCache:
@@ -112,6 +125,20 @@ class ContextCache:
         size = size_of_all(caches)
         levels = zip(*(cache.levels for cache in caches), strict=True)
         return ContextCache(size, sum(c.sets for c in caches), tuple(ContextLevel.join(x) for x in levels))
+
+    @staticmethod
+    def beside(caches: Sequence[ContextCache]) -> ContextCache:
+        """As many sets as each holds, of the images of all: what was encoded apart is looked at together.
+
+        Args:
+            caches: of the same number of sets, none of them padded.
+
+        Raises:
+            ValueError: they are not for inputs of the same size.
+        """
+        size = size_of_all(caches)
+        levels = zip(*(cache.levels for cache in caches), strict=True)
+        return ContextCache(size, caches[0].sets, tuple(ContextLevel.beside(x) for x in levels))
 
 
 def longer(x: Tensor, count: int) -> Tensor:

@@ -158,5 +158,8 @@ def _merged_report(reports: Sequence[dict[str, Any]], labels: np.ndarray, count:
         "computed_slices": sum(t["computed_slices"] for t in timings),
         "recalled_slices": sum(t["recalled_slices"] for t in timings),
     }
+    if any("library" in report for report in reports):
+        libraries = [report.get("library", {}) for report in reports]
+        merged_report["library"] = {label: said for library in libraries for label, said in library.items()}
     merged_report["layers"] = len(labels)
     return merged_report

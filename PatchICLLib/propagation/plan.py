@@ -9,10 +9,10 @@ import numpy as np
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.cancel import CancelToken
-from PatchICLLib.propagation.geometry.axis import AXIS_NAMES, crosses_slices, find_axis
+from PatchICLLib.propagation.geometry.axis import AXIS_NAMES, crosses_slices, find_axis, thickest_axis
 from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
 from PatchICLLib.propagation.geometry.orientation import Orientation
-from PatchICLLib.propagation.geometry.painted_slices import check_label_count
+from PatchICLLib.propagation.geometry.painted_slices import check_label_count, whole_numbers
 from PatchICLLib.propagation.geometry.painting_review import PaintingReview, review_painting
 from PatchICLLib.propagation.geometry.region_limit import RegionLimit
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume, check_volumes
@@ -37,9 +37,11 @@ class Plan:
         spacing: (sk, sj, si) in mm.
         reviews: for each label what is painted, in slices as the caller counts them.
         volume: image and painting as the engine sees them.
-        painted: for each label the slices to learn from, as the engine counts them.
+        painted: for each label the slices to learn from, as the engine counts them; none of labels that are known from
+            other subjects alone.
         region: that nothing beyond is labelled of; None for the whole volume.
         inspected: slices whose logits are asked for, as the engine counts them.
+        extent: slices that may be filled of labels that are not painted, as the engine counts them.
         jobs: label and gap, for every gap to fill.
         warnings: sentences on what is painted oddly.
     """
@@ -51,6 +53,7 @@ class Plan:
     painted: dict[int, tuple[int, ...]]
     region: RegionLimit | None
     inspected: frozenset[int]
+    extent: range
     jobs: tuple[tuple[int, Gap], ...]
     warnings: tuple[str, ...]
 
@@ -67,28 +70,50 @@ class Plan:
         """How many slices are to be filled, over all labels."""
         return sum(len(gap.slices) for _, gap in self.jobs)
 
+    def wanted(self, label: int) -> list[int]:
+        """Slices to be filled of a label, ascending, as the engine counts them."""
+        if self.painted[label]:
+            return sorted(z for owner, gap in self.jobs if owner == label for z in gap.slices)
+        return list(self.extent)
+
     @classmethod
-    def of(cls, image: np.ndarray, painted: np.ndarray, spacing: Steps, options: PropagationOptions) -> Plan:
-        """The plan for one label map, (K, J, I).
+    def of(
+        cls,
+        image: np.ndarray,
+        painted: np.ndarray,
+        spacing: Steps,
+        options: PropagationOptions,
+        unpainted: Sequence[int] = (),
+    ) -> Plan:
+        """The plan for one label map, (K, J, I), and labels that are not painted on it.
 
         Raises:
             InputError: nothing to propagate, or options that do not fit the volume.
         """
-        axis = find_axis(painted, spacing) if options.axis is None else options.axis
+        is_painted = not unpainted or bool(painted.any())
+        axis = options.axis
+        if axis is None:
+            axis = find_axis(painted, spacing) if is_painted else thickest_axis(spacing)
         depth = image.shape[axis]
         if not isinstance(options.extent, str) and options.extent[1] >= depth:
             raise InputError(f"The extent {options.extent} goes beyond the last slice, {depth - 1}.")
         for index in options.logits_slices:
             if not 0 <= index < depth:
                 raise InputError(f"There is no slice {index} to give the logits of: the last slice is {depth - 1}.")
-        reviews = review_painting(
-            painted, axis, options.labels, options.painted_slices, options.ignore_slices, options.use_all_slices
-        )
+        labels = options.labels
+        if labels is not None and unpainted:
+            labels = [label for label in labels if label not in unpainted]
+        reviews = {}
+        if is_painted and (labels is None or labels or not unpainted):
+            reviews = review_painting(
+                painted, axis, labels, options.painted_slices, options.ignore_slices, options.use_all_slices
+            )
         volume = SlicedVolume.along(axis, image, painted, spacing)
         turned = volume.orientation
         context = {
             label: tuple(sorted(turned.slice_index(z) for z in review.context)) for label, review in reviews.items()
         }
+        context |= dict.fromkeys(unpainted, ())
         extent = options.extent
         if not isinstance(extent, str):
             first, last = sorted(turned.slice_index(z) for z in extent)
@@ -96,15 +121,31 @@ class Plan:
         region = None if options.region is None else RegionLimit.of(options.region, turned)
         jobs = []
         for label, slices in context.items():
+            if not slices:
+                continue
             filled = [z for z in slices if (volume.painted[z] == label).any()]
             gaps = find_gaps(slices, filled, len(volume.image), options.context_size or CONTEXT_SIZE, extent)
             jobs += [(label, gap) for gap in (gaps if region is None else region.limited(gaps))]
         inspected = frozenset(turned.slice_index(int(index)) for index in options.logits_slices)
+        first, last = (0, depth - 1) if isinstance(extent, str) else extent
+        if region is not None:
+            first, last = max(first, region.box[0].start), min(last, region.box[0].stop - 1)
         whole = replace(options, axis=axis)
         warnings = [text for label, review in reviews.items() for text in review.sentences(f"label {label}")]
-        if options.axis is not None and crosses_slices(painted, axis):
+        if options.axis is not None and is_painted and crosses_slices(painted, axis):
             warnings.insert(0, _CROSSED.format(axis=AXIS_NAMES[axis]))
-        return cls(whole, spacing, reviews, volume, context, region, inspected, tuple(jobs), tuple(warnings))
+        return cls(
+            whole,
+            spacing,
+            reviews,
+            volume,
+            context,
+            region,
+            inspected,
+            range(first, last + 1),
+            tuple(jobs),
+            tuple(warnings),
+        )
 
 
 def plan_propagation(
@@ -113,6 +154,7 @@ def plan_propagation(
     spacing: Sequence[float],
     options: PropagationOptions,
     cancel: CancelToken | None = None,
+    known: Sequence[int] = (),
 ) -> dict[int, Plan]:
     """Check what a propagation is given, and say what it will do.
 
@@ -122,6 +164,7 @@ def plan_propagation(
         spacing: (sk, sj, si) in mm.
         options: of the propagation.
         cancel: token that stops it.
+        known: labels that are known from other subjects, painted or not; those that are not lie in the first layer.
 
     Returns:
         For each layer that holds something to propagate its plan, all along one axis.
@@ -138,11 +181,27 @@ def plan_propagation(
             cancel.raise_if_cancelled()
     check_label_count(layers, options.labels, options.most_labels)
     steps = (float(spacing[0]), float(spacing[1]), float(spacing[2]))
+    wanted = set(known if options.labels is None else whole_numbers(options.labels, "The labels"))
+    unpainted = [label for label in known if label in wanted and not any((layer == label).any() for layer in layers)]
     if not layered:
-        return {0: Plan.of(image, painted, steps, options)}
-    held = layers_to_propagate(painted, options)
-    axis = find_axis(np.logical_or.reduce(painted), steps) if options.axis is None else options.axis
+        return {0: Plan.of(image, painted, steps, options, unpainted)}
+    axis, plans = options.axis, {}
+    if painted.any() or not unpainted:
+        painted_only = options
+        if options.labels is not None:
+            painted_only = replace(options, labels=[label for label in options.labels if label not in unpainted])
+        held = layers_to_propagate(painted, painted_only)
+        axis = find_axis(np.logical_or.reduce(painted), steps) if axis is None else axis
+        plans = {layer.index: layer.labels for layer in with_gaps(painted, held, axis)}
+    if unpainted:
+        plans = {0: (*plans.get(0, ()), *unpainted), **{index: plans[index] for index in plans if index}}
     return {
-        layer.index: Plan.of(image, painted[layer.index], steps, replace(options, axis=axis, labels=layer.labels))
-        for layer in with_gaps(painted, held, axis)
+        index: Plan.of(
+            image,
+            painted[index],
+            steps,
+            replace(options, axis=axis, labels=labels),
+            unpainted if index == 0 else (),
+        )
+        for index, labels in plans.items()
     }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from PatchICLLib.errors import Cancelled
+from PatchICLLib.errors import Cancelled, InputError
+from PatchICLLib.library import Library
 from PatchICLLib.propagation.cancel import CancelToken
-from PatchICLLib.propagation.card_room import computing_device
 from PatchICLLib.propagation.course import Course
 from PatchICLLib.propagation.layers import LayeredProgress, merged
+from PatchICLLib.propagation.listening import Listening
 from PatchICLLib.propagation.memory import ResultMemory
 from PatchICLLib.propagation.options import PropagationOptions
 from PatchICLLib.propagation.plan import Plan, plan_propagation
@@ -24,6 +24,7 @@ from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.record import Record
 from PatchICLLib.propagation.report import Provenance
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
+from PatchICLLib.propagation.subjects.earlier_cases import EarlierCases, KeptStructures
 from PatchICLLib.runtime.device import resolve_device
 from PatchICLLib.weights import Pretrained, load_weights
 
@@ -45,6 +46,7 @@ class Propagator:
         self.pretrained, self.device = pretrained, device
         self.model = pretrained.model
         self.memory = ResultMemory()
+        self._kept_structures = KeptStructures()
 
     @classmethod
     def from_pretrained(
@@ -61,9 +63,12 @@ class Propagator:
     def propagate(
         self,
         image: np.ndarray,
-        painted: np.ndarray,
+        painted: np.ndarray | None,
         spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
         *,
+        direction: Any = None,
+        library: Library | str | Path | None = None,
+        match: Mapping[int, int] | None = None,
         progress: Callable[[Progress], None] | None = None,
         cancel: CancelToken | None = None,
         **options: Any,
@@ -73,8 +78,14 @@ class Propagator:
         Args:
             image: (K, J, I) real numbers.
             painted: (K, J, I) integers, 0 where nothing is painted; or (L, K, J, I), labels that overlap apart in
-                layers (see ``layers``), all painted along one axis. Neither array is changed.
+                layers (see ``layers``), all painted along one axis. Neither array is changed. None, with a library:
+                nothing is.
             spacing: (sk, sj, si) in mm.
+            direction: (3, 3) as ITK has it: column c is the direction in LPS of axis c of (i, j, k), so that scans of
+                the library are turned alike; None: array axes run alike in all of them.
+            library: of finished cases, or its folder, to learn from as well; labels of it that are not painted are
+                found by it alone.
+            match: label here -> label in the library. None, where nothing is painted: all labels of the library.
             progress: called after each finished slice, and when the total falls.
             cancel: token that stops the work within a second.
             options: see ``PropagationOptions``.
@@ -85,28 +96,45 @@ class Propagator:
         """
         began, chosen, token = time.monotonic(), PropagationOptions(**options), cancel or CancelToken()
         token.raise_if_cancelled()
-        plans = plan_propagation(image, painted, spacing, chosen, token)
+        if library is None:
+            if painted is None:
+                raise InputError("Nothing is painted: paint the structure on at least one slice, or give a library.")
+            cases = None
+        else:
+            opened = library if isinstance(library, Library) else Library.open(library)
+            is_painted = painted is not None and bool(np.asarray(painted).any())
+            cases = EarlierCases.of(opened, match, direction, self._kept_structures, is_painted)
+            if painted is None:
+                painted = _unpainted(image, cases)
+        plans = plan_propagation(image, painted, spacing, chosen, token, tuple(cases.match) if cases else ())
         if painted.ndim == 3:
-            return self._propagate_layer(plans[0], began, progress, token)
-        return self._propagate_layers(painted, plans, began, progress, token)
+            return self._propagate_layer(plans[0], began, progress, token, cases)
+        return self._propagate_layers(painted, plans, began, progress, token, cases)
 
     def _propagate_layer(
-        self, plan: Plan, began: float, tell: Callable[[Progress], None] | None, cancel: CancelToken
+        self,
+        plan: Plan,
+        began: float,
+        tell: Callable[[Progress], None] | None,
+        cancel: CancelToken,
+        cases: EarlierCases | None,
     ) -> PropagationResult:
-        device, too_large = computing_device(self.device, plan.orientation.shape)
-        model = self.model
-        if too_large is not None:
-            plan, model = replace(plan, warnings=(*plan.warnings, too_large)), copy.deepcopy(model).to(device)
-        record = Record(plan, device, self.pretrained.temperature, began, tell)
-        course = Course(model, device, self.memory, plan, cancel.raise_if_cancelled)
-        provenance = Provenance(self.pretrained.provenance(), device)
+        record = Record(plan, self.device, self.pretrained.temperature, began, tell)
+        course = Course(self.model, self.device, self.memory, plan, cancel.raise_if_cancelled)
+        provenance = Provenance(self.pretrained.provenance(), self.device)
         try:
+            listening = None
+            if cases is not None:
+                listening = Listening(self.model, self.device, plan, cases, cancel.raise_if_cancelled)
             for finished in course.finished():
-                record.take(finished)
+                record.take(finished if listening is None else listening.joined(finished))
+            if listening is not None:
+                record.take(listening.rest())
         except Cancelled as error:
             partial = record.result(provenance, False, course.memory_was_short) if record.done else None
             raise Cancelled(partial=partial) from error
-        return record.result(provenance, True, course.memory_was_short)
+        result = record.result(provenance, True, course.memory_was_short)
+        return result if listening is None else replace(result, report=listening.told(result.report))
 
     def _propagate_layers(
         self,
@@ -115,6 +143,7 @@ class Propagator:
         began: float,
         tell: Callable[[Progress], None] | None,
         cancel: CancelToken,
+        cases: EarlierCases | None,
     ) -> PropagationResult:
         """One layer after another."""
         totals = {index: plan.slices for index, plan in plans.items()}
@@ -123,10 +152,15 @@ class Propagator:
         try:
             for index, plan in plans.items():
                 results[index] = self._propagate_layer(
-                    plan, began, None if over_all is None else over_all.of(index), cancel
+                    plan, began, None if over_all is None else over_all.of(index), cancel, cases
                 )
         except Cancelled as error:
             if error.partial is not None:
                 results[index] = error.partial
             raise Cancelled(partial=merged(painted, results, len(plans)) if results else None) from error
         return merged(painted, results, len(plans))
+
+
+def _unpainted(image: np.ndarray, cases: EarlierCases) -> np.ndarray:
+    """A painting of nothing that has room for the labels that a library knows."""
+    return np.zeros(np.shape(image), np.uint8 if max(cases.match) < 256 else np.uint16)

@@ -56,6 +56,7 @@ class Record:
 
     def take(self, finished: Finished) -> None:
         """Add what is finished, and tell of it."""
+        self._total -= finished.given_up
         for slices in finished.slices:
             self._add(slices)
             done = self.done
@@ -71,10 +72,8 @@ class Record:
                     place = self.plan.orientation.slice_index(index)
                     elapsed, remaining = self._times(done)
                     self._tell(Progress("propagating", done, self._total, elapsed, remaining, place, plane))
-        if finished.given_up:
-            self._total -= finished.given_up
-            if self._tell is not None:
-                self._tell(Progress("propagating", self.done, self._total, *self._times(self.done)))
+        if finished.given_up > 0 and self._tell is not None:
+            self._tell(Progress("propagating", self.done, self._total, *self._times(self.done)))
 
     def result(self, provenance: Provenance, complete: bool, memory_was_short: bool) -> PropagationResult:
         """All that was found."""

@@ -92,6 +92,7 @@ def report(
 def _of_slice(plan: Plan, figures: dict[str, Any]) -> dict[str, Any]:
     """What is said of a slice, counted as it is stored."""
     index, label = figures["index"], figures["label"]
-    distance = min(abs(index - z) for z in plan.painted[label]) * plan.volume.step
+    distances = [abs(index - z) * plan.volume.step for z in plan.painted[label]]
+    nearest = round(min(distances), 4) if distances else None
     known = {name: figures[name] for name in ("uncertainty", "entropy", "voxels")}
-    return {"index": plan.orientation.slice_index(index), "label": label, "distance_mm": round(distance, 4), **known}
+    return {"index": plan.orientation.slice_index(index), "label": label, "distance_mm": nearest, **known}

@@ -58,6 +58,11 @@ def find_axis(painted: np.ndarray, spacing: tuple[float, float, float]) -> int:
     return thickest
 
 
+def thickest_axis(spacing: tuple[float, float, float]) -> int:
+    """The axis of the thickest slices, along which a scan was acquired; the first of those that are equal."""
+    return next(axis for axis in range(3) if _THICKER * spacing[axis] >= max(spacing))
+
+
 def _likeliest(mask: np.ndarray) -> list[int]:
     """The axes between which gaps, neighbours and number of the painted slices do not decide, one in general."""
     present = [np.flatnonzero(mask.any(tuple(a for a in range(3) if a != axis))) for axis in range(3)]

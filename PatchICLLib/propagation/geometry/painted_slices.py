@@ -42,7 +42,7 @@ def painted_slices(
     holding = _slices_by_label(painted)
     if not holding:
         raise InputError("Nothing is painted: paint the structure on at least one slice, on two or more if possible.")
-    wanted = sorted(holding) if labels is None else list(dict.fromkeys(_whole_numbers(labels, "The labels")))
+    wanted = sorted(holding) if labels is None else list(dict.fromkeys(whole_numbers(labels, "The labels")))
     if not wanted:
         raise InputError("The list of labels to propagate is empty: name at least one, or leave it out for all.")
     for label in wanted:
@@ -77,7 +77,7 @@ def declared_slices(declared: Declared, label: int, depth: int, what: str) -> li
         InputError: slices that do not exist or are no whole numbers.
     """
     named = declared.get(label) if isinstance(declared, Mapping) else declared
-    indices = [] if named is None else _whole_numbers(named, f"The slices {what}")
+    indices = [] if named is None else whole_numbers(named, f"The slices {what}")
     for index in indices:
         if not 0 <= index < depth:
             raise InputError(f"Slice {index} is {what}, but the slices go from 0 to {depth - 1}.")
@@ -121,7 +121,7 @@ def _is_labelled_throughout(painted: np.ndarray) -> bool:
     return all((share > 0.5).mean() >= _MOST_SLICES for share in shares)
 
 
-def _whole_numbers(values: Iterable[int], what: str) -> list[int]:
+def whole_numbers(values: Iterable[int], what: str) -> list[int]:
     try:
         return [operator.index(value) for value in values]
     except TypeError as error:

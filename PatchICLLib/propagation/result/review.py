@@ -25,7 +25,9 @@ def suggest_next_slice(figures: Sequence[dict[str, Any]], painted: dict[int, tup
         by_label.setdefault(figure["label"], {})[figure["index"]] = figure["entropy"]
     for label, entropies in by_label.items():
         for index in sorted(entropies):
-            reach = max(2.0, min(abs(index - p) for p in painted[label]) / 2 + 1)
+            # of what is not painted, a drawing helps all
+            nearest = min((abs(index - p) for p in painted.get(label, ())), default=len(entropies))
+            reach = max(2.0, nearest / 2 + 1)
             around = range(int(index - reach), int(index + reach) + 1)
             gain = sum(entropies.get(z, 0.0) * max(0.0, 1 - abs(z - index) / reach) for z in around)
             if gain > best:

@@ -131,3 +131,18 @@ def test_filled_up_sets_train_as_if_they_were_not(model, drawn):
         torch.testing.assert_close(
             padded[name], gradient, rtol=1e-3, atol=1e-4, msg=lambda m, name=name: f"{name}: {m}"
         )
+
+
+def test_images_encoded_apart_are_looked_at_together_in_any_order(small_configuration, drawn) -> None:
+    torch.manual_seed(3)
+    model = SparseCascade(small_configuration).eval()
+    sets, target, _, at = drawn([2, 1, 3], 2, 11)
+    one, other, third = (model.encode_context(images, masks, places) for images, masks, places in sets)
+    beside = type(one).beside
+    together = model(target, beside([one, other, third]), None, at).logits
+    torch.testing.assert_close(model(target, beside([third, one, other]), None, at).logits, together, **TOLERANCE)
+    torch.testing.assert_close(model(target, beside([one]), None, at).logits, model(target, one, None, at).logits)
+    assert not torch.allclose(model(target, beside([one, other]), None, at).logits, together, **TOLERANCE)
+    smaller = model.encode_context(*(x[..., : SIZE // 2, : SIZE // 2] for x in sets[0][:2]))
+    with pytest.raises(ValueError, match="different sizes"):
+        beside([one, smaller])

@@ -1,0 +1,1 @@
+"""What the same structure, finished in other subjects, says about this one."""

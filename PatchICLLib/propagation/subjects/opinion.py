@@ -1,0 +1,98 @@
+"""What other subjects say of one structure of this one, and its share in what painted slices say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
+from PatchICLLib.propagation.geometry.region import Window
+from PatchICLLib.propagation.refinement.across_slices import TEMPERATURE
+from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
+from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
+
+_SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
+
+
+@dataclass(frozen=True, eq=False)
+class Opinion:
+    """Probabilities on the slices that the structure may reach.
+
+    Attributes:
+        label: of the structure here.
+        weight: share of these probabilities, 0 to 1.
+        indices: n neighbouring slices, ascending.
+        window: rows and columns; nothing is said of others, and nothing lies there.
+        probability: (n, h, w) on the engine's device.
+        shown: the structures of other subjects that were looked at, each with its slices.
+        left_out: Dice of painted slices that were predicted without themselves; None if nothing is painted.
+        correlation: of the scans, at best.
+    """
+
+    label: int
+    weight: float
+    indices: tuple[int, ...]
+    window: Window
+    probability: Tensor
+    shown: tuple[tuple[FinishedStructure, tuple[int, ...]], ...]
+    left_out: float | None
+    correlation: float
+
+    def joined(self, filled: FilledSlices) -> FilledSlices:
+        """Slices of the label as painted slices have them, with the subjects' share: averages of probabilities."""
+        if not self.weight:
+            return filled
+        window = _around(filled.window, self.window)
+        own = _padded(torch.sigmoid(filled.logits.float() / TEMPERATURE), filled.window, window)
+        return replace(filled, window=window, logits=self._mixed(own, filled.indices, window))
+
+    def alone(self, indices: Sequence[int]) -> FilledSlices | None:
+        """Those of some slices of which something is said here, as if painted slices had nothing there."""
+        known = tuple(z for z in indices if self.indices[0] <= z <= self.indices[-1])
+        if not known or not self.weight:
+            return None
+        rows, columns = self.window
+        empty = self.probability.new_zeros(len(known), rows.stop - rows.start, columns.stop - columns.start)
+        return FilledSlices(self.label, known, self.window, self._mixed(empty, known, self.window))
+
+    def to_json(self) -> dict[str, Any]:
+        """Which cases and slices were looked at, and how far they were listened to."""
+        cases = []
+        for structure, slices in self.shown:
+            axis, stored = structure.stored_slices(slices)
+            cases.append({"case": structure.case, "axis": AXIS_NAMES[axis], "slices": stored})
+        return {
+            "weight": self.weight,
+            "left_out_dice": None if self.left_out is None else round(self.left_out, 4),
+            "correlation": round(self.correlation, 4),
+            "cases": sorted(cases, key=lambda one: one["case"]),
+        }
+
+    def _mixed(self, own: Tensor, indices: Sequence[int], window: Window) -> Tensor:
+        mine = _padded(self._at(indices), self.window, window)
+        mean = (1 - self.weight) * own + self.weight * mine
+        return TEMPERATURE * torch.logit(mean.clamp(_SURE, 1 - _SURE))
+
+    def _at(self, indices: Sequence[int]) -> Tensor:
+        """Probabilities of slices, 0 beyond those that are known."""
+        first, count = self.indices[0], len(self.indices)
+        numbers = [z - first if 0 <= z - first < count else count for z in indices]
+        with_none = F.pad(self.probability, (0, 0, 0, 0, 0, 1))
+        return with_none.index_select(0, places(numbers, self.probability.device))
+
+
+def _around(one: Window, other: Window) -> Window:
+    rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
+    return rows, columns
+
+
+def _padded(probability: Tensor, window: Window, whole: Window) -> Tensor:
+    """(n, h, w) of a window with zeros around it."""
+    (rows, columns), (all_rows, all_columns) = window, whole
+    sides = (columns.start - all_columns.start, all_columns.stop - columns.stop)
+    return F.pad(probability, (*sides, rows.start - all_rows.start, all_rows.stop - rows.stop))

@@ -1,0 +1,67 @@
+"""How far others are listened to, and what becomes of slices then."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from PatchICLLib.propagation.refinement.across_slices import TEMPERATURE
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
+from PatchICLLib.propagation.subjects.guard import slices_to_leave_out, weight_of_subjects
+from PatchICLLib.propagation.subjects.opinion import Opinion
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_better_agreement_never_weighs_less(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert 0 <= weight_of_subjects(low) <= weight_of_subjects(high) <= 0.75
+
+
+def test_subjects_that_say_otherwise_are_not_listened_to() -> None:
+    assert weight_of_subjects(0.55) == weight_of_subjects(0.0) == 0
+    assert weight_of_subjects(0.99) > weight_of_subjects(0.8) > 0
+
+
+def test_large_slices_are_left_out_in_turn() -> None:
+    areas = np.array([3.0, 90.0, 100.0, 60.0, 80.0, 5.0])
+    assert sorted(slices_to_leave_out([2, 4, 6, 8, 9, 11], areas)) == [4, 6, 9]
+    assert slices_to_leave_out([7], np.array([1.0])) == [7]
+
+
+def _opinion(weight: float, probability: torch.Tensor) -> Opinion:
+    return Opinion(1, weight, (3, 4, 5), (slice(2, 6), slice(1, 5)), probability, (), 0.9, 0.8)
+
+
+def _logits(probability: torch.Tensor) -> torch.Tensor:
+    return TEMPERATURE * torch.logit(probability.clamp(1e-6, 1 - 1e-6))
+
+
+@pytest.mark.parametrize("weight", [0.25, 0.5, 1.0])
+def test_joined_slices_are_averages_of_probabilities_wherever_either_looked(weight: float) -> None:
+    generator = torch.Generator().manual_seed(3)
+    theirs, own = torch.rand(3, 4, 4, generator=generator), torch.rand(2, 5, 3, generator=generator)
+    filled = FilledSlices(1, (4, 7), (slice(4, 9), slice(0, 3)), _logits(own))
+    joined = _opinion(weight, theirs).joined(filled)
+    assert joined.window == (slice(2, 9), slice(0, 5)) and joined.indices == (4, 7)
+    expected = np.zeros((2, 12, 8))
+    expected[:, 4:9, 0:3] += (1 - weight) * own.numpy()
+    expected[0, 2:6, 1:5] += weight * theirs[1].numpy()
+    seen = torch.sigmoid(joined.logits / TEMPERATURE).numpy()
+    np.testing.assert_allclose(seen, expected[:, 2:9, 0:5], atol=1e-5)
+
+
+def test_nothing_changes_where_nobody_listens() -> None:
+    filled = FilledSlices(1, (4,), (slice(0, 2), slice(0, 2)), torch.randn(1, 2, 2))
+    opinion = _opinion(0.0, torch.rand(3, 4, 4))
+    assert opinion.joined(filled) is filled and opinion.alone(range(9)) is None
+
+
+def test_slices_beyond_what_painted_ones_reach_have_the_subjects_share() -> None:
+    probability = torch.full((3, 4, 4), 0.9)
+    alone = _opinion(0.75, probability).alone([0, 4, 5, 8])
+    assert alone is not None and alone.indices == (4, 5)
+    torch.testing.assert_close(torch.sigmoid(alone.logits / TEMPERATURE), torch.full((2, 4, 4), 0.675))
+    assert _opinion(0.5, probability).alone([0, 8]) is None

@@ -1,0 +1,160 @@
+"""Propagation with a library of finished cases: it helps where patients are alike, and nothing changes where not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from PatchICLLib.errors import Cancelled, InputError
+from PatchICLLib.library import Library
+from PatchICLLib.propagation import CancelToken, Propagator
+from Testing.Miniatures.patients import ORGAN, Patient
+
+LABEL = 3  # of the organ where it is painted
+MATCH = {LABEL: ORGAN.label}
+
+
+@pytest.fixture(scope="module")
+def trained() -> Propagator:
+    return Propagator.from_pretrained(device="cpu")
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    """Three patients, one of them stored in another way."""
+    made = Library.open(tmp_path / "library", may_be_new=True)
+    Patient.of(2).added_to(made)
+    Patient.of(3, 1.07, (2, 0, -2)).stored((2, 0, 1), (True, False, True)).added_to(made)
+    Patient.of(4, 0.94, (0, 3, 1)).added_to(made)
+    return made
+
+
+def _painted(patient: Patient, *slices: int) -> np.ndarray:
+    painted = np.zeros(patient.image.shape, np.uint8)
+    painted[list(slices)] = LABEL * patient.organ[list(slices)]
+    return painted
+
+
+def _dice(one: np.ndarray, other: np.ndarray) -> float:
+    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", [((0, 1, 2), (False, False, False)), ((1, 0, 2), (True, False, True))])
+def test_structure_is_found_with_nothing_painted(trained: Propagator, library: Library, order: Any) -> None:
+    patient = Patient.of(1, 1.07, (3, -2, 2)).stored(*order)
+    result = trained.propagate(
+        patient.image, None, patient.spacing, direction=patient.direction, library=library, axis=order[0].index(0)
+    )
+    assert set(np.unique(result.labels)) == {0, ORGAN.label}
+    assert _dice(result.labels == ORGAN.label, patient.organ) > 0.85
+    assert result.probability is not None and result.probability.max() > 0.9
+    said = result.report["library"][str(ORGAN.label)]
+    assert said["weight"] == 1 and {one["case"] for one in said["cases"]} <= {1, 2, 3}
+    assert result.report["painted_slices"] == {} and result.report["suggested_next_slice"] is not None
+
+
+@pytest.mark.slow
+def test_one_painted_slice_gains_by_patients_who_are_alike(trained: Propagator, library: Library) -> None:
+    patient = Patient.of(1, 1.07, (3, -2, 2))
+    painted = _painted(patient, 13)
+    told: list[int] = []
+    alone = trained.propagate(patient.image, painted, patient.spacing, axis=0)
+    result = trained.propagate(
+        patient.image,
+        painted,
+        patient.spacing,
+        axis=0,
+        direction=patient.direction.tolist(),
+        library=str(library.path),
+        match=MATCH,
+        progress=lambda progress: told.append(progress.total - progress.done),
+    )
+    np.testing.assert_array_equal(result.labels[13], painted[13])
+    said = result.report["library"][str(LABEL)]
+    assert said["weight"] >= 0.5 and said["left_out_dice"] >= 0.7
+    assert sum(len(one["slices"]) for one in said["cases"]) >= 16
+    assert _dice(result.labels == LABEL, patient.organ) > _dice(alone.labels == LABEL, patient.organ) - 0.01
+    assert _dice(result.labels == LABEL, patient.organ) > 0.88
+    assert told[-1] == 0 and min(told) == 0
+
+
+@pytest.mark.slow
+def test_library_that_means_something_else_changes_nothing(trained: Propagator, tmp_path: Path) -> None:
+    library = Library.open(tmp_path / "library", may_be_new=True)
+    for seed in (2, 3):
+        Patient.of(seed, core_only=True).added_to(library)
+    patient = Patient.of(1, 1.0, (3, -2, 2))
+    painted = _painted(patient, 13)
+    alone = trained.propagate(patient.image, painted, patient.spacing, axis=0)
+    result = trained.propagate(patient.image, painted, patient.spacing, axis=0, library=library, match=MATCH)
+    assert result.report["library"][str(LABEL)]["weight"] == 0
+    np.testing.assert_array_equal(result.labels, alone.labels)
+    assert any("not listened to" in sentence for sentence in result.report["warnings"])
+
+
+@pytest.mark.slow
+def test_painted_voxels_stay_and_a_structure_that_is_not_painted_is_filled_too(
+    trained: Propagator, tmp_path: Path
+) -> None:
+    library = Library.open(tmp_path / "library", may_be_new=True)
+    Patient.of(2).added_to(library)
+    patient = Patient.of(1)
+    painted = np.zeros(patient.image.shape, np.uint8)
+    painted[13, :4, :5] = 7  # something else, within the surroundings
+    painted[12, 19:23, 20:23] = 7  # and within the organ
+    result = trained.propagate(
+        patient.image, painted, patient.spacing, axis=0, library=library, match=MATCH,
+        painted_slices={7: (11, 14)}, extent=(9, 16), region=((0, 15), (14, 24), (0, 39)),
+    )  # fmt: skip
+    np.testing.assert_array_equal(result.labels[painted != 0], painted[painted != 0])
+    assert set(np.unique(result.labels)) == {0, LABEL, 7}
+    slices, rows, _ = np.nonzero(result.labels == LABEL)
+    assert slices.min() >= 9 and slices.max() <= 15 and rows.min() >= 14 and rows.max() <= 24
+    layered = trained.propagate(
+        patient.image, painted[None], patient.spacing, axis=0, library=library, match=MATCH,
+        painted_slices={7: (11, 14)}, extent=(9, 16), region=((0, 15), (14, 24), (0, 39)),
+    )  # fmt: skip
+    np.testing.assert_array_equal(layered.labels[0], result.labels)
+    assert layered.report["library"] == result.report["library"]
+
+
+def test_bad_input_is_refused_with_a_sentence(engine: Propagator, library: Library, tmp_path: Path) -> None:
+    patient = Patient.of(1)
+    painted = _painted(patient, 13)
+
+    def refused(sentence: str, painted: np.ndarray | None = painted, **options: Any) -> None:
+        with pytest.raises(InputError, match=sentence):
+            engine.propagate(patient.image, painted, patient.spacing, axis=0, **options)
+
+    refused("Nothing is painted", painted=None)
+    refused("Equal labels need not be equal structures", library=library)
+    refused("structure 9 of the library, which has 1", library=library, match={3: 9})
+    refused("3 x 3 matrix", library=library, match=MATCH, direction=[[1, 0, 0]])
+    refused("no finished case yet", library=Library.open(tmp_path / "empty", may_be_new=True), match=MATCH)
+    refused("holds no library|There is no|is no library", library=tmp_path / "nowhere", match=MATCH)
+
+
+def test_only_the_sparse_preset_learns_from_a_library(library: Library) -> None:
+    patient = Patient.of(1)
+    other = Propagator.from_pretrained(device="cpu", preset="universeg")
+    with pytest.raises(InputError, match="preset sparse"):
+        other.propagate(
+            patient.image, _painted(patient, 13), patient.spacing, axis=0, prior=False, library=library, match=MATCH
+        )
+
+
+def test_asking_can_be_cancelled(engine: Propagator, library: Library) -> None:
+    patient, token = Patient.of(1), CancelToken()
+
+    def cancel(_: object) -> None:
+        token.cancel()
+
+    with pytest.raises(Cancelled):
+        engine.propagate(
+            patient.image, _painted(patient, 13), patient.spacing, axis=0, library=library, match=MATCH, cancel=token,
+            progress=cancel,
+        )  # fmt: skip
