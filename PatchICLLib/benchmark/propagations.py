@@ -27,6 +27,7 @@ from PatchICLLib.weights import Pretrained, load_weights
 COLD, WARM, CORRECTED, OUTPUTS = "cold", "warm", "corrected", "with outputs"
 LOADING, REST = "loading", "rest"
 _ASKED = frozenset({"entropy", "selections"})  # by the panel, beside labels
+_NO_TIME = "no time left"
 _MOST_ROUNDS, _ENOUGH = 5, 2.0  # rounds of one propagation, and the seconds after which there are no more
 
 
@@ -66,6 +67,10 @@ def measure_propagations(
     pretrained: Pretrained | None = None
     with _threads(threads):
         for scan in scans:
+            if time.time() >= until:
+                modes = (WARM, CORRECTED, OUTPUTS) if records else (COLD, WARM, CORRECTED, OUTPUTS)
+                records += [_record(scan, mode, _Measured(left_out=_NO_TIME), chosen) for mode in modes]
+                continue
             bench = _Bench(scan, chosen, until)
             reset_peak(chosen)
             if pretrained is None:
@@ -126,7 +131,7 @@ class _Bench:
         yield WARM, replace(middle, first_slice=self.first_slice(engine()))
         yield CORRECTED, _median(corrected)
         if time.time() + middle.seconds > self.until:
-            yield OUTPUTS, _Measured(left_out=f"no time left for about {middle.seconds:.0f} s")
+            yield OUTPUTS, _Measured(left_out=f"{_NO_TIME} for about {middle.seconds:.0f} s")
         else:
             yield OUTPUTS, _median([self.run(engine(), outputs=_ASKED) for _ in range(middle.rounds)])
 
@@ -137,6 +142,8 @@ class _Bench:
         outputs: frozenset[str] = frozenset(),
     ) -> _Measured:
         """One propagation, from the call until the labels are in the host's memory."""
+        if time.time() >= self.until:
+            return _Measured(left_out=_NO_TIME)
         watch, began = Stopwatch(self.device), time.perf_counter()
         with self._stopping() as token:
             try:

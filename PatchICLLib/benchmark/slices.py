@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from PatchICLLib.benchmark.contest import Job, contest
+from PatchICLLib.benchmark.contest import Job, Outcome, contest
 from PatchICLLib.benchmark.models import benchmark_configuration, check_models, example
 from PatchICLLib.benchmark.scans import PAINTED, Scan
 from PatchICLLib.presets import Configuration, build
 
 CONTEXT = 3
 _MOST_ROUNDS, _ENOUGH = 5, 2.0  # rounds at one size, and the seconds after which there are no more
+_START = 4.0  # seconds until a process has started
 _PIXELS_COST = 1.5  # a size with n times the pixels takes up to so many times n as long
 
 
@@ -97,19 +98,21 @@ def measure_slices(
     jobs: dict[str, Job] = {
         name: SliceJob(benchmark_configuration(name, weights), tuple(sorted(sizes)), until) for name in models
     }
-    outcomes = contest(jobs, 1, device, threads, warm_up=0, progress=progress)
+    in_vain = time.time() + _START * len(jobs) >= until
+    outcomes = {} if in_vain else contest(jobs, 1, device, threads, warm_up=0, progress=progress)
+    none = Outcome({}, None)
     return [
         {
             "model": name,
             "resolution": size,
             "context": CONTEXT,
             "mode": mode,
-            "seconds": outcome.seconds.get(f"{size} {mode}", [None])[0],
-            "peak_mib": outcome.peak_mib,
+            "seconds": outcomes.get(name, none).seconds.get(f"{size} {mode}", [None])[0],
+            "peak_mib": outcomes.get(name, none).peak_mib,
             "device": device,
             "threads": threads or torch.get_num_threads(),
         }
-        for name, outcome in outcomes.items()
+        for name in models
         for size in sorted(sizes)
         for mode in ("first", "further")
     ]

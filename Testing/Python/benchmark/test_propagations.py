@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from PatchICLLib.benchmark import propagations
 from PatchICLLib.benchmark.propagations import measure_propagations
 from PatchICLLib.benchmark.scans import Scan
 from PatchICLLib.runtime.stopwatch import PARTS
@@ -35,8 +36,24 @@ def test_every_propagation_is_measured_with_its_parts():
     assert cold["parts"]["loading"] > 0 and corrected["seconds"] > 0
 
 
-def test_what_does_not_fit_the_time_is_left_out():
-    records = measure_propagations(SCANS[:1], until=time.time() - 1, threads=1)
+def test_nothing_is_begun_when_time_is_up():
+    records = measure_propagations(SCANS, until=time.time() - 1, threads=1)
+    assert [(r["labels"], r["mode"]) for r in records] == [
+        (1, "cold"),
+        *((labels, mode) for labels in (1, 2) for mode in ("warm", "corrected", "with outputs")),
+    ]
+    assert all((r["seconds"], r["parts"], r["left_out"]) == (None, None, "no time left") for r in records)
+
+
+def test_what_is_not_done_in_time_is_stopped(monkeypatch):
+    monkeypatch.setattr(propagations.threading, "Timer", AtOnce)
+    records = measure_propagations(SCANS[:1], until=time.time() + 1000, threads=1)
     assert [r["mode"] for r in records] == ["cold", "warm", "corrected", "with outputs"]
-    assert all(r["seconds"] is None and r["parts"] is None for r in records)
-    assert all(r["left_out"].startswith("stopped after") for r in records)
+    assert all(r["seconds"] is None and r["left_out"].startswith("stopped after") for r in records)
+
+
+class AtOnce:
+    """A timer for which time is up as soon as it starts."""
+
+    def __init__(self, seconds, call):
+        self.start, self.cancel = call, lambda: None

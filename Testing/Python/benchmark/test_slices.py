@@ -8,6 +8,7 @@ import time
 import pytest
 import torch
 
+from PatchICLLib.benchmark import slices
 from PatchICLLib.benchmark.models import benchmark_configuration
 from PatchICLLib.benchmark.scans import Scan
 from PatchICLLib.benchmark.slices import SliceJob, extrapolated, measure_slices
@@ -35,6 +36,15 @@ def test_sizes_that_would_take_too_long_are_left_out(monkeypatch):
         assert found == {
             f"{size} {mode}": value for size in sizes[:done] for mode, value in (("first", 2), ("further", 1))
         }
+
+
+def test_no_process_starts_in_vain(monkeypatch):
+    monkeypatch.setattr(slices, "contest", None)
+    records = measure_slices(["universeg", "sparse"], [64], until=time.time() + 5)
+    assert [(r["model"], r["seconds"], r["peak_mib"]) for r in records if r["mode"] == "further"] == [
+        ("universeg", None, None),
+        ("sparse", None, None),
+    ]
 
 
 def test_scans_are_extrapolated_where_a_slice_was_measured():
