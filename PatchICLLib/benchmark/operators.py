@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from PatchICLLib.benchmark.scans import Scan
 from PatchICLLib.evaluation.metrics import dice
+from PatchICLLib.propagation.batch_limit import BatchSize
 from PatchICLLib.propagation.propagator import Propagator
 from PatchICLLib.runtime.stopwatch import observed
 from PatchICLLib.weights import load_weights
@@ -21,24 +23,30 @@ REST = "rest"
 _PART, _OPERATOR = "part:", "aten::"
 
 
-def count_operators(scan: Scan, weights: str | Path | None = None) -> dict[str, Any]:
-    """Count those of one propagation on the CPU from three painted slices, without further outputs.
+def count_operators(scan: Scan, batches: str = "card", weights: str | Path | None = None) -> dict[str, Any]:
+    """Count those of one propagation from three painted slices, without further outputs.
 
-    Operators that others call are counted too, as torch's profiler sees them.
+    It is computed on the CPU. Operators that others call are counted too, as torch's profiler sees them.
 
     Args:
         scan: what to propagate.
+        batches: how much is computed at once: as on a usual "card", or as on the "cpu".
         weights: of the engine; None for the bundled ones.
 
     Returns:
-        A record with scan, labels, operators, parts (operators by the name of the part; "rest" is none of them), and
-        dice (the smallest of the labels, over the unpainted slices that hold one).
+        A record with scan, labels, batches, operators, parts (operators by the name of the part; "rest" is none of
+        them), and dice (the smallest of the labels, over the unpainted slices).
     """
     image, labels = scan.made()
     painted = scan.painted(labels)
     engine = Propagator(load_weights(weights), torch.device("cpu"))
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # or the profiler writes of itself to stderr
-    with profile(activities=[ProfilerActivity.CPU]) as profiled, observed(lambda name: record_function(_PART + name)):
+    size = BatchSize.of(torch.device("cpu" if batches == "cpu" else "meta"))
+    with (
+        patch.object(BatchSize, "of", lambda _: size),
+        profile(activities=[ProfilerActivity.CPU]) as profiled,
+        observed(lambda name: record_function(_PART + name)),
+    ):
         result = engine.propagate(image, painted, outputs=frozenset())
     parts = _by_part(profiled)
     free = np.logical_not(painted.any((1, 2)))
@@ -46,6 +54,7 @@ def count_operators(scan: Scan, weights: str | Path | None = None) -> dict[str, 
     return {
         "scan": scan.name,
         "labels": scan.labels,
+        "batches": batches,
         "operators": sum(parts.values()),
         "parts": parts,
         "dice": min(dice(labels == value, result.labels == value, free) for value in values),

@@ -101,18 +101,21 @@ def speed(
 def operators(
     volume: Annotated[str, typer.Option(metavar="SIZE", help="Of the synthetic scan, as 256x256x100.")] = "256x256x100",
     labels: Annotated[str, typer.Option(metavar="LIST", help="Numbers of labels.")] = "4,8",
+    batches: Annotated[
+        str, typer.Option(help="As much computed at once as on a usual card, or as on the cpu.")
+    ] = "card",
     weights: WeightsOption = None,
     json_file: JsonOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Count the operators of torch in a propagation from three painted slices, on the CPU, in all and of each part.
+    """Count the operators of torch in a propagation from three painted slices, in all and of each part.
 
-    A graphics card needs some microseconds for each, however little it computes. Operators that others call are counted
-    too.
+    A graphics card needs some microseconds for each, however little it computes. They are counted on the CPU, those
+    that others call as well.
     """
     from PatchICLLib.command_line.benchmark_run import run_operators
 
-    run_operators(volume, labels, weights, json_file, quiet)
+    run_operators(volume, labels, batches, weights, json_file, quiet)
 
 
 @benchmark.command()

@@ -140,15 +140,19 @@ def run_speed(plan: SpeedPlan, json_file: Path | None, plot: Path | None, quiet:
         plot_propagations(records, plot)
 
 
-def run_operators(volume: str, labels: str, weights: str | None, json_file: Path | None, quiet: bool) -> None:
+def run_operators(
+    volume: str, labels: str, batches: str, weights: str | None, json_file: Path | None, quiet: bool
+) -> None:
     """`patchicl benchmark operators`."""
     _check_outputs(json_file, None, weights)
     counts = _positive(labels, "--labels")
+    if batches not in ("card", "cpu"):
+        raise InputError(f"--batches must be card or cpu, but it is {batches[:20]}.")
     with ProgressDisplay(quiet, "propagations") as display:
         records: Records = []
         for count in counts:
             display.show("Counting", len(records), len(counts))
-            records.append(count_operators(Scan(Scan.parse(volume).shape, count), weights))
+            records.append(count_operators(Scan(Scan.parse(volume).shape, count), batches, weights))
     _print(
         f"Operators of torch in a propagation of {records[0]['scan']} from three painted slices, nested ones counted:"
     )

@@ -39,6 +39,7 @@ def test_compute_prints_a_table_and_writes_records_and_a_figure(tmp_path, capsys
         (["speed", "--volumes", "64x64x16:0"], "labels"),
         (["speed", "--peers", "unet"], "some of universeg, paper, sparse"),
         (["operators", "--labels", "0"], "--labels must be 1 or larger"),
+        (["operators", "--batches", "gpu"], "card or cpu"),
         (["speed", "--device", "abacus"], "device"),
         (["savings", "--volume", "512x300"], "COLUMNSxROWSxSLICES"),
         (["savings", "--variants", "without-network"], "one-slice-at-a-time, context-anew"),
@@ -90,8 +91,8 @@ def test_speed_prints_tables_and_writes_records_and_a_figure(tmp_path, capsys, m
 
 
 def test_operators_prints_a_table(tmp_path, capsys, monkeypatch):
-    def counted(scan, weights):
-        assert scan.shape == (16, 64, 64)
+    def counted(scan, batches, weights):
+        assert scan.shape == (16, 64, 64) and batches == "cpu"
         return {
             "scan": scan.name,
             "labels": scan.labels,
@@ -101,7 +102,7 @@ def test_operators_prints_a_table(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(benchmark_run, "count_operators", counted)
     json_file = tmp_path / "operators.json"
-    arguments = ["--volume", "64x64x16", "--labels", "2,1", "--json", str(json_file), "--quiet"]
+    arguments = ["--volume", "64x64x16", "--labels", "2,1", "--batches", "cpu", "--json", str(json_file), "--quiet"]
     assert main(["benchmark", "operators", *arguments]) == 0
     assert [record["labels"] for record in json.loads(json_file.read_text(encoding="utf-8"))] == [1, 2]
     printed = capsys.readouterr().out
