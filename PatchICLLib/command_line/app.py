@@ -19,6 +19,7 @@ from PatchICLLib.command_line.cohort import cohort
 from PatchICLLib.command_line.console import printing_never_fails
 from PatchICLLib.command_line.demo import demo
 from PatchICLLib.command_line.evaluate import evaluate
+from PatchICLLib.command_line.follow import follow
 from PatchICLLib.command_line.info import info
 from PatchICLLib.command_line.interrupt import termination_interrupts
 from PatchICLLib.command_line.library import library
@@ -50,6 +51,7 @@ app.command(no_args_is_help=True)(propagate)
 app.command(no_args_is_help=True)(check)
 app.command(no_args_is_help=True)(segment)
 app.command(no_args_is_help=True)(cohort)
+app.command(no_args_is_help=True)(follow)
 app.add_typer(library, name="library")
 app.command()(demo)
 app.command()(info)

@@ -86,7 +86,8 @@ def read_nrrd_header(path: Path) -> ImageHeader:
             raise DamagedFile(f"its header skips {skip} bytes")
         start, skip = max(start, regular_file_size(data_path) - count * kind_of_number.itemsize), 0
     exact = encoding == "gzip"
-    return ImageHeader(tuple(sizes), StoredVoxels(data_path, encoding, start, skip, count, kind_of_number, exact))
+    voxels = StoredVoxels(data_path, encoding, start, skip, count, kind_of_number, exact)
+    return ImageHeader(tuple(sizes), voxels, kinds=tuple(fields.get("kinds", "").lower().split()))
 
 
 def _data_path(path: Path, value: str) -> Path:

@@ -34,7 +34,7 @@ from PatchICLLib.images.stored_voxels import DamagedFile, ImageHeader, regular_f
 from PatchICLLib.images.volume import Volume
 
 # ITK's own readers die of some of what these refuse
-_HEADERS: dict[FileKind, Callable[[Path], ImageHeader]] = {
+HEADERS: dict[FileKind, Callable[[Path], ImageHeader]] = {
     FileKind.NIFTI: read_nifti_header,
     FileKind.NRRD: read_nrrd_header,
     FileKind.META_IMAGE: read_meta_image_header,
@@ -100,7 +100,7 @@ def stored_sizes(path: Path) -> tuple[int, ...] | None:
     try:
         regular_file_size(path)
         kind = kind_of_file(path, "image")
-        return None if kind is None else _HEADERS[kind](path).sizes
+        return None if kind is None else HEADERS[kind](path).sizes
     except (InputError, OSError, EOFError, zlib.error, DamagedFile, KeyError):
         return None
 
@@ -137,7 +137,7 @@ def _read(path: Path, what: str) -> Volume:
         raise DamagedFile("unknown or damaged kind of file")
     if kind is FileKind.DICOM:
         return read_dicom_file(path)
-    header = _HEADERS[kind](path) if kind in _HEADERS else None
+    header = HEADERS[kind](path) if kind in HEADERS else None
     if header is not None and len(header.sizes) > _MOST_DIMENSIONS:
         raise _dimensions_error(path, what, header.sizes)
     if header is not None:

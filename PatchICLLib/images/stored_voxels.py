@@ -106,11 +106,13 @@ class ImageHeader:
         sizes: number of voxels, i first; components may be among them.
         voxels: where they lie in the file.
         nifti: where they lie in the patient, if it is a NIfTI file.
+        kinds: what an NRRD file's sizes count, if it says so: "domain", "list", ...
     """
 
     sizes: tuple[int, ...]
     voxels: StoredVoxels
     nifti: NiftiGeometry | None = None
+    kinds: tuple[str, ...] = ()
 
 
 def regular_file_size(path: Path) -> int:

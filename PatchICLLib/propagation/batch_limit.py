@@ -16,12 +16,14 @@ Result = TypeVar("Result")
 
 _PIXEL_BYTES = 2**11  # that the network takes for each pixel of its targets, at most
 _RUN_BYTES = 2**21  # that vote and motion take for each slice of a run
-_SHARE = 4  # at most a quarter of a card's memory for either
+_KEPT_BYTES = 2**18  # that are kept of each slice of a run
+_CPU_KEPT = 4096
+_SHARE = 4  # at most a quarter of a card's memory for each of these
 _MOST_PIXELS = 128 * 128 * 128  # of targets: what fills the largest card
 _MOST_RUNS = 1024
 _MOST_CONTEXTS = 64
-_CPU_PIXELS = 8 * 128 * 128  # of targets for each thread: a fraction of a second
-_MOST_THREADS = 4
+_CPU_PIXELS = 16 * 128 * 128  # of targets: some tenths of a second on one or two cores,
+_CPU_THREADS = 4  # and twice as many on so many
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class BatchSize:
         ahead: whether more than one portion of a gap is predicted at once, although the first may make the rest void.
         first_runs: slices of the runs that are looked at before anything is predicted; those of one gap at least.
         runs: slices of the runs that are looked at together later on.
+        kept: slices of runs in memory, beyond which no other gap is begun.
     """
 
     pixels: int
@@ -41,15 +44,18 @@ class BatchSize:
     ahead: bool
     first_runs: int
     runs: int
+    kept: int
 
     @classmethod
     def of(cls, device: torch.device) -> BatchSize:
         """For a device: on the CPU a fraction of a second of work, on a card what fills it."""
         if device.type == "cpu":
-            return cls(min(_MOST_THREADS, torch.get_num_threads()) * _CPU_PIXELS, 1, False, 1, 256)
+            pixels = _CPU_PIXELS * (2 if torch.get_num_threads() >= _CPU_THREADS else 1)
+            return cls(pixels, 1, False, 1, 256, _CPU_KEPT)
         room = card_memory(device) // _SHARE
         runs = max(1, min(_MOST_RUNS, room // _RUN_BYTES))
-        return cls(max(1, min(_MOST_PIXELS, room // _PIXEL_BYTES)), _MOST_CONTEXTS, True, runs, runs)
+        pixels = max(1, min(_MOST_PIXELS, room // _PIXEL_BYTES))
+        return cls(pixels, _MOST_CONTEXTS, True, runs, runs, room // _KEPT_BYTES)
 
     def slices(self, size: int) -> int:
         """Targets of ``size`` pixels a side that are predicted at once; of large ones the network sees less."""

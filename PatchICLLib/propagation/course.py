@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -61,6 +61,10 @@ class Course:
         check: Callable[[], None],
     ) -> None:
         self.memory, self.plan, self.check = memory, plan, check
+        # beside the first slice, which need not wait for it: reading a large volume takes as long
+        reader = ThreadPoolExecutor(1, "fingerprint")
+        self._fingerprint = reader.submit(plan.volume.fingerprint, check)
+        reader.shutdown(wait=False)
         options, volume = plan.options, plan.volume
         budgeted = with_patch_budget(model, options.patch_budget)
         self._contexts = Contexts(budgeted, device, volume, options.field_of_view)
@@ -118,7 +122,7 @@ class Course:
 
     def _key(self, label: int, gap: Gap) -> bytes:
         """Everything that the result of a gap depends on."""
-        digest = hashlib.blake2b(self._fingerprint)
+        digest = hashlib.blake2b(self._fingerprint.result())
         volume, options = self.plan.volume, self.plan.options
         settings = (
             gap,
@@ -133,11 +137,6 @@ class Course:
         for index in gap.context:
             digest.update(np.packbits(volume.painted[index] == label).tobytes())
         return digest.digest()
-
-    @cached_property
-    def _fingerprint(self) -> bytes:
-        # not before it is needed: a large volume takes as long as its first slice
-        return self.plan.volume.fingerprint(self.check)
 
 
 def _joined(slices: Sequence[FilledSlices]) -> tuple[FilledSlices, ...]:

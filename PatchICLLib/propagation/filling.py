@@ -90,7 +90,10 @@ class Filling:
 
         The first slice should not have to wait until everything was looked at.
         """
-        queue = [(gap.distance, gap.number, gap) for gap in self._gaps]
+        gaps, seen = self._gaps, self.guidance
+        if seen is not None and seen.kept >= self.size.kept:  # first finish some of what is begun
+            gaps = [gap for gap in gaps if seen.has_seen(gap.number)]
+        queue = [(gap.distance, gap.number, gap) for gap in gaps]
         heapify(queue)
         chosen: list[Portion] = []
         unknown: list[Portion] = []

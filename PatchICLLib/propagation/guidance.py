@@ -56,6 +56,15 @@ class Guidance:
         run = self._runs.get(portion.filling.number)
         return run is not None and run.key == portion.key and all(z in run.rows for z in portion.indices)
 
+    @property
+    def kept(self) -> int:
+        """Slices whose guides are in memory."""
+        return sum(len(run.images) for run in self._runs.values())
+
+    def has_seen(self, number: int) -> bool:
+        """Whether anything is kept of a gap."""
+        return number in self._runs
+
     def slices(self, portion: Portion) -> int:
         """How many slices must be looked at for a portion."""
         first, last = self._bounds(portion.filling.gap, portion.indices)

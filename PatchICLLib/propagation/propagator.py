@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ import torch
 from PatchICLLib.errors import Cancelled, InputError
 from PatchICLLib.library import Library
 from PatchICLLib.propagation.cancel import CancelToken
+from PatchICLLib.propagation.card_room import computing_device
 from PatchICLLib.propagation.course import Course
 from PatchICLLib.propagation.layers import LayeredProgress, merged
 from PatchICLLib.propagation.listening import Listening
@@ -119,13 +121,17 @@ class Propagator:
         cancel: CancelToken,
         cases: EarlierCases | None,
     ) -> PropagationResult:
-        record = Record(plan, self.device, self.pretrained.temperature, began, tell)
-        course = Course(self.model, self.device, self.memory, plan, cancel.raise_if_cancelled)
-        provenance = Provenance(self.pretrained.provenance(), self.device)
+        device, too_large = computing_device(self.device, plan.orientation.shape)
+        model = self.model
+        if too_large is not None:
+            plan, model = replace(plan, warnings=(*plan.warnings, too_large)), copy.deepcopy(model).to(device)
+        record = Record(plan, device, self.pretrained.temperature, began, tell)
+        course = Course(model, device, self.memory, plan, cancel.raise_if_cancelled)
+        provenance = Provenance(self.pretrained.provenance(), device)
         try:
             listening = None
             if cases is not None:
-                listening = Listening(self.model, self.device, plan, cases, cancel.raise_if_cancelled)
+                listening = Listening(model, device, plan, cases, cancel.raise_if_cancelled)
             for finished in course.finished():
                 record.take(finished if listening is None else listening.joined(finished))
             if listening is not None:

@@ -66,7 +66,7 @@ class VolumeSampler:
     def scaled(self, indices: Sequence[int], window: Window, scale: IntensityScale) -> Tensor:
         """Part of some slices on a scale, without its outliers: (n, h, w) float32 on the device."""
         chosen = _run(indices)
-        cut = self.image[chosen][:, *window]
+        cut = self.image[:, *window][chosen]  # a view, where the slices are neighbours
         copied = self._copied(scale, window)
         if copied is not None:
             stored, origin = copied

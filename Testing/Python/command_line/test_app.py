@@ -25,7 +25,7 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", env=environment, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    for command in ("propagate", "segment", "cohort", "library", "demo", "info"):
+    for command in ("propagate", "segment", "cohort", "follow", "library", "demo", "info"):
         assert command in done.stdout
 
 
@@ -36,7 +36,7 @@ def test_runs_as_a_module() -> None:
     assert done.stdout == f"patchicl {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["propagate", "segment", "cohort", "library", "demo", "info"])
+@pytest.mark.parametrize("command", ["propagate", "segment", "cohort", "follow", "library", "demo", "info"])
 def test_every_command_has_help_worth_reading(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert len(capsys.readouterr().out) > 500

@@ -19,6 +19,7 @@ COMMANDS = [
     ["segment", "{scan}", "{folder}/o.nii", "--context", "{scan}:{}"],
     ["segment", "{scan}", "{}", "--context", "{scan}:{painted}"],
     ["cohort", "{}"],
+    ["follow", "{}", "{painted}", "{folder}/f"],
     ["library", "add", "{}", "{scan}", "{painted}", "--names", "1=liver"],
     ["library", "add", "{folder}/l", "{}", "{painted}", "--names", "1=liver"],
     ["library", "add", "{folder}/l", "{scan}", "{}", "--names", "1=liver"],

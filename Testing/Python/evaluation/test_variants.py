@@ -20,9 +20,9 @@ from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
 from PatchICLLib.propagation.refinement.outlines import Outlines
 from PatchICLLib.weights import load_weights
 
-SHAPE = (21, 32, 32)  # two gaps of nine slices: a batch for most of each, and one for the rest of both
+SHAPE = (21, 32, 32)  # two gaps of nine slices: eight at first, the other eight with the ninth, the last one
 AS_ALWAYS = {
-    "batches": [8, 8, 2],
+    "batches": [8, 9, 1],
     "contexts": 1,
     "votes": [(128, 1), (128, 1)],  # pixels a side, sweeps
     "averages": True,  # of slices with those beside them
@@ -48,7 +48,7 @@ LOSSLESS = ("one-slice-at-a-time", "context-anew", "guides-anew", "without-infer
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    """Batches on the CPU grow with the threads."""
+    """Batches on the CPU are larger with many threads."""
     usual = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

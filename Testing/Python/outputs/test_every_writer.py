@@ -20,11 +20,13 @@ from PatchICLLib.command_line.app import main
 from PatchICLLib.demo import job as demo_job
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation import plots
+from PatchICLLib.follow.frame_files import FrameFiles
 from PatchICLLib.images import Volume, write_like
 from PatchICLLib.model_card import write_calibration
 from PatchICLLib.outputs import recover_folders, save_picture, stage_json, write_json
 from PatchICLLib.outputs.staged_files import StagedFiles
 from PatchICLLib.presets import build, preset
+from PatchICLLib.segmentations import Segmentation
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.trainer import CHECKPOINT, LOG, Trainer, TrainerOptions
 from PatchICLLib.universeg.network import UniverSegConfiguration
@@ -197,9 +199,20 @@ def library(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Work, list[Path]]:
     return work, [folder / "library" / "library.json"]
 
 
+def follow(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Work, list[Path]]:
+    """A frame of `follow`."""
+    sequence = SimpleNamespace(names=("one",), files=(Path("scan"),), state=lambda _: [])
+    files = FrameFiles(folder, sequence, 0, ".seg.nrrd", [])
+
+    def work(value: int) -> None:
+        files.write(0, GRID, Segmentation(np.full(SHAPE, value, np.uint8)), {"value": value})
+
+    return work, [files.segmentation(0), files.report(0)]
+
+
 WRITERS = [
     propagate, segment, cohort, demo, summary, figure, export, calibration, checkpoint, new_training, inspection,
-    library,
+    library, follow,
 ]  # fmt: skip
 
 

@@ -1,0 +1,134 @@
+"""Runs `patchicl follow`: the painted frame first, then the others; every output known before anything is computed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.interrupt import interrupt_cancels
+from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
+from PatchICLLib.errors import Cancelled, InputError, Stopped
+from PatchICLLib.follow.frame_files import FrameFiles
+from PatchICLLib.follow.run import LEAST_ALIKE, follow_frames
+from PatchICLLib.follow.sequence import Sequence
+from PatchICLLib.images import Volume
+from PatchICLLib.outputs import check_outputs, output_folder
+from PatchICLLib.propagation import CancelToken, Propagator
+from PatchICLLib.segmentations import Segmentation
+from PatchICLLib.segmentations.files import check_can_hold, read_segmentation
+from PatchICLLib.weights import find_weights, sha256_of, weights_file
+
+
+@dataclass(frozen=True)
+class FollowRequest:
+    """The options of `patchicl follow`, see there."""
+
+    frames: Path
+    painted: Path
+    folder: Path
+    frame: int
+    options: dict[str, Any]
+    weights: str | None
+    device: str
+    resume: bool
+    quiet: bool
+
+
+def run_follow(request: FollowRequest) -> None:
+    """Fill all frames.
+
+    Raises:
+        InputError: bad input.
+        Stopped: by Ctrl-C; frames that were finished are there.
+    """
+    sequence = Sequence.find(request.frames)
+    if request.frame >= len(sequence):
+        raise InputError(
+            f"--frame is {request.frame}, but the last of the {len(sequence)} frames is {len(sequence) - 1}."
+        )
+    if request.folder.resolve() == request.frames.resolve():
+        raise InputError(f"OUTPUT_FOLDER {request.folder} holds the frames; give another folder.")
+    image = sequence.volume(request.frame)
+    painted = read_segmentation(request.painted, like=image)
+    files = FrameFiles(request.folder, sequence, request.frame, _ending(painted, image), _origin(request))
+    inputs = {"FRAMES": request.frames, "PAINTED": request.painted, "--weights": weights_file(request.weights)}
+    check_can_hold(image, painted, files.segmentation(request.frame))
+    with output_folder(request.folder):
+        check_outputs(files.outputs(), inputs)
+        _fill(request, files, image, painted)
+
+
+def _fill(request: FollowRequest, files: FrameFiles, image: Volume, painted: Segmentation) -> None:
+    started, token, count = time.monotonic(), CancelToken(), len(files.sequence)
+    there: set[int] = set()
+    written: dict[int, float] = {}
+    with interrupt_cancels(token), ProgressDisplay(request.quiet, unit="frames") as display:
+        try:
+            finished = _painted_frame(request, files, image, painted, token, display)
+            there.add(files.painted)
+
+            def done(number: int) -> None:
+                there.add(number)
+                display.show("Following", len(there), count)
+
+            done(files.painted)
+            for number, alike in follow_frames(files, image, finished, token.raise_if_cancelled, done, request.resume):
+                written[number] = alike
+        except Cancelled as error:
+            raise Stopped(
+                f"Stopped after {len(there)} of {count} frames; the same command goes on from there."
+            ) from error
+    if not request.quiet:
+        _summarise(request, files, written, time.monotonic() - started)
+
+
+def _painted_frame(
+    request: FollowRequest,
+    files: FrameFiles,
+    image: Volume,
+    painted: Segmentation,
+    token: CancelToken,
+    display: ProgressDisplay,
+) -> Segmentation:
+    """The segmentation of the painted frame, from an earlier run or the engine."""
+    number = files.painted
+    if request.resume and files.is_finished(number):
+        return painted.filled(read_segmentation(files.segmentation(number), like=image).array)
+    options = {**request.options, "labels": painted.chosen(request.options.get("labels"))}
+    propagator = Propagator.from_pretrained(weights=request.weights, device=request.device)
+    token.raise_if_cancelled()
+    result = propagator.propagate(
+        image.array, painted.array, image.spacing_kji, progress=display, cancel=token, outputs=frozenset(), **options
+    )
+    finished = painted.filled(result.labels)
+    files.write(number, image, finished, {**result.report, "names": finished.names})
+    return finished
+
+
+def _ending(painted: Segmentation, image: Volume) -> str:
+    if painted.segments:
+        return ".seg.nrrd"
+    return ".nii.gz" if image.nifti is not None else ".nrrd"
+
+
+def _origin(request: FollowRequest) -> list[Any]:
+    file, painted = find_weights(request.weights), request.painted.stat()
+    return [request.painted.name, painted.st_size, painted.st_mtime_ns, request.options, sha256_of(file)]
+
+
+def _summarise(request: FollowRequest, files: FrameFiles, written: dict[int, float], seconds: float) -> None:
+    console = plain_console()
+    count = len(files.sequence)
+    console.print(
+        f"{count} frames in {request.folder} ({time_text(seconds)}), {len(written)} of them new", soft_wrap=True
+    )
+    for number, alike in written.items():
+        if alike < LEAST_ALIKE:
+            console.print(
+                f"  frame {files.sequence.names[number]} resembles the painted one little: look at it",
+                style="yellow",
+                soft_wrap=True,
+            )

@@ -1,0 +1,3 @@
+"""The next time point: a structure of one frame, carried along with the motion to all frames of a sequence."""
+
+from __future__ import annotations

@@ -1,0 +1,72 @@
+"""Slices of a gap are dealt out and judged the same, however many portions are out at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from PatchICLLib.propagation.gap_filling import ContextKey, GapFilling, Portion
+from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
+
+
+def outer(depth: int) -> Gap:
+    """All slices above a painted one."""
+    (gap,) = find_gaps([0], [0], depth, 5, "auto")
+    return gap
+
+
+def filling(gap: Gap, stops: bool = True, size_of: Callable[[ContextKey], int] = lambda _: 128) -> GapFilling:
+    return GapFilling(3, 7, gap, stops, size_of)
+
+
+def filled(one: GapFilling, ahead: int, ends: int, wide: dict[int, float]) -> list[tuple[int, float]]:
+    """Slices and the growth they were seen with, of a structure that ends, and needs a larger region here and there."""
+    kept: list[tuple[int, float]] = []
+    while one.left:
+        portions: list[Portion] = []
+        while len(portions) < ahead and not one.is_dealt:
+            portions.append(one.deal())
+        for portion in portions:
+            touching = any(wide.get(z, 1.0) > portion.key.growth for z in portion.indices)
+            count = one.settle(portion, [z < ends for z in portion.indices], touching)
+            kept += [(z, portion.key.growth) for z in portion.indices[:count]]
+    return kept
+
+
+@given(
+    depth=st.integers(2, 90),
+    ends=st.integers(1, 100),
+    wide=st.dictionaries(st.integers(1, 90), st.sampled_from([1.2, 1.5, 2.2, 9.0]), max_size=3),
+    ahead=st.integers(2, 9),
+)
+def test_it_does_not_matter_how_many_portions_are_out(
+    depth: int, ends: int, wide: dict[int, float], ahead: int
+) -> None:
+    gap = outer(depth)
+    one_by_one = filled(filling(gap), 1, ends, wide)
+    assert filled(filling(gap), ahead, ends, wide) == one_by_one
+    # three empty slices in a row end it, and none before does
+    assert [z for z, _ in one_by_one] == list(gap.slices[: ends + 2])
+    growths = [growth for _, growth in one_by_one]
+    assert growths == sorted(growths) and max(growths) <= 2.5
+
+
+@pytest.mark.parametrize(("size", "count"), [(128, 8), (256, 4), (64, 16)])
+def test_portions_are_smaller_where_the_network_sees_more(size: int, count: int) -> None:
+    portion = filling(outer(40), size_of=lambda _: size).deal()
+    assert portion.indices == outer(40).slices[:count] and portion.key == ContextKey(7, (0,))
+
+
+def test_a_gap_between_painted_slices_is_filled_to_its_middle() -> None:
+    (gap,) = find_gaps([0, 30], [0, 30], 31, 5, "painted")
+    assert [z for z, _ in filled(filling(gap), 1, 0, {})] == list(gap.slices)
+
+
+def test_nearest_first() -> None:
+    one = filling(outer(40))
+    assert one.distance == 1
+    one.deal()
+    assert one.distance == 9
