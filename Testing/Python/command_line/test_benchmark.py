@@ -58,17 +58,9 @@ def test_compute_refuses_a_size_that_a_model_cannot_take(capsys):
 
 
 def test_speed_prints_tables_and_writes_records_and_a_figure(tmp_path, capsys, monkeypatch):
-    machine = {"device": "cpu", "threads": 1, "peak_mib": 500.0, "context": 3}
+    machine = {"resolution": 64, "device": "cpu", "threads": 1, "peak_mib": 500.0, "context": 3}
     timed = [
-        {
-            "model": "sparse",
-            "scan": "64x64x16",
-            "resolution": 64,
-            "slices": 16,
-            "labels": labels,
-            "mode": mode,
-            **machine,
-        }
+        {"model": "sparse", "scan": "64x64x16", "slices": 16, "labels": labels, "mode": mode, **machine}
         | {"seconds": 1.25, "first_slice_seconds": 0.5, "parts": {"hints": 0.75, "rest": 0.5}, "left_out": None}
         for labels, mode in ((1, "cold"), (1, "warm"), (3, "warm"))
     ]
