@@ -10,10 +10,14 @@ import platform
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from PatchICLLib.errors import PatchICLError
+from PatchICLLib.errors import InputError, PatchICLError
 from PatchICLLib.outputs import Output
+
+if TYPE_CHECKING:
+    from PatchICLLib.images import Volume
+    from PatchICLLib.segmentations import Segmentation
 
 REPORT_ENDING = ".report.json"
 _ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
@@ -44,7 +48,9 @@ class CohortCase:
 
     Attributes:
         name: in the report.
-        image, painted: what is read.
+        image, painted: what is read; None: nothing is painted, the library alone shows what to segment.
+        library: folder of finished cases, or None.
+        match: names of the library's structures by label of the painting, before those of its segments.
         output: label map to write; the case's report lies beside it and says that the case is done.
         probability, entropy: further volumes to write, or None.
         options: of ``Propagator.propagate``, without ``outputs``.
@@ -53,12 +59,14 @@ class CohortCase:
 
     name: str
     image: Path
-    painted: Path
+    painted: Path | None
     output: Path
     probability: Path | None = None
     entropy: Path | None = None
     options: dict[str, Any] = field(default_factory=dict)
     anew: bool = False
+    library: Path | None = None
+    match: dict[int, str] = field(default_factory=dict)
 
     @property
     def report(self) -> Path:
@@ -85,12 +93,16 @@ class CohortCase:
         ]
 
     def fingerprint(self, model: CohortModel) -> str:
-        """Changes with the input files, the options and the weights; not with folders, so that data may move.
+        """Changes with the input files, the options, the weights and the library's cases; not with folders, so that
+        data may move.
 
         Raises:
             OSError: an input is missing.
+            InputError: the library cannot be read.
         """
-        files = [_state_of(path) for path in (self.image, self.painted)]
+        files: list[Any] = [_state_of(path) for path in (self.image, self.painted) if path is not None]
+        if self.library is not None:
+            files += [_cases_of(self.library), sorted(self.match.items())]
         weights = [model.sha256, model.card_sha256]
         content = [files, self.options, weights, self.probability is not None, self.entropy is not None]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()
@@ -137,7 +149,7 @@ def finished_result(case: CohortCase, model: CohortModel) -> CaseResult | None:
             worker=str(content["cohort"]["worker"]),
             suggested_slice=content.get("suggested_next_slice"),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, InputError):
         return None
 
 
@@ -174,18 +186,18 @@ def _segment(case: CohortCase, model: CohortModel, worker: str, started: float) 
     from PatchICLLib.images import check_can_hold_grid, read_scalar_image
     from PatchICLLib.images.writing import stage_image
     from PatchICLLib.outputs import StagedFiles, check_outputs, stage_json
-    from PatchICLLib.segmentations.files import check_can_hold, read_segmentation, stage_segmentation
+    from PatchICLLib.segmentations.files import check_can_hold, stage_segmentation
 
     check_outputs(case.declared_outputs(), {"its image": case.image, "its painting": case.painted})
     image = read_scalar_image(case.image)
-    painted = read_segmentation(case.painted, like=image)
+    painted, given = _painted(case, image)
     check_can_hold(image, painted, case.output)
     check_can_hold_grid(image, case.probability, case.entropy)
     fingerprint = case.fingerprint(model)
     extras = {"probability": case.probability, "entropy": case.entropy}
     wanted = frozenset(name for name, path in extras.items() if path is not None)
-    options = {**case.options, "labels": painted.chosen(case.options.get("labels"))}
-    result = _propagator(model).propagate(image.array, painted.array, image.spacing_kji, outputs=wanted, **options)
+    array = None if case.painted is None else painted.array
+    result = _propagator(model).propagate(image.array, array, image.spacing_kji, outputs=wanted, **given)
     with StagedFiles() as staged:
         stage_segmentation(staged, painted.filled(result.labels), image, case.output)
         for name, path in extras.items():
@@ -193,11 +205,41 @@ def _segment(case: CohortCase, model: CohortModel, worker: str, started: float) 
                 stage_image(staged, getattr(result, name), image, path)
         # moved last: the report is what tells that the case is finished
         cohort = {"fingerprint": fingerprint, "seconds": round(time.monotonic() - started, 3), "worker": worker}
-        content = {"image": str(case.image), "painted": str(case.painted), "output": str(case.output), "cohort": cohort}
+        drawn = None if case.painted is None else str(case.painted)
+        content = {"image": str(case.image), "painted": drawn, "output": str(case.output), "cohort": cohort}
         stage_json(staged, {**content, **result.report, "names": painted.names}, case.report)
         staged.commit()
     suggested: int | None = result.report.get("suggested_next_slice")
     return suggested
+
+
+def _painted(case: CohortCase, image: Volume) -> tuple[Segmentation, dict[str, Any]]:
+    """The painting of a case, and the options of ``Propagator.propagate`` with it."""
+    from PatchICLLib.library import Library, library_options, match_painting, unpainted
+    from PatchICLLib.segmentations.files import read_segmentation
+
+    library = None if case.library is None else Library.open(case.library)
+    if case.painted is not None:
+        painted = read_segmentation(case.painted, like=image)
+    elif library is not None:
+        painted = unpainted(library, image.array.shape)
+    else:
+        raise InputError("Nothing is painted, and there is no library.")
+    labels = painted.chosen(case.options.get("labels"))
+    options = {**case.options, "labels": labels}
+    if library is not None:
+        match = match_painting(library, painted, {} if case.painted is None else case.match, labels)
+        options |= library_options(library, match, image)
+        painted = painted.with_room_for(match)
+    return painted, options
+
+
+def _cases_of(library: Path) -> list[Any]:
+    from PatchICLLib.library import Library
+
+    opened = Library.open(library)
+    names = [[one.label, one.name, str(one.terminology)] for one in opened.structures]
+    return [names, [case.checksum for case in opened.cases]]
 
 
 @functools.lru_cache(maxsize=1)

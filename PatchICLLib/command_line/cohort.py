@@ -11,6 +11,8 @@ from PatchICLLib.command_line.painting_options import (
     AxisOption,
     ExtentOption,
     LabelsOption,
+    LibraryOption,
+    MatchOption,
     UseAllSlicesOption,
     painting_options,
 )
@@ -35,6 +37,8 @@ def cohort(
     use_all_slices: UseAllSlicesOption = False,
     labels: LabelsOption = None,
     extent: ExtentOption = "auto",
+    library: LibraryOption = None,
+    match: MatchOption = None,
     context_size: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="How many painted slices each slice looks at.")
     ] = None,
@@ -63,6 +67,8 @@ def cohort(
     OUTPUT.report.json is written; it tells that the case is finished, and from what. The same command goes on where a
     run was stopped or killed: finished cases are never done again unless their files, options, or weights change.
 
+    With --library, finished cases of earlier patients help; a scan without a painting is segmented by them alone.
+
     A process that dies, for instance of lack of memory, is replaced and its case begun again. A scan that something
     is wrong with does not hold up the others. With --dask all machines must see the files under the same names.
 
@@ -79,5 +85,19 @@ def cohort(
         "seed": seed,
     }
     run_from_manifest(
-        CohortRequest(manifest, options, processes, dask, attempts, weights, preset, device, resume, json_file, quiet)
+        CohortRequest(
+            manifest,
+            options,
+            processes,
+            dask,
+            attempts,
+            weights,
+            preset,
+            device,
+            resume,
+            json_file,
+            quiet,
+            library,
+            match,
+        )
     )

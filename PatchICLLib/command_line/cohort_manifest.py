@@ -19,7 +19,9 @@ _YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False,
 COLUMNS = ("name", *FILES, *OPTIONS)
 
 
-def read_manifest(path: Path, defaults: dict[str, Any]) -> list[CohortCase]:
+def read_manifest(
+    path: Path, defaults: dict[str, Any], library: Path | None = None, match: dict[int, str] | None = None
+) -> list[CohortCase]:
     """The cases of a manifest.
 
     CSV separates by commas, semicolons or tabs and has a line of headings; JSON is a list of objects. Columns are
@@ -30,6 +32,7 @@ def read_manifest(path: Path, defaults: dict[str, Any]) -> list[CohortCase]:
     Args:
         path: of the manifest, `.csv`, `.tsv` or `.json`.
         defaults: options of ``Propagator.propagate`` for cases that say nothing else.
+        library, match: of all cases; with a library, cases need no painting.
 
     Raises:
         InputError: unreadable, unknown or missing columns, no case, or values that make no sense.
@@ -44,15 +47,18 @@ def read_manifest(path: Path, defaults: dict[str, Any]) -> list[CohortCase]:
         for name, text in values.items():
             if "\0" in text or not _is_unicode(text):
                 raise InputError(f"{where} has characters in its {name} that no name can have.")
-        missing = [name for name in NEEDED if name not in values]
+        needed = NEEDED if library is None else tuple(name for name in NEEDED if name != "painted")
+        missing = [name for name in needed if name not in values]
         if missing:
-            raise InputError(f"{where} has no {missing[0]}; each needs {', '.join(NEEDED)}.")
+            raise InputError(f"{where} has no {missing[0]}; each needs {', '.join(needed)}.")
         try:
             options = {**defaults, **_options(values)}
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
         files: dict[str, Any] = {name: path.parent / values[name] for name in FILES if name in values}
-        cases.append(CohortCase(values.get("name", Path(values["output"]).name), **files, options=options))
+        name = values.get("name", Path(values["output"]).name)
+        paths = {"painted": None, **files}
+        cases.append(CohortCase(name, **paths, options=options, library=library, match=match or {}))
     if not cases:
         raise InputError(f"The manifest {path} names no case.")
     return cases

@@ -16,6 +16,7 @@ from PatchICLLib.cohort.local_pool import LocalPool
 from PatchICLLib.cohort.run import Pool, check_cases, run_cohort, summarise
 from PatchICLLib.command_line.cohort_manifest import read_manifest
 from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.options import open_library
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.errors import InputError, Stopped
 from PatchICLLib.outputs import Output, check_outputs, write_json
@@ -36,6 +37,8 @@ class CohortRequest:
     resume: bool
     json_file: Path | None
     quiet: bool
+    library: Path | None = None
+    match: str | None = None
 
 
 def run_from_manifest(request: CohortRequest) -> None:
@@ -48,7 +51,8 @@ def run_from_manifest(request: CohortRequest) -> None:
     from PatchICLLib.runtime.device import resolve_device
     from PatchICLLib.weights import find_weights, load_weights, sha256_of, weights_file
 
-    cases = read_manifest(request.manifest, request.options)
+    library, said = open_library(request.library, request.match)
+    cases = read_manifest(request.manifest, request.options, None if library is None else library.path, said)
     inputs = {"MANIFEST": request.manifest, "--weights": weights_file(request.weights, request.preset)}
     summaries = [] if request.json_file is None else [Output("--json", request.json_file, (".json",))]
     check_outputs(summaries, inputs)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.geometry.painted_slices import MOST_LABELS
+
+if TYPE_CHECKING:
+    from PatchICLLib.library import Library
 
 MOST_UNNAMED_LABELS = 64  # that are propagated without --labels
 _WHOLE = (0, 2**31 - 1)
@@ -26,6 +30,22 @@ def names_from_text(text: str, option: str) -> dict[int, str]:
             )
         names[label] = name.strip()
     return names
+
+
+def open_library(folder: Path | None, match: str | None) -> tuple[Library | None, dict[int, str]]:
+    """The library of --library, and the names of --match by label.
+
+    Raises:
+        InputError: it cannot be opened; or there is no library to match.
+    """
+    from PatchICLLib.library import Library
+
+    said = {} if match is None else names_from_text(match, "--match")
+    if folder is None:
+        if said:
+            raise InputError("--match says what labels are in a library: name it with --library.")
+        return None, said
+    return Library.open(folder), said
 
 
 def axis_from_text(text: str) -> Literal[0, 1, 2] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -30,6 +31,23 @@ ExtentOption = Annotated[
     str,
     typer.Option(
         help="Slices to fill: auto (the model finds the ends), painted (between the painted slices), or FIRST:LAST."
+    ),
+]
+LibraryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--library",
+        metavar="FOLDER",
+        show_default=False,
+        help="Finished cases to learn from as well: `patchicl library`.",
+    ),
+]
+MatchOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST",
+        help="Which label is which structure of the library, such as 1=liver,2=spleen; named segments are known by "
+        "terminology or name.",
     ),
 ]
 RegionOption = Annotated[

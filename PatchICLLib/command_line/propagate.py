@@ -12,6 +12,8 @@ from PatchICLLib.command_line.painting_options import (
     ExtentOption,
     IgnoreSlicesOption,
     LabelsOption,
+    LibraryOption,
+    MatchOption,
     PaintedSlicesOption,
     RegionOption,
     UseAllSlicesOption,
@@ -70,6 +72,8 @@ def propagate(
         typer.Option(min=1, max=10, metavar="FACTOR", help="Side of what the model sees over the painted extent."),
     ] = None,
     region: RegionOption = None,
+    library: LibraryOption = None,
+    match: MatchOption = None,
     seed: Annotated[
         int, typer.Option(help="Of random choices; preset sparse makes none, so it changes nothing there.")
     ] = 0,
@@ -97,6 +101,9 @@ def propagate(
     Segments of a .seg.nrrd or DICOM SEG keep their names, colors and codes where OUTPUT is one, too, and may overlap;
     each is filled as if alone. Plain label maps get 1, 2, ... in the order of the segments.
 
+    With --library, finished cases of earlier patients help where they fit, and labels that are not painted at all are
+    found by them alone; the report says which cases and slices were used, and where the library was not listened to.
+
     All outputs lie on the image's grid, and appear together when everything is done.
 
     Exit codes: 0 done, 2 bad input, 130 cancelled with Ctrl-C. After 2 nothing is written; after
@@ -117,5 +124,8 @@ def propagate(
     }
     model = {"weights": weights, "device": device, "preset": preset}
     propagate_files(
-        PropagationFiles(image, painted, output, probability, entropy, selections, report), model, options, quiet
+        PropagationFiles(image, painted, output, probability, entropy, selections, report, library, match),
+        model,
+        options,
+        quiet,
     )

@@ -9,9 +9,11 @@ from typing import Any
 
 from PatchICLLib.command_line.console import plain_console, wrote
 from PatchICLLib.command_line.interrupt import interrupt_cancels
+from PatchICLLib.command_line.options import open_library
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.images import Volume, check_can_hold_grid, image_output, read_scalar_image
 from PatchICLLib.images.writing import stage_image
+from PatchICLLib.library import library_options, match_painting
 from PatchICLLib.outputs import Output, StagedFiles, check_outputs, stage_json
 from PatchICLLib.propagation import CancelToken, PropagationResult, Propagator
 from PatchICLLib.segmentations import Segmentation
@@ -26,7 +28,10 @@ from PatchICLLib.weights import weights_file
 
 @dataclass(frozen=True)
 class PropagationFiles:
-    """What is read and what is written; None for an output that is not wanted."""
+    """What is read and what is written; None for an output that is not wanted.
+
+    `match` says which label is which structure of the library.
+    """
 
     image: Path
     painted: Path
@@ -35,6 +40,8 @@ class PropagationFiles:
     entropy: Path | None = None
     selections: Path | None = None
     report: Path | None = None
+    library: Path | None = None
+    match: str | None = None
 
     def outputs(self) -> list[Output]:
         """All that will be written."""
@@ -68,10 +75,15 @@ def read_inputs(files: PropagationFiles, weights: str | None, options: dict[str,
     Raises:
         InputError: bad input.
     """
-    check_outputs(files.outputs(), {"IMAGE": files.image, "PAINTED": files.painted, "--weights": weights_file(weights)})
+    inputs = {"IMAGE": files.image, "PAINTED": files.painted, "--library": files.library}
+    check_outputs(files.outputs(), {**inputs, "--weights": weights_file(weights)})
+    library, said = open_library(files.library, files.match)
     image = read_scalar_image(files.image)
     painted = read_segmentation(files.painted, like=image)
     options = {**options, "labels": painted.chosen(options.get("labels"))}
+    if library is not None:
+        options |= library_options(library, match_painting(library, painted, said, options["labels"]), image)
+        painted = painted.with_room_for(options["match"])
     if files.output is not None:
         check_can_hold(image, painted, files.output)
     check_can_hold_grid(image, files.probability, files.entropy)

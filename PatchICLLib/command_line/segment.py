@@ -1,4 +1,4 @@
-"""`patchicl segment`: a 2D image, or a volume slice by slice, from examples of other images."""
+"""`patchicl segment`: an image from examples of other images, or a scan from a library of finished cases."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.painting_options import AxisOption, ExtentOption, LibraryOption, RegionOption
+
 
 def segment(
     target: Annotated[
@@ -14,7 +16,7 @@ def segment(
         typer.Argument(
             metavar="TARGET",
             show_default=False,
-            help="2D image to segment, or a volume (every slice along k).",
+            help="2D image to segment, or a volume (every slice along k); with --library a 3D scan.",
         ),
     ],
     output: Annotated[
@@ -24,13 +26,14 @@ def segment(
         ),
     ],
     context: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="IMAGE:MASK",
             show_default=False,
             help="An example: another image and its label map. Repeat it; 3 to 16 examples work best.",
         ),
-    ],
+    ] = None,
+    library: LibraryOption = None,
     labels: Annotated[
         str | None,
         typer.Option(
@@ -39,6 +42,9 @@ def segment(
             help="Labels to segment: all (up to 255), or values and exact names of segments, such as 1,liver.",
         ),
     ] = None,
+    axis: AxisOption = "auto",
+    extent: ExtentOption = "auto",
+    region: RegionOption = None,
     weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
     probability: Annotated[
@@ -47,12 +53,20 @@ def segment(
     entropy: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write where the model is unsure, in bits, 0 to 1.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="With --library: also write which cases were used, and how."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
-    """Segment one image from examples of other images, without training.
+    """Segment an image from examples of other images, or a scan from a library, without training.
 
     The examples show what to segment: the same structure in images of the same kind. Each label of their masks is a
     task of its own. A volume given as an example counts with its slices (along k) on which something is labelled.
+
+    With --library, finished cases of earlier patients (`patchicl library`) show what to segment in a 3D scan, and the
+    engine of `patchicl propagate` fills it; numbers and names of labels are those of the library. --axis, --extent,
+    --region and --report belong to it. Of --context and --library exactly one is needed.
 
     Exit codes: 0 done, 2 bad input, 130 cancelled with Ctrl-C. After 2 nothing is written; after
     130 the last line says what was, which is all or nothing.
@@ -60,7 +74,23 @@ def segment(
     Example: `patchicl segment new.png mask.png --context a.png:a_mask.png --context b.png:b_mask.png`
     """
     from PatchICLLib.command_line.options import labels_options
+    from PatchICLLib.command_line.painting_options import painting_options, scan_options
+    from PatchICLLib.errors import InputError
+
+    model = {"weights": weights, "device": device}
+    if bool(context) == (library is not None):
+        raise InputError("Give either --context or --library, for one of them must show what to segment.")
+    if library is not None:
+        from PatchICLLib.command_line.segment_library import LibraryFiles, segment_from_library
+
+        options = painting_options(axis, False, labels, extent)
+        options["region"] = scan_options(None, None, region)["region"]
+        del options["use_all_slices"]
+        segment_from_library(LibraryFiles(target, library, output, probability, entropy, report), model, options, quiet)
+        return
+    if (axis, extent, region, report) != ("auto", "auto", None, None):
+        raise InputError("--axis, --extent, --region and --report belong to --library; leave them out with --context.")
     from PatchICLLib.command_line.segment_files import SegmentationFiles, segment_files
 
-    files = SegmentationFiles(target, tuple(context), output, probability, entropy)
-    segment_files(files, {"weights": weights, "device": device}, quiet=quiet, **labels_options(labels))
+    files = SegmentationFiles(target, tuple(context or ()), output, probability, entropy)
+    segment_files(files, model, quiet=quiet, **labels_options(labels))

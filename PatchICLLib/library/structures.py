@@ -102,6 +102,11 @@ def match_structures(known: Sequence[Structure], wanted: Sequence[Structure]) ->
     return found
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether two names are equal, capitals and outer spaces aside."""
+    return _plain(one) == _plain(other)
+
+
 def _single_pairs(
     known: Iterable[Structure], wanted: Iterable[Structure], same: Callable[[Structure, Structure], bool]
 ) -> dict[int, int]:
@@ -122,7 +127,7 @@ def _same_codes(one: Structure, other: Structure) -> bool:
 
 
 def _same_name(one: Structure, other: Structure) -> bool:
-    if has_default_name(one) or _plain(one.name) != _plain(other.name):
+    if has_default_name(one) or not same_name(one.name, other.name):
         return False
     first, second = one.terminology, other.terminology
     if first is None or second is None or not (is_specific(first) and is_specific(second)):

@@ -87,6 +87,11 @@ class Segmentation:
         """As `labels`; None, for all, stays."""
         return None if wanted is None else self.labels(wanted)
 
+    def with_room_for(self, labels: Iterable[int]) -> Segmentation:
+        """The same in a type that holds these labels as well."""
+        wanted = np.promote_types(self.array.dtype, np.min_scalar_type(max(labels)))
+        return replace(self, array=self.array.astype(wanted, copy=False))
+
     def filled(self, array: np.ndarray) -> Segmentation:
         """The same segments with other voxels."""
         return replace(self, array=array)

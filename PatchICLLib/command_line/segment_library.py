@@ -1,0 +1,96 @@
+"""Segments a scan on which nothing is painted, from a library of finished cases."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PatchICLLib.command_line.console import plain_console, wrote
+from PatchICLLib.command_line.interrupt import interrupt_cancels
+from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
+from PatchICLLib.images import check_can_hold_grid, image_output, read_scalar_image
+from PatchICLLib.images.writing import stage_image
+from PatchICLLib.library import Library, library_options, unpainted
+from PatchICLLib.outputs import Output, StagedFiles, check_outputs, stage_json
+from PatchICLLib.propagation import CancelToken, Propagator
+from PatchICLLib.segmentations.files import check_can_hold, segmentation_output, stage_segmentation
+from PatchICLLib.weights import weights_file
+
+
+@dataclass(frozen=True)
+class LibraryFiles:
+    """What is read and what is written; None for an output that is not wanted."""
+
+    target: Path
+    library: Path
+    output: Path
+    probability: Path | None = None
+    entropy: Path | None = None
+    report: Path | None = None
+
+    def outputs(self) -> list[Output]:
+        """All that will be written."""
+        maps = {"--probability": self.probability, "--entropy": self.entropy}
+        return [
+            segmentation_output("OUTPUT", self.output),
+            *(image_output(name, path, real_numbers=True) for name, path in maps.items() if path is not None),
+            *([] if self.report is None else [Output("--report", self.report, (".json",))]),
+        ]
+
+
+def segment_from_library(files: LibraryFiles, model: dict[str, Any], options: dict[str, Any], quiet: bool) -> None:
+    """Read, segment, write.
+
+    Args:
+        files: inputs and outputs.
+        model: arguments of `Propagator.from_pretrained`.
+        options: of `Propagator.propagate`; labels may be names.
+        quiet: print neither progress nor summary.
+
+    Raises:
+        InputError: bad input; nothing was written.
+        Cancelled: by Ctrl-C before files took their places; nothing was written.
+    """
+    started = time.monotonic()
+    inputs = {"TARGET": files.target, "--library": files.library, "--weights": weights_file(model.get("weights"))}
+    check_outputs(files.outputs(), inputs)
+    library = Library.open(files.library)
+    image = read_scalar_image(files.target)
+    empty = unpainted(library, image.array.shape)
+    labels = empty.chosen(options.get("labels")) or [segment.label for segment in empty.segments]
+    check_can_hold(image, empty, files.output)
+    check_can_hold_grid(image, files.probability, files.entropy)
+    maps = {"probability": files.probability, "entropy": files.entropy}
+    wanted = frozenset(name for name, path in maps.items() if path is not None)
+    token = CancelToken()
+    with interrupt_cancels(token), ProgressDisplay(quiet) as display:
+        propagator = Propagator.from_pretrained(**model)
+        token.raise_if_cancelled()
+        result = propagator.propagate(
+            image.array,
+            None,
+            image.spacing_kji,
+            progress=display,
+            cancel=token,
+            outputs=wanted,
+            **library_options(library, {label: label for label in labels}, image),
+            **{**options, "labels": labels},
+        )
+        token.raise_if_cancelled()
+    found = empty.filled(result.labels)
+    with StagedFiles() as staged:
+        stage_segmentation(staged, found, image, files.output)
+        for name, path in maps.items():
+            if path is not None:
+                stage_image(staged, getattr(result, name), image, path)
+        if files.report is not None:
+            names = {"image": str(files.target), "library_folder": str(files.library), "output": str(files.output)}
+            stage_json(staged, {**names, **result.report, "names": found.names}, files.report)
+        staged.commit()
+    if not quiet:
+        seconds = time_text(time.monotonic() - started)
+        plain_console().print(wrote(files.output, f"  ({seconds}, {len(library.cases)} cases)"), soft_wrap=True)
+        for sentence in result.report["warnings"]:
+            plain_console().print(f"  {sentence}", style="yellow", soft_wrap=True)
