@@ -62,6 +62,14 @@ def propagation(
             "without-outlines, every-patch, two-sweeps, whole-resolution-vote, bfloat16.",
         ),
     ] = "patchicl,nearest,interpolation,fill-between-slices,grow-from-seeds",
+    library_cases: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Also with libraries of so many other subjects of the same source, such as 0,1,2,5 (0: without), and "
+            "averaged-without-library, the control; then --k may hold 0. Structures of single subjects are left out.",
+        ),
+    ] = None,
     axis: AxisOption = "auto",
     sources: SourcesOption = None,
     split: SplitOption = "all",
@@ -89,6 +97,8 @@ def propagation(
     of slices that need no edit (2D Dice at least 0.9), seconds per slice; means over sources with 95 % bootstrap
     intervals over structures. A run that was stopped goes on where it was.
 
+    Libraries hold any other subjects of DATA, training cases too: they are looked at, not learned.
+
     Example: `patchicl evaluate propagation data --split development --k 3,5 --output results`
     """
     from PatchICLLib.command_line.evaluate_run import run_propagation
@@ -99,6 +109,7 @@ def propagation(
         ks=numbers_from_text(k, "--k"),
         placements=_words(protocol),
         method_names=_words(methods),
+        library_cases=None if library_cases is None else numbers_from_text(library_cases, "--library-cases"),
         axis=axis,
         sources=_words(sources or ""),
         split=split,

@@ -15,6 +15,7 @@ from PatchICLLib.datasets.cases import Case, find_cases
 from PatchICLLib.datasets.split import is_development
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.failures import FailedSlice, replay, worst
+from PatchICLLib.evaluation.library_methods import has_company, methods_with_libraries
 from PatchICLLib.evaluation.methods import Weights, load_methods
 from PatchICLLib.evaluation.missing_cases import keep_missing, missing_lines, read_missing
 from PatchICLLib.evaluation.next_slice import evaluate_next_slice, summarise_sessions
@@ -34,6 +35,7 @@ def run_propagation(
     ks: Sequence[int],
     placements: Sequence[str],
     method_names: Sequence[str],
+    library_cases: Sequence[int] | None,
     axis: str,
     sources: Sequence[str],
     split: str,
@@ -49,7 +51,7 @@ def run_propagation(
 ) -> None:
     """Evaluate, then print the table and write the figures of this run's rows."""
     unknown = [placement for placement in placements if placement not in PLACEMENTS]
-    if unknown or not placements or not method_names or 0 in ks:
+    if unknown or not placements or not method_names or (0 in ks and not library_cases):
         raise InputError(
             f"There is no protocol {unknown[0]}: choose from span and inset."
             if unknown
@@ -65,7 +67,15 @@ def run_propagation(
     with output_folder(output):
         check_outputs(_outputs(output, json_file), {"--weights": weights_file(weights)}, {"DATA": data})
         cases = chosen_cases(data, sources, split)
-        methods = load_methods(list(method_names), Weights(weights, universeg_weights), device)
+        chosen = Weights(weights, universeg_weights)
+        if library_cases is None:
+            methods = load_methods(list(method_names), chosen, device)
+        else:
+            everybody = find_cases(data, sources)
+            cases = [case for case in cases if has_company(case, everybody)]
+            if not cases:
+                raise InputError("No case of DATA shows structures that another subject shows too: choose other data.")
+            methods = methods_with_libraries(list(method_names), library_cases, everybody, chosen, device)
         unreadable: dict[str, str] = {}
         with ProgressDisplay(quiet, unit="predictions") as display:
             rows = evaluate_propagation(

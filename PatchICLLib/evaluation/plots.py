@@ -34,9 +34,14 @@ FIGURES = ("dice_against_k.png", "dice_against_distance.png", "calibration.png")
 
 
 def write_plots(summary: dict[str, Any], rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Write the figures that the rows allow (calibration needs a method with probabilities); returns their paths."""
+    """Write the figures that the rows allow; returns their paths.
+
+    Distances need painted slices, calibration needs a method with probabilities.
+    """
     written = [_dice_against_k(summary, folder / FIGURES[0])]
-    written.append(_dice_against_distance(rows, folder / FIGURES[1]))
+    painted = [row for row in rows if row.k]
+    if painted:
+        written.append(_dice_against_distance(painted, folder / FIGURES[1]))
     calibrated = _calibrated_methods(summary)
     if calibrated:
         written.append(_calibration(calibrated, folder / FIGURES[2]))

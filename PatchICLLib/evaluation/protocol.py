@@ -77,6 +77,8 @@ def copied_slices(reference: np.ndarray, slices: tuple[int, ...]) -> np.ndarray:
     """
     painted = np.asarray(slices)
     copied = np.zeros(len(reference), bool)
+    if not slices:
+        return copied
     for index in np.flatnonzero(reference.any((1, 2))):
         distances = np.abs(painted - index)
         nearest = painted[distances == distances.min()]

@@ -29,6 +29,7 @@ from PatchICLLib.evaluation.protocol import (
     through_plane_axis,
 )
 from PatchICLLib.evaluation.results import Key, Row, append_row, read_rows
+from PatchICLLib.evaluation.with_library import LibraryMethod
 from PatchICLLib.outputs import drop_unfinished_line, output_folder, set_aside
 
 Progress = Callable[[int, int, str], None]
@@ -58,7 +59,7 @@ class Settings:
     """What is painted and judged.
 
     Attributes:
-        ks, placements: numbers of painted slices, and where they lie.
+        ks, placements: numbers of painted slices, and where they lie; 0 for methods with a library.
         axis: array axis across the slices; None: that with the largest spacing of each case.
         max_structures: at most so many of each source; None: all.
         shard: the part of the structures that this run does.
@@ -69,6 +70,10 @@ class Settings:
     axis: int | None = None
     max_structures: int | None = None
     shard: Shard = Shard()
+
+    def placements_of(self, k: int) -> tuple[Placement, ...]:
+        """Where k slices may lie: nowhere, if there are none, which is said once."""
+        return self.placements if k else self.placements[:1]
 
 
 def evaluate_propagation(
@@ -123,12 +128,12 @@ def _evaluate(
         for structure in structures:
             reference = labels == structure.label
             for k in settings.ks:
-                for placement in settings.placements:
-                    slices = painted_positions(structure.first, structure.last, k, placement)
-                    if not paint(reference, axis, slices).any():
-                        total -= len(methods)  # a structure with holes: nothing to learn from there
+                for placement in settings.placements_of(k):
+                    able = _able(methods, k)
+                    if k and not paint(reference, axis, _painted_slices(structure, k, placement)).any():
+                        total -= len(able)  # a structure with holes: nothing to learn from there
                         continue
-                    for method in methods:
+                    for method in able:
                         key = _key(case, structure, axis, k, placement, method)
                         if key in finished:
                             continue
@@ -191,8 +196,10 @@ def score_structure(
     method: Method,
 ) -> Row:
     """Paint, predict and score one structure; `image` and `reference` (bool) are (K, J, I)."""
-    slices = painted_positions(structure.first, structure.last, k, placement)
+    slices = _painted_slices(structure, k, placement)
     painted = paint(reference, axis, slices)
+    if isinstance(method, LibraryMethod):
+        method = method.on(case, structure)
     predicted = method.predict(image, painted, slices, spacing, axis, 1)
 
     order = (axis, *(other for other in range(3) if other != axis))
@@ -203,7 +210,8 @@ def score_structure(
     within[: structure.first] = within[structure.last + 1 :] = False
     by_slice = slice_scores(sliced_reference, sliced_labels, judged)
     surface = surface_scores(sliced_reference, sliced_labels, judged, sliced_spacing)
-    distances = np.abs(by_slice.indices[:, None] - np.asarray(slices)[None, :]).min(axis=1) * sliced_spacing[0]
+    scored = zip(by_slice.indices, by_slice.dice, strict=True) if slices else ()  # else there are no distances
+    nearest = [(min(abs(int(index) - z) for z in slices) * sliced_spacing[0], score) for index, score in scored]
     probability_bins, entropy_bins = _bins(predicted, reference, judged, order)
     return Row(
         source=case.source,
@@ -224,7 +232,7 @@ def score_structure(
         hausdorff95=surface.hausdorff95,
         no_edit_share=by_slice.no_edit_share,
         seconds_per_slice=predicted.seconds / max(1, int(within.sum())),
-        slices=tuple((round(float(d), 3), round(float(s), 4)) for d, s in zip(distances, by_slice.dice, strict=True)),
+        slices=tuple((round(float(d), 3), round(float(s), 4)) for d, s in nearest),
         probability_bins=probability_bins,
         entropy_bins=entropy_bins,
     )
@@ -254,6 +262,15 @@ def _key(case: Case, structure: Structure, axis: int, k: int, placement: str, me
 
 def _keys(case: Case, structure: Structure, axis: int, methods: Sequence[Method], settings: Settings) -> Iterable[Key]:
     for k in settings.ks:
-        for placement in settings.placements:
-            for method in methods:
+        for placement in settings.placements_of(k):
+            for method in _able(methods, k):
                 yield _key(case, structure, axis, k, placement, method)
+
+
+def _able(methods: Sequence[Method], k: int) -> list[Method]:
+    """The methods that can do something with k painted slices."""
+    return [method for method in methods if k or isinstance(method, LibraryMethod)]
+
+
+def _painted_slices(structure: Structure, k: int, placement: Placement) -> tuple[int, ...]:
+    return painted_positions(structure.first, structure.last, k, placement) if k else ()
