@@ -96,7 +96,7 @@ class Filling:
         queue = [(gap.distance, gap.number, gap) for gap in gaps]
         heapify(queue)
         chosen: list[Portion] = []
-        unknown: list[Portion] = []
+        unknown: dict[GapFilling, Portion] = {}
         size = queue[0][2].size
         room, runs = self.size.slices(size), self.size.first_runs if self._first else self.size.runs
         self._first = False
@@ -106,18 +106,23 @@ class Filling:
             contexts = {one.key for one in (*chosen, portion)}
             fits = gap.size == size and len(contexts) <= self.size.contexts
             fits = fits and (not chosen or len(portion.indices) <= room)
-            if self.guidance is not None and not self.guidance.is_known(portion):
-                run = self.guidance.slices(portion)
-                if unknown and run > runs or not (unknown or fits):
-                    continue
-                unknown.append(portion)
-                runs -= run
+            if seen is not None and not seen.is_known(portion):
+                if gap in unknown or any(one.filling is gap for one in chosen):
+                    # all that is out of a gap is seen in the same run
+                    if gap not in unknown or seen.run(portion) != seen.run(unknown[gap]):
+                        continue
+                else:
+                    first, last = seen.run(portion)
+                    if unknown and last - first >= runs or not (unknown or fits):
+                        continue
+                    unknown[gap] = portion
+                    runs -= last - first + 1
             if fits:
                 chosen.append(gap.deal())
                 room -= len(portion.indices)
                 if self.size.ahead and not gap.is_dealt:
                     heappush(queue, (gap.distance, gap.number, gap))
-        return chosen, unknown
+        return chosen, list(unknown.values())
 
     def _predicted(self, portions: Sequence[Portion]) -> Iterator[Predicted]:
         """Portions predicted, in as small parts as memory makes necessary, down to single slices."""

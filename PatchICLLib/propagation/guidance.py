@@ -12,7 +12,6 @@ from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.hints.painted_runs import Guides, PaintedRuns, guides_on_runs
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.gap_filling import ContextKey, GapFilling, Portion
-from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.volume_sampler import VolumeSampler
 from PatchICLLib.propagation.painted_context import PaintedContext
 from PatchICLLib.runtime.transfers import to_device
@@ -65,10 +64,18 @@ class Guidance:
         """Whether anything is kept of a gap."""
         return number in self._runs
 
-    def slices(self, portion: Portion) -> int:
-        """How many slices must be looked at for a portion."""
-        first, last = self._bounds(portion.filling.gap, portion.indices)
-        return last - first + 1
+    def run(self, portion: Portion) -> tuple[int, int]:
+        """First and last slice that are looked at for a portion; the same whatever is asked for beside it."""
+        gap = portion.filling.gap
+        if gap.before is not None and gap.after is not None:
+            return gap.before, gap.after
+        reach, needed = _FIRST_RUN, max(gap.distance(z) for z in portion.indices)
+        while reach < needed:
+            reach *= _FARTHER
+        if gap.after is not None:
+            return max(0, gap.after - reach), gap.after
+        assert gap.before is not None
+        return gap.before, min(len(self.contexts.volume.image) - 1, gap.before + reach)
 
     def look(self, portions: Sequence[Portion]) -> None:
         """Compute what is not known of portions, of any gaps, all at once."""
@@ -109,7 +116,7 @@ class Guidance:
 
     def _run(self, filling: GapFilling, portion: Portion, context: PaintedContext) -> tuple[PaintedRuns, Tensor, int]:
         gap, volume = filling.gap, self.contexts.volume
-        first, last = self._bounds(gap, portion.indices)
+        first, last = self.run(portion)
         images = context.seen(self.sampler, range(first, last + 1))
         bounds = [b for b in (gap.before, gap.after) if b is not None]
         run = PaintedRuns(
@@ -122,15 +129,3 @@ class Guidance:
             context.likelihood,
         )
         return run, images, first
-
-    def _bounds(self, gap: Gap, indices: Sequence[int]) -> tuple[int, int]:
-        """First and last slice that are looked at for some of a gap; the same whatever is asked for beside them."""
-        if gap.before is not None and gap.after is not None:
-            return gap.before, gap.after
-        reach, needed = _FIRST_RUN, max(gap.distance(z) for z in indices)
-        while reach < needed:
-            reach *= _FARTHER
-        if gap.after is not None:
-            return max(0, gap.after - reach), gap.after
-        assert gap.before is not None
-        return gap.before, min(len(self.contexts.volume.image) - 1, gap.before + reach)

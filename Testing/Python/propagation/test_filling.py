@@ -54,6 +54,25 @@ def test_batches_change_nothing_but_the_time(
     }
 
 
+def test_structures_that_go_far_are_seen_alike_in_any_batch(
+    new_engine: Callable[[], Propagator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the outermost painted slice more and more is looked at; the structure widens, and ends somewhere."""
+    k, j, i = np.meshgrid(np.arange(70), np.arange(44), np.arange(40), indexing="ij")
+    disc = ((j - 20) ** 2 + (i - 19) ** 2 <= (4 + 0.2 * k) ** 2) & (k < 60)
+    image = (disc * 100 + np.random.default_rng(1).normal(0, 4, disc.shape)).astype(np.float32)
+    painted = np.where(np.isin(k, [2, 6]), disc, 0).astype(np.uint8)
+    results = []
+    for name in ("portion by portion", "ahead"):
+        monkeypatch.setattr(course.BatchSize, "of", lambda _, name=name: SIZES[name])
+        results.append(new_engine().propagate(image, painted, (2.0, 1.0, 1.0), axis=0))
+    one, other = results
+    assert [f["index"] for f in one.report["slices"]] == [f["index"] for f in other.report["slices"]]
+    assert max(f["index"] for f in one.report["slices"]) > 30
+    np.testing.assert_array_equal(one.labels, other.labels)
+    np.testing.assert_allclose(one.probability, other.probability, atol=2e-3)  # type: ignore[arg-type]
+
+
 def test_nearest_first_over_all_gaps_and_labels(
     new_engine: Callable[[], Propagator],
     scan: Scan,
