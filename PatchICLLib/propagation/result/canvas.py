@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import expit, xlogy
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
-from PatchICLLib.cascade.entropy import binary_entropy
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.result.device_volume import DeviceVolume
 from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
@@ -18,6 +20,7 @@ from PatchICLLib.runtime.transfers import to_device, to_host
 
 _PAINTED = 2.0  # in place of a painted voxel's probability: none is likelier
 _MOST = np.iinfo(np.uint8).max  # labels
+_CODES = 2**16  # of numbers of half precision
 _CHUNK = 32  # planes copied at a time
 
 
@@ -43,7 +46,8 @@ class Canvas:
         temperature: float = 1.0,
         entropy: bool = True,
     ) -> None:
-        self.volume, self.temperature = volume, temperature
+        self.volume = volume
+        self._tables = [to_device(array_tensor(table), device) for table in _known_of_halves(temperature)]
         turned = volume.orientation
         names = sorted(labels) if max(labels) > _MOST else range(1, max(labels) + 1)
         self._names = {label: name for name, label in enumerate(names, 1)}  # in a byte, in the same order
@@ -64,16 +68,16 @@ class Canvas:
             self._probability.planes[:, *place].index_copy_(0, self._stored(indices, device), mirrored)
 
     def add(self, filled: FilledSlices) -> None:
-        """Fuse slices of a label."""
+        """Fuse slices of a label; their logits count in half precision."""
         turned, device = self.volume.orientation, filled.logits.device
-        logits = filled.logits.float() / self.temperature
-        inside, probability, entropy = logits > 0, torch.sigmoid(logits), binary_entropy(logits)
+        half = filled.logits.half()
+        inside, (probability, entropy) = half > 0, self._known(half)
         sums = [probability.sum((1, 2)), entropy.sum((1, 2)), inside.sum((1, 2)).float()]
         self._figures.append((filled.label, filled.indices, torch.stack(sums)))
 
         labelled = inside.to(torch.uint8) * self._names[filled.label]
         new = [probability, labelled, *([] if self._entropy is None else [entropy])]
-        if turned.mirrored_sides:  # not before: the last bits depend on where in memory a value lies
+        if turned.mirrored_sides:
             new = [values.flip(turned.mirrored_sides) for values in new]
         numbers, place = self._stored(filled.indices, device), turned.stored_window(filled.window)
         if not self._touched.isdisjoint(filled.indices):
@@ -83,6 +87,14 @@ class Canvas:
         self._touched.update(filled.indices)
         for index in filled.indices:
             self._predicted.setdefault(index, []).append(filled.window)
+
+    def _known(self, logits: Tensor) -> list[Tensor]:
+        """Probability and entropy in bits of logits (n, h, w) of half precision.
+
+        Looked up: computed anew, their last bits would depend on the device, and on where in a batch a voxel lies.
+        """
+        codes = (logits.view(torch.int16).to(torch.int32) & _CODES - 1).flatten()
+        return [table.index_select(0, codes).view(logits.shape) for table in self._tables]
 
     @staticmethod
     def _fused(new: Sequence[Tensor], known: Sequence[Tensor]) -> list[Tensor]:
@@ -140,9 +152,7 @@ class Canvas:
         stored = named if self._values.dtype == np.uint8 else np.zeros(named.shape, self._values.dtype)
         if stored is not named:
             for index, windows in self._predicted.items():
-                rows, columns = (
-                    slice(min(s.start for s in side), max(s.stop for s in side)) for side in zip(*windows, strict=True)
-                )
+                rows, columns = (_around(spans) for spans in zip(*windows, strict=True))
                 view(stored)[index, rows, columns] = self._values.take(view(named)[index, rows, columns])
         self._paint(view(stored), lambda plane: plane)
         return stored
@@ -169,13 +179,12 @@ class Canvas:
         )
 
     def _box(self) -> tuple[slice, slice, slice]:
-        """A box around ``boxes``."""
-        boxes = self.boxes() or ((slice(0, 0),) * 3,)
-        first, second, third = (
-            slice(min(span.start for span in spans), max(span.stop for span in spans))
-            for spans in zip(*boxes, strict=True)
-        )
-        return first, second, third
+        """A box around all that was predicted, in the stored order of axes; painted voxels come from the painting."""
+        if not self._predicted:
+            return slice(0, 0), slice(0, 0), slice(0, 0)
+        rows, columns = zip(*(window for windows in self._predicted.values() for window in windows), strict=True)
+        indices = slice(min(self._predicted), max(self._predicted) + 1)
+        return self.volume.orientation.stored_box((indices, _around(rows), _around(columns)))
 
     def _paint(self, volume: np.ndarray, value: Callable[[np.ndarray], Any]) -> None:
         """Put what is worked out from a painted plane on its painted voxels."""
@@ -186,3 +195,16 @@ class Canvas:
 
     def _stored(self, indices: Sequence[int], device: torch.device) -> Tensor:
         return places([self.volume.orientation.slice_index(z) for z in indices], device)
+
+
+@lru_cache(maxsize=4)
+def _known_of_halves(temperature: float) -> tuple[np.ndarray, np.ndarray]:
+    """Probability and entropy in bits of every logit of half precision there is, by its code."""
+    halves = np.arange(_CODES, dtype=np.uint16).view(np.float16)
+    logits = np.where(np.isfinite(halves), halves, 0).astype(np.float64) / temperature
+    likely, unlikely = expit(logits), expit(-logits)
+    return likely, -(xlogy(likely, likely) + xlogy(unlikely, unlikely)) / math.log(2)
+
+
+def _around(spans: Sequence[slice]) -> slice:
+    return slice(min(span.start for span in spans), max(span.stop for span in spans))

@@ -89,6 +89,22 @@ def test_nothing_filled(volume: SlicedVolume) -> None:
     assert [figure["voxels"] for figure in canvas.figures()] == [0, 0] and canvas.labels().sum() == 4
 
 
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.tuples(*[st.booleans()] * 3), st.integers(0, 999))
+def test_same_bits_in_whatever_batches(sizes: list[int], mirrored: tuple[bool, bool, bool], seed: int) -> None:
+    """What is remembered comes in other batches than what is new."""
+    orientation, shape = Orientation((0, 1, 2), mirrored, (16, 9, 11)), (sum(sizes), 7, 9)
+    image = np.zeros(orientation.shape, np.uint8)
+    volume = SlicedVolume(image, image, 1.0, (1.0, 1.0), orientation)
+    said = torch.from_numpy(np.random.default_rng(seed).normal(0, 5, shape)).half()
+    whole = FilledSlices(1, tuple(range(len(said))), (slice(1, 8), slice(0, 9)), said)
+    together, apart = Canvas(volume, (1,), CPU, 1.3), Canvas(volume, (1,), CPU, 1.3)
+    together.add(whole)
+    for start, size in zip(np.cumsum([0, *sizes]).tolist(), sizes, strict=False):
+        apart.add(whole[start : start + size])
+    np.testing.assert_array_equal(apart.probability(), together.probability())
+    np.testing.assert_array_equal(apart.entropy(), together.entropy())
+
+
 @st.composite
 def windows(draw: st.DrawFn, shape: tuple[int, int]) -> tuple[slice, slice]:
     starts = [draw(st.integers(0, n - 1)) for n in shape]
