@@ -70,7 +70,9 @@ RECIPES: dict[str, Recipe] = {
         PaperConfiguration(),
         replace(_SMALL_BATCHES, sizes=((128, 0.9), (256, 0.1))),
         steps=2640,  # as many operations as `universeg`
-        learning_rate=5e-4,
+        # at 5e-4 what all tokens share grows until what differs between them drowns, and the context goes unread
+        learning_rate=1e-4,
+        warm_up=200,
     ),
     # as many operations in all as `bundled` and `finish`, see `patchicl benchmark training`
     "universeg": Recipe(UniverSegInContextConfiguration(), _SMALL_BATCHES, steps=2705, learning_rate=5e-4),
