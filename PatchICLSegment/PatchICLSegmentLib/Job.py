@@ -11,6 +11,7 @@ import numpy as np
 from PatchICLLib.segmentations.overlap import groups_without_overlap
 
 from .Errors import OverlapError, SceneError
+from .LibraryCases import LibraryUse
 from .Parameters import Parameters
 from .SceneIO.PaintedSlices import PaintedSlice, SegmentMemory, axisOfPainting, memoryOf, paintedSlices
 from .SceneIO.Regions import spansOfRegion
@@ -115,8 +116,11 @@ def prepareJob(
     parameters: Parameters,
     regionNode=None,
     allowsOverlap: bool = False,
+    library: LibraryUse | None = None,
 ) -> Job:
     """Collects what is painted; with a region, nothing beyond it will be filled.
+
+    Segments that a library knows need not be painted.
 
     Where the Segment Editor allows overlap, only segments that are painted apart on a common slice are propagated
     together; any other two may overlap anywhere, and know nothing of each other.
@@ -126,8 +130,8 @@ def prepareJob(
     """
     image = arrayOfVolume(volumeNode)
     grid = gridOfVolume(volumeNode)
-    paintings = _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters)
-    axis = _commonAxis(paintings)
+    paintings = _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters, library)
+    axis = _commonAxis(paintings, grid)
     if len(paintings) > 255:
         raise SceneError(
             _("{count} segments are visible and painted (at most 255 at once); hide some of them.").format(
@@ -152,11 +156,13 @@ def prepareJob(
     if all(len(painting.context) == grid.shape[axis] for painting in paintings):
         raise SceneError(_("Every slice is painted already; there is nothing to propagate to."))
     options = _options(axis, declaredEmpty, stray, parameters, grid)
+    if library is not None:
+        options |= library.options(labels)
     options["region"] = spansOfRegion(regionNode, grid) if regionNode is not None else None
     return Job(labels, axis, grid, image, painted if len(groups) > 1 else painted[0], groups, options)
 
 
-def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters) -> list[Painting]:
+def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters, library) -> list[Painting]:
     if segmentationNode is None:
         raise SceneError(_("Select a segmentation first."))
     visible = segmentIds(segmentationNode, onlyVisible=True)
@@ -181,7 +187,8 @@ def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameter
     for painting in paintings:
         if painting.problem is not None:
             raise painting.problem
-    paintings = [painting for painting in paintings if any(row.area for row in painting.context)]
+    known = () if library is None else library.match
+    paintings = [one for one in paintings if one.segmentId in known or any(row.area for row in one.context)]
     if not paintings:
         raise SceneError(_("Nothing is painted yet; paint the structure on two to five slices of the volume first."))
     return paintings
@@ -196,6 +203,8 @@ def _groups(paintings: list[Painting], axis: int, allowsOverlap: bool) -> list[l
 
     def overlap(one: int, other: int) -> bool:
         first, second = paintings[one], paintings[other]
+        if not first.context or not second.context:
+            return False  # What a library finds by itself competes with the others for voxels.
         common = {row.index for row in first.context} & {row.index for row in second.context}
         planes = ((first.box.plane(axis, index), second.box.plane(axis, index)) for index in common)
         if not any((plane & otherPlane).any() for plane, otherPlane in planes):
@@ -212,8 +221,10 @@ def _groups(paintings: list[Painting], axis: int, allowsOverlap: bool) -> list[l
     return [[number + 1 for number in group] for group in groups_without_overlap(len(paintings), overlap)]
 
 
-def _commonAxis(paintings: list[Painting]) -> int:
-    axes = {painting.axis for painting in paintings}
+def _commonAxis(paintings: list[Painting], grid: VolumeGrid) -> int:
+    axes = {painting.axis for painting in paintings} - {None}
+    if not axes:  # Nothing is painted: slices lie where they are farthest apart.
+        return int(np.argmax(grid.spacing))
     if len(axes) > 1:
         raise SceneError(
             _("The segments {names} were painted in different directions; propagate them one at a time.").format(

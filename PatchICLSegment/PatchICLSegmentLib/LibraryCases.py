@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import vtk
@@ -20,7 +21,7 @@ from .Errors import ScanIsThereError, SceneError
 from .SceneIO.PaintedSlices import SegmentMemory
 from .SceneIO.Segments import readSegment, segmentIds
 from .SceneIO.Volumes import VolumeGrid, arrayOfVolume, gridOfVolume
-from .Translation import _
+from .Translation import _, counted
 
 _TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -32,6 +33,7 @@ class SegmentCases:
     Attributes:
         count: finished cases of the same structure.
         isNamed: whether it has a name of its own, by which the structure can be known again.
+        isUsed: whether the next run learns from them.
         isFinished: whether a preview was applied to it; else nobody but the user knows.
     """
 
@@ -39,7 +41,28 @@ class SegmentCases:
     name: str
     count: int
     isNamed: bool
+    isUsed: bool
     isFinished: bool
+
+
+@dataclass(frozen=True)
+class LibraryUse:
+    """What a run learns from a library.
+
+    Attributes:
+        folder: of the library.
+        match: identifier of a segment -> label of its structure in the library.
+        direction: of the volume in the patient, rows of a 3x3 matrix as ITK has it.
+    """
+
+    folder: str
+    match: dict[str, int]
+    direction: list[list[float]]
+
+    def options(self, labels: Mapping[int, str]) -> dict[str, Any]:
+        """Keyword arguments for the worker. Args: labels: of a job, with their segments."""
+        match = {label: self.match[segmentId] for label, segmentId in labels.items() if segmentId in self.match}
+        return {"library": self.folder, "match": match, "direction": self.direction} if match else {}
 
 
 class LibraryCases:
@@ -48,11 +71,13 @@ class LibraryCases:
     Attributes:
         folder: of the library, chosen by the user for all scenes; "" where none is. It may be missing or empty: then
             the first case makes the library.
+        declined: identifiers of segments for which the library is not to be used.
     """
 
     def __init__(self, logic):
         self.logic = logic
         self.folder = ""
+        self.declined: set[str] = set()
         self._opened: tuple[tuple, Library] | None = None
 
     def open(self) -> Library:
@@ -71,15 +96,69 @@ class LibraryCases:
                 raise SceneError(str(error)) from error
         return self._opened[1]
 
+    def use(self) -> LibraryUse | None:
+        """What a run on the selected nodes would learn from; None where no segment is known in the library.
+
+        Raises:
+            SceneError: there is something else in the folder than a library, or a damaged one.
+        """
+        if not self.folder or self.logic.volumeNode is None:
+            return None
+        library, structures = self.open(), self._structures()
+        found = library.match(list(structures.values()))
+        match = {
+            segmentId: found[one.label]
+            for segmentId, one in structures.items()
+            if one.label in found and segmentId not in self.declined
+        }
+        direction = np.reshape(_patientGrid(gridOfVolume(self.logic.volumeNode)).direction, (3, 3))
+        return LibraryUse(self.folder, match, direction.tolist()) if match else None
+
+    def countOf(self, segmentId: str) -> int:
+        """Earlier cases that a run would use for a segment."""
+        try:
+            use = self.use()
+            return 0 if use is None or segmentId not in use.match else len(self.open().cases_with(use.match[segmentId]))
+        except SceneError:
+            return 0  # Propagate says why.
+
+    def told(self, run: Mapping[str, Any] | None) -> str:
+        """What a run made of the library, "" where it used none."""
+        known = (run or {}).get("library")
+        if known is None:
+            return ""
+        sentences = []
+        for label, entry in sorted(run["segments"].items()):
+            said = known.get(label)
+            if said is None:
+                continue
+            if not said["weight"]:
+                sentence = _("{name}: the library does not fit and was not listened to.")
+            elif not run["painted_slices"].get(label):
+                sentence = counted(
+                    len(said["cases"]),
+                    _("{name}: from 1 earlier case, nothing is painted."),
+                    _("{name}: from {count} earlier cases, nothing is painted."),
+                )
+            else:
+                sentence = counted(
+                    len(said["cases"]),
+                    _("{name}: 1 earlier case helped."),
+                    _("{name}: {count} earlier cases helped."),
+                )
+            sentences.append(sentence.format(name=entry["name"], count=len(said["cases"])))
+        return " ".join(sentences)
+
     def choose(self, folder: str) -> None:
-        """Takes a folder.
+        """Takes a folder, or with "" none.
 
         Raises:
             SceneError: it holds something else than a library. The folder of before stays.
         """
         before, self.folder = self.folder, folder
         try:
-            self.open()
+            if folder:
+                self.open()
         except SceneError:
             self.folder = before
             raise
@@ -93,7 +172,9 @@ class LibraryCases:
             count = len(library.cases_with(found[structure.label])) if structure.label in found else 0
             written = SegmentMemory.of(self._segment(segmentId)).written
             isNamed = not has_default_name(structure)
-            rows.append(SegmentCases(segmentId, self._segment(segmentId).GetName(), count, isNamed, bool(written)))
+            isUsed = count > 0 and segmentId not in self.declined
+            name = self._segment(segmentId).GetName()
+            rows.append(SegmentCases(segmentId, name, count, isNamed, isUsed, bool(written)))
         return rows
 
     def addCase(self, chosen: Sequence[str], replace: bool = False) -> int:

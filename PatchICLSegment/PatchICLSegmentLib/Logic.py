@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 
 from .Errors import SceneError
-from .LibraryCases import LibraryCases
 from .PaintingActions import PaintingActions
 from .Parameters import ParameterNode
 from .Protocols import UndoKeeper, WorkerFactory
@@ -62,7 +61,6 @@ class PatchICLSegmentLogic(Running, Waiting):
         self._writing = False
         self.painting = PaintingActions(self)
         self.views = ResultViews(self)
-        self.library = LibraryCases(self)
         self._watch = SceneWatch(scene)
         self._watch.sceneClosing.connect(self._onSceneClosing)
         self._watch.sceneImporting.connect(self.onImporting)

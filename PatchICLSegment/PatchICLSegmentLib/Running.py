@@ -7,6 +7,7 @@ from collections.abc import Callable
 from .CurrentPreview import CurrentPreview
 from .Errors import SceneError
 from .Job import Job, prepareJob
+from .LibraryCases import LibraryCases
 from .LiveUpdate import LiveUpdate
 from .LogitsRequest import LogitsRequest
 from .Preview import Completion
@@ -42,6 +43,7 @@ class Running(CurrentPreview):
         self._keptAt = 0.0
         self.results = Results(scene, self.parameterNode)
         self.live = LiveUpdate(self)
+        self.library = LibraryCases(self)
 
     def startPropagation(self) -> None:
         """Starts to propagate and returns at once.
@@ -83,7 +85,7 @@ class Running(CurrentPreview):
 
     def _prepared(self) -> Job:
         inputs = self.volumeNode, self.segmentationNode, self.segmentId
-        return prepareJob(*inputs, self.parameters, self.regionNode, self.allowsOverlap)
+        return prepareJob(*inputs, self.parameters, self.regionNode, self.allowsOverlap, self.library.use())
 
     def _start(self, job: Job, goOn: bool = False) -> None:
         parameters = self.parameters

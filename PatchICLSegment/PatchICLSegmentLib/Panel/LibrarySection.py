@@ -8,7 +8,7 @@ from ..Errors import ScanIsThereError, SceneError
 from ..Translation import _, counted
 
 SETTING = "PatchICL/LibraryFolder"
-_FINISHED, _SEGMENT, _CASES = range(3)
+_FINISHED, _SEGMENT, _CASES, _USE = range(4)
 _REFRESH_DELAY_MS = 250
 
 
@@ -21,11 +21,12 @@ class LibrarySection:
         self._updating = False
         logic.library.folder = application.setting(SETTING)
         table = ui.libraryTable
-        table.setColumnCount(3)
-        table.setHorizontalHeaderLabels([_("Finished"), _("Segment"), _("Cases")])
+        table.setColumnCount(4)
+        table.setHorizontalHeaderLabels([_("Finished"), _("Segment"), _("Cases"), _("Use")])
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
         ui.libraryFolderButton.connect("clicked()", self.chooseFolder)
+        ui.libraryCloseButton.connect("clicked()", self.close)
         ui.addCaseButton.connect("clicked()", self.addCase)
         ui.librarySection.connect("contentsCollapsed(bool)", lambda _collapsed: self.refresh())
         self._timer = qt.QTimer()
@@ -68,12 +69,21 @@ class LibrarySection:
 
     def _onSceneReplaced(self) -> None:
         self._chosen.clear()
+        self.logic.library.declined.clear()
 
     def chooseFolder(self) -> None:
         folder = self.application.chooseFolder(_("Folder of the library; an empty one becomes a new library"))
         if folder and self._attempt(lambda: self.logic.library.choose(folder)):
             self.application.storeSetting(SETTING, folder)
+            self.logic.paintingChanged.emit()
         self.refresh()
+
+    def close(self) -> None:
+        """Goes on without a library; what is in the folder stays."""
+        self.logic.library.choose("")
+        self.application.storeSetting(SETTING, "")
+        self.refresh()
+        self.logic.paintingChanged.emit()
 
     def addCase(self) -> None:
         self.application.busyCursor()
@@ -112,11 +122,24 @@ class LibrarySection:
                 item = qt.QTableWidgetItem(text)
                 item.setFlags(qt.Qt.ItemIsEnabled)
                 table.setItem(number, column, item)
+            use = qt.QTableWidgetItem()
+            use.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable if row.count else qt.Qt.NoItemFlags)
+            use.setCheckState(qt.Qt.Checked if row.isUsed else qt.Qt.Unchecked)
+            use.setToolTip(_("Ticked: the next run learns from these cases, as far as they fit what is painted."))
+            table.setItem(number, _USE, use)
         self._updating = False
+        self.ui.libraryCloseButton.setEnabled(bool(self.logic.library.folder))
         free = not self.logic.state.isBusy and not self.logic.state.hasPreview
         self.ui.addCaseButton.setEnabled(free and any(self._isChosen(row) for row in self._rows))
 
     def _onItemChanged(self, item) -> None:
-        if not self._updating and item.column() == _FINISHED:
-            self._chosen[self._rows[item.row()].segmentId] = item.checkState() == qt.Qt.Checked
-            self._fill()
+        if self._updating or item.column() not in (_FINISHED, _USE):
+            return
+        segmentId, isChecked = self._rows[item.row()].segmentId, item.checkState() == qt.Qt.Checked
+        if item.column() == _FINISHED:
+            self._chosen[segmentId] = isChecked
+        elif isChecked:
+            self.logic.library.declined.discard(segmentId)
+        else:
+            self.logic.library.declined.add(segmentId)
+        self.refresh()

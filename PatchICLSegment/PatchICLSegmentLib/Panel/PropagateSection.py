@@ -103,7 +103,12 @@ class PropagateSection:
         elif state is State.KEEPING:
             self.note(_("Stopped. The uncertainty of what is there follows."))
         elif state is State.PREVIEW:
-            self.note(_("Preview: Apply writes it into the segment."))
+            told = self.logic.library.told(self.logic.results.run)
+            self.note(
+                _("Preview: Apply writes it into the segment. {library}").format(library=told)
+                if told
+                else _("Preview: Apply writes it into the segment.")
+            )
             if (self.logic.results.run or {}).get("memory_was_short"):
                 self.problem(
                     _("Memory was short, so slices were computed one at a time. Nothing is missing; it took longer.")
@@ -127,7 +132,16 @@ class PropagateSection:
         found = None
         if painting is not None:
             found = estimate(painting, self.logic.parameters, self.logic.timings, region)
-        if found is None:
+        count = 0 if found is not None or painting is None else self.logic.library.countOf(painting.segmentId)
+        if count:
+            self.note(
+                counted(
+                    count,
+                    _("Nothing is painted: {name} comes from 1 earlier case."),
+                    _("Nothing is painted: {name} comes from {count} earlier cases."),
+                ).format(name=painting.name, count=count)
+            )
+        elif found is None:
             self.note("")
         elif found.seconds is None:
             self.note(

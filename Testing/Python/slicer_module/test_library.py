@@ -7,11 +7,15 @@ import zipfile
 import numpy as np
 import pytest
 from PatchICLSegmentLib.Errors import ScanIsThereError, SceneError
+from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.SceneIO.PaintedSlices import SegmentMemory
 from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
+from PatchICLSegmentLib.State import State
+from PatchICLSegmentLib.WorkerSession import defaultWorker
 
 from PatchICLLib.library import Library
 from PatchICLLib.segmentations.terminology import Code, Terminology
+from Testing.Miniatures.patients import Patient
 
 KIDNEY = Terminology(Code("SCT", "123037004", "Anatomy"), Code("SCT", "64033007", "Kidney"))
 
@@ -122,7 +126,89 @@ def testWhatIsNoLibraryIsRefused(workplace, tmp_path):
         library.addCase([])
 
 
+@pytest.fixture
+def earlier(workplace, tmp_path):
+    """The workplace, with a library in which the organ was finished in another patient."""
+    library = workplace.logic.library
+    library.choose(str(tmp_path / "cases"))
+    name(workplace, workplace.organ, "liver")
+    workplace.paint(0, range(5, 9))
+    library.addCase([workplace.organ])
+    workplace.write(np.zeros_like(workplace.read()))
+    return workplace
+
+
+def testARunLearnsFromEarlierCases(earlier, tmp_path):
+    earlier.paint(0, (4, 9))
+    earlier.runToPreview()
+    options = earlier.workers[-1].calls[-1].options
+    assert options["library"] == str(tmp_path / "cases") and options["match"] == {1: 1}
+    direction = np.array(options["direction"])
+    matrix = gridOfVolume(earlier.volume).ijkToWorld[:3, :3]
+    assert np.allclose(direction, np.diag([-1, -1, 1]) @ matrix / np.linalg.norm(matrix, axis=0))
+    told = earlier.logic.library.told(earlier.logic.results.run)
+    assert told == "liver: 2 earlier cases helped."
+    run = {**earlier.logic.results.run, "library": {"1": {"weight": 0, "cases": []}}}
+    assert earlier.logic.library.told(run) == "liver: the library does not fit and was not listened to."
+    earlier.logic.discardPreview()
+    earlier.logic.library.declined.add(earlier.organ)
+    earlier.runToPreview()
+    assert "library" not in earlier.workers[-1].calls[-1].options
+    assert earlier.logic.library.told(earlier.logic.results.run) == ""
+
+
+def testWithALibraryNothingNeedsToBePainted(earlier):
+    logic = earlier.logic
+    assert logic.library.countOf(earlier.organ) == 1 and logic.library.countOf(earlier.other) == 0
+    earlier.runToPreview()
+    call = earlier.workers[-1].calls[-1]
+    assert not call.painted.any() and call.options["match"] == {1: 1}
+    assert "nothing is painted" in logic.library.told(logic.results.run)
+    logic.applyPreview()
+    proposed = earlier.read()
+    assert proposed.any()
+    # one painted slice then corrects it, and is never changed
+    axis = call.options["axis"]
+    drawn = np.zeros_like(proposed)
+    drawn[(slice(None),) * axis + (3,)] = np.random.default_rng(0).random(np.take(proposed, 0, axis).shape) > 0.5
+    earlier.write(proposed | drawn)
+    earlier.runToPreview()
+    logic.applyPreview()
+    assert np.array_equal(np.take(earlier.read(), 3, axis), np.take(proposed | drawn, 3, axis))
+
+
+def testUnknownSegmentsStillHaveToBePainted(earlier):
+    logic = earlier.logic
+    logic.select(earlier.volume, earlier.segmentation, earlier.other)
+    with pytest.raises(SceneError, match="Nothing is painted"):
+        logic.startPropagation()
+
+
+def testPaintedAndUnpaintedSegmentsInOneRun(earlier):
+    logic = earlier.logic
+    logic.parameters = Parameters(scope="visible")
+    earlier.paint(0, (4, 9), earlier.other)
+    logic.startPropagation()
+    while logic.state.isBusy:
+        logic.poll()
+    call = earlier.workers[-1].calls[-1]
+    assert call.options["axis"] == 0 and call.options["match"] == {1: 1} and call.painted.ndim == 3
+    assert set(np.unique(call.painted)) == {0, 2}
+
+
+def testADamagedLibraryIsTold(earlier, tmp_path):
+    (tmp_path / "cases" / "library.json").write_text("{")
+    earlier.paint(0, (4, 9))
+    with pytest.raises(SceneError, match="damaged"):
+        earlier.logic.startPropagation()
+    earlier.logic.library.choose("")  # No library
+    earlier.runToPreview()
+    assert "library" not in earlier.workers[-1].calls[-1].options
+
+
 def testInThePanel(desk, tmp_path):
+    from PySide6.QtCore import Qt
+
     desk.openPhantom()
     ui, application = desk.ui, desk.application
     ui.librarySection.setProperty("collapsed", False)
@@ -153,6 +239,42 @@ def testInThePanel(desk, tmp_path):
     application.answer = True
     ui.addCaseButton.click()
     assert [case.number for case in Library.open(tmp_path / "cases").cases] == [2]
+    assert ui.libraryTable.item(0, 3).checkState() == Qt.Checked
+    ui.propagateButton.click()
+    desk.waitWhileBusy()
+    assert desk.workers[-1].calls[-1].options["match"] == {1: 1}
+    assert "2 earlier cases helped" in ui.statusLabel.text
+    ui.discardButton.click()
+    ui.libraryTable.item(0, 3).setCheckState(Qt.Unchecked)
+    desk.settle()
+    ui.propagateButton.click()
+    desk.waitWhileBusy()
+    assert "match" not in desk.workers[-1].calls[-1].options
+    ui.discardButton.click()
+    ui.libraryCloseButton.click()
+    assert application.settings == {"PatchICL/LibraryFolder": ""} and "Choose a folder" in ui.libraryLabel.text
+
+
+def testNothingPaintedInThePanel(desk, tmp_path):
+    """The next patient: the segment has a name, the status says where it would come from, Propagate works."""
+    desk.openPhantom()
+    desk.application.folder = str(tmp_path / "cases")
+    desk.ui.libraryFolderButton.click()
+    desk.paintWithMouse(*range(4, 10))
+    segmentation, organ = desk.logic.segmentationNode.GetSegmentation(), desk.logic.segmentId
+    segmentation.GetSegment(organ).SetName("liver")
+    desk.logic.library.addCase([organ])
+    segmentation.RemoveSegment(organ)
+    again = segmentation.AddEmptySegment("", "Liver")
+    desk.logic.select(desk.logic.volumeNode, desk.logic.segmentationNode, again)
+    desk.settle()
+    assert "Liver comes from 1 earlier case" in desk.ui.statusLabel.text
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    assert "from 2 earlier cases, nothing is painted" in desk.ui.statusLabel.text
+    desk.ui.applyButton.click()
+    desk.settle()
+    assert desk.logic.state is State.IDLE
 
 
 def testTheFolderIsNoPartOfTheScene(desk, tmp_path):
@@ -166,3 +288,52 @@ def testTheFolderIsNoPartOfTheScene(desk, tmp_path):
     with zipfile.ZipFile(scene) as archive:
         assert not any(b"my cases" in archive.read(name) for name in archive.namelist())
     assert desk.logic.library.folder == str(tmp_path / "my cases")
+
+
+@pytest.mark.slow
+def testThreePatientsEachWithLessPainting(application, qtApplication, tmp_path):
+    """With the network in its worker: three slices, one slice, none; each finished patient helps the next."""
+    import slicer.util
+    from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice
+
+    from Testing.StandIn.Desk import Desk
+
+    desk = Desk(application, qtApplication, makeWorker=defaultWorker)
+    desk.application.folder = str(tmp_path / "cases")
+    desk.ui.libraryFolderButton.click()
+    desk.logic.parameters = Parameters(device="cpu")
+    dice = []
+    try:
+        for number, (seed, scale, slices) in enumerate([(2, 1.0, (7, 13, 18)), (3, 1.05, (13,)), (4, 0.97, ())]):
+            patient = Patient.of(seed, scale)
+            matrix = np.diag([-1.0, -1.0, 2.0, 1.0])
+            desk.volume = slicer.util.addVolumeFromArray(patient.image, matrix, f"patient {number}")
+            desk.logic.select(desk.volume, None)
+            segmentation = desk.logic.createSegmentation()
+            organ = desk.logic.segmentId
+            segmentation.GetSegmentation().GetSegment(organ).SetName("kidney")
+            painted = np.zeros(patient.organ.shape, np.uint8)
+            painted[list(slices)] = patient.organ[list(slices)]
+            if slices:
+                slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentation, organ, desk.volume)
+                jumpToSlice(desk.scene, desk.volume, 0, slices[0])
+            desk.settle()
+            desk.ui.propagateButton.click()
+            desk.waitWhileBusy()
+            assert desk.logic.state is State.PREVIEW, desk.ui.statusLabel.text
+            assert ("nothing is painted" in desk.ui.statusLabel.text) == (not slices)
+            desk.ui.applyButton.click()
+            desk.settle()
+            found = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, organ, desk.volume) > 0
+            assert np.array_equal(found[list(slices)], patient.organ[list(slices)])
+            dice.append(2 * (found & patient.organ).sum() / (found.sum() + patient.organ.sum()))
+            desk.ui.librarySection.setProperty("collapsed", False)
+            desk.settle()
+            desk.ui.addCaseButton.click()
+            assert desk.ui.libraryTable.item(0, 2).text() == str(number + 1)
+    finally:
+        desk.panel.cleanup()
+        desk.panel.widget.close()
+    assert min(dice) > 0.85, dice
+    cases = Library.open(tmp_path / "cases").cases
+    assert [case.filled.how for case in cases] == ["propagated"] * 3 and cases[2].filled.weights
