@@ -117,7 +117,7 @@ class Asking:
         context, shown = self._context(subjects, masks.any(0))
         look = context.look(masks, slices)
         left_out = self._left_out(context, look, masks, list(slices), painted)
-        weight = weight_of_subjects(left_out)
+        weight = weight_of_subjects(left_out, len(held))
         # where nobody listens, one slice is enough to know what is said
         indices = subjects.span(volume.step, len(volume.image), held) if weight else (held[0],)
         probability, window = self._probability(*context.predicted(indices, look, list(slices)))

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_STEPS = ((0.95, 0.75), (0.7, 0.5), (0.6, 0.25))  # Dice of slices left out from which on, and the weight then
+_STEPS = ((0.7, 0.5), (0.6, 0.25))  # Dice of slices left out from which on, and the weight then
+_SINGLE = (0.95, 0.75)  # the same where one slice is painted, which says little by itself
 _MOST = 3  # slices left out, one after the other
 _LARGE = 0.5  # of the largest painted slice's area: the ends of a structure say little
 
@@ -27,10 +28,12 @@ def slices_to_leave_out(indices: Sequence[int], areas: np.ndarray) -> list[int]:
     return [int(indices[n]) for n in order if areas[n] >= _LARGE * areas.max()]
 
 
-def weight_of_subjects(left_out: float) -> float:
+def weight_of_subjects(left_out: float, painted: int) -> float:
     """The share of the subjects' prediction in the result: 0, 0.25, 0.5 or 0.75.
 
     Args:
         left_out: Dice over the slices left out, 0 to 1.
+        painted: how many slices hold the structure.
     """
-    return next((weight for least, weight in _STEPS if left_out >= least), 0.0)
+    steps = (_SINGLE, *_STEPS) if painted == 1 else _STEPS
+    return next((weight for least, weight in steps if left_out >= least), 0.0)

@@ -14,15 +14,18 @@ from PatchICLLib.propagation.subjects.guard import slices_to_leave_out, weight_o
 from PatchICLLib.propagation.subjects.opinion import Opinion
 
 
-@given(st.floats(0, 1), st.floats(0, 1))
-def test_better_agreement_never_weighs_less(one: float, other: float) -> None:
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 9))
+def test_better_agreement_never_weighs_less_and_more_painted_slices_never_more(
+    one: float, other: float, painted: int
+) -> None:
     low, high = sorted((one, other))
-    assert 0 <= weight_of_subjects(low) <= weight_of_subjects(high) <= 0.75
+    assert 0 <= weight_of_subjects(low, painted) <= weight_of_subjects(high, painted) <= 0.75
+    assert weight_of_subjects(low, painted + 1) <= weight_of_subjects(low, painted)
 
 
 def test_subjects_that_say_otherwise_are_not_listened_to() -> None:
-    assert weight_of_subjects(0.55) == weight_of_subjects(0.0) == 0
-    assert weight_of_subjects(0.99) > weight_of_subjects(0.8) > 0
+    assert weight_of_subjects(0.55, 1) == weight_of_subjects(0.0, 5) == 0
+    assert weight_of_subjects(0.99, 1) > weight_of_subjects(0.8, 1) > weight_of_subjects(0.65, 3) > 0
 
 
 def test_large_slices_are_left_out_in_turn() -> None:
