@@ -129,12 +129,14 @@ class LibraryCases:
             return ""
         sentences = []
         for label, entry in sorted(run["segments"].items()):
-            said = known.get(label)
+            said, isPainted = known.get(label), bool(run["painted_slices"].get(label))
+            if said is None and isPainted:
+                continue  # The library does not know it, or found nothing that painting did not say.
             if said is None:
-                continue
-            if not said["weight"]:
+                sentence = _("{name}: nothing here looks as in earlier cases; paint a slice.")
+            elif not said["weight"]:
                 sentence = _("{name}: the library does not fit and was not listened to.")
-            elif not run["painted_slices"].get(label):
+            elif not isPainted:
                 sentence = counted(
                     len(said["cases"]),
                     _("{name}: from 1 earlier case, nothing is painted."),
@@ -146,7 +148,7 @@ class LibraryCases:
                     _("{name}: 1 earlier case helped."),
                     _("{name}: {count} earlier cases helped."),
                 )
-            sentences.append(sentence.format(name=entry["name"], count=len(said["cases"])))
+            sentences.append(sentence.format(name=entry["name"], count=0 if said is None else len(said["cases"])))
         return " ".join(sentences)
 
     def choose(self, folder: str) -> None:

@@ -11,6 +11,7 @@ import slicer.util
 from ..Errors import SceneError
 from ..Translation import _
 
+LIBRARY_FOLDER = "PatchICL/LibraryFolder"  # a setting
 UI_FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "UI"
 
 

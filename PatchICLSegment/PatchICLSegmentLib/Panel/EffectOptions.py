@@ -11,7 +11,7 @@ from ..Errors import SceneError
 from ..Installer import PackageInstaller
 from ..SharedLogic import sharedLogic
 from ..Translation import _
-from .Application import SlicerApplication
+from .Application import LIBRARY_FOLDER, SlicerApplication
 from .Binding import ParameterBinding, updateLayers
 from .PropagateSection import PropagateSection
 from .ReportOffer import ReportOffer
@@ -41,6 +41,7 @@ class EffectOptions(VTKObservationMixin):
         self.effect, self.isOver = effect, False
         self.application, self.installer = self.makeApplication(), self.makeInstaller()
         self.logic = logic = sharedLogic(slicer.mrmlScene)
+        logic.library.folder = self.application.setting(LIBRARY_FOLDER)
         self.widget, self.ui = self.application.loadUi("PatchICLEffect.ui")
         ui, (actionBar, bar) = self.ui, self.application.loadUi("ActionBar.ui")
         vars(ui).update(vars(bar))

@@ -6,8 +6,8 @@ import qt
 
 from ..Errors import ScanIsThereError, SceneError
 from ..Translation import _, counted
+from .Application import LIBRARY_FOLDER
 
-SETTING = "PatchICL/LibraryFolder"
 _FINISHED, _SEGMENT, _CASES, _USE = range(4)
 _REFRESH_DELAY_MS = 250
 
@@ -19,7 +19,7 @@ class LibrarySection:
         self._rows = []
         self._chosen: dict[str, bool] = {}  # what the user ticked or unticked
         self._updating = False
-        logic.library.folder = application.setting(SETTING)
+        logic.library.folder = application.setting(LIBRARY_FOLDER)
         table = ui.libraryTable
         table.setColumnCount(4)
         table.setHorizontalHeaderLabels([_("Finished"), _("Segment"), _("Cases"), _("Use")])
@@ -74,14 +74,14 @@ class LibrarySection:
     def chooseFolder(self) -> None:
         folder = self.application.chooseFolder(_("Folder of the library; an empty one becomes a new library"))
         if folder and self._attempt(lambda: self.logic.library.choose(folder)):
-            self.application.storeSetting(SETTING, folder)
+            self.application.storeSetting(LIBRARY_FOLDER, folder)
             self.logic.paintingChanged.emit()
         self.refresh()
 
     def close(self) -> None:
         """Goes on without a library; what is in the folder stays."""
         self.logic.library.choose("")
-        self.application.storeSetting(SETTING, "")
+        self.application.storeSetting(LIBRARY_FOLDER, "")
         self.refresh()
         self.logic.paintingChanged.emit()
 

@@ -43,6 +43,14 @@ def runUntil(desk, count):
         desk.processEvents()
 
 
+def testTheLibraryOfThePanelIsUsedInTheEffectToo(editorDesk):
+    editorDesk.openPhantom()
+    editorDesk.application.storeSetting("PatchICL/LibraryFolder", "cases")
+    assert editorDesk.logic.library.folder == ""
+    editorDesk.editor.setActiveEffectByName("PatchICL")
+    assert editorDesk.logic.library.folder == "cases"
+
+
 def testTheWholeStoryInsideTheSegmentEditor(editorDesk):
     desk = editorDesk.openPhantom()
     desk.paintWithMouse(3, 9, 14)

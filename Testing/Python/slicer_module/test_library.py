@@ -150,6 +150,10 @@ def testARunLearnsFromEarlierCases(earlier, tmp_path):
     assert told == "liver: 2 earlier cases helped."
     run = {**earlier.logic.results.run, "library": {"1": {"weight": 0, "cases": []}}}
     assert earlier.logic.library.told(run) == "liver: the library does not fit and was not listened to."
+    run = {**earlier.logic.results.run, "library": {}}
+    assert earlier.logic.library.told(run) == ""
+    run["painted_slices"] = {}
+    assert earlier.logic.library.told(run) == "liver: nothing here looks as in earlier cases; paint a slice."
     earlier.logic.discardPreview()
     earlier.logic.library.declined.add(earlier.organ)
     earlier.runToPreview()
