@@ -109,3 +109,32 @@ def merge(
     from PatchICLLib.command_line.library_run import run_merge
 
     run_merge(folder, other)
+
+
+@library.command("check", no_args_is_help=True)
+def check_library(
+    folder: LibraryArgument,
+    max_cases: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Leave out only the N latest cases of each structure.")
+    ] = None,
+    json_file: JsonOption = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also draw Dice against painted slices, as a .png.")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor table.")] = False,
+) -> None:
+    """Measure what a library is worth, each case left out in turn.
+
+    The case is found again from 0, 1 and 3 of its own slices, with all other cases as library and without any. A
+    structure needs two cases. Cases are kept as they were cut around their structures, so that with nothing painted a
+    whole scan is harder than this. Several scans of one patient make a library look better than it is.
+
+    Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C; what is known by then is printed and written.
+
+    Example: `patchicl library check livers --plot livers.png`
+    """
+    from PatchICLLib.command_line.library_check_run import run_check
+
+    run_check(folder, max_cases, json_file, plot, weights, device, quiet)
