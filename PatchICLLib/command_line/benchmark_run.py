@@ -153,9 +153,9 @@ def run_operators(
         for count in counts:
             display.show("Counting", len(records), len(counts))
             records.append(count_operators(Scan(Scan.parse(volume).shape, count), batches, weights))
-    _print(
-        f"Operators of torch in a propagation of {records[0]['scan']} from three painted slices, nested ones counted:"
-    )
+    machine = "a usual card" if batches == "card" else "the CPU"
+    _print(f"Operators of torch, nested ones too, in a propagation of {records[0]['scan']}")
+    _print(f"from three painted slices, with as much at once as on {machine}:")
     table = Table()
     table.add_column("part")
     for record in records:

@@ -98,7 +98,7 @@ def test_operators_prints_a_table(tmp_path, capsys, monkeypatch):
     assert main(["benchmark", "operators", *arguments]) == 0
     assert [record["labels"] for record in json.loads(json_file.read_text(encoding="utf-8"))] == [1, 2]
     printed = capsys.readouterr().out
-    assert all(said in printed for said in ("1,001", "1,002", "7,777", "2 labels"))
+    assert all(said in printed for said in ("64x64x16", "on the CPU", "1,001", "1,002", "7,777", "2 labels"))
 
 
 @pytest.mark.slow
