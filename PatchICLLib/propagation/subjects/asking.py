@@ -29,6 +29,7 @@ from PatchICLLib.propagation.subjects.shown_slices import shown_slices
 from PatchICLLib.propagation.subjects.subjects_context import SubjectsContext, View
 from PatchICLLib.runtime.transfers import to_host
 
+SHOWN = 5  # subjects that are shown, those whose scans correlate best: of more, each would show too few slices
 _MARGIN, _MARGIN_SLICES = 0.2, 2  # beyond the ends that the subjects suggest: of the length, and slices
 _ROUNDS = 2  # of finding and looking again, where nothing is painted
 _LOOK = 8  # slices on which intensities are put to scale then
@@ -113,7 +114,8 @@ class Asking:
                 placed.append((structure, placement))
         if not placed:
             return None
-        subjects = Subjects([s for s, _ in placed], [p for _, p in placed])
+        likest = sorted(placed, key=lambda one: -one[1].correlation)[:SHOWN]
+        subjects = Subjects([s for s, _ in likest], [p for _, p in likest])
         context, shown = self._context(subjects, masks.any(0))
         look = context.look(masks, slices)
         left_out = self._left_out(context, look, masks, list(slices), painted)
@@ -133,7 +135,7 @@ class Asking:
                 placed.append((structure, placement))
         if not placed:
             return None
-        kept = agreeing(*zip(*placed, strict=True))
+        kept = agreeing(*zip(*placed, strict=True))[:SHOWN]
         subjects = Subjects([placed[n][0] for n in kept], [placed[n][1] for n in kept])
         opinion: Opinion | None = None
         for _ in range(_ROUNDS):

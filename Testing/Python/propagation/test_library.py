@@ -91,6 +91,7 @@ def test_library_that_means_something_else_changes_nothing(trained: Propagator, 
     painted = _painted(patient, 13)
     alone = trained.propagate(patient.image, painted, patient.spacing, axis=0)
     result = trained.propagate(patient.image, painted, patient.spacing, axis=0, library=library, match=MATCH)
+    assert result.report["library"][str(LABEL)]["left_out_dice"] < 0.6
     assert result.report["library"][str(LABEL)]["weight"] == 0
     np.testing.assert_array_equal(result.labels, alone.labels)
     assert any("not listened to" in sentence for sentence in result.report["warnings"])

@@ -24,7 +24,7 @@ def test_better_agreement_never_weighs_less_and_more_painted_slices_never_more(
 
 
 def test_subjects_that_say_otherwise_are_not_listened_to() -> None:
-    assert weight_of_subjects(0.55, 1) == weight_of_subjects(0.0, 5) == 0
+    assert weight_of_subjects(0.2, 1) == weight_of_subjects(0.55, 3) == weight_of_subjects(0.0, 5) == 0
     assert weight_of_subjects(0.99, 1) > weight_of_subjects(0.8, 1) > weight_of_subjects(0.65, 3) > 0
 
 

@@ -1,0 +1,34 @@
+"""Of many subjects those are shown whose scans are most alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from PatchICLLib.propagation.geometry.orientation import Orientation
+from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
+from PatchICLLib.propagation.subjects.asking import SHOWN, Asking
+from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
+from Testing.Miniatures.patients import SPACING, Patient
+
+
+@pytest.mark.parametrize("is_painted", [True, False])
+def test_subjects_in_noise_make_way_for_those_that_are_alike(small_model, is_painted: bool) -> None:
+    here = Patient.of(1)
+    painted = np.zeros(here.organ.shape, np.uint8)
+    if is_painted:
+        painted[13] = here.organ[13]
+    volume = SlicedVolume(
+        here.image, painted, SPACING[0], SPACING[1:], Orientation((0, 1, 2), (False,) * 3, here.organ.shape)
+    )
+    structures = []
+    for case in range(1, 9):
+        other = Patient.of(10 + case)
+        noise = np.random.default_rng(case).normal(0, 90 if case <= 3 else 1, other.image.shape)
+        structures.append(FinishedStructure(other.image + noise.astype(np.float32), other.organ, SPACING, case))
+    asking = Asking(small_model, torch.device("cpu"), volume)
+    opinion = asking.about_painted(1, [13], structures) if is_painted else asking.about_unpainted(1, structures)
+    assert opinion is not None
+    assert {structure.case for structure, _ in opinion.shown} == {4, 5, 6, 7, 8} and SHOWN == 5
+    assert opinion.correlation > 0.8
