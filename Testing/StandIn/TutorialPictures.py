@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -15,11 +16,17 @@ sys.path[:0] = [str(ROOT), str(ROOT / "PatchICLSegment")]
 
 import numpy as np  # noqa: E402
 import slicer  # noqa: E402
+import slicer.util  # noqa: E402
 import vtk  # noqa: E402
 from PatchICLSegmentLib.EffectStory import EffectStory  # noqa: E402
 from PatchICLSegmentLib.Installer import PackageInstaller  # noqa: E402
+from PatchICLSegmentLib.Parameters import Parameters  # noqa: E402
+from PatchICLSegmentLib.SampleJob import THALAMI, loadSample, slicesToPaint  # noqa: E402
+from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice  # noqa: E402
+from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume  # noqa: E402
 from PatchICLSegmentLib.Story import Story  # noqa: E402
 from PatchICLSegmentLib.WorkerSession import defaultWorker  # noqa: E402
+from scipy import ndimage  # noqa: E402
 
 from Testing.StandIn import PythonQt  # noqa: E402
 from Testing.StandIn.Desk import Desk  # noqa: E402
@@ -153,9 +160,6 @@ class Screen:
 
     def center(self, story: Story, index: int) -> None:
         """All views through the middle of the structure."""
-        from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice
-        from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
-
         rows, columns = np.nonzero(story.reference.any(axis=0))
         world = (gridOfVolume(story.volume).ijkToWorld @ [columns.mean() - 8, rows.mean(), index, 1])[:3]
         jumpToSlice(self.slicer.scene, story.volume, 0, index, inPlane=world)
@@ -189,6 +193,59 @@ def drawEffect(screen: Screen, path: Path) -> None:
     story.propagate()
     saveSideBySide(path, *images, grabbed())
     desk.close()
+
+
+def drawLibrary(screen: Screen, path: Path, cases: Path) -> None:
+    """Three patients, made by bending the sample, with three painted slices, one, and none; each is added when done."""
+    screen.slicer.scene.Clear(False)
+    desk = screen.desk
+    desk.application.folder = str(cases)
+    desk.ui.libraryFolderButton.click()
+    desk.logic.parameters = Parameters(device="cpu", entropyVisible=False)
+    images = []
+    for number, count in enumerate((3, 1, 0)):
+        image, thalami, matrix = bentSample(screen.slicer.scene, number)
+        volume = slicer.util.addVolumeFromArray(image, matrix, f"patient {number + 1}")
+        desk.logic.select(volume, None)
+        desk.application.showVolume(volume)
+        segmentation, segmentId = desk.logic.createSegmentation(), desk.logic.segmentId
+        segmentation.GetSegmentation().GetSegment(segmentId).SetName("thalami")
+        painted = np.zeros(thalami.shape, np.uint8)
+        chosen = slicesToPaint(thalami, count)
+        painted[chosen] = thalami[chosen]
+        if count:
+            slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentation, segmentId, volume)
+        rows, columns = np.nonzero(thalami.any(axis=0))
+        middle = slicesToPaint(thalami, 1)[0] + 2  # not a painted one
+        world = (gridOfVolume(volume).ijkToWorld @ [columns.mean(), rows.mean(), middle, 1])[:3]
+        desk.settle()
+        desk.ui.propagateButton.click()
+        desk.waitWhileBusy()
+        jumpToSlice(screen.slicer.scene, volume, 0, middle, inPlane=world)
+        panel = screen.panelImage("library", height=SMALL)
+        images += [panel, imageOf(desk.views[0].picture())]
+        desk.ui.applyButton.click()
+        desk.settle()
+        desk.ui.addCaseButton.click()
+        found = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segmentId, volume) > 0
+        print(f"{count} painted slices: Dice {2 * (found & thalami).sum() / (found.sum() + thalami.sum()):.3f}")
+        segmentation.GetDisplayNode().SetVisibility(False)
+    saveSideBySide(path, *images)
+
+
+def bentSample(scene, number: int):
+    """The sample and its thalami, (K, J, I), bent in its own way for each number but 0, and its matrix."""
+    sample, labels = loadSample(scene)
+    image, matrix = slicer.util.arrayFromVolume(sample).astype(np.float32), gridOfVolume(sample).ijkToLocal
+    scene.RemoveNode(sample)
+    rng = np.random.default_rng(number)
+    places = np.indices(image.shape).astype(np.float32)
+    for place in places if number else ():
+        bend = ndimage.gaussian_filter(rng.normal(size=image.shape).astype(np.float32), 14)
+        place += 4 * bend / np.abs(bend).max()
+    bent = ndimage.map_coordinates(image, places, order=1, mode="nearest")
+    thalami = (labels == THALAMI).astype(np.float32)
+    return bent.astype(np.int16), ndimage.map_coordinates(thalami, places, order=1) >= 0.5, matrix
 
 
 def main(folder: Path) -> None:
@@ -233,6 +290,8 @@ def main(folder: Path) -> None:
     ui.logitsSelector.setCurrentIndex(0)
     ui.selfCheckButton.click()
     saveSideBySide(folder / "slicer_5_settings.png", screen.panelImage("settings", "install"))
+    with tempfile.TemporaryDirectory() as cases:
+        drawLibrary(screen, folder / "slicer_9_library.png", Path(cases))
     desk.panel.cleanup()
     drawEffect(screen, folder / "slicer_8_effect.png")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import qt
 
 from ..Errors import ScanIsThereError, SceneError
@@ -60,7 +62,9 @@ class LibrarySection:
         else:
             count = len(library.cases)
             sentence = counted(count, _("{folder}: 1 finished case"), _("{folder}: {count} finished cases"))
-            self.ui.libraryLabel.setText(sentence.format(folder=self.logic.library.folder, count=count))
+            folder = self.logic.library.folder
+            self.ui.libraryLabel.setText(sentence.format(folder=Path(folder).name, count=count))
+            self.ui.libraryLabel.setToolTip(folder)
         self._fill()
 
     def _schedule(self) -> None:
