@@ -45,7 +45,7 @@ def hold(path: Path, make: bool = False) -> int | None:
         Busy: another process, or another holder in this one, has the lock.
         OSError: the file cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if make else 0), 0o600)
+    descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if make else 0), 0o666)
     try:
         _lock(descriptor)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,18 @@ def test_a_person_can_read_it(library: Library) -> None:
     files = sorted(path.relative_to(library.path).as_posix() for path in library.path.rglob("*") if path.is_file())
     of_cases = [f"cases/000{n}/{name}.nii.gz" for n in (1, 2) for name in ("image", "mask-2", "mask")]
     assert files == [".lock", *of_cases, "library.json"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+def test_a_group_may_share_it(tmp_path: Path) -> None:
+    """Whoever may write into the folder may add, by the umask that the user has set."""
+    before = os.umask(0o002)
+    try:
+        put(Library.open(tmp_path / "library", may_be_new=True), 1)
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "library").rglob("*"):
+        assert path.stat().st_mode & 0o060 == 0o060, path
 
 
 def test_the_same_scan_is_not_taken_twice(library: Library) -> None:
