@@ -14,6 +14,7 @@ CHANGES = {
 MODULES = {"os", "shutil", "Path", "torch", "np", "safetensors.torch", "sitk", "json", "nrrd"}
 # writing into a file that StagedFiles or a temporary folder gave
 STAGED = {
+    "benchmark/memory.py": {"Path('/proc/self/clear_refs').write_text"},  # a switch of Linux, not a file
     "benchmark/savings.py": {"np.save"},
     "demo/figure.py": {"composer.figure.savefig"},
     "training/checkpoint.py": {"torch.save"},
