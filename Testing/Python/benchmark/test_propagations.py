@@ -17,7 +17,8 @@ SCANS = [Scan((16, 64, 64)), Scan((16, 64, 64), 2)]
 
 
 @pytest.mark.slow
-def test_every_propagation_is_measured_with_its_parts():
+def test_every_propagation_is_measured_with_its_parts(monkeypatch):
+    monkeypatch.setattr(propagations, "_MOST_ROUNDS", 1)
     records = measure_propagations(SCANS, until=time.time() + 100, threads=1)
     assert json.loads(json.dumps(records)) == records
     modes = ["warm", "corrected", "with outputs"]
