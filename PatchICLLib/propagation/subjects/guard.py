@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 _STEPS = ((0.7, 0.5), (0.6, 0.25))  # Dice of slices left out from which on, and the weight then
-_SINGLE = ((0.95, 0.75), (0.5, 0.5), (0.35, 0.25))  # the same where one slice is painted: it says little by itself
+_SINGLE = ((0.9, 0.75), (0.5, 0.5), (0.35, 0.25))  # the same where one slice is painted: it says little by itself
 _MOST = 3  # slices left out, one after the other
 _LARGE = 0.5  # of the largest painted slice's area: the ends of a structure say little
 
