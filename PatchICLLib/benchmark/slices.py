@@ -18,7 +18,7 @@ from PatchICLLib.presets import Configuration, build
 
 CONTEXT = 3
 _MOST_ROUNDS, _ENOUGH = 5, 2.0  # rounds at one size, and the seconds after which there are no more
-_START = 4.0  # seconds until a process has started
+_START = 6.0  # seconds until a process has started, on a machine that has other work
 _PIXELS_COST = 1.5  # a size with n times the pixels takes up to so many times n as long
 
 

@@ -74,7 +74,7 @@ def speed(
     ] = ("universeg,paper"),
     seconds: Annotated[
         float, typer.Option(min=1, help="To be done in: what does not fit is left out, and the tables say so.")
-    ] = 95.0,
+    ] = 90.0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads on the CPU; default: torch's.")] = None,
     weights: WeightsOption = None,
