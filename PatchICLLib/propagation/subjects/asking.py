@@ -13,7 +13,7 @@ from torch import Tensor
 from PatchICLLib.propagation.geometry.region import GROWTH, MINIMUM_PIXELS, Region, Window
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement.across_slices import SHARE, TEMPERATURE
-from PatchICLLib.propagation.subjects.correlation import Correlation
+from PatchICLLib.propagation.subjects.correlation import CoarseScan, Correlation
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
 from PatchICLLib.propagation.subjects.guard import slices_to_leave_out, weight_of_subjects
 from PatchICLLib.propagation.subjects.opinion import Opinion
@@ -106,9 +106,9 @@ class Asking:
         painted = SliceOutlines.of(volume.image, masks, slices, volume.spacing)
         held = [int(z) for z in painted.indices]
         empty = [z for z in slices if z not in held]
-        placed = []
+        placed, scan = [], CoarseScan(volume.image, self.spacing)
         for structure in structures:
-            correlation = Correlation.of(volume.image, self.spacing, structure, self.check)
+            correlation = Correlation.of(scan, structure, self.check)
             placement = placed_by_painting(structure, correlation, painted, empty, volume.step)
             if placement is not None:
                 placed.append((structure, placement))
@@ -129,8 +129,9 @@ class Asking:
     def about_unpainted(self, label: int, structures: Sequence[FinishedStructure]) -> Opinion | None:
         """Of a structure of which nothing is painted; None if it is not found."""
         volume, placed = self.volume, []
+        scan = CoarseScan(volume.image, self.spacing)
         for structure in structures:
-            placement = placed_by_look(Correlation.of(volume.image, self.spacing, structure, self.check))
+            placement = placed_by_look(Correlation.of(scan, structure, self.check))
             if placement is not None:
                 placed.append((structure, placement))
         if not placed:

@@ -7,6 +7,7 @@ Image Process. 21(5), 2012.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,26 @@ _COVERED, _FULLY = 0.6, 0.9  # of a template that must lie in the scan, and that
 _TAILS = 2.0  # percent of the intensities at either end that may be outliers
 _EVERY = 2  # voxel along each axis that percentiles are taken of
 _MOST = 2.0  # a template that is so much longer than the scan is not looked for
+
+
+class CoarseScan:
+    """A scan as coarse as it is correlated, made once for all structures that want it so.
+
+    Args:
+        image: (Z, H, W) real numbers.
+        spacing: along slices, rows and columns.
+    """
+
+    def __init__(self, image: np.ndarray, spacing: tuple[float, float, float]) -> None:
+        self.image, self.spacing = image, spacing
+        self._range = _range(image)
+        self._known: dict[float, np.ndarray] = {}
+
+    def at(self, step: float) -> np.ndarray:
+        """Intensities from 0 to 1, without outliers, on a grid of a step in mm: (a, b, c) float32."""
+        if step not in self._known:
+            self._known[step] = _resampled(*_blocks(self.image, self.spacing, step, self._range), step)
+        return self._known[step]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,27 +65,24 @@ class Correlation:
 
     @classmethod
     def of(
-        cls,
-        scan: np.ndarray,
-        spacing: tuple[float, float, float],
-        structure: FinishedStructure,
-        check: Callable[[], None] = lambda: None,
+        cls, scan: CoarseScan, structure: FinishedStructure, check: Callable[[], None] = lambda: None
     ) -> Correlation:
-        """Correlate a structure and its surroundings with a scan (Z, H, W), both turned the same way."""
+        """Correlate a structure and its surroundings with a scan, both turned the same way."""
         longest = max(structure.extent(axis) for axis in range(3))
-        step = max(_FINEST, longest / _ACROSS)
-        seen = _resampled(_squashed(scan), spacing, step)
-        distance = ndimage.distance_transform_edt(~structure.mask, sampling=structure.spacing)
+        step = _step(longest / _ACROSS)
+        seen = scan.at(step)
+        image, spacing = _blocks(structure.image, structure.spacing, step / max(SCALES), _range(structure.image))
+        mask, _ = _blocks(structure.mask, structure.spacing, step / max(SCALES), (0.0, 1.0))
+        distance = ndimage.distance_transform_edt(mask < min(0.5, float(mask.max())), sampling=spacing)
         weight = np.exp(-((distance / (_REACH * longest + _REACH_MM)) ** 2)).astype(np.float32)
-        image = _squashed(structure.image)
         maps = {}
         for scale in SCALES:
             check()
-            scaled = tuple(s * scale for s in structure.spacing)
+            scaled = [s * scale for s in spacing]
             template = _resampled(image, scaled, step)
             if all(a <= _MOST * b for a, b in zip(template.shape, seen.shape, strict=True)):
                 maps[scale] = _correlated(seen, template, _resampled(weight, scaled, step))
-        return cls(step, spacing, structure.spacing, seen.shape, maps)
+        return cls(step, scan.spacing, structure.spacing, seen.shape, maps)
 
     def at(self, scale: float, offsets: np.ndarray) -> np.ndarray:
         """(n,) correlations where a point p (mm) of the structure lies at ``scale * p + offset`` of the scan.
@@ -98,10 +116,34 @@ class Correlation:
         return np.asarray(0.5 * scale * np.array(self.own_spacing) - 0.5 * np.array(self.spacing))
 
 
-def _squashed(image: np.ndarray) -> np.ndarray:
-    """Intensities from 0 to 1, without outliers: (Z, H, W) float32."""
+def _step(least: float) -> float:
+    """The finest of few steps that is not below one, in mm: structures of about the same size share theirs."""
+    return float(_FINEST * 2 ** max(0.0, math.ceil(2 * math.log2(least / _FINEST)) / 2))
+
+
+def _range(image: np.ndarray) -> tuple[float, float]:
+    """Intensities between which nearly all lie."""
     low, high = np.percentile(image[::_EVERY, ::_EVERY, ::_EVERY], [_TAILS, 100 - _TAILS])
-    return np.asarray(((image - low) / max(high - low, 1e-9)).clip(0, 1), np.float32)
+    return float(low), float(max(high, low + 1e-9))
+
+
+def _blocks(
+    image: np.ndarray, spacing: Sequence[float], step: float, limits: tuple[float, float]
+) -> tuple[np.ndarray, list[float]]:
+    """Means of blocks of voxels, at most half a step long, from 0 to 1 between two limits.
+
+    Returns:
+        (a, b, c) float32, and their spacing; voxels at the far ends that fill no block are left out.
+    """
+    sides = [max(1, int(step / 2 / s)) for s in spacing]
+    n0, n1, n2 = (min(side, count) for side, count in zip(sides, image.shape, strict=True))
+    a, b, c = image.shape[0] // n0, image.shape[1] // n1, image.shape[2] // n2
+    means = np.empty((a, b, c), np.float32)
+    for index in range(a):  # a layer of blocks at a time, so that memory stays small
+        layer = image[index * n0 : (index + 1) * n0, : b * n1, : c * n2].astype(np.float32)
+        layer = ((layer - limits[0]) / (limits[1] - limits[0])).clip(0, 1)
+        means[index] = layer.reshape(n0, b, n1, c, n2).mean((0, 2, 4))
+    return means, [n * s for n, s in zip((n0, n1, n2), spacing, strict=True)]
 
 
 def _resampled(image: np.ndarray, spacing: Sequence[float], step: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.region import Region
-from PatchICLLib.propagation.subjects.correlation import Correlation
+from PatchICLLib.propagation.subjects.correlation import CoarseScan, Correlation
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure, turned_alike
 from PatchICLLib.propagation.subjects.outlines_of_slices import SliceOutlines
 from PatchICLLib.propagation.subjects.placement import (
@@ -31,11 +31,25 @@ def _error(placement: Placement, one: Patient, other: Patient) -> float:
 @pytest.mark.parametrize(("scale", "moved"), [(1.0, (4, -3, 2)), (0.87, (-3, 4, 0)), (1.15, (2, 2, -3))])
 def test_structure_is_found_by_its_look(scale: float, moved: tuple[float, float, float]) -> None:
     here, there = Patient.of(1, scale, moved), Patient.of(2)
-    placement = placed_by_look(Correlation.of(here.image, SPACING, there.finished))
+    placement = placed_by_look(Correlation.of(CoarseScan(here.image, SPACING), there.finished))
     assert placement is not None
     assert _error(placement, here, there) < 2.5
     assert placement.scale == pytest.approx(scale, abs=0.09)
     assert placement.correlation > 0.7
+
+
+def test_fine_voxels_say_the_same_as_coarse_ones() -> None:
+    here, there = Patient.of(1, 1.0, (4, -3, 2)), Patient.of(2)
+    fine = np.repeat(np.repeat(np.repeat(here.image, 3, 0), 4, 1), 4, 2)
+    spacing = (SPACING[0] / 3, SPACING[1] / 4, SPACING[2] / 4)
+    coarse, finer = (
+        placed_by_look(Correlation.of(CoarseScan(*scan), there.finished))
+        for scan in ((here.image, SPACING), (fine, spacing))
+    )
+    assert coarse is not None and finer is not None
+    shift = (np.array(SPACING) - spacing) / 2  # centers of first voxels
+    np.testing.assert_allclose(finer.offset - shift, coarse.offset, atol=1.2)
+    assert finer.scale == coarse.scale and finer.correlation == pytest.approx(coarse.correlation, abs=0.05)
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -44,7 +58,7 @@ def test_structure_is_found_by_painted_slices(count: int) -> None:
     held = np.flatnonzero(here.organ.any((1, 2)))
     slices = [int(z) for z in held[len(held) // 2 + np.arange(count) * 3 - 3 * (count // 2)]]
     painted = SliceOutlines.of(here.image, here.organ[slices], slices, SPACING[1:])
-    correlation = Correlation.of(here.image, SPACING, there.finished)
+    correlation = Correlation.of(CoarseScan(here.image, SPACING), there.finished)
     placement = placed_by_painting(there.finished, correlation, painted, (), SPACING[0])
     assert placement is not None
     assert _error(placement, here, there) < 2.5
@@ -55,7 +69,7 @@ def test_slices_painted_empty_bound_the_structure() -> None:
     held = np.flatnonzero(here.organ.any((1, 2)))
     slices = [int(held[0]) - 1, int(held[len(held) // 2]), int(held[-1]) + 1]
     painted = SliceOutlines.of(here.image, here.organ[slices], slices, SPACING[1:])
-    correlation = Correlation.of(here.image, SPACING, there.finished)
+    correlation = Correlation.of(CoarseScan(here.image, SPACING), there.finished)
     placement = placed_by_painting(there.finished, correlation, painted, (slices[0], slices[2]), SPACING[0])
     assert placement is not None
     ends = placement.of(there.finished.corners)[:, 0] / SPACING[0]
