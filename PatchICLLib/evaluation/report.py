@@ -14,6 +14,7 @@ from PatchICLLib.evaluation.results import Row
 
 METRICS = ("dice", "dice_within", "dice_changed", "surface_dice", "hausdorff95", "no_edit_share", "seconds_per_slice")
 PRODUCT = "patchicl"
+WITH_LIBRARY = "library-"  # what the product's methods with a library begin with
 CLEARLY_WORSE = 0.05
 
 Summary = dict[str, Any]
@@ -86,7 +87,7 @@ def against_peers(complete: dict[str, list[Row]]) -> Summary | None:
     The best peer is the one with the highest mean over sources; `best_of_each_structure` compares with whichever peer
     is best on that very structure, a peer that nobody could pick beforehand.
     """
-    products = [method for method in complete if method.split(" @")[0] == PRODUCT]
+    products = [m for m in complete if m.split(" @")[0] == PRODUCT or m.startswith(WITH_LIBRARY)]
     peers = [method for method in complete if method not in products]
     if not products or not peers:
         return None

@@ -13,6 +13,7 @@ import numpy as np
 from PatchICLLib.datasets.cases import Case, Structure, stable_hash
 from PatchICLLib.datasets.subjects import other_subjects
 from PatchICLLib.evaluation.methods import Engine, NetworkMethod, PredictedStructure, Spacing
+from PatchICLLib.evaluation.report import WITH_LIBRARY
 from PatchICLLib.library import Filled, Library
 from PatchICLLib.library import Structure as KnownStructure
 
@@ -39,7 +40,7 @@ class LibraryMethod:
 
     @property
     def name(self) -> str:
-        return f"library-{self.count}"
+        return f"{WITH_LIBRARY}{self.count}"
 
     def on(self, case: Case, structure: Structure) -> LibraryMethod:
         """The same for one structure, whose subject is left out."""

@@ -58,6 +58,8 @@ def test_the_judged_subject_is_left_out_and_nothing_need_be_painted(data: Path, 
         assert got["direction"].shape == (3, 3)
     assert all(not got["painted"].any() for got in engine.got if got["painted_slices"] is None)
     summary = summarise(rows)
+    assert summary["settings"][0]["against_peers"] is None
+    assert list(summary["settings"][1]["against_peers"]["products"]) == ["library-1"]
     (tmp_path / "figures").mkdir()
     assert len(write_plots(summary, rows, tmp_path / "figures")) >= 2
     assert [path.name for path in write_plots(summarise(unpainted), unpainted, tmp_path / "figures")][0] == FIGURES[0]
