@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pydicom
@@ -18,7 +19,11 @@ from PatchICLLib.library import Filled, Library, Structure
 from Testing.Miniatures.dicom import write_series
 
 SECRETS = st.lists(
-    st.text("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789", min_size=10, max_size=14), min_size=8, max_size=8, unique=True
+    # of letters that no number is written with, lest the voxels say the same by chance
+    st.text("GHJKLMNPQRSTUVWXYZ", min_size=10, max_size=14),
+    min_size=8,
+    max_size=8,
+    unique=True,
 )
 
 
@@ -61,8 +66,7 @@ def write_dicom(folder: Path, secrets: list[str]) -> Path:
 @given(secrets=SECRETS)
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_text_of_the_input_is_in_any_byte(tmp_path: Path, write, secrets: list[str]) -> None:
-    folder = tmp_path / secrets[7]
-    folder.mkdir()
+    folder = Path(mkdtemp(prefix=secrets[7], dir=tmp_path))
     scan = read_scalar_image(write(folder, secrets))
     labels = np.zeros(scan.array.shape, np.uint8)
     labels[1:3, 2:4, 2:5] = 4
