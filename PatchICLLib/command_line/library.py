@@ -138,3 +138,29 @@ def check_library(
     from PatchICLLib.command_line.library_check_run import run_check
 
     run_check(folder, max_cases, json_file, plot, weights, device, quiet)
+
+
+@library.command(no_args_is_help=True)
+def adapt(
+    folder: LibraryArgument,
+    minutes: Annotated[float, typer.Option(min=0.01, max=1440, metavar="N", help="How long to train.")] = 5.0,
+    weights: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="What to adapt: bundled weights or a file.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare tasks.")] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor table.")] = False,
+) -> None:
+    """Let the weights go on learning from a library's cases.
+
+    One case is left out, and its structures are found from 1 and 3 of their slices with the weights before and after.
+    The new weights lie in the library's folder and are used with it, for the structures that gained; if none did,
+    nothing is kept. Removing a case that they saw removes them.
+
+    Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C; the same command goes on from there.
+
+    Example: `patchicl library adapt livers --minutes 10`
+    """
+    from PatchICLLib.command_line.library_adapt_run import run_adapt
+
+    run_adapt(folder, minutes, weights, device, workers, quiet)

@@ -7,17 +7,19 @@ from collections.abc import Collection
 from pathlib import Path
 
 ADAPTED = "adapted"
+WEIGHTS_FILE = "weights.safetensors"
+UNFINISHED = "unfinished"  # folder of a training that can go on
 CARD_KEY = "library_cases"  # of a model card: numbers of the cases that the weights saw
 
 
 def adapted_with(folder: Path, numbers: Collection[int]) -> list[Path]:
-    """Files of all weights that saw one of some cases, or that do not say which they saw.
+    """Files of all weights that saw one of some cases, or that do not say which they saw; also of unfinished ones.
 
     Args:
         folder: `Library.adapted`.
         numbers: of the cases.
     """
-    found: list[Path] = []
+    found = [path for path in sorted((folder / UNFINISHED).glob("*")) if path.is_file()]
     for weights in sorted(folder.glob("*.safetensors")):
         if not weights.is_symlink():
             card = weights.with_suffix(".json")

@@ -11,7 +11,7 @@ import numpy as np
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.images import Grid
-from PatchICLLib.library.adapted_weights import ADAPTED, adapted_with
+from PatchICLLib.library.adapted_weights import ADAPTED, UNFINISHED, adapted_with
 from PatchICLLib.library.case_files import CASES, case_files, case_folder, read_case, relabelled, stage_case
 from PatchICLLib.library.cases import CaseEntry, Filled, FinishedCase
 from PatchICLLib.library.contents import CONTENTS, Contents, contents_json, read_contents
@@ -218,6 +218,22 @@ class Library:
         return Merged(tuple(numbers), already)
 
     @contextlib.contextmanager
+    def unchanged(self, entries: Iterable[CaseEntry]) -> Iterator[None]:
+        """While the block runs, nobody adds or removes cases, and some cases are there.
+
+        Raises:
+            InputError: one of them is not there any more.
+        """
+        with _alone(self.path):
+            there = read_contents(self.path).cases
+            gone = [entry.number for entry in entries if entry not in there]
+            if gone:
+                raise InputError(
+                    f"Case {gone[0]} was removed from the library {self.path} meanwhile: start again without it."
+                )
+            yield
+
+    @contextlib.contextmanager
     def _changing(self) -> Iterator[StagedFiles]:
         """While the block runs, nobody else changes the folder, and this object knows what it holds.
 
@@ -312,7 +328,8 @@ def _alone(folder: Path) -> Iterator[None]:
 def _recover(folder: Path) -> None:
     """Undo or clear away what processes that died have left."""
     inner = [one for one in sorted((folder / CASES).glob("*")) if one.is_dir()]
-    recover_folders(one / CONTENTS for one in (folder, folder / ADAPTED, *inner) if one.is_dir())
+    kept = folder / ADAPTED, folder / ADAPTED / UNFINISHED
+    recover_folders(one / CONTENTS for one in (folder, *kept, *inner) if one.is_dir())
     for one in inner:
         remove_empty(one)
 

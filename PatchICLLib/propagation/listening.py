@@ -56,6 +56,11 @@ class Listening:
                 self._opinions[label] = asking.about_unpainted(label, structures)
         self._given: dict[int, set[int]] = {label: set() for label in self._opinions}
 
+    @property
+    def heard(self) -> frozenset[int]:
+        """Labels of which the library is listened to."""
+        return frozenset(label for label, one in self._opinions.items() if one is not None and one.weight)
+
     def joined(self, finished: Finished) -> Finished:
         """What is finished, with the share of other subjects."""
         slices = []

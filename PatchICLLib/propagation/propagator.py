@@ -26,6 +26,7 @@ from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.record import Record
 from PatchICLLib.propagation.report import Provenance
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
+from PatchICLLib.propagation.subjects.adapted import AdaptedWeights, StoredWeights
 from PatchICLLib.propagation.subjects.earlier_cases import EarlierCases, KeptStructures
 from PatchICLLib.runtime.device import resolve_device
 from PatchICLLib.weights import Pretrained, load_weights
@@ -37,6 +38,7 @@ class Propagator:
     Args:
         pretrained: model with its weights and provenance.
         device: torch device of the model.
+        adapted: where weights that were adapted to a library come from; by default from the library's folder.
 
     Example:
         >>> propagator = Propagator.from_pretrained()
@@ -44,11 +46,12 @@ class Propagator:
         >>> result.labels, result.report["suggested_next_slice"]
     """
 
-    def __init__(self, pretrained: Pretrained, device: torch.device) -> None:
+    def __init__(self, pretrained: Pretrained, device: torch.device, adapted: AdaptedWeights | None = None) -> None:
         self.pretrained, self.device = pretrained, device
         self.model = pretrained.model
         self.memory = ResultMemory()
         self._kept_structures = KeptStructures()
+        self._adapted = adapted or StoredWeights(pretrained, device)
 
     @classmethod
     def from_pretrained(
@@ -126,21 +129,37 @@ class Propagator:
         if too_large is not None:
             plan, model = replace(plan, warnings=(*plan.warnings, too_large)), copy.deepcopy(model).to(device)
         record = Record(plan, device, self.pretrained.temperature, began, tell)
-        course = Course(model, device, self.memory, plan, cancel.raise_if_cancelled)
         provenance = Provenance(self.pretrained.provenance(), device)
+        listening, adapted, labels, short = None, None, frozenset[int](), False
         try:
-            listening = None
             if cases is not None:
                 listening = Listening(model, device, plan, cases, cancel.raise_if_cancelled)
-            for finished in course.finished():
-                record.take(finished if listening is None else listening.joined(finished))
+                adapted = self._adapted.of(cases.library)
+            if adapted is not None and listening is not None and cases is not None:
+                labels = frozenset(label for label in listening.heard if cases.match[label] in adapted.structures)
+            for own, job_labels in ((None, plan.painted.keys() - labels), (adapted, labels)):
+                part = replace(plan, jobs=tuple(job for job in plan.jobs if job[0] in job_labels))
+                if part.jobs:
+                    chosen, memory = (model, self.memory) if own is None else (own.pretrained.model, own.memory)
+                    if own is not None and too_large is not None:
+                        chosen = copy.deepcopy(chosen).to(device)
+                    course = Course(chosen, device, memory, part, cancel.raise_if_cancelled)
+                    for finished in course.finished():
+                        record.take(finished if listening is None else listening.joined(finished))
+                    short = short or course.memory_was_short
             if listening is not None:
                 record.take(listening.rest())
         except Cancelled as error:
-            partial = record.result(provenance, False, course.memory_was_short) if record.done else None
+            partial = record.result(provenance, False, short) if record.done else None
             raise Cancelled(partial=partial) from error
-        result = record.result(provenance, True, course.memory_was_short)
-        return result if listening is None else replace(result, report=listening.told(result.report))
+        result = record.result(provenance, True, short)
+        if listening is None:
+            return result
+        report = listening.told(result.report)
+        for label in labels:
+            assert adapted is not None
+            report["library"][str(label)]["weights"] = adapted.pretrained.provenance()
+        return replace(result, report=report)
 
     def _propagate_layers(
         self,

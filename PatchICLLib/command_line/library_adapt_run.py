@@ -1,0 +1,52 @@
+"""Adapts weights to a library, and tells what that gained."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from rich.table import Table
+
+from PatchICLLib.command_line.console import plain_console, wrote
+from PatchICLLib.command_line.interrupt import interrupt_cancels
+from PatchICLLib.command_line.progress_display import ProgressDisplay
+from PatchICLLib.errors import InputError
+from PatchICLLib.library import Library
+from PatchICLLib.propagation import CancelToken
+from PatchICLLib.runtime.device import resolve_device
+from PatchICLLib.weights import load_weights
+
+
+def run_adapt(folder: Path, minutes: float, weights: str | None, device: str, workers: int, quiet: bool) -> None:
+    """Adapt, then print what was gained.
+
+    Raises:
+        InputError: bad input, or training is not installed.
+        Stopped: by Ctrl-C.
+    """
+    if importlib.util.find_spec("monai") is None:
+        raise InputError("Adapting needs MONAI, which is not installed: run `pip install patchicl[train]`.")
+    from PatchICLLib.adaptation.adapt import AdaptationOptions, adapt, divided
+
+    library = Library.open(folder)
+    divided(library)
+    chosen, token = resolve_device(device), CancelToken()
+    base = load_weights(weights, device=chosen)
+    options = AdaptationOptions(minutes, str(chosen), workers)
+    with ProgressDisplay(quiet, unit="steps") as display, interrupt_cancels(token):
+        outcome = adapt(library, base, options, display.show, token)
+    if quiet:
+        return
+    names = {one.label: one.name for one in library.structures}
+    table = Table("structure", title=f"Dice on case {outcome.left_out}, which was not learned from", box=None)
+    for heading in ("before", "after", "used"):
+        table.add_column(heading, justify="right")
+    for one in outcome.gains:
+        used = "yes" if one.structure in outcome.used else "no"
+        table.add_row(names[one.structure], f"{one.before:.3f}", f"{one.after:.3f}", used)
+    console = plain_console()
+    console.print(table)
+    if outcome.weights is None:
+        console.print(f"Nothing was gained in {outcome.steps} steps, and nothing is kept.")
+    else:
+        console.print(wrote(outcome.weights, f" ({outcome.steps} steps)"), soft_wrap=True)

@@ -1,0 +1,40 @@
+"""A tiny cascade and a library of three patients who are alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from PatchICLLib.cascade.configuration import SparseConfiguration
+from PatchICLLib.cascade.sparse import SparseCascade
+from PatchICLLib.library import Library
+from PatchICLLib.weights import Pretrained
+from Testing.Miniatures.patients import Patient
+
+TINY = SparseConfiguration(
+    channels=(4, 4, 8),
+    features=16,
+    heads=2,
+    layers=1,
+    key_features=8,
+    resolution_features=4,
+    target_patches=(4, 4, 4, 4),
+    context_patches=(4, 4, 4, 4),
+)
+
+
+@pytest.fixture
+def base() -> Pretrained:
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        return Pretrained(SparseCascade(TINY).eval(), "tiny", "sparse", "0" * 64, {})
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    made = Library.open(tmp_path / "library", may_be_new=True)
+    for seed, scale in ((2, 1.0), (3, 1.07), (4, 0.94)):
+        Patient.of(seed, scale).added_to(made)
+    return made

@@ -1,0 +1,197 @@
+"""Adapting weights: what is learned from, what is kept, what is used, and what goes when a case goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
+
+from PatchICLLib.adaptation import adapt as adapt_module  # noqa: E402
+from PatchICLLib.adaptation.adapt import AdaptationOptions, Outcome, adapt, divided  # noqa: E402
+from PatchICLLib.adaptation.case_tasks import case_tasks  # noqa: E402
+from PatchICLLib.errors import InputError, Stopped  # noqa: E402
+from PatchICLLib.leaving_out.scores import Score  # noqa: E402
+from PatchICLLib.library import Library  # noqa: E402
+from PatchICLLib.propagation import CancelToken  # noqa: E402
+from PatchICLLib.training.checkpoint import Checkpoint  # noqa: E402
+from PatchICLLib.training.mixture import BatchPlan  # noqa: E402
+from PatchICLLib.training.tasks import TaskShape  # noqa: E402
+from PatchICLLib.weights import Pretrained, load_weights  # noqa: E402
+from Testing.Miniatures.finished_cases import LESION, LIVER, put  # noqa: E402
+from Testing.Miniatures.patients import ORGAN, Patient  # noqa: E402
+
+PLAN = BatchPlan(tasks=1, targets=2, contexts=(1, 2), sizes=((64, 1.0),))
+
+
+def options(minutes: float) -> AdaptationOptions:
+    return AdaptationOptions(minutes, "cpu", 0, PLAN)
+
+
+class Clock:
+    """A second passes whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 1
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step takes a second."""
+    monkeypatch.setattr(adapt_module, "time", Clock())
+
+
+@pytest.fixture
+def gaining(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the second of two measurements is above the first; the measurements themselves take no time."""
+    gain = [0.006]
+
+    def scores(engine: Any, library: Library, trials: Any, cancel: Any) -> Iterator[Score]:
+        cancel.raise_if_cancelled()
+        after = isinstance(engine._adapted, adapt_module.TheseWeights)
+        for one in trials:
+            assert one.case == divided(library)[0]
+            yield Score(one.structure, one.case.number, one.painted, 0.5, 0.8 + after * gain[0], 0.5)
+
+    monkeypatch.setattr(adapt_module, "scores", scores)
+    return gain
+
+
+def adapted(library: Library, base: Pretrained, minutes: float = 3 / 60, **others: Any) -> Outcome:
+    return adapt(library, base, options(minutes), **others)
+
+
+@pytest.mark.slow
+def test_weights_are_kept_with_what_they_saw_and_gained(library: Library, base: Pretrained, gaining: Any) -> None:
+    outcome = adapted(library, base)
+    assert outcome.weights == library.adapted / "weights.safetensors" and outcome.steps == 3
+    assert outcome.left_out == 3 and outcome.used == {ORGAN.label}
+    stored = load_weights(outcome.weights)
+    card = stored.card
+    assert card["library_cases"] == [1, 2] and card["gains"] == {"1": 0.006} and card["left_out"] == 3
+    assert card["adapted_from"]["sha256"] == base.sha256
+    state = base.model.state_dict()
+    assert any(not np.array_equal(tensor, state[name]) for name, tensor in stored.model.state_dict().items())
+    left = {path.name for path in library.adapted.rglob("*") if not path.name.startswith(".")}
+    assert left == {"weights.safetensors", "weights.json"}
+    removed = library.remove(2)
+    assert outcome.weights in removed and not outcome.weights.exists()
+
+
+def test_nothing_is_kept_where_nothing_is_gained(library: Library, base: Pretrained, gaining: list[float]) -> None:
+    gaining[0] = 0.004
+    outcome = adapted(library, base)
+    assert outcome.weights is None and outcome.used == set()
+    assert not [path for path in library.adapted.rglob("*") if not path.name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_it_goes_on_where_it_was_stopped(library: Library, base: Pretrained, gaining: Any) -> None:
+    token = CancelToken()
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if done == 4:
+            token.cancel()
+
+    with pytest.raises(Stopped, match="after step 4"):
+        adapted(library, base, 8 / 60, show=stop, cancel=token)
+    kept = library.adapted / "unfinished" / "checkpoint.pt"
+    assert Checkpoint.load(kept).step == 4
+    seen: list[tuple[str, int]] = []
+    outcome = adapted(library, base, 8 / 60, show=lambda stage, done, total: seen.append((stage, done)))
+    assert outcome.steps == 8 and seen[0] == ("Training", 5) and not kept.exists()
+
+
+def test_the_rate_falls_and_never_rises_again(
+    library: Library, base: Pretrained, gaining: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+
+    def watched(self: Any, chunks: Any) -> Any:
+        rates.append(self.recipe.rate(self.step))
+        self.step += 1
+        return [torch.zeros(4) for _ in chunks]
+
+    monkeypatch.setattr(adapt_module.Trainer, "_update", watched)
+    token = CancelToken()
+    with pytest.raises(Stopped):
+        adapted(
+            library, base, 0.5, show=lambda stage, done, total: token.cancel() if done == 24 else None, cancel=token
+        )
+    adapted(library, base, 0.5)
+    assert len(rates) == 30
+    after_warm_up = rates[20:]
+    assert after_warm_up == sorted(after_warm_up, reverse=True) and after_warm_up[-1] < 0.1 * max(rates)
+
+
+def test_what_was_begun_with_other_cases_is_begun_anew(library: Library, base: Pretrained, gaining: Any) -> None:
+    token = CancelToken()
+    with pytest.raises(Stopped):
+        adapted(library, base, 8 / 60, show=lambda *_: token.cancel(), cancel=token)
+    kept = library.adapted / "unfinished" / "checkpoint.pt"
+    assert kept.exists()
+    Patient.of(7).added_to(library)
+    seen: list[tuple[str, int, int]] = []
+    with pytest.raises(Stopped):
+        adapted(library, base, 8 / 60, show=lambda *one: seen.append(one) or token.cancel(), cancel=token)
+    assert seen[0][1] == 1 and kept.exists()
+    library.remove(4)
+    assert not kept.exists()  # it holds something of the cases
+
+
+def test_a_case_that_is_removed_meanwhile_leaves_nothing(library: Library, base: Pretrained, gaining: Any) -> None:
+    other = Library.open(library.path)
+
+    def remove(stage: str, done: int, total: int) -> None:
+        if done == 2 and stage == "Training":
+            other.remove(1)
+
+    with pytest.raises(InputError, match="Case 1 was removed"):
+        adapted(library, base, 8 / 60, show=remove)
+    assert not [path for path in library.adapted.rglob("*") if path.is_file() and path.name != ".lock"]
+
+
+def test_a_case_that_is_removed_at_the_end_leaves_nothing(library: Library, base: Pretrained, gaining: Any) -> None:
+    other = Library.open(library.path)
+
+    def remove(stage: str, done: int, total: int) -> None:
+        if (stage, done) == ("Measuring", total):
+            other.remove(1)
+
+    with pytest.raises(InputError, match="Case 1 was removed"):
+        adapted(library, base, show=remove)
+    assert not [path for path in library.adapted.rglob("*") if path.is_file() and path.name != ".lock"]
+
+
+def test_a_case_must_be_left_out(tmp_path: Path, base: Pretrained) -> None:
+    made = Library.open(tmp_path / "library", may_be_new=True)
+    with pytest.raises(InputError, match="add a second case"):
+        divided(made)
+    put(made, 1)
+    with pytest.raises(InputError, match="add a second case"):
+        adapted(made, base)
+    put(made, 2)
+    put(made, 3, LIVER)
+    put(made, 4, LESION)
+    left_out, others = divided(made)  # the latest with both
+    assert left_out.number == 2 and [case.number for case in others] == [1, 3, 4]
+
+
+def test_tasks_are_cut_from_the_cases_named(library: Library) -> None:
+    tasks = case_tasks(library.path, [1, 3])
+    drawn = [tasks.draw(np.random.default_rng(seed)) for seed in range(8)]
+    images = [library.case(number).image for number in (1, 3)]
+    which = {next(n for n, image in enumerate(images) if np.array_equal(image, one.image)) for one in drawn}
+    assert which == {0, 1} and all(set(one.objects) == {ORGAN.label} for one in drawn)
+    batch = tasks(np.random.default_rng(0), TaskShape(2, 3, 64))
+    assert batch.runs is not None  # with hints
+    assert batch.context_masks.amax() == 1
