@@ -11,8 +11,9 @@ from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.errors import Cancelled, InputError, Stopped
+from PatchICLLib.follow import LEAST_ALIKE
 from PatchICLLib.follow.frame_files import FrameFiles
-from PatchICLLib.follow.run import LEAST_ALIKE, follow_frames
+from PatchICLLib.follow.run import follow_frames
 from PatchICLLib.follow.sequence import Sequence
 from PatchICLLib.images import Volume
 from PatchICLLib.outputs import check_outputs, output_folder

@@ -9,8 +9,6 @@ from PatchICLLib.follow.motion import MotionTracker
 from PatchICLLib.images import Volume
 from PatchICLLib.segmentations import Segmentation
 
-LEAST_ALIKE = 0.5  # correlation below which a frame is said to resemble the painted one little
-
 
 def follow_frames(
     files: FrameFiles,

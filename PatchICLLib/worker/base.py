@@ -67,7 +67,8 @@ class Worker(ABC):
         """Begin a propagation and return at once; a worker that does not run is started for it.
 
         Args:
-            image, painted, spacing, options: as of ``Propagator.propagate``; the arrays are copied.
+            image, painted, spacing, options: as of ``Propagator.propagate``; the arrays are copied. With the option
+                ``follow`` ("painted" or "next") it is a frame of a sequence instead, as of ``FrameFollower.take``.
 
         Returns:
             the number of the job, which its events carry.

@@ -3,6 +3,8 @@
 An engine is what ``Propagator.from_pretrained(weights, device)`` returns, or anything else with its ``propagate``.
 Where it comes from is named as ``module:attribute``, a callable that takes ``weights`` and ``device``: so one's own
 network can be put behind the panel, and tests inject engines that crash.
+
+A job with the option ``follow`` is a frame of a sequence and takes no engine: ``FrameFollower`` has its steps.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -26,6 +28,9 @@ from PatchICLLib.propagation.result.propagation_result import PropagationResult
 from PatchICLLib.runtime.out_of_memory import is_out_of_memory, release_memory
 from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.failures import error_of
+
+if TYPE_CHECKING:
+    from PatchICLLib.follow.frame_by_frame import FrameFollower
 
 DEFAULT_ENGINE = "PatchICLLib.propagation:Propagator.from_pretrained"
 CANCELLED_MESSAGE = "The propagation was cancelled."
@@ -90,6 +95,7 @@ class JobRunner:
         self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._tokens: dict[int, CancelToken] = {}
         self._lock = threading.Lock()
+        self._follower: FrameFollower | None = None
 
     @property
     def busy(self) -> bool:
@@ -146,14 +152,25 @@ class JobRunner:
 
         try:
             job.cancel.raise_if_cancelled()  # cancelled while it waited
-            result = engine.propagate(
-                job.image, job.painted, job.spacing, progress=report, cancel=job.cancel, **job.options
-            )
+            if "follow" in job.options:
+                result = self._follow(job)
+            else:
+                result = engine.propagate(
+                    job.image, job.painted, job.spacing, progress=report, cancel=job.cancel, **job.options
+                )
         except Cancelled as stopped:
             return WorkerEvent("cancelled", number, result=stopped.partial, message=CANCELLED_MESSAGE)
         except Exception as exception:  # whatever it is, the client must hear of it and the next job must run
             return _failed(number, exception)
         return WorkerEvent("result", number, result=result)
+
+    def _follow(self, job: Job) -> PropagationResult:
+        from PatchICLLib.follow.frame_by_frame import FrameFollower  # SimpleITK: most jobs do without
+
+        if self._follower is None:
+            self._follower = FrameFollower()
+        image = np.array(job.image)  # remembered beyond the job, whose memory is the client's
+        return self._follower.take(job.options["follow"], image, job.painted, job.spacing)
 
 
 def _failed(number: int, exception: Exception) -> WorkerEvent:

@@ -44,6 +44,7 @@ class PatchICLSegmentLogic(Running, Waiting):
         painting: declarations and clearings of single slices, see PaintingActions.
         views: layers and jumps in the slice views, see ResultViews.
         library: finished cases of earlier patients, see LibraryCases.
+        sequence: all frames of a sequence from the one that is shown, see FrameFilling.
         logits: of one slice before and after each level, see LogitsRequest.
         record: what the user was told and what the worker printed, see Record.
         live: propagates while somebody paints, see LiveUpdate.
@@ -116,6 +117,7 @@ class PatchICLSegmentLogic(Running, Waiting):
         return self._writing
 
     def _onNodeRemoved(self, node) -> None:
+        self.sequence.onNodeRemoved(node)
         preview = self.preview
         if preview is not None and node is preview.node:
             self.takePreview(None)
@@ -132,6 +134,7 @@ class PatchICLSegmentLogic(Running, Waiting):
             self.paintingChanged.emit()
 
     def _onSceneClosing(self) -> None:
+        self.sequence.forget()
         self.logits.forget()
         self.live.forget()
         if self._state.isBusy:

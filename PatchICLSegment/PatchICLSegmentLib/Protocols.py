@@ -31,6 +31,22 @@ class Worker(Protocol):
     def shutdown(self, timeout: float = 5.0) -> None: ...
 
 
+class WorkerJob(Protocol):
+    """What a worker is asked for: `Job`, or `FrameFilling.FrameJob`."""
+
+    @property
+    def image(self) -> np.ndarray: ...
+
+    @property
+    def painted(self) -> np.ndarray: ...
+
+    @property
+    def grid(self) -> Any: ...
+
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+
+
 class WorkerFactory(Protocol):
     """Makes a worker for a device and a weights name or file ("" = the bundled weights)."""
 

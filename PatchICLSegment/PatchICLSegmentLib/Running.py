@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .CurrentPreview import CurrentPreview
 from .Errors import SceneError
+from .FrameFilling import FrameFilling
 from .Job import Job, prepareJob
 from .LibraryCases import LibraryCases
 from .LiveUpdate import LiveUpdate
@@ -38,6 +39,7 @@ class Running(CurrentPreview):
         self._session = WorkerSession(makeWorker, self.record)
         self.workerHealth = self._session.health
         self.logits = LogitsRequest(self, self._session)
+        self.sequence = FrameFilling(self, self._session)
         self._job: Job | None = None
         self._lastWork: tuple[int, str, str] | None = None
         self._keptAt = 0.0
@@ -53,6 +55,8 @@ class Running(CurrentPreview):
         """
         if self._state.isBusy:
             raise SceneError(_("A propagation is running already; wait for it or cancel it."))
+        if self.sequence.isBusy:
+            raise SceneError(_("Frames are being filled; wait for them or cancel that."))
         self._start(self._prepared())
 
     def updatePropagation(self) -> None:
@@ -63,6 +67,8 @@ class Running(CurrentPreview):
         Raises:
             SceneError: what is missing, in one sentence. Nothing has changed then.
         """
+        if self.sequence.isBusy:
+            return
         job = self._prepared()
         if (job.work, self.volumeNode.GetID(), self.segmentationNode.GetID()) == self._lastWork:
             return
@@ -104,6 +110,7 @@ class Running(CurrentPreview):
         if not self.isRunUnderWay:
             for event in self._session.poll():  # an answer, or the end of a run that was dropped
                 self.logits.take(event)
+                self.sequence.take(event)
             return
         problem = self.preview.problem()
         if problem is not None and self._state is State.KEEPING:

@@ -10,8 +10,7 @@ from typing import Any
 from PatchICLLib.errors import InputError, PatchICLError
 from PatchICLLib.worker.events import WorkerEvent
 
-from .Job import Job
-from .Protocols import Worker, WorkerFactory
+from .Protocols import Worker, WorkerFactory, WorkerJob
 from .Record import Record
 from .Translation import ofLibrary
 
@@ -31,7 +30,7 @@ class WorkerSession:
         self._makeWorker = makeWorker
         self._worker: Worker | None = None
         self._key: tuple[str, str] | None = None
-        self._waiting: tuple[Job, str, str] | None = None
+        self._waiting: tuple[WorkerJob, str, str] | None = None
         self._running: Any = None  # what the worker is busy with, wanted or not
         self._wanted: Any = None  # the job whose events are of interest
         self._handOver: _HandOver | None = None
@@ -40,7 +39,7 @@ class WorkerSession:
     def isBusy(self) -> bool:
         return self._waiting is not None or self._handOver is not None or self._running is not None
 
-    def submit(self, job: Job, device: str, weights: str) -> None:
+    def submit(self, job: WorkerJob, device: str, weights: str) -> None:
         """Hands over a job as soon as the worker is free; `poll` does that and reports what becomes of it."""
         self._waiting = (job, device, weights)
         self._wanted = None
@@ -128,7 +127,7 @@ class WorkerSession:
 class _HandOver:
     """Gives a job to a worker, which copies the arrays: it is not to hold up the application."""
 
-    def __init__(self, worker: Worker | None, makeWorker: Callable[[], Worker], job: Job):
+    def __init__(self, worker: Worker | None, makeWorker: Callable[[], Worker], job: WorkerJob):
         self.worker, self._makeWorker, self._job = worker, makeWorker, job
         self.number: Any = None
         self.error: Exception | None = None

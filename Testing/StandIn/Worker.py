@@ -37,6 +37,7 @@ class NearestSliceWorker:
         self.is_alive = False
         self._steps = iter(())
         self._job = 0
+        self._moved = 0
         self._cancelled = False
         self._busy = False
 
@@ -52,7 +53,7 @@ class NearestSliceWorker:
         self._cancelled = False
         self._job += 1
         self.calls.append(SimpleNamespace(image=image.copy(), painted=painted.copy(), spacing=spacing, options=options))
-        self._steps = self._run(self.calls[-1])
+        self._steps = self._follow(self.calls[-1]) if "follow" in options else self._run(self.calls[-1])
         return self._job
 
     def poll(self, timeout: float = 0.0) -> list[WorkerEvent]:
@@ -69,6 +70,20 @@ class NearestSliceWorker:
         if kind not in ("progress", "log"):
             self._busy = False
         return WorkerEvent(kind, self._job, progress, result, message)
+
+    def _follow(self, call):
+        """As if everything moved by one voxel along i from frame to frame."""
+        if self.failure:
+            failure, self.failure = self.failure, ""
+            yield self._event("error", message=failure)
+        elif self._cancelled:
+            yield self._event("cancelled")
+        else:
+            self._moved = 0 if call.options["follow"] == "painted" else self._moved + 1
+            labels = np.roll(call.painted, self._moved, axis=-1)
+            alike = 0.3 if self._moved == 2 else 0.9
+            report = {"alike": alike, "farthest_mm": float(self._moved)}
+            yield self._event("result", result=PropagationResult(labels, None, None, None, report))
 
     def _run(self, call):
         axis = call.options["axis"]

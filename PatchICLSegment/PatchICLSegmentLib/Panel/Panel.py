@@ -14,6 +14,7 @@ from ..SharedLogic import sharedLogic
 from .Application import SlicerApplication
 from .Binding import ParameterBinding, updateLayers
 from .EmbeddedEditor import EmbeddedEditor
+from .FramesSection import FramesSection
 from .InspectSection import InspectSection
 from .InstallSection import InstallSection
 from .LibrarySection import LibrarySection
@@ -63,6 +64,15 @@ class Panel(VTKObservationMixin):
         self.offer = ReportOffer(ui, logic, self.install.installer, self.application)
         self.work = WorkSection(ui, logic, self.application, self.editor, self.attempt, self.propagate.showEstimate)
         self.library = LibrarySection(ui, logic, self.application, self.attempt)
+        self.frames = FramesSection(
+            ui,
+            logic,
+            self.application,
+            self.attempt,
+            self.install.isReady,
+            self.propagate.note,
+            self.propagate.startPolling,
+        )
         self.uncertainty = UncertaintySection(ui, logic, self.application, self.attempt)
         self.inspect = InspectSection(ui, logic, self.application, self.attempt, self.propagate.startPolling)
         self.settings = SettingsSection(ui, logic, self.attempt)
@@ -82,6 +92,7 @@ class Panel(VTKObservationMixin):
         logic.sceneReplaced.connect(self._onSceneReplaced)
         logic.paintingChanged.connect(self._onPaintingChanged)
         logic.stateChanged.connect(self._lockInputs)
+        logic.sequence.changed.connect(self._lockInputs)
         self.refresh()
 
     # Life of the module
@@ -110,6 +121,7 @@ class Panel(VTKObservationMixin):
         self.work.stop()
         self.settings.stop()
         self.library.stop()
+        self.frames.stop()
         self._viewTimer.stop()
         self._sceneTimer.stop()
         self.logic.shutdown()
@@ -123,6 +135,7 @@ class Panel(VTKObservationMixin):
         self.inspect.refresh()
         self.settings.refresh()
         self.library.refresh()
+        self.frames.refresh()
         self.install.refresh()
 
     # Actions
@@ -165,7 +178,7 @@ class Panel(VTKObservationMixin):
         self._viewTimer.start()
 
     def _lockInputs(self) -> None:
-        busy = self.logic.state.isBusy
+        busy = self.logic.state.isBusy or self.logic.sequence.isBusy
         self.ui.volumeSelector.setEnabled(not busy)
         self.ui.segmentationSelector.setEnabled(not busy)
         self.ui.scopeSelector.setEnabled(not busy)

@@ -89,7 +89,7 @@ def readSegment(segmentationNode, segmentId: str, volumeNode) -> SegmentBox:
     if labelmap is None or not labelmap.GetNumberOfPoints():
         return empty
     array, first = _asInVolume(labelmap, imageToVolume(labelmap, segmentationNode, volumeNode))
-    box = _occupied(array)
+    box = boxOfVoxels(array)
     if box is None:
         return empty
     crop = tuple(
@@ -140,8 +140,11 @@ def _labelmapArray(labelmap) -> np.ndarray:
     return numpy_support.vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(shape)
 
 
-def _occupied(array: np.ndarray) -> tuple[slice, slice, slice] | None:
-    """The box of the nonzero voxels. Two passes of maxima: Slicer's own search takes half a second on large volumes."""
+def boxOfVoxels(array: np.ndarray) -> tuple[slice, slice, slice] | None:
+    """The box of the nonzero voxels, (K, J, I); None where there are none.
+
+    Two passes of maxima: Slicer's own search takes half a second on large volumes.
+    """
     planes = np.flatnonzero(array.reshape(array.shape[0], -1).max(axis=1))
     if not len(planes):
         return None
