@@ -9,8 +9,6 @@ import numpy as np
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.images import Grid, Volume
-from PatchICLLib.images.reading import read_volume
-from PatchICLLib.images.writing import stage_image
 from PatchICLLib.library.cases import CaseEntry, FinishedCase, voxel_checksum
 from PatchICLLib.outputs import StagedFiles
 
@@ -41,6 +39,8 @@ def stage_case(
         mask: (K, J, I) or (L, K, J, I).
         grid: of the part. NIfTI knows right angles only; the image of a tilted gantry is put on the nearest such grid.
     """
+    from PatchICLLib.images.writing import stage_image  # late: a library is listed without SimpleITK
+
     grid = grid.with_right_angles()
     # nothing of the file that the image came from goes along: neither its name nor its header
     volume = Volume(image, grid.spacing, grid.origin, grid.direction, Path("case"), "")
@@ -54,6 +54,8 @@ def read_case(library: Path, entry: CaseEntry) -> FinishedCase:
     Raises:
         InputError: a file is missing, unreadable, or not as it was written.
     """
+    from PatchICLLib.images.reading import read_volume
+
     try:
         image, *masks = [read_volume(path, "file") for path in case_files(library, entry)]
     except InputError as error:
