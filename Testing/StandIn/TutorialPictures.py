@@ -233,7 +233,47 @@ def drawLibrary(screen: Screen, path: Path, cases: Path) -> None:
     saveSideBySide(path, *images)
 
 
-def bentSample(scene, number: int):
+def drawSequence(screen: Screen, path: Path) -> None:
+    """The sample, bent by more and more voxels, as a sequence of three: the thalami of the first carried to all."""
+    scene, desk = screen.slicer.scene, screen.desk
+    scene.Clear(False)
+    desk.logic.parameters = Parameters(device="cpu")
+    bent = [bentSample(scene, 1, voxels) for voxels in (0, 4, 8)]
+    (_image, thalami, matrix), truths = bent[0], [truth for _image, truth, _matrix in bent]
+    volume = slicer.util.addVolumeFromArray(bent[0][0], matrix, "sequence")
+    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode")
+    for number, (image, _thalami, _matrix) in enumerate(bent):
+        slicer.util.updateVolumeFromArray(volume, image)
+        sequence.SetDataNodeAtValue(volume, str(number))
+    browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
+    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
+    browser.AddProxyNode(volume, sequence, False)
+    browser.SetSelectedItemNumber(0)
+    desk.logic.select(volume, None)
+    desk.application.showVolume(volume)
+    segmentation, segmentId = desk.logic.createSegmentation(), desk.logic.segmentId
+    slicer.util.updateSegmentBinaryLabelmapFromArray(thalami.astype(np.uint8), segmentation, segmentId, volume)
+    desk.settle()
+    desk.ui.fillFramesButton.click()
+    while desk.logic.sequence.isBusy:
+        desk.settle()
+    rows, columns = np.nonzero(thalami.any(axis=0))
+    middle = slicesToPaint(thalami, 1)[0]
+    world = (gridOfVolume(volume).ijkToWorld @ [columns.mean(), rows.mean(), middle, 1])[:3]
+    images = [screen.panelImage("input", height=SMALL)]
+    for number, truth in enumerate(truths):
+        browser.SetSelectedItemNumber(number)
+        jumpToSlice(scene, volume, 0, middle, inPlane=world)
+        desk.settle()
+        images.append(imageOf(desk.views[0].picture()))
+        proxy = desk.logic.sequence.frames.filled().proxy
+        found = slicer.util.arrayFromSegmentBinaryLabelmap(proxy, segmentId, volume) > 0
+        dice, stayed = (2 * (one & truth).sum() / (one.sum() + truth.sum()) for one in (found, thalami))
+        print(f"frame {number}: Dice {dice:.3f}, where it was {stayed:.3f}")
+    saveSideBySide(path, *images)
+
+
+def bentSample(scene, number: int, voxels: float = 4):
     """The sample and its thalami, (K, J, I), bent in its own way for each number but 0, and its matrix."""
     sample, labels = loadSample(scene)
     image, matrix = slicer.util.arrayFromVolume(sample).astype(np.float32), gridOfVolume(sample).ijkToLocal
@@ -242,7 +282,7 @@ def bentSample(scene, number: int):
     places = np.indices(image.shape).astype(np.float32)
     for place in places if number else ():
         bend = ndimage.gaussian_filter(rng.normal(size=image.shape).astype(np.float32), 14)
-        place += 4 * bend / np.abs(bend).max()
+        place += voxels * bend / np.abs(bend).max()
     bent = ndimage.map_coordinates(image, places, order=1, mode="nearest")
     thalami = (labels == THALAMI).astype(np.float32)
     return bent.astype(np.int16), ndimage.map_coordinates(thalami, places, order=1) >= 0.5, matrix
@@ -292,6 +332,7 @@ def main(folder: Path) -> None:
     saveSideBySide(folder / "slicer_5_settings.png", screen.panelImage("settings", "install"))
     with tempfile.TemporaryDirectory() as cases:
         drawLibrary(screen, folder / "slicer_9_library.png", Path(cases))
+    drawSequence(screen, folder / "slicer_10_sequence.png")
     desk.panel.cleanup()
     drawEffect(screen, folder / "slicer_8_effect.png")
 

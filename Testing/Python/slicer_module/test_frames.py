@@ -346,3 +346,29 @@ def testWithTheWorkerProcess(scene):
                 assert dice(found, truth == label) > (0.999 if number == 1 else 0.88)
     finally:
         logic.shutdown()
+
+
+def testItIsSavedWithTheScene(desk, tmp_path):
+    desk.openPhantom()
+    image = slicer.util.arrayFromVolume(desk.volume).copy()
+    sequenceOf(desk.scene, desk.volume, [image + number for number in range(3)], 1)
+    desk.paintWithMouse(*range(4, 9))
+    desk.settle()
+    organ = desk.logic.segmentId
+    mine = slicer.util.arrayFromSegmentBinaryLabelmap(desk.logic.segmentationNode, organ, desk.volume)
+    desk.ui.fillFramesButton.click()
+    while desk.logic.sequence.isBusy:
+        desk.settle()
+    desk.reload(str(tmp_path / "scene.mrb"))
+    desk.settle()
+    logic = desk.logic
+    frames = logic.sequence.frames
+    frames.browser.SetSelectedItemNumber(2)
+    found = slicer.util.arrayFromSegmentBinaryLabelmap(frames.filled().proxy, organ, logic.volumeNode)
+    assert np.array_equal(found, np.roll(mine, 1, axis=2)) and found.any()
+    assert not logic.segmentationNode.GetDisplayNode().GetVisibility()
+    desk.ui.discardFramesButton.click()
+    assert logic.sequence.frames.filled() is None and logic.segmentationNode.GetDisplayNode().GetVisibility()
+    assert np.array_equal(
+        mine, slicer.util.arrayFromSegmentBinaryLabelmap(logic.segmentationNode, organ, logic.volumeNode)
+    )
