@@ -11,7 +11,7 @@ from typing import Any
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import nn
+from torch import Tensor, nn
 
 from PatchICLLib.cascade.universeg_in_context import UniverSegInContext, UniverSegInContextConfiguration
 from PatchICLLib.errors import WeightsError
@@ -122,7 +122,7 @@ def load_weights(weights: str | Path | None = None, preset_name: str | None = No
     model = build(configuration_from(card["preset"], card["configuration"]))
     try:
         _check_tensors(path, model, card)
-        model.load_state_dict(safetensors.torch.load_file(path))
+        model.load_state_dict(_completed(safetensors.torch.load_file(path), model))
     except (SafetensorError, ValueError) as error:
         raise WeightsError(f"The weights file {path} does not fit the preset {card['preset']}: {error}.") from error
     for name, tensor in model.state_dict().items():
@@ -147,6 +147,22 @@ def official_pretrained(path: str | Path, working_size: int | None = _OFFICIAL_S
     return Pretrained(model.eval(), path.stem, "universeg", sha256_of(path), {})
 
 
+def _may_lack(name: str) -> bool:
+    """Whether weights made before 0.2 may lack a tensor: what tells context of another subject from a scan's own."""
+    return name.rpartition(".")[2] == "other_subject"
+
+
+def _completed(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """With zeros for what they may lack: context of another subject is then a context like any other."""
+    made = {name: torch.zeros_like(x) for name, x in model.state_dict().items() if _may_lack(name)}
+    return {**made, **state}
+
+
+def _tells_subjects(state: dict[str, Tensor]) -> bool:
+    """Whether weights have learned to tell context of another subject from a scan's own."""
+    return any(bool(x.any()) for name, x in state.items() if _may_lack(name))
+
+
 def _check_tensors(path: Path, model: nn.Module, card: dict[str, Any]) -> None:
     """Compare names, shapes and types in a weights file with those of the network that its card describes.
 
@@ -154,12 +170,15 @@ def _check_tensors(path: Path, model: nn.Module, card: dict[str, Any]) -> None:
         SafetensorError: the file is none.
         ValueError: they differ; the message continues a sentence.
     """
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    if card.get("parameters", parameters) != parameters:
-        raise ValueError(f"its model card tells of {ascii(card['parameters'])[:20]} parameters, not of {parameters}")
-    expected = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
     with safe_open(path, "pt") as file:
         names = set(file.keys())
+        lacking = {name for name in model.state_dict() if _may_lack(name)} - names
+        expected = {name: list(tensor.shape) for name, tensor in model.state_dict().items() if name not in lacking}
+        parameters = sum(p.numel() for name, p in model.named_parameters() if name not in lacking)
+        if card.get("parameters", parameters) != parameters:
+            raise ValueError(
+                f"its model card tells of {ascii(card['parameters'])[:20]} parameters, not of {parameters}"
+            )
         if names != expected.keys():
             more, less = sorted(names - expected.keys()), sorted(expected.keys() - names)
             raise ValueError(f"it lacks {less[0]}" if less else f"it holds {ascii(more[0])[:60]}, which is unknown")
@@ -200,6 +219,7 @@ def save_weights(model: nn.Module, path: Path, preset_name: str, card: dict[str,
             "preset": preset_name,
             "configuration": dataclasses.asdict(configuration),
             "parameters": sum(p.numel() for p in model.parameters()),
+            "tells_subjects": _tells_subjects(state),
             "sha256": sha256_of(staged),
             **card,
         }

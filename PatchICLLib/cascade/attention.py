@@ -28,6 +28,7 @@ class AttentionLayer(nn.Module):
         super().__init__()
         self.heads = heads
         self.type_embedding = nn.Parameter(torch.randn(2, features) * 0.02)  # context, target
+        self.other_subject = nn.Parameter(torch.zeros(features))  # what context of another subject has beside
         self.norm_attention = nn.LayerNorm(features)
         self.queries_keys_values = nn.Linear(features, 3 * features)
         self.output = nn.Linear(features, features)
@@ -37,7 +38,12 @@ class AttentionLayer(nn.Module):
         )
 
     def of_context(
-        self, tokens: Tensor, rotation: Rotation, groups: Sequence[int], masks: Sequence[Tensor | None]
+        self,
+        tokens: Tensor,
+        rotation: Rotation,
+        groups: Sequence[int],
+        masks: Sequence[Tensor | None],
+        others: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The context's own tokens, in groups that do not see each other.
 
@@ -45,12 +51,16 @@ class AttentionLayer(nn.Module):
             tokens: (B, T, d).
             rotation: of the tokens.
             groups: tokens of each group; T together.
-            masks: for each group (B, 1, 1, tokens of the group), added to the scores; None for nothing.
+            masks: for each group (B, 1, 1 or tokens of the group, tokens of the group), added to the scores; None for
+                nothing.
+            others: (B, T) 1 for tokens of another subject, else 0; None if there are none.
 
         Returns:
             Tokens (B, T, d), and for each group its keys and values (2, B, heads, tokens of the group, d / heads).
         """
         tokens = tokens + self.type_embedding[0]
+        if others is not None:
+            tokens = tokens + others[..., None] * self.other_subject
         parts = self._queries_keys_values(tokens, rotation).split(tuple(groups), 3)
         attended = [self._attend(part[0], part[1:], mask) for part, mask in zip(parts, masks, strict=True)]
         return self._end(tokens, torch.cat(attended, 1)), tuple(part[1:] for part in parts)

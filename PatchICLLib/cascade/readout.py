@@ -30,20 +30,26 @@ class MaskReadout(nn.Module):
         super().__init__()
         self.project = nn.Linear(features, keys)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(6.0)))
+        self.other_subject = nn.Parameter(torch.zeros(()))  # how much rather a context of another subject is read
         self.log_scales = nn.Parameter(torch.tensor([math.log(60.0), math.log(20.0)]))  # in plane, across slices
 
-    def keys(self, features: Tensor, positions: Tensor, given: Tensor | None = None) -> Tensor:
+    def keys(
+        self, features: Tensor, positions: Tensor, given: Tensor | None = None, others: Tensor | None = None
+    ) -> Tensor:
         """Extended keys of a context's tokens.
 
         Args:
             features: (N, C, f).
             positions: (N, C, 3).
             given: (N, C) bool; tokens that are not given are never read. None if all are.
+            others: (N, C) 1 for tokens of another subject, else 0; None if there are none.
 
         Returns:
             (N, C, keys + 4).
         """
         bias = -(self._scales() * positions.square()).sum(-1, keepdim=True)
+        if others is not None:
+            bias = bias + others[..., None] * self.other_subject
         if given is not None:
             bias = bias.masked_fill(~given[..., None], _NEVER)
         return torch.cat([F.normalize(self.project(features), dim=-1), positions, bias], -1)

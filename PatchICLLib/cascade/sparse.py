@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -101,6 +101,7 @@ class SparseCascade(nn.Module):
         positions: Tensor | None = None,
         generator: torch.Generator | None = None,
         given: Tensor | None = None,
+        subject: Tensor | None = None,
     ) -> ContextCache:
         """Encode context images and masks for all levels (paper, sections 3.2 to 3.4).
 
@@ -111,6 +112,9 @@ class SparseCascade(nn.Module):
             generator: noise of the patch selection in training.
             given: (B, k) bool; an image that is not given only fills up its set and has no influence, whatever its
                 pixels are. At least one of each set must be given. None if all are.
+            subject: (B, k) whose scan an image is of: 0 for the target's own, another number for each other subject, or
+                bool. Images of different subjects do not see each other, as if each subject were encoded apart. None
+                if all are of the target's scan.
 
         Raises:
             ValueError: for shapes that differ or a size that is no level.
@@ -151,17 +155,20 @@ class SparseCascade(nn.Module):
         rotation = self.rotary(torch.cat(positioned, 1))
         groups = [count * c.tokens_per_side**2 for count in patches]
         shown = [None if given is None else given.repeat_interleave(count // k, 1) for count in groups]
-        hidden = [None if s is None else _hidden(s)[:, None, None] for s in shown]
+        whose = [None if subject is None else subject.repeat_interleave(count // k, 1) for count in groups]
+        hidden = [_hidden_keys(*both) for both in zip(shown, whose, strict=True)]
+        others = None if subject is None else (subject != 0).to(tokens.dtype)
+        of_tokens = _spread(others, groups, k)
         keys_values = []
         for layer in cast(Iterable[AttentionLayer], self.layers):
-            tokens, own = layer.of_context(tokens, rotation, groups, hidden)
+            tokens, own = layer.of_context(tokens, rotation, groups, hidden, of_tokens)
             keys_values.append(own)
         everywhere = torch.cat(centred, 1)
         cells = [count * self.cells**2 for count in patches]
-        of_cells = None if given is None else torch.cat([given.repeat_interleave(x // k, 1) for x in cells], 1)
-        early = self.early_readout.keys(self._flatten(features, b), everywhere, of_cells)
+        of_cells = _spread(given, cells, k), _spread(others, cells, k)
+        early = self.early_readout.keys(self._flatten(features, b), everywhere, *of_cells)
         seen_late = torch.cat([features, self._grow(self.norm(tokens))], 1)
-        late = self.late_readout.keys(self._flatten(seen_late, b), everywhere, of_cells)
+        late = self.late_readout.keys(self._flatten(seen_late, b), everywhere, *of_cells)
         levels = zip(
             (indices.reshape(b, k, -1) for indices in chosen),
             zip(*keys_values, strict=True),
@@ -344,6 +351,23 @@ class SparseCascade(nn.Module):
 def _hidden(given: Tensor) -> Tensor:
     """What is added to attention's scores of keys: 0 if given, else minus infinity."""
     return given.to(torch.float32).log()
+
+
+def _hidden_keys(given: Tensor | None, subject: Tensor | None) -> Tensor | None:
+    """The same of a context's T own tokens: (B, 1, 1, T), or (B, 1, T, T) if they are of several subjects, (B, T)."""
+    if subject is None:
+        return None if given is None else _hidden(given)[:, None, None]
+    alike = subject[:, :, None] == subject[:, None]
+    if given is not None:  # what only fills up a set sees all, lest it see nothing
+        alike = given[:, None] & (alike | ~given[:, :, None])
+    return _hidden(alike)[:, None]
+
+
+def _spread(of_images: Tensor | None, counts: Sequence[int], images: int) -> Tensor | None:
+    """(B, k) of images for each of their parts, of which each level has so many in all: (B, sum of counts)."""
+    if of_images is None:
+        return None
+    return torch.cat([of_images.repeat_interleave(count // images, 1) for count in counts], 1)
 
 
 @made_once

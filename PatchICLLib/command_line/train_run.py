@@ -264,7 +264,7 @@ def _tasks(
             prepare(path, cache)
         display.show("Preparing tasks", 0, recipe.steps)
         measured.append(ValidationSet.draw(request.data))
-        mixture += training_mixture(request.data, cache)
+        mixture += training_mixture(request.data, cache, recipe.mixture)
 
     def show(done: int, total: int) -> None:
         display.show("Looking for slices", done, total)
@@ -282,7 +282,10 @@ def _given(weights: str | None) -> Path | None:
 
 def _check_recipe(checkpoint: Checkpoint, recipe: dict[str, Any], output: Path) -> None:
     """The length may change, nothing else: a checkpoint means something for its own recipe only."""
-    differing = [name for name in recipe if name != "steps" and recipe[name] != checkpoint.recipe.get(name)]
+    from PatchICLLib.training.recipe import Recipe
+
+    made = {**Recipe().describe(), **checkpoint.recipe}  # what recipes did not say yet was as it is now by default
+    differing = [name for name in recipe if name != "steps" and recipe[name] != made[name]]
     if differing:
         raise InputError(
             f"The checkpoint in {output} was made with another recipe or seed ({', '.join(differing)} differ): choose "

@@ -30,23 +30,27 @@ def batch_hints(batch: TaskBatch) -> Hints:
 def _of_runs(batch: TaskBatch, runs: Runs, hints: Hints) -> Hints:
     """The same with those of the tasks that have runs."""
     device, (tasks, targets) = batch.images.device, runs.targets.shape
-    painted = (runs.first[:, None] + runs.painted).ravel()
+    there, k = runs.painted >= 0, runs.painted.shape[1]
+    painted = runs.first[:, None] + runs.painted.clip(0)
     seen, masks = runs.intensities(), runs.painted_masks()
-    shown = seen[to_device(array_tensor(painted, np.int64), device)].view(masks.shape)
+    shown = seen[to_device(array_tensor(painted.ravel(), np.int64), device)].view(masks.shape)
+    drawn, counts = masks.flatten(0, 1), there.sum(1)
+    if not there.all():
+        drawn = drawn[to_device(array_tensor(np.flatnonzero(there), np.int64), device)]
     guides = guides_on_runs(
         PaintedRuns(
             seen,
             runs.depth,
             runs.step,
-            masks.flatten(0, 1),
-            painted,
+            drawn,
+            painted[there],
             (runs.first[:, None] + runs.targets).ravel(),
-            Likelihoods.learned(shown, masks),
+            Likelihoods.learned(shown, masks, None if there.all() else counts),
         )
     )
     own = to_device(array_tensor(runs.tasks, np.int64), device)
-    places, counts = runs.painted * runs.step[:, None], np.full(tasks, runs.painted.shape[1])
-    stacks = PaintedStacks(batch.context_images[own], batch.context_masks[own], places, counts)
+    places = runs.painted.clip(0) * runs.step[:, None]
+    stacks = PaintedStacks(batch.context_images[own, :k], batch.context_masks[own, :k], places, counts)
     goals = (runs.targets * runs.step[:, None]).ravel()
     made = stacks.hints(np.repeat(np.arange(tasks), targets), goals, guides)
     rows = (runs.tasks[:, None] * targets + np.arange(targets)).ravel()

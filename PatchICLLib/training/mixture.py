@@ -12,6 +12,8 @@ from torch.utils.data import Dataset
 from PatchICLLib.training.image_tasks import ImageTasks, image_sets
 from PatchICLLib.training.pseudo_labels import SupervoxelVolume, prepare
 from PatchICLLib.training.stacks import Unsuitable
+from PatchICLLib.training.subject_tasks import DrawSubjects, SubjectTasks
+from PatchICLLib.training.subjects import BentPatients, several_cases
 from PatchICLLib.training.synthetic import random_anatomy
 from PatchICLLib.training.task_batch import TaskBatch
 from PatchICLLib.training.tasks import HintDropout, TaskShape, VolumeTasks
@@ -22,6 +24,8 @@ from PatchICLLib.training.volumes import (
     pick,
     scans_without_names,
 )
+
+_BARE = 0.5  # of the tasks of several subjects have no hints: how the product asks finished cases
 
 
 class Tasks(Protocol):
@@ -61,7 +65,12 @@ class BatchPlan:
 
 @dataclass(frozen=True)
 class MixtureWeights:
-    """How often each kind of task comes; sources of real images share theirs by ``sources``, others equally."""
+    """How often each kind of task comes; sources of real images share theirs by ``sources``, others equally.
+
+    Attributes:
+        subjects: tasks of several subjects: cases of one source; label maps and random anatomy bent into patients.
+        same_structures: sources whose cases hold the same structures under the same numbers, and lie alike.
+    """
 
     real: float = 0.35
     label_maps: float = 0.16
@@ -78,6 +87,8 @@ class MixtureWeights:
             "mri_lesions_pyradiomics": 0.09,
         }
     )
+    subjects: float = 0.0
+    same_structures: tuple[str, ...] = ("mri_hippocampus_msd", "mri_fetal_brain_atlas")
 
 
 def training_mixture(data: Path, cache: Path, weights: MixtureWeights | None = None) -> list[tuple[Tasks, float]]:
@@ -100,6 +111,12 @@ def training_mixture(data: Path, cache: Path, weights: MixtureWeights | None = N
     sets = image_sets(data)
     if sets:
         mixture.append((ImageTasks(sets), weights.images))
+    if weights.subjects:
+        draws: list[DrawSubjects] = [BentPatients(random_anatomy)]
+        draws += [draw for name, draw in several_cases(data).items() if name in weights.same_structures]
+        draws += [BentPatients(pick(maps))] if maps else []
+        bare = HintDropout(everything=_BARE)
+        mixture += [(SubjectTasks(draw, dropout=bare), weights.subjects / len(draws)) for draw in draws]
     return mixture
 
 

@@ -10,7 +10,7 @@ from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.paper import PaperConfiguration
 from PatchICLLib.cascade.universeg_in_context import UniverSegInContextConfiguration
 from PatchICLLib.presets import Configuration
-from PatchICLLib.training.mixture import BatchPlan
+from PatchICLLib.training.mixture import BatchPlan, MixtureWeights
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Recipe:
     Attributes:
         model: configuration of any preset.
         plan: shapes of batches.
+        mixture: how often each kind of task of a data folder comes.
         steps: length of the run; the learning rate falls over the last ``decay`` of them.
         learning_rate: peak.
         warm_up: steps of linear rise.
@@ -32,6 +33,7 @@ class Recipe:
 
     model: Configuration = field(default_factory=SparseConfiguration)
     plan: BatchPlan = field(default_factory=BatchPlan)
+    mixture: MixtureWeights = field(default_factory=MixtureWeights)
     steps: int = 10200
     learning_rate: float = 4e-4
     warm_up: int = 60
@@ -65,6 +67,15 @@ RECIPES: dict[str, Recipe] = {
         learning_rate=2.5e-4,
         decay=0.9,
         seed=77,
+    ),
+    # from the bundled weights (`--start-from`): own painted slices are told from those of other subjects
+    "subjects": Recipe(
+        plan=BatchPlan(contexts=(3, 5, 7, 9), sizes=((128, 1.0),)),
+        mixture=MixtureWeights(subjects=1.0),
+        steps=2200,
+        learning_rate=2.5e-4,
+        decay=0.9,
+        seed=78,
     ),
     "paper": Recipe(
         PaperConfiguration(),

@@ -9,7 +9,7 @@ import numpy as np
 
 from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
 from PatchICLLib.training.parcels import parcel
-from PatchICLLib.training.synthetic import paint_labels
+from PatchICLLib.training.synthetic import Tissues, paint_labels
 from PatchICLLib.training.volumes import LabelledVolume
 
 _PERCENTILES = 0.3, 99.7  # become 0 and 1
@@ -49,15 +49,21 @@ class Stack:
         image = None if self.image is None else self.image[:, rows, columns]
         return replace(self, image=image, labels=self.labels[:, rows, columns], mask=self.mask[:, rows, columns])
 
-    def picture(self, rng: np.random.Generator) -> np.ndarray:
-        """Intensities (Z, h, w) float32, about 0 to 1; the generator decides the look of label maps.
+    def profile(self) -> tuple[float, float]:
+        """Mean and deviation of the places of the structure's slices, weighted by their areas."""
+        areas, places = self.mask.sum((1, 2)), np.arange(len(self.mask))
+        center = float(np.average(places, weights=areas))
+        return center, math.sqrt(np.average((places - center) ** 2, weights=areas))
+
+    def picture(self, rng: np.random.Generator, tissues: Tissues | None = None) -> np.ndarray:
+        """Intensities (Z, h, w) float32, about 0 to 1; the generator decides the look of label maps, if no tissues do.
 
         Raises:
             Unsuitable: a made-up structure has no edge.
         """
         if self.image is not None:
             return _scaled(self.image, self.low, self.high)
-        image = paint_labels(rng, self.labels)
+        image = paint_labels(rng, self.labels, tissues)
         if self.refused:
             _demand_contrast(image[self.painted], self.mask[self.painted], rng, self.refused)
         return image
@@ -94,8 +100,17 @@ def draw_painted(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
     return np.unique(np.clip(np.floor(places + 0.5), 0, count - 1).astype(int))
 
 
-def cut_stack(volume: LabelledVolume, rng: np.random.Generator, k: int, minimum: int, parcels: float = 0.0) -> Stack:
-    """A structure of the volume along a random axis, or, in a share of ``parcels``, a part of it; with slices to paint.
+def cut_stack(
+    volume: LabelledVolume,
+    rng: np.random.Generator,
+    k: int,
+    minimum: int,
+    parcels: float = 0.0,
+    axis: int | None = None,
+) -> Stack:
+    """A structure of the volume along an axis, or, in a share of ``parcels``, a part of it; with slices to paint.
+
+    A random axis if it is None.
 
     Raises:
         Unsuitable: the structure is too small for the task.
@@ -103,7 +118,8 @@ def cut_stack(volume: LabelledVolume, rng: np.random.Generator, k: int, minimum:
     if not volume.objects:
         raise Unsuitable
     label = int(rng.choice(list(volume.objects)))
-    box, axis = volume.objects[label], int(rng.integers(3))
+    box = volume.objects[label]
+    axis = int(rng.integers(3)) if axis is None else axis
     part = None
     if parcels and not volume.pseudo and rng.random() < parcels:
         part = np.zeros(volume.labels.shape, bool)

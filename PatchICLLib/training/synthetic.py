@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -86,19 +87,31 @@ def _random_object(rng: np.random.Generator, warped: _Warped) -> Iterator[tuple[
     yield box, distance < 1 if kind == "ellipsoid" else np.abs(distance - 0.85) < width
 
 
-def paint_labels(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
-    """A scan of random contrast of a label map: (Z, Y, X) float32, about 0 to 1.
+@dataclass(frozen=True)
+class Tissues:
+    """How labels look: mean and deviation of the intensities of each, (labels,) float32.
 
-    In half of the scans labels share a few tissues, so that some neighbours have no edge between them.
+    In half of the draws labels share a few tissues, so that some neighbours have no edge between them.
     """
-    count = int(labels.max()) + 1
-    means = rng.uniform(0, 1, count).astype(np.float32)
-    if rng.random() < 0.5:
-        means = means[rng.integers(min(count, int(rng.integers(3, 8))), size=count)]
-    deviations = rng.uniform(0, 0.12, count).astype(np.float32)
+
+    means: np.ndarray
+    deviations: np.ndarray
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, count: int) -> Tissues:
+        """Of so many labels, background included."""
+        means = rng.uniform(0, 1, count).astype(np.float32)
+        if rng.random() < 0.5:
+            means = means[rng.integers(min(count, int(rng.integers(3, 8))), size=count)]
+        return cls(means, rng.uniform(0, 0.12, count).astype(np.float32))
+
+
+def paint_labels(rng: np.random.Generator, labels: np.ndarray, tissues: Tissues | None = None) -> np.ndarray:
+    """A scan of a label map: (Z, Y, X) float32, about 0 to 1; of random contrast if tissues is None."""
+    tissues = tissues or Tissues.drawn(rng, int(labels.max()) + 1)
     texture = rng.standard_normal(labels.shape, np.float32)
     if rng.random() < 0.5:
         texture = ndimage.gaussian_filter(texture, (0.7, 1, 1)) * 3.5
-    image = means[labels] + deviations[labels] * texture
+    image = tissues.means[labels] + tissues.deviations[labels] * texture
     sigma = rng.uniform(0.3, 1.1)
     return ndimage.gaussian_filter(image, (sigma / 2, sigma, sigma))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from PatchICLLib.runtime.transfers import to_device
@@ -22,10 +23,11 @@ class Runs:
     Attributes:
         tasks: (G,) their numbers in the batch, ascending.
         images: (R, v, v) int16, see ``intensities``; R is the sum of the depths.
-        masks: (G, k, v, v) uint8, painted masks.
+        masks: (G, k, v, v) uint8, painted masks; 0 where there is none.
         depth: (G,) numbers of slices.
         step: (G,) float64 distances of neighbouring slices in units of the field of view.
-        painted, targets: (G, k) and (G, T) ascending places within each task's slices.
+        painted: (G, k) ascending places within each task's slices; -1 behind them where a task has fewer than k.
+        targets: (G, T) ascending places within each task's slices.
     """
 
     tasks: np.ndarray
@@ -71,9 +73,17 @@ class Runs:
     def collate(cls, several: list[Runs], first: list[int]) -> Runs:
         """Join runs; ``first`` is the number of each one's first task in the joined batch."""
         tasks = np.concatenate([runs.tasks + number for runs, number in zip(several, first, strict=True)])
-        images, masks = (torch.cat([getattr(runs, name) for runs in several]) for name in ("images", "masks"))
-        names = ("depth", "step", "painted", "targets")
-        return cls(tasks, images, masks, *(np.concatenate([getattr(runs, n) for runs in several]) for n in names))
+        most = max(runs.painted.shape[1] for runs in several)
+        missing = [most - runs.painted.shape[1] for runs in several]
+        images = torch.cat([runs.images for runs in several])
+        masks = torch.cat([F.pad(runs.masks, (0, 0) * 2 + (0, n)) for runs, n in zip(several, missing, strict=True)])
+        padded = [
+            np.pad(runs.painted, ((0, 0), (0, n)), constant_values=-1) for runs, n in zip(several, missing, strict=True)
+        ]
+        depth, step, targets = (
+            np.concatenate([getattr(runs, name) for runs in several]) for name in ("depth", "step", "targets")
+        )
+        return cls(tasks, images, masks, depth, step, np.concatenate(padded), targets)
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,7 @@ class TaskBatch:
         positions: (B, k+T) along the slicing axis in units of the field of view.
         given: (B, 3) 1 for hints that the task may use: shape, vote, neighbours; else 0.
         runs: of the tasks that may use any; None if there are none.
+        subject: (B, k) uint8 whose scan a context image is of: 0 for the targets', else another's; None if all are 0.
     """
 
     context: int
@@ -95,6 +106,7 @@ class TaskBatch:
     positions: Tensor
     given: Tensor
     runs: Runs | None
+    subject: Tensor | None = None
 
     @classmethod
     def of(
@@ -153,7 +165,11 @@ class TaskBatch:
                 first.append(number)
             number += len(task.images)
         joined = Runs.collate(runs, first) if runs else None
-        return cls(tasks[0].context, images, masks, positions, given, joined)
+        subject = None
+        if any(task.subject is not None for task in tasks):
+            own = (torch.zeros(len(t.images), t.context, dtype=torch.uint8) for t in tasks)
+            subject = torch.cat([x if t.subject is None else t.subject for t, x in zip(tasks, own, strict=True)])
+        return cls(tasks[0].context, images, masks, positions, given, joined, subject)
 
     def to(self, device: torch.device | str) -> TaskBatch:
         """On a device; from pinned memory without waiting until it is there."""
@@ -171,6 +187,7 @@ class TaskBatch:
             change(self.positions),
             change(self.given),
             None if self.runs is None else self.runs.changed(change),
+            None if self.subject is None else change(self.subject),
         )
 
 

@@ -18,11 +18,13 @@ from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.propagation.painted_context import input_size
 from PatchICLLib.training.augmentation import IntensityAugmentation, Window
 from PatchICLLib.training.stacks import Stack, Unsuitable, cut_stack
+from PatchICLLib.training.synthetic import Tissues
 from PatchICLLib.training.task_batch import Runs, TaskBatch
 from PatchICLLib.training.volumes import LabelledVolume
 
 _PARCELS = 0.25  # of structures that are not pseudo-labels are cut into parts without an edge
 _NOTHING = 0.0, 0.0, 0.0
+_TURNED = 0.1  # radians, deviation of subjects who lie alike
 
 Draw = Callable[[np.random.Generator], LabelledVolume]
 
@@ -81,29 +83,32 @@ def draw_batch(
     return TaskBatch.collate(drawn) if drawn else None
 
 
-class VolumeTasks:
-    """Tasks within one volume: some slices painted, others predicted.
+@dataclass(frozen=True)
+class Alike:
+    """What images of several subjects in a task have in common.
+
+    Attributes:
+        angle: that regions are turned by, in radians, about.
+        mirror: whether regions are mirrored.
+        tissues: of made-up images; None for each its own.
+    """
+
+    angle: float
+    mirror: bool
+    tissues: Tissues | None
+
+
+class StackTasks:
+    """Tasks made from stacks of slices.
 
     Args:
-        draw: gives a volume.
-        augment: change intensities, turn, mirror and stretch the region, and cut some structures into parcels.
+        augment: change intensities, turn, mirror and stretch the region.
         dropout: how often hints are missing; None for never.
     """
 
-    def __init__(self, draw: Draw, augment: bool = True, dropout: HintDropout | None = None) -> None:
-        self.draw = draw
+    def __init__(self, augment: bool = True, dropout: HintDropout | None = None) -> None:
         self.augmentation = IntensityAugmentation() if augment else None
-        self.parcels = _PARCELS if augment else 0.0
         self.dropout = dropout or HintDropout(0.0, 0.0, 0.0, 0.0)
-
-    def __call__(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
-        """One task (B = 1).
-
-        Raises:
-            Unsuitable: draw again.
-        """
-        stack = cut_stack(self.draw(rng), rng, shape.context, shape.targets, self.parcels)
-        return self.render(stack, rng, shape)
 
     def render(self, stack: Stack, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
         """The stack as the network gets it, and what its hints are computed from.
@@ -111,10 +116,16 @@ class VolumeTasks:
         Raises:
             Unsuitable: draw again.
         """
+        return self._rendered(stack, rng, shape)[0]
+
+    def _rendered(
+        self, stack: Stack, rng: np.random.Generator, shape: TaskShape, alike: Alike | None = None
+    ) -> tuple[TaskBatch, float]:
+        """The same, with the distance of its slices in units of the field of view."""
         painted, depth = stack.painted, len(stack.mask)
         free = np.setdiff1d(np.arange(depth), painted)
         targets = np.sort(rng.choice(free, shape.targets, replace=False))
-        region = self._region(stack, rng)
+        region = self._region(stack, rng, alike)
         if shape.fitted and input_size(region) != shape.size and rng.random() < shape.fitted:
             raise Unsuitable
         outside = "zeros" if rng.random() < 0.5 else "border"
@@ -130,7 +141,7 @@ class VolumeTasks:
         masks = region.sample(stack.mask[chosen], shape.size)
         if masks[: len(painted)].amax() < 0.5:
             raise Unsuitable
-        image = stack.picture(rng)
+        image = stack.picture(rng, None if alike is None else alike.tissues)
         if self.augmentation is not None:
             image = self.augmentation(image, rng, Window(whole, (0, rows.start, columns.start)))
         seen = region.sample(image, VOTE_SIZE, outside) if any(given) else None
@@ -147,9 +158,9 @@ class VolumeTasks:
                 seeds = region.sample(stack.mask[painted], VOTE_SIZE)
             runs = Runs.of(normalisation.unit(seen), seeds, step, painted, targets)
         positions = array_tensor((chosen - painted.mean()) * step)
-        return TaskBatch.of(shape.context, normalisation.standard(images), masks, positions, given, runs)
+        return TaskBatch.of(shape.context, normalisation.standard(images), masks, positions, given, runs), step
 
-    def _region(self, stack: Stack, rng: np.random.Generator) -> Region:
+    def _region(self, stack: Stack, rng: np.random.Generator, alike: Alike | None) -> Region:
         extent = stack.mask[stack.painted].any(0)
         region = Region.around(extent, stack.spacing[1:])
         if self.augmentation is None:
@@ -158,10 +169,37 @@ class VolumeTasks:
         shift = rng.uniform(-0.06, 0.06, 2) * region.side / np.asarray(stack.spacing[1:])
         angle = rng.uniform(-0.35, 0.35) if rng.random() < 0.6 else 0.0
         angle += np.pi / 2 * rng.integers(4) if rng.random() < 0.4 else 0.0
+        mirror = bool(rng.random() < 0.5)
+        if alike is not None:
+            angle, mirror = alike.angle + rng.normal(0, _TURNED), alike.mirror
         return replace(
             region,
             centre=(region.centre[0] + shift[0], region.centre[1] + shift[1]),
             angle=float(angle),
-            mirror=bool(rng.random() < 0.5),
+            mirror=mirror,
             stretch=float(np.exp(rng.normal(0, 0.08))),
         )
+
+
+class VolumeTasks(StackTasks):
+    """Tasks within one volume: some slices painted, others predicted.
+
+    Args:
+        draw: gives a volume.
+        augment: as for all stacks, and cut some structures into parcels.
+        dropout: how often hints are missing; None for never.
+    """
+
+    def __init__(self, draw: Draw, augment: bool = True, dropout: HintDropout | None = None) -> None:
+        super().__init__(augment, dropout)
+        self.draw = draw
+        self.parcels = _PARCELS if augment else 0.0
+
+    def __call__(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:
+        """One task (B = 1).
+
+        Raises:
+            Unsuitable: draw again.
+        """
+        stack = cut_stack(self.draw(rng), rng, shape.context, shape.targets, self.parcels)
+        return self.render(stack, rng, shape)

@@ -135,7 +135,16 @@ class Trainer:
         )
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint.
+
+        Raises:
+            InputError: the model was another one when it was made.
+        """
+        if checkpoint.model.keys() != self.model.state_dict().keys():
+            raise InputError(
+                "The checkpoint was made by another version, whose model has other weights: finish the training with "
+                "it, or start anew."
+            )
         self.step = checkpoint.step
         self.model.load_state_dict(checkpoint.model)
         self.average.weights = {k: v.to(self.device) for k, v in checkpoint.average.items()}
@@ -328,7 +337,7 @@ class Step(nn.Module):
         """Loss of eq. 6, and logits (B*T, 1, S, S) without a gradient."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision):
             context = self.model.encode_context(
-                batch.context_images, batch.context_masks, batch.context_positions, noise
+                batch.context_images, batch.context_masks, batch.context_positions, noise, subject=batch.subject
             )
             output = self.model(batch.target_images, context, hints, batch.target_positions, noise)
         output = replace(output, levels=tuple(replace(v, after=v.after.float()) for v in output.levels))

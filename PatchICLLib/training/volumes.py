@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ class LabelledVolume:
         spacing: (sz, sy, sx) in mm.
         objects: bounding box of each label.
         pseudo: labels were made by a machine without knowledge of anatomy.
+        values: number in the file of each label, background first; empty if it is from none.
     """
 
     image: np.ndarray | None
@@ -35,12 +36,17 @@ class LabelledVolume:
     spacing: tuple[float, float, float]
     objects: dict[int, tuple[slice, ...]]
     pseudo: bool = False
+    values: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, image: np.ndarray | None, labels: np.ndarray, spacing: tuple[float, ...]) -> LabelledVolume:
         found = ndimage.find_objects(labels.astype(np.int32))
         objects = {number + 1: box for number, box in enumerate(found) if box is not None}
         return cls(image, labels, (spacing[0], spacing[1], spacing[2]), objects)
+
+    def only(self, label: int) -> LabelledVolume:
+        """The same with one structure as its only object."""
+        return replace(self, objects={label: self.objects[label]})
 
     @classmethod
     def with_object(cls, image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]) -> LabelledVolume:
@@ -55,11 +61,12 @@ def read_array(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:
     return sitk.GetArrayFromImage(image), tuple(image.GetSpacing()[::-1])
 
 
-def compact(labels: np.ndarray) -> np.ndarray:
-    """Labels renumbered 0..n in ascending order, in the smallest unsigned type."""
+def compact(labels: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Labels renumbered 0..n in ascending order, in the smallest unsigned type, and what each number was, 0 first."""
     values, numbers = numbered(labels if labels.dtype.kind in "iu" else np.rint(labels).astype(np.int64))
-    offset = 0 if values[0] == 0 else 1
-    return (numbers + offset).astype(np.min_scalar_type(len(values) - 1 + offset))
+    known = [int(value) for value in values]
+    offset = 0 if known[0] == 0 else 1
+    return (numbers + offset).astype(np.min_scalar_type(len(known) - 1 + offset)), (*[0] * offset, *known)
 
 
 def short(image: np.ndarray) -> np.ndarray:
@@ -81,13 +88,14 @@ def label_file_of(image: Path) -> Path | None:
 @functools.lru_cache(maxsize=256)
 def load_pair(image: Path, label: Path) -> LabelledVolume:
     array, spacing = read_array(image)
-    return LabelledVolume.of(short(array), compact(read_array(label)[0]), spacing)
+    labels, values = compact(read_array(label)[0])
+    return replace(LabelledVolume.of(short(array), labels, spacing), values=values)
 
 
 @functools.lru_cache(maxsize=32)
 def load_label_map(label: Path) -> LabelledVolume:
     array, spacing = read_array(label)
-    return LabelledVolume.of(None, compact(array), spacing)
+    return LabelledVolume.of(None, compact(array)[0], spacing)
 
 
 def _images(folder: Path, development: bool) -> list[Path]:

@@ -207,6 +207,35 @@ def test_tensors_that_are_not_those_of_the_card_are_refused_in_one_sentence(save
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("counted", [True, False])
+def test_weights_from_before_other_subjects_were_a_kind_give_the_same_bits(saved, counted):
+    """They lack what tells them; a context of another subject is then a context like any other."""
+    whole = load_weights(saved)
+    assert whole.card["tells_subjects"] is False
+    state = safetensors.torch.load_file(saved)
+    older = {name: x for name, x in state.items() if not name.endswith("other_subject")}
+    assert len(state) - len(older) == SMALL.layers + 2
+    safetensors.torch.save_file(older, saved)
+    parameters = sum(x.numel() for x in older.values()) if counted else None
+    edit_card(saved, sha256=sha256_of(saved), parameters=parameters, tells_subjects=None)
+    loaded = load_weights(saved)
+    images, masks = torch.randn(1, 2, 32, 32), (torch.randn(1, 2, 32, 32) > 0).float()
+    with torch.inference_mode():
+        expected, found = (
+            p.model(images[0, :1, None], p.model.encode_context(images, masks)).logits for p in (whole, loaded)
+        )
+    assert torch.equal(expected, found)
+    assert loaded.model.state_dict().keys() == whole.model.state_dict().keys()
+
+
+def test_nothing_else_may_be_missing(saved):
+    state = safetensors.torch.load_file(saved)
+    safetensors.torch.save_file({n: x for n, x in state.items() if n != "layers.0.type_embedding"}, saved)
+    edit_card(saved, sha256=sha256_of(saved))
+    with pytest.raises(WeightsError, match="lacks layers.0.type_embedding"):
+        load_weights(saved)
+
+
 def test_a_card_that_tells_of_other_parameters_is_refused(saved):
     edit_card(saved, parameters=7)
     with pytest.raises(WeightsError, match="its model card tells of 7 parameters"):

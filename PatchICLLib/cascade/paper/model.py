@@ -63,6 +63,7 @@ class PaperCascade(nn.Module):
         positions: Tensor | None = None,
         generator: torch.Generator | None = None,
         given: Tensor | None = None,
+        subject: Tensor | None = None,
     ) -> PaperContext:
         """Read context images up to the joint layers, which are the first to meet a target.
 
@@ -73,6 +74,7 @@ class PaperCascade(nn.Module):
             generator: noise of the patch selection in training.
             given: (B, k) bool; an image that is not given only fills up its set and has no influence, whatever its
                 pixels are. At least one of each set must be given. None if all are.
+            subject: not used: the published model knows no subjects.
 
         Raises:
             InputError: for shapes that differ, images that are not square, or sizes that do not fit.

@@ -38,26 +38,27 @@ def scene(discs, all_hints):
     hints.shape[0] = 40.0
     hints.shape[0, :, :16, :16] = 0.0
     hints.vote[0] = 0.0
-    context = (images, masks, torch.tensor([[-0.4, 0.5], [0.1, 0.0]]), torch.tensor([[True, True], [True, False]]))
+    given, subject = torch.tensor([[True, True], [True, False]]), torch.tensor([[0, 1], [2, 0]])
+    context = (images, masks, torch.tensor([[-0.4, 0.5], [0.1, 0.0]]), given, subject)
     target = (discs(1, 3, SIZE, 1)[0].reshape(3, 1, SIZE, SIZE), hints, torch.tensor([-0.2, 0.3, 0.1]))
     return context, target, torch.tensor([1, 0, 1])
 
 
 def computed(model, scene):
-    (images, masks, places, given), (target, hints, at), sets = scene
-    context = model.encode_context(images, masks, places, given=given)
+    (images, masks, places, given, subject), (target, hints, at), sets = scene
+    context = model.encode_context(images, masks, places, given=given, subject=subject)
     both = type(context).join([context, context.select(sets)])
     return model(target, both, hints, at, sets=sets)
 
 
 def moved(scene, device):
-    (images, masks, places, given), (target, hints, at), sets = scene
+    context, (target, hints, at), sets = scene
 
     def on(*tensors):
         return tuple(to_device(tensor, device) for tensor in tensors)
 
     there = Hints(*on(*(getattr(hints, name) for name in vars(hints))))
-    return on(images, masks, places, given), (*on(target), there, *on(at)), *on(sets)
+    return on(*context), (*on(target), there, *on(at)), *on(sets)
 
 
 @torch.inference_mode()

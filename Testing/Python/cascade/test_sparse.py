@@ -259,7 +259,8 @@ def test_gradients_reach_every_parameter(small_cascade, scene, tokens_per_side):
     model = small_cascade(tokens_per_side=tokens_per_side).train()
     images, masks, places, targets, hints, at = scene
     noise = torch.Generator().manual_seed(0)
-    output = model(targets, model.encode_context(images, masks, places, noise), hints, at, noise)
+    subject = torch.arange(images.shape[1]).expand(images.shape[:2])
+    output = model(targets, model.encode_context(images, masks, places, noise, subject=subject), hints, at, noise)
     sum(level.after.square().mean() for level in output.levels).backward()
     silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert silent == []

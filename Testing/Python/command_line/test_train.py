@@ -88,6 +88,26 @@ def test_goes_on_where_time_was_up_as_if_nothing_had_happened(
 
 
 @pytest.mark.slow
+def test_runs_of_earlier_versions_go_on_only_if_nothing_is_missing(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "checkpoint.pt"
+    assert main(arguments(data, tmp_path, "--quiet", steps=1)) == 0
+    checkpoint = Checkpoint.load(file)
+    del checkpoint.recipe["mixture"]  # as recipes did not say yet
+    checkpoint.save(file)
+    assert main(arguments(data, tmp_path, "--quiet")) == 0
+    checkpoint = Checkpoint.load(file)
+    assert checkpoint.step == 2
+    checkpoint.model = {name: x for name, x in checkpoint.model.items() if not name.endswith("other_subject")}
+    checkpoint.save(file)
+    stored = file.read_bytes()
+    assert main(arguments(data, tmp_path, steps=3)) == 2
+    assert "made by another version" in " ".join(capsys.readouterr().err.split())
+    assert file.read_bytes() == stored
+
+
+@pytest.mark.slow
 def test_ctrl_c_stops_after_the_step_with_a_checkpoint(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -172,9 +172,12 @@ def test_objects_are_also_found_in_some_labelled_training_scans(miniature_data):
 
 
 def test_labels_are_renumbered_in_order():
-    compacted = volumes.compact(np.array([[0, 7, 3], [3, 900, 0]]))
+    compacted, values = volumes.compact(np.array([[0, 7, 3], [3, 900, 0]]))
     assert compacted.tolist() == [[0, 2, 1], [1, 3, 0]]
-    assert volumes.compact(np.array([5, 9])).tolist() == [1, 2]  # without background
+    assert values == (0, 3, 7, 900)
+    without_background, values = volumes.compact(np.array([5, 9]))
+    assert without_background.tolist() == [1, 2]
+    assert values == (0, 5, 9)
 
 
 def test_several_images_may_share_a_label_map(tmp_path):
