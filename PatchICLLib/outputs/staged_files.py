@@ -118,7 +118,11 @@ class StagedFiles:
                 if self._stages:
                     commit(list(self._stages.values()))
             except OSError as error:
-                which = error.filename2 or error.filename or next(iter(self._stages))
+                which = (
+                    error.filename2
+                    or error.filename
+                    or (self._staged[0].place if self._staged else next(iter(self._stages)))
+                )
                 raise InputError(
                     f"The output {which} cannot be written ({error.strerror or error}); nothing was changed."
                 ) from error

@@ -18,6 +18,7 @@ from PatchICLLib.training.batch_hints import batch_hints  # noqa: E402
 from PatchICLLib.training.checkpoint import Checkpoint  # noqa: E402
 from PatchICLLib.training.export import export  # noqa: E402
 from PatchICLLib.training.mixture import BatchStream  # noqa: E402
+from PatchICLLib.training.parts import PartStream  # noqa: E402
 from PatchICLLib.training.tasks import TaskShape  # noqa: E402
 from PatchICLLib.training.trainer import CHECKPOINT, LOG, PICTURES, Trainer, TrainerOptions  # noqa: E402
 from PatchICLLib.training.validation import ValidationSet, hard_dice  # noqa: E402
@@ -130,7 +131,7 @@ def test_learning_happens(tiny_recipe, anatomy_mixture, tmp_path, monkeypatch):
     """Shown one batch again and again, the loss on it falls."""
     recipe = tiny_recipe(steps=12, learning_rate=1e-2)
     batch = BatchStream(anatomy_mixture, recipe.plan, 0, 1)[0]
-    monkeypatch.setattr(BatchStream, "__getitem__", lambda self, number: batch)
+    monkeypatch.setattr(PartStream, "__getitem__", lambda self, number: [batch])
     Trainer(recipe, anatomy_mixture, options(tmp_path, log_every=4)).train()
     losses = [entry["loss"] for entry in log_of(tmp_path)]
     assert losses[-1] < 0.93 * losses[0]
