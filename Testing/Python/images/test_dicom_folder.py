@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ def write_series(
 ) -> None:
     """Write slices as DICOM files, in an order of names that is not the order of positions."""
     folder.mkdir(exist_ok=True)
+    before = locale.setlocale(locale.LC_ALL)
     writer = sitk.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
     for index, plane in enumerate(array):
@@ -53,6 +55,7 @@ def write_series(
             image.SetMetaData(key, value)
         writer.SetFileName(str(folder / f"{series[-3:]}_{(index * 3) % len(array)}_{index}.dcm"))
         writer.Execute(image)
+    locale.setlocale(locale.LC_ALL, before)  # GDCM gives the whole process another one when it writes
 
 
 def sentence(folder: Path) -> str:

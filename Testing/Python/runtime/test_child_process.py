@@ -76,7 +76,12 @@ def trapped(tmp_path: Path) -> Path:
     (empty / "__init__.py").touch()
     (empty / "__main__.py").write_text("import sys; print(*sys.modules)")
     loaded = subprocess.run(
-        [sys.executable, "-m", "empty"], cwd=empty.parent, env=environment(), capture_output=True, text=True, check=True
+        [sys.executable, "-m", "empty"],
+        cwd=empty.parent,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     folder = tmp_path / "scans"
     folder.mkdir()
@@ -98,14 +103,14 @@ def sprung(folder: Path) -> list[str]:
 
 def test_the_command_line_as_a_module_imports_nothing_from_the_working_folder(trapped: Path) -> None:
     command = [sys.executable, "-m", "PatchICLLib", "info", "--help"]
-    done = subprocess.run(command, cwd=trapped, env=environment(), capture_output=True, text=True)
+    done = subprocess.run(command, cwd=trapped, env=environment(), capture_output=True, encoding="utf-8")
     assert (done.returncode, sprung(trapped)) == (0, []), done.stderr
 
 
 def test_the_command_line_as_a_module_runs_in_its_own_checkout() -> None:
     without = {name: value for name, value in environment().items() if name != "PYTHONPATH"}
     command = [sys.executable, "-S", "-m", "PatchICLLib"]  # -S: neither installed packages nor an editable install
-    done = subprocess.run(command, cwd=REPOSITORY, env=without, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=REPOSITORY, env=without, capture_output=True, encoding="utf-8")
     assert "No module named 'typer'" in done.stderr  # which comes from what is installed; PatchICLLib itself was found
 
 
@@ -129,7 +134,12 @@ def test_processes_import_nothing_from_the_working_folder(trapped: Path, call: s
     script = trapped.parent / "elsewhere" / "script.py"
     script.write_text(STARTS.format(repository=str(REPOSITORY), call=call))
     done = subprocess.run(
-        [sys.executable, str(script)], cwd=trapped, env=environment(), capture_output=True, text=True, timeout=120
+        [sys.executable, str(script)],
+        cwd=trapped,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
     )
     assert bool(sprung(trapped)) == caught, (sprung(trapped), done.stderr)
     assert caught or done.returncode == 0, done.stderr
