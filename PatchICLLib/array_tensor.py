@@ -22,3 +22,14 @@ def array_tensor(array: np.ndarray, dtype: DTypeLike = np.float32) -> Tensor:
     fresh = np.empty(array.shape, dtype)
     np.copyto(fresh, array, casting="unsafe")
     return torch.from_numpy(fresh)
+
+
+def shared_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> tuple[np.ndarray, Tensor]:
+    """An array of zeros and a tensor that are the same memory; pages that are never written take none.
+
+    Args:
+        shape: of both.
+        dtype: one that torch knows.
+    """
+    array = np.zeros(shape, dtype)
+    return array, torch.from_numpy(array)

@@ -50,7 +50,7 @@ def layers_to_propagate(painted: np.ndarray, options: PropagationOptions) -> lis
                 )
     if not layer_of:
         raise InputError("Nothing is painted: paint the structure on at least one slice, on two or more if possible.")
-    for label in options.labels or ():
+    for label in () if options.labels is None else options.labels:
         if label not in layer_of:
             known = ", ".join(map(str, sorted(layer_of)))
             raise InputError(f"Label {label} is not painted in any layer; painted are {known}.")

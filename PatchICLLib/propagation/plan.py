@@ -104,7 +104,7 @@ class Plan:
         if labels is not None and unpainted:
             labels = [label for label in labels if label not in unpainted]
         reviews = {}
-        if is_painted and (labels is None or labels or not unpainted):
+        if is_painted and (labels is None or len(labels) or not unpainted):
             reviews = review_painting(
                 painted, axis, labels, options.painted_slices, options.ignore_slices, options.use_all_slices
             )

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from PatchICLLib.array_tensor import shared_zeros
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.runtime.transfers import to_host
 
@@ -23,8 +24,7 @@ class DeviceVolume:
     """
 
     def __init__(self, orientation: Orientation, dtype: type[np.generic], device: torch.device) -> None:
-        self._array = np.zeros(orientation.shape, dtype)
-        self._stored = torch.from_numpy(self._array)
+        self._array, self._stored = shared_zeros(orientation.shape, dtype)
         if device.type != "cpu":
             self._stored = torch.zeros(orientation.shape, dtype=self._stored.dtype, device=device)
         self.planes: Tensor = self._stored.permute(orientation.axes)
