@@ -7,29 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.library import Library
 from PatchICLLib.weights import Pretrained
 from Testing.Miniatures.patients import Patient
-
-TINY = SparseConfiguration(
-    channels=(4, 4, 8),
-    features=16,
-    heads=2,
-    layers=1,
-    key_features=8,
-    resolution_features=4,
-    target_patches=(4, 4, 4, 4),
-    context_patches=(4, 4, 4, 4),
-)
+from Testing.Miniatures.small_cascade import SMALL
 
 
 @pytest.fixture
 def base() -> Pretrained:
     with torch.random.fork_rng():
         torch.manual_seed(5)
-        return Pretrained(SparseCascade(TINY).eval(), "tiny", "sparse", "0" * 64, {})
+        return Pretrained(SparseCascade(SMALL).eval(), "tiny", "sparse", "0" * 64, {})
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ ORIGIN = (-31.0, 42.5, 7.25)
 OBLIQUE = (0.96, 0.0, 0.28, 0.0, -1.0, 0.0, 0.28, 0.0, -0.96)
 
 
-def save(array: np.ndarray, path: Path) -> Path:
+def save(array: np.ndarray, path: Path, spacing: tuple[float, float, float] = SPACING) -> Path:
     """Write an array on an oblique, flipped, anisotropic grid."""
     image = sitk.GetImageFromArray(array)
-    image.SetSpacing(SPACING)
+    image.SetSpacing(spacing)
     image.SetOrigin(ORIGIN)
     image.SetDirection(OBLIQUE)
     sitk.WriteImage(image, str(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,10 +21,11 @@ from PatchICLLib.segmentations import Segment, Segmentation
 from PatchICLLib.segmentations.files import read_segmentation
 from PatchICLLib.segmentations.slicer_file import write_slicer_file
 from Testing.Miniatures.moving import MovingPhantom, dice, moving_phantom
+from Testing.Python.command_line import conftest
 
-SPACING, ORIGIN = (1.0, 1.0, 2.0), (-31.0, 42.5, 7.25)
-OBLIQUE = (0.96, 0.0, 0.28, 0.0, -1.0, 0.0, 0.28, 0.0, -0.96)
+SPACING = (1.0, 1.0, 2.0)
 FRAMES = 3
+save = partial(conftest.save, spacing=SPACING)
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +46,6 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     double = SimpleNamespace(from_pretrained=lambda **_: SimpleNamespace(propagate=propagate))
     monkeypatch.setattr("PatchICLLib.command_line.follow_run.Propagator", double)
     return asked
-
-
-def save(array: np.ndarray, path: Path) -> Path:
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing(SPACING)
-    image.SetOrigin(ORIGIN)
-    image.SetDirection(OBLIQUE)
-    sitk.WriteImage(image, str(path))
-    return path
 
 
 @pytest.fixture
@@ -96,8 +89,8 @@ def test_one_file_from_a_frame_in_the_middle(phantom, tmp_path, kind) -> None:
     if kind == ".seq.nrrd":
         image = sitk.GetImageFromArray(np.moveaxis(phantom.images, 0, -1).copy(), isVector=True)
         image.SetSpacing(SPACING)
-        image.SetOrigin(ORIGIN)
-        image.SetDirection(OBLIQUE)
+        image.SetOrigin(conftest.ORIGIN)
+        image.SetDirection(conftest.OBLIQUE)
         sitk.WriteImage(image, str(path))
         # as Slicer writes sequences
         path.write_bytes(path.read_bytes().replace(b"kinds: vector domain", b"kinds: list domain", 1))

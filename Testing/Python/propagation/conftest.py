@@ -9,21 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.propagation import Propagator
 from PatchICLLib.weights import Pretrained
-
-SMALL = SparseConfiguration(
-    channels=(4, 4, 8),
-    features=16,
-    heads=2,
-    layers=1,
-    key_features=8,
-    resolution_features=4,
-    target_patches=(4, 4, 4, 4),
-    context_patches=(4, 4, 4, 4),
-)
+from Testing.Miniatures.small_cascade import SMALL
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,9 @@ from PatchICLLib.propagation.gap_filling import Portion
 from PatchICLLib.propagation.patch_budget import with_patch_budget
 from PatchICLLib.propagation.prediction import Prediction
 from PatchICLLib.propagation.result.propagation_result import SliceSelections
+from Testing.Miniatures.small_cascade import SMALL
 
-from .conftest import SMALL, Scan
+from .conftest import Scan
 
 NewEngine = Callable[[], Propagator]
 

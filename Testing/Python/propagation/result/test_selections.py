@@ -21,8 +21,9 @@ from PatchICLLib.propagation.result.propagation_result import PatchBox, SliceSel
 from PatchICLLib.propagation.result.selections import SeenContext, describe
 from PatchICLLib.runtime.transfers import to_device
 from Testing.Miniatures.device_purity import DevicePurity
+from Testing.Miniatures.small_cascade import SMALL
 
-from ..conftest import SMALL, Scan
+from ..conftest import Scan
 
 ORDER, MIRRORED = (0, 2, 1), (True, True, False)
 
