@@ -62,6 +62,7 @@ class GapFilling:
         self._growth = 1.0
         self._left = gap.slices  # not settled
         self._dealt = 0  # of those left
+        self._again = 0  # of those left, judged together before the region grew, and so once more
         self._empty = 0
 
     @property
@@ -92,7 +93,8 @@ class GapFilling:
     @property
     def next(self) -> Portion:
         """The next portion."""
-        count = max(1, _PORTION // self.size)
+        again = 0 if self._dealt else self._again
+        count = again or max(1, _PORTION // self.size)
         return Portion(self, self._left[self._dealt : self._dealt + count], self.key)
 
     def deal(self) -> Portion:
@@ -116,8 +118,9 @@ class GapFilling:
             return 0
         if touching and self._growth * _STEP <= MOST_GROWTH:
             self._growth *= _STEP
-            self._dealt = 0
+            self._dealt, self._again = 0, len(portion.indices)
             return 0
+        self._again = 0
         for number, one in enumerate(held, 1):
             self._empty = 0 if one else self._empty + 1
             if self.stops and self._empty == _EMPTY_RUN:

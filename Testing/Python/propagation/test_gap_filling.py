@@ -41,17 +41,32 @@ def filled(one: GapFilling, ahead: int, ends: int, wide: dict[int, float]) -> li
     ends=st.integers(1, 100),
     wide=st.dictionaries(st.integers(1, 90), st.sampled_from([1.2, 1.5, 2.2, 9.0]), max_size=3),
     ahead=st.integers(2, 9),
+    sharp=st.sampled_from([1.0, 1.4, 9.0]),
 )
 def test_it_does_not_matter_how_many_portions_are_out(
-    depth: int, ends: int, wide: dict[int, float], ahead: int
+    depth: int, ends: int, wide: dict[int, float], ahead: int, sharp: float
 ) -> None:
     gap = outer(depth)
-    one_by_one = filled(filling(gap), 1, ends, wide)
-    assert filled(filling(gap), ahead, ends, wide) == one_by_one
+
+    def size_of(key: ContextKey) -> int:
+        return 256 if key.growth >= sharp else 128
+
+    one_by_one = filled(filling(gap, size_of=size_of), 1, ends, wide)
+    assert filled(filling(gap, size_of=size_of), ahead, ends, wide) == one_by_one
     # three empty slices in a row end it, and none before does
     assert [z for z, _ in one_by_one] == list(gap.slices[: ends + 2])
     growths = [growth for _, growth in one_by_one]
     assert growths == sorted(growths) and max(growths) <= 2.5
+
+
+def test_slices_that_were_judged_together_are_seen_anew_together() -> None:
+    """Those that a larger region is needed for would else be seen through regions of several sizes."""
+    one = filling(outer(40), size_of=lambda key: 256 if key.growth > 1 else 128)
+    first = one.deal()
+    assert one.settle(first, [True] * len(first.indices), touching=True) == 0
+    again, then = one.deal(), one.deal()
+    assert again.indices == first.indices and again.key.growth > 1
+    assert len(then.indices) < len(again.indices)
 
 
 @pytest.mark.parametrize(("size", "count"), [(128, 8), (256, 4), (64, 16)])
