@@ -107,6 +107,17 @@ class Engine(Protocol):
     ) -> PropagationResult: ...
 
 
+def propagated(
+    engine: Engine, image: np.ndarray, painted: np.ndarray, spacing: Spacing, label: int, options: dict[str, Any]
+) -> PredictedStructure:
+    """A structure as an engine finds it, and the seconds that it takes; ``options`` are those of ``propagate``."""
+    start = time.perf_counter()
+    result = engine.propagate(image, painted, spacing, outputs=frozenset({"probability", "entropy"}), **options)
+    seconds = time.perf_counter() - start
+    suggested = result.report["suggested_next_slice"]
+    return PredictedStructure(result.labels == label, result.probability, result.entropy, seconds, suggested)
+
+
 @dataclass(frozen=True)
 class NetworkMethod:
     """A network in this package's `Propagator`, on the whole volume and with its default options.
@@ -132,20 +143,8 @@ class NetworkMethod:
         axis: int,
         label: int,
     ) -> PredictedStructure:
-        start = time.perf_counter()
-        result = self.propagator.propagate(
-            image,
-            painted,
-            spacing,
-            axis=axis,
-            painted_slices=painted_slices,
-            labels=[label],
-            prior=self.prior,
-            outputs=frozenset({"probability", "entropy"}),
-        )
-        seconds = time.perf_counter() - start
-        suggested = result.report["suggested_next_slice"]
-        return PredictedStructure(result.labels == label, result.probability, result.entropy, seconds, suggested)
+        options = {"axis": axis, "painted_slices": painted_slices, "labels": [label], "prior": self.prior}
+        return propagated(self.propagator, image, painted, spacing, label, options)
 
 
 @dataclass(frozen=True)

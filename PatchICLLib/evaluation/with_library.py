@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 
 from PatchICLLib.datasets.cases import Case, Structure, stable_hash
 from PatchICLLib.datasets.subjects import other_subjects
-from PatchICLLib.evaluation.methods import Engine, NetworkMethod, PredictedStructure, Spacing
+from PatchICLLib.evaluation.methods import Engine, NetworkMethod, PredictedStructure, Spacing, propagated
 from PatchICLLib.evaluation.report import WITH_LIBRARY
 from PatchICLLib.library import Filled, Library
 from PatchICLLib.library import Structure as KnownStructure
@@ -61,22 +60,14 @@ class LibraryMethod:
             library = self._library(Path(folder) / "library", case, structure)
             if not library.cases:
                 return self._alone(image, painted, painted_slices, spacing, axis, label)
-            direction = np.reshape(case.read()[0].direction, (3, 3))
-            start = time.perf_counter()
-            result = self.propagator.propagate(
-                image,
-                painted,
-                spacing,
-                direction=direction,
-                library=library,
-                match={label: library.structures[0].label},
-                axis=axis,
-                painted_slices=painted_slices or None,
-                outputs=frozenset({"probability", "entropy"}),
-            )
-            seconds = time.perf_counter() - start
-        suggested = result.report["suggested_next_slice"]
-        return PredictedStructure(result.labels == label, result.probability, result.entropy, seconds, suggested)
+            options = {
+                "direction": np.reshape(case.read()[0].direction, (3, 3)),
+                "library": library,
+                "match": {label: library.structures[0].label},
+                "axis": axis,
+                "painted_slices": painted_slices or None,
+            }
+            return propagated(self.propagator, image, painted, spacing, label, options)
 
     def _alone(
         self,
