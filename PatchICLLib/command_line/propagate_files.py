@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from PatchICLLib.command_line.console import plain_console, wrote
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.options import open_library
@@ -117,24 +119,38 @@ def propagate_files(
         )
         if path is not None
     )
+    result = propagated(image, painted.array, model, quiet, outputs=wanted, **inputs.options)
+    filled = painted.filled(result.labels)
+    _write(files, result, filled, image)
+    if not quiet:
+        _summarise(files, result, filled, time.monotonic() - started)
+    return result
+
+
+def propagated(
+    image: Volume, painted: np.ndarray | None, model: dict[str, Any], quiet: bool, **options: Any
+) -> PropagationResult:
+    """What the engine makes of a scan, with a progress bar unless ``quiet``; Ctrl-C cancels.
+
+    Args:
+        image: the scan.
+        painted: on its grid; None with a library.
+        model: arguments of `Propagator.from_pretrained`.
+        quiet: show no progress.
+        options: of `Propagator.propagate`.
+
+    Raises:
+        InputError: bad input.
+        Cancelled: by Ctrl-C.
+    """
     token = CancelToken()
     with interrupt_cancels(token), ProgressDisplay(quiet) as display:
         propagator = Propagator.from_pretrained(**model)
         token.raise_if_cancelled()
         result = propagator.propagate(
-            image.array,
-            painted.array,
-            image.spacing_kji,
-            progress=display,
-            cancel=token,
-            outputs=wanted,
-            **inputs.options,
+            image.array, painted, image.spacing_kji, progress=display, cancel=token, **options
         )
         token.raise_if_cancelled()
-    filled = painted.filled(result.labels)
-    _write(files, result, filled, image)
-    if not quiet:
-        _summarise(files, result, filled, time.monotonic() - started)
     return result
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from PatchICLLib.command_line.console import plain_console, wrote
-from PatchICLLib.command_line.interrupt import interrupt_cancels
-from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
+from PatchICLLib.command_line.progress_display import time_text
+from PatchICLLib.command_line.propagate_files import propagated
 from PatchICLLib.images import check_can_hold_grid, image_output, read_scalar_image
 from PatchICLLib.images.writing import stage_image
 from PatchICLLib.library import Library, library_options, unpainted
 from PatchICLLib.outputs import Output, StagedFiles, check_outputs, stage_json
-from PatchICLLib.propagation import CancelToken, Propagator
 from PatchICLLib.segmentations.files import check_can_hold, segmentation_output, stage_segmentation
 from PatchICLLib.weights import weights_file
 
@@ -64,21 +63,8 @@ def segment_from_library(files: LibraryFiles, model: dict[str, Any], options: di
     check_can_hold_grid(image, files.probability, files.entropy)
     maps = {"probability": files.probability, "entropy": files.entropy}
     wanted = frozenset(name for name, path in maps.items() if path is not None)
-    token = CancelToken()
-    with interrupt_cancels(token), ProgressDisplay(quiet) as display:
-        propagator = Propagator.from_pretrained(**model)
-        token.raise_if_cancelled()
-        result = propagator.propagate(
-            image.array,
-            None,
-            image.spacing_kji,
-            progress=display,
-            cancel=token,
-            outputs=wanted,
-            **library_options(library, {label: label for label in labels}, image),
-            **{**options, "labels": labels},
-        )
-        token.raise_if_cancelled()
+    known = library_options(library, {label: label for label in labels}, image)
+    result = propagated(image, None, model, quiet, outputs=wanted, **known, **{**options, "labels": labels})
     found = empty.filled(result.labels)
     with StagedFiles() as staged:
         stage_segmentation(staged, found, image, files.output)

@@ -60,8 +60,7 @@ class Engine:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     double = Engine()
-    for module in ("propagate_files", "segment_library"):
-        monkeypatch.setattr(f"PatchICLLib.command_line.{module}.Propagator", double)
+    monkeypatch.setattr("PatchICLLib.command_line.propagate_files.Propagator", double)
     monkeypatch.setattr(cohort_case, "_propagator", lambda _: double)
     return double
 
