@@ -67,8 +67,9 @@ class Worker(ABC):
         """Begin a propagation and return at once; a worker that does not run is started for it.
 
         Args:
-            image, painted, spacing, options: as of ``Propagator.propagate``; the arrays are copied. With the option
-                ``follow`` ("painted" or "next") it is a frame of a sequence instead, as of ``FrameFollower.take``.
+            image, painted, spacing, options: as of ``Propagator.propagate``; the arrays, also ``evidence`` among the
+                options, are copied. With the option ``follow`` ("painted" or "next") it is a frame of a sequence
+                instead, as of ``FrameFollower.take``, which takes no other option.
 
         Returns:
             the number of the job, which its events carry.

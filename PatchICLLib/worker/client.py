@@ -22,6 +22,7 @@ from PatchICLLib.worker.jobs import CANCELLED_MESSAGE, DEFAULT_ENGINE
 from PatchICLLib.worker.logits_transfer import NUMBERS_PER_SLICE, unpack_logits
 from PatchICLLib.worker.messages import (
     OUTPUTS,
+    VOLUME_OPTIONS,
     VOLUMES,
     Message,
     decode_error,
@@ -138,12 +139,14 @@ class WorkerClient(Worker):
         self._pump(0.0)
         if self._job is not None:
             raise WorkerError(BUSY_MESSAGE)
+        volumes = {"image": np.asarray(image), "painted": np.asarray(painted)}
+        volumes |= {name: np.asarray(options.pop(name)) for name in VOLUME_OPTIONS if options.get(name) is not None}
         message: Message = {
             "type": "propagate",
             "spacing": [float(step) for step in spacing],
             "options": encode_options(options),
         }
-        arrays = _share(np.asarray(image), np.asarray(painted), options)
+        arrays = _share(volumes, options)
         self.launch()
         assert self._process is not None
         self._jobs_begun += 1
@@ -310,21 +313,26 @@ def _box(described: Sequence[Sequence[int]]) -> tuple[slice, slice, slice]:
     return k, j, i
 
 
-def _share(image: np.ndarray, painted: np.ndarray, options: Mapping[str, Any]) -> dict[str, SharedArray]:
+def _share(volumes: Mapping[str, np.ndarray], options: Mapping[str, Any]) -> dict[str, SharedArray]:
     """Copies of the inputs, and room for the volumes of the result.
+
+    Args:
+        volumes: "image", "painted", and those of ``VOLUME_OPTIONS`` that were given.
+        options: the others.
 
     Raises:
         InputError: the arrays hold Python objects.
         WorkerError: there is no memory for them.
     """
-    for name, array in (("image", image), ("painted", painted)):
+    for name, array in volumes.items():
         if array.dtype.hasobject:
             raise InputError(f"{name} must be an array of numbers, but its type is {array.dtype}.")
+    image, painted = volumes["image"], volumes["painted"]
     wanted = options.get("outputs", VOLUMES)
     shared: dict[str, SharedArray] = {}
     try:
-        shared["image"] = SharedArray.copy_of(image)
-        shared["painted"] = SharedArray.copy_of(painted)
+        for name, array in volumes.items():
+            shared[name] = SharedArray.copy_of(array)
         shared["labels"] = SharedArray.create(painted.shape, painted.dtype)
         for name in ("probability", "entropy"):
             if name in wanted:

@@ -20,6 +20,7 @@ from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.failures import load_error_of
 from PatchICLLib.worker.health import describe_worker
 from PatchICLLib.worker.jobs import CANCELLED_MESSAGE, DEFAULT_ENGINE, Engine, Job, JobRunner, load_engine
+from PatchICLLib.worker.messages import VOLUME_OPTIONS
 
 
 class InProcessWorker(Worker):
@@ -79,6 +80,7 @@ class InProcessWorker(Worker):
             raise WorkerError(BUSY_MESSAGE)
         self.launch()
         assert self._thread is not None
+        options |= {name: np.array(options[name]) for name in VOLUME_OPTIONS if options.get(name) is not None}
         self._jobs_begun += 1
         self._job = self._jobs_begun
         self._thread.runner.submit(Job(self._job, np.array(image), np.array(painted), spacing, options))

@@ -1,8 +1,8 @@
 """The messages between client and worker: one JSON object a line, ASCII, with a "type".
 
 To the worker: propagate, cancel, health, shutdown. From the worker: ready, failed, health, progress, result,
-cancelled, error. Volumes travel in shared memory and are only described here; the slice of a progress message and the
-selections of a result (``PackedSelections``) travel inside it, compressed.
+cancelled, error. Volumes, also those among the options, travel in shared memory and are only described here; the slice
+of a progress message and the selections of a result (``PackedSelections``) travel inside it, compressed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from PatchICLLib.propagation.progress import Progress
 
 Message = dict[str, Any]
 
+VOLUME_OPTIONS = ("evidence",)  # options of ``propagate`` that are as large as the image, in shared memory
 VOLUMES = ("labels", "probability", "entropy")  # of a PropagationResult, in shared memory
 OUTPUTS = (*VOLUMES, "logits")  # everything that comes back in shared memory
 FROM_WORKER = frozenset({"ready", "failed", "health", "progress", "result", "cancelled", "error"})

@@ -22,6 +22,7 @@ from PatchICLLib.worker.jobs import DEFAULT_ENGINE, Engine, Job, JobRunner, load
 from PatchICLLib.worker.logits_transfer import pack_logits
 from PatchICLLib.worker.messages import (
     OUTPUTS,
+    VOLUME_OPTIONS,
     VOLUMES,
     Message,
     decode_options,
@@ -105,14 +106,10 @@ class Server:
             self._runner.stop()
             return
         self._outputs[number] = {name: shared[name] for name in OUTPUTS if name in shared}
+        options = decode_options(message["options"])
+        options |= {name: shared[name].array for name in VOLUME_OPTIONS if name in shared}
         self._runner.submit(
-            Job(
-                number,
-                shared["image"].array,
-                shared["painted"].array,
-                tuple(message["spacing"]),
-                decode_options(message["options"]),
-            )
+            Job(number, shared["image"].array, shared["painted"].array, tuple(message["spacing"]), options)
         )
 
     def _emit(self, event: WorkerEvent) -> None:

@@ -140,6 +140,8 @@ def test_health_answers_while_busy(client: WorkerClient, case: Case) -> None:
 def test_arrays_of_python_objects_are_refused(client: WorkerClient, case: Case) -> None:
     with pytest.raises(InputError, match="image must be an array of numbers"):
         client.propagate(case[0].astype(object), case[1])
+    with pytest.raises(InputError, match="evidence must be an array of numbers"):
+        client.propagate(*case, evidence=[None])
     with pytest.raises(InputError, match="option labels"):
         client.propagate(*case, labels=object())
     assert client.run(*case).labels.any()
@@ -147,8 +149,13 @@ def test_arrays_of_python_objects_are_refused(client: WorkerClient, case: Case) 
 
 def test_views_and_other_byte_orders_arrive_whole(client: WorkerClient, case: Case) -> None:
     image, painted, spacing = case
-    expected = client.run(image, painted, spacing).labels
-    flipped = client.run(image[::-1].astype(">f8"), np.asfortranarray(painted[::-1]), spacing)
+    evidence = np.zeros(image.shape, ">i4")
+    evidence[:4, 10:] = 2
+    expected = client.run(image, painted, spacing, evidence=evidence).labels
+    assert not expected[:4, 10:].any()
+    flipped = client.run(
+        image[::-1].astype(">f8"), np.asfortranarray(painted[::-1]), spacing, evidence=evidence[::-1].astype(np.int8)
+    )
     np.testing.assert_array_equal(flipped.labels[::-1], expected)
 
 
@@ -160,8 +167,8 @@ def test_nothing_leaks_over_many_jobs_cancels_and_crashes(case: Case) -> None:
         worker = f"/proc/{client.health()['pid']}/fd"
         in_worker = len(os.listdir(worker))
         for _ in range(5):
-            client.run(*case)
-            job = client.propagate(*case, slice_seconds=0.05)
+            client.run(*case, evidence=case[1])
+            job = client.propagate(*case, slice_seconds=0.05, evidence=case[1])
             client.cancel()
             events_of(client, job)
         gc.collect()
@@ -201,15 +208,20 @@ def test_forgotten_client_ends_its_worker() -> None:
 @linux
 @pytest.mark.parametrize("behave", ["no descriptors", "no mappings"])
 def test_a_job_never_gets_the_memory_of_another(case: Case, behave: str) -> None:
-    """Descriptors that a job could not use must not be taken for those of the next."""
+    """Descriptors that a job could not use must not be taken for those of the next, which brings more or fewer."""
+    evidence = np.zeros(case[0].shape, np.uint8)
+    evidence[:, 9:] = 2
     with make_client() as client:
-        expected = client.run(*case).labels
+        expected = [client.run(*case, **options).labels for options in ({}, {"evidence": evidence})]
+        assert not np.array_equal(*expected)
         with contextlib.suppress(WorkerError):  # what it runs short of may be its own last step
-            client.run(*case, behave=behave)
+            client.run(*case, behave=behave, evidence=evidence)
         for _ in range(3):
             with contextlib.suppress(WorkerError):
-                assert np.array_equal(client.run(*case).labels, expected)
-        np.testing.assert_array_equal(client.run(*case).labels, expected)
+                assert np.array_equal(client.run(*case).labels, expected[0])
+            with contextlib.suppress(WorkerError):
+                assert np.array_equal(client.run(*case, evidence=evidence).labels, expected[1])
+        np.testing.assert_array_equal(client.run(*case).labels, expected[0])
 
 
 @posix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -65,6 +66,27 @@ def test_options_arrive_as_they_were_given(worker: Worker, case: Case) -> None:
     }
     report = worker.run(*case, **options).report
     assert report["options"] == repr(sorted({**options, "axis": 2}.items())) or "np.int64(2)" in report["options"]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, bool])
+def test_evidence_arrives_as_it_was_given_at_that_moment(worker: Worker, case: Case, dtype: type) -> None:
+    evidence = np.zeros(case[0].shape, dtype)
+    evidence[:, :9] = 2
+    given = [str(evidence.dtype), zlib.crc32(evidence.tobytes())]
+    job = worker.propagate(*case, evidence=evidence, excluded={2: [1, 3]}, slice_seconds=0.01)
+    evidence[...] = 0
+    report = events_of(worker, job)[-1].result.report
+    assert report["evidence"] == given
+    assert "('excluded', {2: [1, 3]})" in report["options"]
+
+
+def test_without_evidence_the_engine_gets_none(worker: Worker, case: Case) -> None:
+    evidence = np.full(case[0].shape, 2, np.uint8)
+    np.testing.assert_array_equal(worker.run(*case, evidence=evidence).labels, case[1])
+    assert worker.run(*case).report["evidence"] is None
+    result = worker.run(*case, evidence=None)
+    assert result.report["evidence"] is None
+    assert result.labels.sum() > case[1].sum()
 
 
 def test_jobs_share_one_loaded_engine(worker: Worker, case: Case) -> None:

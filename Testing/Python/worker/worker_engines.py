@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -27,8 +28,8 @@ from PatchICLLib.propagation.result.propagation_result import (
 class Thresholding:
     """Gives every voxel at least as bright as the painted ones' mean the value 1, one slice after another.
 
-    Two properties that only a shared process can have are reported: how often an engine was made in it, and how many
-    jobs this one has done.
+    What ``evidence`` says is not there stays without it. Two properties that only a shared process can have are
+    reported: how often an engine was made in it, and how many jobs this one has done.
     """
 
     made = 0
@@ -52,6 +53,7 @@ class Thresholding:
         outputs: Any = ("probability", "entropy", "selections"),
         **options: Any,
     ) -> PropagationResult:
+        evidence = options.pop("evidence", None)
         if not painted.any():
             raise InputError("Nothing is painted; paint the structure on at least one slice.")
         _misbehave(behave)
@@ -73,6 +75,7 @@ class Thresholding:
                     "pid": os.getpid(),
                     "spacing": list(spacing),
                     "options": repr(sorted(options.items())),
+                    "evidence": None if evidence is None else [str(evidence.dtype), zlib.crc32(evidence.tobytes())],
                 },
             )
 
@@ -82,6 +85,8 @@ class Thresholding:
             time.sleep(slice_seconds)
             probability[index] = plane >= level
             labels[index][plane >= level] = 1
+            if evidence is not None:
+                labels[index][(evidence[index] > 1) & (painted[index] == 0)] = 0
             if progress is not None:
                 elapsed = time.monotonic() - started
                 progress(Progress("propagating", index + 1, len(image), elapsed, None, index, labels[index]))
