@@ -1,0 +1,65 @@
+"""What a run is told of single voxels beside the painted planes: composed in one place, whatever it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .Errors import SceneError
+from .SceneIO.Segments import SegmentBox
+from .Translation import _
+
+SINGLE = 1  # what `painted` holds in this voxel counts, and makes no plane painted
+_FIRST_CODE, _MOST_CODES = 2, 254
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Voxels where labels are not.
+
+    Attributes:
+        region: of the volume, along k, j, i.
+        voxels: bool, of the region.
+        labels: None for all.
+    """
+
+    region: tuple[slice, slice, slice]
+    voxels: np.ndarray
+    labels: tuple[int, ...] | None = None
+
+
+def composed(
+    shape, exclusions: Iterable[Exclusion], singles: Iterable[SegmentBox]
+) -> tuple[np.ndarray | None, dict[int, list[int]]]:
+    """The options `evidence`, uint8 (K, J, I), and `excluded` of a run; None and nothing where nothing is known.
+
+    Where voxels are excluded for several reasons, all of them hold; single voxels go over all.
+
+    Raises:
+        SceneError: the labels are excluded in too many different combinations.
+    """
+    evidence = None
+    codes: dict[frozenset[int] | None, int] = {}  # labels, None for all, -> code
+    for one in exclusions:
+        if not one.voxels.any():
+            continue
+        if evidence is None:
+            evidence = np.zeros(shape, np.uint8)
+        part = evidence[one.region]
+        new = np.zeros(256, np.uint8)
+        labels = None if one.labels is None else frozenset(one.labels)
+        for before in np.unique(part[one.voxels]).tolist():
+            held: frozenset[int] | None = next((found for found, code in codes.items() if code == before), frozenset())
+            union = None if held is None or labels is None else held | labels
+            new[before] = codes.setdefault(union, _FIRST_CODE + len(codes))
+            if len(codes) > _MOST_CODES:
+                raise SceneError(_("Too many segments were corrected one by one; propagate fewer of them at a time."))
+        part[one.voxels] = new[part[one.voxels]]
+    for box in singles:
+        if not box.isEmpty:
+            if evidence is None:
+                evidence = np.zeros(shape, np.uint8)
+            evidence[box.region][box.voxels] = SINGLE
+    return evidence, {code: sorted(labels) for labels, code in codes.items() if labels is not None}
