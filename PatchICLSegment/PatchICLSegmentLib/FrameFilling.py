@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,12 +22,13 @@ from .Translation import _, counted
 
 @dataclass(frozen=True)
 class FrameJob:
-    """One frame for the worker; attributes as of `Job`."""
+    """One frame for the worker; attributes as of `Job`. Segments only move: no evidence is needed."""
 
     image: np.ndarray
     painted: np.ndarray
     grid: VolumeGrid
     options: Mapping[str, Any]
+    evidence: ClassVar[np.ndarray | None] = None
 
 
 @dataclass

@@ -61,6 +61,8 @@ class Job:
             (L, K, J, I) where segments overlap, those of one layer do not.
         groups: labels by layer.
         options: keyword arguments for the worker.
+        evidence: uint8 (K, J, I), what is known of voxels beside the painted slices, as `Propagator.propagate` takes
+            it; None for nothing.
     """
 
     labels: dict[int, str]
@@ -70,6 +72,7 @@ class Job:
     painted: np.ndarray
     groups: list[list[int]]
     options: dict[str, Any]
+    evidence: np.ndarray | None = None
 
     @property
     def layers(self) -> np.ndarray:
@@ -79,8 +82,15 @@ class Job:
     @property
     def work(self) -> int:
         """Another number where other voxels are painted, or other segments or settings take part."""
-        facts = repr((self.labels, sorted(self.options.items(), key=str), self.image.shape)).encode()
-        return zlib.crc32(self.painted, zlib.crc32(facts))
+        facts = (self.labels, sorted(self.options.items(), key=str), self.image.shape, self.evidenceChecksum)
+        return zlib.crc32(self.painted, zlib.crc32(repr(facts).encode()))
+
+    @property
+    def evidenceChecksum(self) -> int | None:
+        """Another number where other voxels are known, or other things of them; None where nothing is."""
+        if self.evidence is None:
+            return None
+        return zlib.crc32(self.evidence, zlib.crc32(repr(self.options.get("excluded")).encode()))
 
 
 def readPainting(

@@ -46,6 +46,9 @@ class WorkerJob(Protocol):
     @property
     def options(self) -> Mapping[str, Any]: ...
 
+    @property
+    def evidence(self) -> np.ndarray | None: ...
+
 
 class WorkerFactory(Protocol):
     """Makes a worker for a device and a weights name or file ("" = the bundled weights)."""

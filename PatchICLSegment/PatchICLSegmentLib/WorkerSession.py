@@ -149,7 +149,8 @@ class _HandOver:
         try:
             if self.worker is None:
                 self.worker = self._makeWorker()
-            self.number = self.worker.propagate(job.image, job.painted, job.grid.spacing, **job.options)
+            options = dict(job.options) if job.evidence is None else {**job.options, "evidence": job.evidence}
+            self.number = self.worker.propagate(job.image, job.painted, job.grid.spacing, **options)
         except Exception as error:  # In a thread nobody would see it; poll() tells the user.
             self.error = error
 
