@@ -62,6 +62,7 @@ class PaintedRuns:
         painted: (B,) ascending rows of ``images`` of the painted slices.
         wanted: (N,) rows of ``images`` of the slices that are asked for, not painted.
         likelihoods: learned from all painted slices of each run's context, within the run or not.
+        known: (R, v, v) uint8 of pixels beside the painted slices: 1 inside, 2 outside, 0 not known; None: none is.
     """
 
     images: Tensor
@@ -71,6 +72,7 @@ class PaintedRuns:
     painted: np.ndarray
     wanted: np.ndarray
     likelihoods: Likelihoods
+    known: Tensor | None = None
 
     @classmethod
     def join(cls, parts: Sequence[PaintedRuns]) -> PaintedRuns:
@@ -84,7 +86,14 @@ class PaintedRuns:
             np.concatenate([runs.painted + row for runs, row in zip(parts, first, strict=False)]),
             np.concatenate([runs.wanted + row for runs, row in zip(parts, first, strict=False)]),
             Likelihoods.join([runs.likelihoods for runs in parts]),
+            cls._all_known(parts),
         )
+
+    @staticmethod
+    def _all_known(parts: Sequence[PaintedRuns]) -> Tensor | None:
+        if all(runs.known is None for runs in parts):
+            return None
+        return torch.cat([_seeds_beside_painted(runs) for runs in parts])
 
 
 @torch.no_grad()
@@ -116,7 +125,7 @@ def guides_on_runs(runs: PaintedRuns, check: Callable[[], None] = lambda: None) 
 
 def _image_aware_vote(runs: PaintedRuns, likely: Tensor, check: Callable[[], None]) -> Tensor:
     """(R, v, v), -1 to 1; ``likely`` (R, v, v) is seen beside the intensities."""
-    seeds = torch.zeros_like(likely, dtype=torch.uint8)
+    seeds = _seeds_beside_painted(runs)
     painted = to_device(array_tensor(runs.painted, np.int64), likely.device)
     seeds[painted] = torch.where(runs.masks >= 0.5, 1, 2).to(torch.uint8)
     depth, pixel = np.asarray(runs.depth), np.full(len(runs.depth), 1 / likely.shape[-1])
@@ -128,6 +137,11 @@ def _image_aware_vote(runs: PaintedRuns, likely: Tensor, check: Callable[[], Non
         seen = torch.stack([_PRICES[0] * runs.images[rows], _PRICES[1] * likely[rows]], 1)
         votes.append(geodesic_vote(seen, seeds[rows], depth[first:last], spacing[first:last], check=check))
     return torch.cat(votes)
+
+
+def _seeds_beside_painted(runs: PaintedRuns) -> Tensor:
+    """(R, v, v) uint8, in memory of its own."""
+    return torch.zeros_like(runs.images, dtype=torch.uint8) if runs.known is None else runs.known.clone()
 
 
 def _groups(depth: np.ndarray, most: int) -> list[tuple[int, int]]:

@@ -136,7 +136,15 @@ class Course:
         digest.update(repr((volume.orientation, settings)).encode())
         for index in gap.context:
             digest.update(np.packbits(volume.painted[index] == label).tobytes())
+        if volume.known is not None:
+            box = self._contexts.box([ContextKey(label, gap.context, MOST_GROWTH)])
+            digest.update(volume.known.digest(label, _reached(gap, len(volume.image)), box))
         return digest.digest()
+
+
+def _reached(gap: Gap, depth: int) -> range:
+    """Slices of which something that is known may change what is found in a gap."""
+    return range(0 if gap.before is None else gap.before + 1, depth if gap.after is None else gap.after)
 
 
 def _joined(slices: Sequence[FilledSlices]) -> tuple[FilledSlices, ...]:

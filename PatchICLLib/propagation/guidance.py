@@ -119,6 +119,9 @@ class Guidance:
         first, last = self.run(portion)
         images = context.seen(self.sampler, range(first, last + 1))
         bounds = [b for b in (gap.before, gap.after) if b is not None]
+        known = None
+        if volume.known is not None:
+            known = volume.known.seeds(filling.label, range(first, last + 1), context.region, images.shape[-1])
         run = PaintedRuns(
             images,
             np.array([len(images)]),
@@ -127,5 +130,6 @@ class Guidance:
             np.array(bounds) - first,
             np.array([z - first for z in range(first, last + 1) if z not in bounds]),
             context.likelihood,
+            None if known is None else to_device(array_tensor(known, np.uint8), images.device),
         )
         return run, images, first

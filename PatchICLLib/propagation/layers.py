@@ -29,11 +29,11 @@ class Layer:
     labels: tuple[int, ...]
 
 
-def layers_to_propagate(painted: np.ndarray, options: PropagationOptions) -> list[Layer]:
+def layers_to_propagate(painted: Sequence[np.ndarray], options: PropagationOptions) -> list[Layer]:
     """The layers that hold labels to propagate.
 
     Args:
-        painted: (L, K, J, I) integers.
+        painted: layers (K, J, I) of integers.
         options: which labels are wanted.
 
     Raises:
@@ -63,7 +63,7 @@ def layers_to_propagate(painted: np.ndarray, options: PropagationOptions) -> lis
     return found
 
 
-def with_gaps(painted: np.ndarray, layers: Sequence[Layer], axis: int) -> list[Layer]:
+def with_gaps(painted: Sequence[np.ndarray], layers: Sequence[Layer], axis: int) -> list[Layer]:
     """The layers of which a label is missing on a slice along the axis; all of them if there is none such."""
     others = tuple(other for other in range(3) if other != axis)
 
@@ -142,7 +142,7 @@ def _largest(volumes: Sequence[np.ndarray | None]) -> np.ndarray | None:
 def _merged_report(reports: Sequence[dict[str, Any]], labels: np.ndarray, count: int) -> dict[str, Any]:
     """The last report, with what differs from layer to layer put together."""
     merged_report = dict(reports[-1])
-    for key in ("painted_slices", "ignored_slices"):
+    for key in ("painted_slices", "ignored_slices", "known_voxels"):
         merged_report[key] = {label: slices for report in reports for label, slices in report.get(key, {}).items()}
     merged_report["warnings"] = [text for report in reports for text in report.get("warnings", ())]
     figures = sorted((f for report in reports for f in report["slices"]), key=lambda f: (f["label"], f["index"]))

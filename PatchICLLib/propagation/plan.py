@@ -10,12 +10,14 @@ import numpy as np
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.geometry.axis import AXIS_NAMES, crosses_slices, find_axis, thickest_axis
+from PatchICLLib.propagation.geometry.evidence import Evidence
 from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
 from PatchICLLib.propagation.geometry.orientation import Orientation
-from PatchICLLib.propagation.geometry.painted_slices import check_label_count, whole_numbers
+from PatchICLLib.propagation.geometry.painted_slices import check_label_count
 from PatchICLLib.propagation.geometry.painting_review import PaintingReview, review_painting
 from PatchICLLib.propagation.geometry.region_limit import RegionLimit
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume, check_volumes
+from PatchICLLib.propagation.geometry.whole_numbers import whole_numbers
 from PatchICLLib.propagation.layers import layers_to_propagate, with_gaps
 from PatchICLLib.propagation.options import PropagationOptions
 
@@ -84,16 +86,18 @@ class Plan:
         spacing: Steps,
         options: PropagationOptions,
         unpainted: Sequence[int] = (),
+        evidence: Evidence | None = None,
     ) -> Plan:
-        """The plan for one label map, (K, J, I), and labels that are not painted on it.
+        """The plan for one label map, (K, J, I), labels that are not painted on it, and what else is known of it.
 
         Raises:
             InputError: nothing to propagate, or options that do not fit the volume.
         """
-        is_painted = not unpainted or bool(painted.any())
+        drawn = painted if evidence is None else evidence.drawn(painted)
+        is_painted = not unpainted or bool(drawn.any())
         axis = options.axis
         if axis is None:
-            axis = find_axis(painted, spacing) if is_painted else thickest_axis(spacing)
+            axis = find_axis(drawn, spacing) if is_painted else thickest_axis(spacing)
         depth = image.shape[axis]
         if not isinstance(options.extent, str) and options.extent[1] >= depth:
             raise InputError(f"The extent {options.extent} goes beyond the last slice, {depth - 1}.")
@@ -106,9 +110,9 @@ class Plan:
         reviews = {}
         if is_painted and (labels is None or len(labels) or not unpainted):
             reviews = review_painting(
-                painted, axis, labels, options.painted_slices, options.ignore_slices, options.use_all_slices
+                drawn, axis, labels, options.painted_slices, options.ignore_slices, options.use_all_slices
             )
-        volume = SlicedVolume.along(axis, image, painted, spacing)
+        volume = SlicedVolume.along(axis, image, painted, spacing, evidence)
         turned = volume.orientation
         context = {
             label: tuple(sorted(turned.slice_index(z) for z in review.context)) for label, review in reviews.items()
@@ -132,7 +136,7 @@ class Plan:
             first, last = max(first, region.box[0].start), min(last, region.box[0].stop - 1)
         whole = replace(options, axis=axis)
         warnings = [text for label, review in reviews.items() for text in review.sentences(f"label {label}")]
-        if options.axis is not None and is_painted and crosses_slices(painted, axis):
+        if options.axis is not None and is_painted and crosses_slices(drawn, axis):
             warnings.insert(0, _CROSSED.format(axis=AXIS_NAMES[axis]))
         return cls(
             whole,
@@ -155,6 +159,7 @@ def plan_propagation(
     options: PropagationOptions,
     cancel: CancelToken | None = None,
     known: Sequence[int] = (),
+    evidence: Evidence | None = None,
 ) -> dict[int, Plan]:
     """Check what a propagation is given, and say what it will do.
 
@@ -165,6 +170,7 @@ def plan_propagation(
         options: of the propagation.
         cancel: token that stops it.
         known: labels that are known from other subjects, painted or not; those that are not lie in the first layer.
+        evidence: what is known beside painted slices.
 
     Returns:
         For each layer that holds something to propagate its plan, all along one axis.
@@ -180,19 +186,21 @@ def plan_propagation(
         if cancel is not None:
             cancel.raise_if_cancelled()
     check_label_count(layers, options.labels, options.most_labels)
+    told = [None] * len(layers) if evidence is None else evidence.layers(layers)
+    drawn = [layer if one is None else one.drawn(layer) for layer, one in zip(layers, told, strict=True)]
     steps = (float(spacing[0]), float(spacing[1]), float(spacing[2]))
     wanted = set(known if options.labels is None else whole_numbers(options.labels, "The labels"))
-    unpainted = [label for label in known if label in wanted and not any((layer == label).any() for layer in layers)]
+    unpainted = [label for label in known if label in wanted and not any((layer == label).any() for layer in drawn)]
     if not layered:
-        return {0: Plan.of(image, painted, steps, options, unpainted)}
+        return {0: Plan.of(image, painted, steps, options, unpainted, told[0])}
     axis, plans = options.axis, {}
-    if painted.any() or not unpainted:
+    if any(layer.any() for layer in drawn) or not unpainted:
         painted_only = options
         if options.labels is not None:
             painted_only = replace(options, labels=[label for label in options.labels if label not in unpainted])
-        held = layers_to_propagate(painted, painted_only)
-        axis = find_axis(np.logical_or.reduce(painted), steps) if axis is None else axis
-        plans = {layer.index: layer.labels for layer in with_gaps(painted, held, axis)}
+        held = layers_to_propagate(drawn, painted_only)
+        axis = find_axis(np.logical_or.reduce(drawn), steps) if axis is None else axis
+        plans = {layer.index: layer.labels for layer in with_gaps(drawn, held, axis)}
     if unpainted:
         plans = {0: (*plans.get(0, ()), *unpainted), **{index: plans[index] for index in plans if index}}
     return {
@@ -202,6 +210,7 @@ def plan_propagation(
             steps,
             replace(options, axis=axis, labels=labels),
             unpainted if index == 0 else (),
+            told[index],
         )
         for index, labels in plans.items()
     }

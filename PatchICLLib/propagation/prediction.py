@@ -85,7 +85,7 @@ class Prediction:
         if self.traced:
             seen = [SeenContext(one.key.label, one.key.slices, one.region) for one in contexts]
             traces = describe(output.levels, seen, sets.tolist(), slices, orientation)
-        restored = self._restored(output.logits[:, 0], contexts, sets)
+        restored = self._restored(output.logits[:, 0], contexts, sets, slices)
         verdicts = _verdicts([logits for logits, _ in restored])
         predicted, first = [], 0
         for portion in ordered:
@@ -121,12 +121,24 @@ class Prediction:
         return [predicted[order.index(n)] for n in range(len(portions))]
 
     def _restored(
-        self, logits: Tensor, contexts: Sequence[PaintedContext], sets: np.ndarray
+        self, logits: Tensor, contexts: Sequence[PaintedContext], sets: np.ndarray, slices: Sequence[int]
     ) -> list[tuple[Tensor, Window]]:
-        """Logits of the targets (N, S, S) on the voxels of their slices, for each context and its window."""
+        """Logits of the targets (N, S, S) on the voxels of their slices, for each context and its window.
+
+        What is known of voxels counts for more than what the network says.
+        """
         shape = self.volume.image.shape[1:]
         counts = np.bincount(sets, minlength=len(contexts)).tolist()
-        return [c.region.restore(some, shape) for c, some in zip(contexts, logits.split(counts), strict=True)]
+        restored = [c.region.restore(some, shape) for c, some in zip(contexts, logits.split(counts), strict=True)]
+        known = self.volume.known
+        if known is None:
+            return restored
+        held, first = [], 0
+        for context, (values, window) in zip(contexts, restored, strict=True):
+            indices = slices[first : first + len(values)]
+            held.append((known.held(context.label, indices, window, values), window))
+            first += len(values)
+        return held
 
     def _goes_on(self, window: Window) -> tuple[bool, bool, bool, bool]:
         """Whether slices go on beyond the first and last row and the first and last column."""

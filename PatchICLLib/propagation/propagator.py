@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from PatchICLLib.library import Library
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.card_room import computing_device
 from PatchICLLib.propagation.course import Course
+from PatchICLLib.propagation.geometry.evidence import Evidence
 from PatchICLLib.propagation.layers import LayeredProgress, merged
 from PatchICLLib.propagation.listening import Listening
 from PatchICLLib.propagation.memory import ResultMemory
@@ -72,6 +73,8 @@ class Propagator:
         spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
         *,
         direction: Any = None,
+        evidence: np.ndarray | None = None,
+        excluded: Mapping[int, Sequence[int]] | None = None,
         library: Library | str | Path | None = None,
         match: Mapping[int, int] | None = None,
         progress: Callable[[Progress], None] | None = None,
@@ -88,6 +91,11 @@ class Propagator:
             spacing: (sk, sj, si) in mm.
             direction: (3, 3) as ITK has it: column c is the direction in LPS of axis c of (i, j, k), so that scans of
                 the library are turned alike; None: array axes run alike in all of them.
+            evidence: what is known of voxels beside painted slices, (K, J, I) uint8, or (L, K, J, I) where each layer
+                has its own. 0: nothing. 1: this voxel of ``painted`` stands for itself: a label, or 0 for none of its
+                layer, is exact there, but makes no slice painted. 2 to 255: labels are not here, unless painted.
+            excluded: for codes from 2 of the evidence the labels that are not there; of codes that are missing, none
+                is.
             library: of finished cases, or its folder, to learn from as well; labels of it that are not painted are
                 found by it alone.
             match: label here -> label in the library. None, where nothing is painted: all labels of the library.
@@ -101,6 +109,7 @@ class Propagator:
         """
         began, chosen, token = time.monotonic(), PropagationOptions(**options), cancel or CancelToken()
         token.raise_if_cancelled()
+        told = Evidence.of(evidence, excluded, image, painted)
         if library is None:
             if painted is None:
                 raise InputError("Nothing is painted: paint the structure on at least one slice, or give a library.")
@@ -111,7 +120,7 @@ class Propagator:
             cases = EarlierCases.of(opened, match, direction, self._kept_structures, is_painted)
             if painted is None:
                 painted = _unpainted(image, cases)
-        plans = plan_propagation(image, painted, spacing, chosen, token, tuple(cases.match) if cases else ())
+        plans = plan_propagation(image, painted, spacing, chosen, token, tuple(cases.match) if cases else (), told)
         if painted.ndim == 3:
             return self._propagate_layer(plans[0], began, progress, token, cases)
         return self._propagate_layers(painted, plans, began, progress, token, cases)

@@ -60,6 +60,7 @@ def report(
         memory_was_short: whether less was computed at once than usual.
     """
     options, reviews, turned = plan.options, plan.reviews, plan.orientation
+    known = plan.volume.known
     next_slice = suggest_next_slice(figures, plan.painted)
     return {
         "patchicl": __version__,
@@ -80,6 +81,7 @@ def report(
         "ignored_slices": {
             str(label): list(review.without_context) for label, review in reviews.items() if review.without_context
         },
+        "known_voxels": {str(label): 0 if known is None else known.count(label) for label in plan.painted},
         "warnings": list(plan.warnings),
         "complete": complete,
         "memory_was_short": memory_was_short,

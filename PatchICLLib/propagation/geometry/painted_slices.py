@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
+from PatchICLLib.propagation.geometry.whole_numbers import whole_numbers
 
 Declared = Sequence[int] | Mapping[int, Sequence[int]] | None
 MOST_LABELS = 255  # at once
@@ -119,13 +119,6 @@ def _is_labelled_throughout(painted: np.ndarray) -> bool:
         return False
     shares = [(painted != 0).mean(tuple(a for a in range(3) if a != axis)) for axis in range(3)]
     return all((share > 0.5).mean() >= _MOST_SLICES for share in shares)
-
-
-def whole_numbers(values: Iterable[int], what: str) -> list[int]:
-    try:
-        return [operator.index(value) for value in values]
-    except TypeError as error:
-        raise InputError(f"{what} must be given as a list of whole numbers, not as {values!r}.") from error
 
 
 def _slices_by_label(painted: np.ndarray) -> dict[int, list[int]]:

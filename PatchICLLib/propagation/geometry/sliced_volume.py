@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.geometry.evidence import Evidence
+from PatchICLLib.propagation.geometry.known_voxels import KnownVoxels
 from PatchICLLib.propagation.geometry.orientation import Orientation
 
 _LARGEST = 1e30  # what fits single precision with room for sums
@@ -27,6 +29,7 @@ class SlicedVolume:
         step: distance of slices in mm.
         spacing: distance of rows and of columns in mm.
         orientation: from the stored order of axes to this one.
+        known: of voxels beside painted slices; None if nothing is.
     """
 
     image: np.ndarray
@@ -34,16 +37,23 @@ class SlicedVolume:
     step: float
     spacing: tuple[float, float]
     orientation: Orientation
+    known: KnownVoxels | None = None
 
     @classmethod
     def along(
-        cls, axis: int, image: np.ndarray, painted: np.ndarray, spacing: tuple[float, float, float]
+        cls,
+        axis: int,
+        image: np.ndarray,
+        painted: np.ndarray,
+        spacing: tuple[float, float, float],
+        evidence: Evidence | None = None,
     ) -> SlicedVolume:
-        """See stored arrays (K, J, I) of a spacing (sk, sj, si) along an axis."""
+        """See stored arrays (K, J, I) of a spacing (sk, sj, si), and what else is known, along an axis."""
         orientation = Orientation.of(axis, image, painted, spacing)
         slices, rows, columns = orientation.axes
         seen = orientation.view(image), orientation.view(painted)
-        return cls(*seen, spacing[slices], (spacing[rows], spacing[columns]), orientation)
+        known = None if evidence is None else KnownVoxels.seen(seen[1], evidence, orientation)
+        return cls(*seen, spacing[slices], (spacing[rows], spacing[columns]), orientation, known)
 
     @property
     def axis(self) -> int:

@@ -10,11 +10,13 @@ from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
 from PatchICLLib.propagation.refinement.continuity import Continuity
 from PatchICLLib.propagation.refinement.outlines import Outlines
 from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
-from PatchICLLib.propagation.result.filled_slices import FilledSlices
+from PatchICLLib.propagation.result.filled_slices import FilledSlices, held
 
 
 class GapRefinement:
     """Averages slices with those beside, lets outlines join in, and leaves no slice empty between painted ones.
+
+    What is known of voxels is not averaged away.
 
     Args:
         volume: image and painting.
@@ -28,6 +30,7 @@ class GapRefinement:
         self, volume: SlicedVolume, label: int, gap: Gap, prior: bool, check: Callable[[], None] = lambda: None
     ) -> None:
         bounds = PaintedBounds(volume, label, gap)
+        self._known = volume.known
         self._across = AcrossSlices(volume, gap, bounds)
         self._outlines = Outlines(volume, gap, bounds, check) if prior else None
         self._continuity = Continuity(gap, bounds)
@@ -42,4 +45,4 @@ class GapRefinement:
 
     def _finished(self, averaged: FilledSlices) -> FilledSlices:
         drawn = averaged if self._outlines is None else self._outlines.of(averaged)
-        return self._continuity.of(drawn)
+        return self._continuity.of(drawn if self._known is None else held(drawn, self._known))

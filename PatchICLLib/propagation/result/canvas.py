@@ -15,7 +15,7 @@ from torch import Tensor
 from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.result.device_volume import DeviceVolume
-from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
+from PatchICLLib.propagation.result.filled_slices import FilledSlices, held, places
 from PatchICLLib.runtime.transfers import to_device, to_host
 
 _PAINTED = 2.0  # in place of a painted voxel's probability: none is likelier
@@ -28,7 +28,8 @@ class Canvas:
     """The result under construction.
 
     The label with the largest logit above 0 wins a voxel; painted voxels are never touched, nor are slices for a label
-    that was painted on them. Nothing leaves the device before it is asked for.
+    that was painted on them. What else is known of voxels overrules their logits. Nothing leaves the device before it
+    is asked for.
 
     Args:
         volume: image and painting.
@@ -70,6 +71,8 @@ class Canvas:
     def add(self, filled: FilledSlices) -> None:
         """Fuse slices of a label; their logits count in half precision."""
         turned, device = self.volume.orientation, filled.logits.device
+        if self.volume.known is not None:
+            filled = held(filled, self.volume.known)
         half = filled.logits.half()
         inside, (probability, entropy) = half > 0, self._known(half)
         sums = [probability.sum((1, 2)), entropy.sum((1, 2)), inside.sum((1, 2)).float()]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
+from PatchICLLib.propagation.geometry.known_voxels import KnownVoxels
 from PatchICLLib.propagation.result.packed_selections import PackedSelections
 from PatchICLLib.propagation.result.slice_logits import SliceLogits
 from PatchICLLib.runtime.transfers import to_device
@@ -80,6 +81,11 @@ class FilledSlices:
     def _with(self, indices: tuple[int, ...], logits: Tensor, selections: PackedSelections | None) -> FilledSlices:
         levels = {z: self.levels[z] for z in indices if z in self.levels}
         return replace(self, indices=indices, logits=logits, selections=selections, levels=levels)
+
+
+def held(filled: FilledSlices, known: KnownVoxels) -> FilledSlices:
+    """The same slices, as sure as can be where it is known what lies there."""
+    return replace(filled, logits=known.held(filled.label, filled.indices, filled.window, filled.logits))
 
 
 def places(numbers: Sequence[int], device: torch.device) -> Tensor:

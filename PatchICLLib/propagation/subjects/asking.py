@@ -122,7 +122,8 @@ class Asking:
         weight = weight_of_subjects(left_out, len(held))
         # where nobody listens, one slice is enough to know what is said
         indices = subjects.span(volume.step, len(volume.image), held) if weight else (held[0],)
-        probability, window = self._probability(*context.predicted(indices, look, list(slices)))
+        predicted = context.predicted(indices, look, list(slices))
+        probability, window = self._probability(label, indices, *predicted)
         best = max(p.correlation for p in subjects.placements)
         return Opinion(label, weight, indices, window, probability, shown, left_out, best)
 
@@ -147,7 +148,8 @@ class Asking:
             known = self._taken_for(subjects, opinion)
             if known is None:
                 return opinion
-            probability, window = self._probability(*context.predicted(indices, context.look(*known)))
+            predicted = context.predicted(indices, context.look(*known))
+            probability, window = self._probability(label, indices, *predicted)
             best = max(p.correlation for p in subjects.placements)
             opinion = Opinion(label, 1.0, indices, window, probability, shown, None, best)
             found = self._largest_part(opinion)
@@ -190,8 +192,10 @@ class Asking:
             total += int(found.sum() + mask.sum())
         return common / total
 
-    def _probability(self, logits: Tensor, window: Window) -> tuple[Tensor, Window]:
-        """Probabilities of neighbouring slices, averaged with those beside."""
+    def _probability(self, label: int, indices: Sequence[int], logits: Tensor, window: Window) -> tuple[Tensor, Window]:
+        """Probabilities of a label on neighbouring slices, averaged with those beside."""
+        if self.volume.known is not None:
+            logits = self.volume.known.held(label, indices, window, logits)
         own = torch.sigmoid(logits / TEMPERATURE)
         apart = max(1.0, self.volume.step / min(self.volume.spacing))
         share = SHARE / (1 + (apart - 1) ** 2)

@@ -1,0 +1,124 @@
+"""Voxels of a volume, as the engine sees it, of which it is known whether a label lies there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from PatchICLLib.array_tensor import array_tensor
+from PatchICLLib.propagation.geometry.evidence import Evidence
+from PatchICLLib.propagation.geometry.orientation import Orientation
+from PatchICLLib.propagation.geometry.region import Region, Window
+from PatchICLLib.runtime.transfers import to_device
+
+INSIDE, OUTSIDE = 1, 2
+SURE = 12.0  # logit of what is known
+_CHUNK = 32  # slices looked at at a time
+
+
+@dataclass(frozen=True, eq=False)
+class KnownVoxels:
+    """Attributes: painted: (Z, H, W); evidence: its codes, (Z, H, W), turned as the volume is."""
+
+    painted: np.ndarray
+    evidence: Evidence
+
+    @classmethod
+    def seen(cls, painted: np.ndarray, evidence: Evidence, orientation: Orientation) -> KnownVoxels:
+        """Of a painting, seen already, and stored evidence (K, J, I)."""
+        return cls(painted, Evidence(orientation.view(evidence.codes), evidence.excluded))
+
+    def of(self, label: int, indices: Sequence[int], window: Window) -> np.ndarray | None:
+        """What is known of a label on slices, through a window.
+
+        Returns:
+            (n, h, w) uint8: ``INSIDE``, ``OUTSIDE`` or 0; None if that is 0 everywhere.
+        """
+        chosen = list(indices)
+        told = self.evidence.told(label).take(self.evidence.codes[:, *window][chosen])
+        if not told.any():
+            return None
+        painted = self.painted[:, *window][chosen] == label
+        return told * np.where(painted, np.uint8(INSIDE), np.uint8(OUTSIDE))
+
+    def held(self, label: int, indices: Sequence[int], window: Window, logits: Tensor) -> Tensor:
+        """Logits (n, h, w) of slices, as sure as can be where it is known what lies there."""
+        known = self.of(label, indices, window)
+        if known is None:
+            return logits
+        sent = to_device(array_tensor(known, np.uint8), logits.device)
+        return torch.where(sent == 0, logits, (1.5 - sent.to(logits.dtype)) * (2 * SURE))
+
+    def seeds(self, label: int, indices: Sequence[int], region: Region, size: int) -> np.ndarray | None:
+        """What is known of a label on slices, seen through an unturned region.
+
+        A pixel is known if any voxel in it is: a line, averaged with the voxels beside it, would be lost.
+
+        Returns:
+            (n, size, size) uint8: ``INSIDE``, ``OUTSIDE`` or 0; None if that is 0 everywhere.
+        """
+        shape = self.painted.shape[1:]
+        (rows, row_places), (columns, column_places) = (_voxels(region, size, axis, shape[axis]) for axis in (0, 1))
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            return None
+        known = self.of(label, indices, (rows, columns))
+        if known is None:
+            return None
+        inside, outside = (
+            _counted(_counted(known == kind, column_places, 2), row_places, 1) for kind in (INSIDE, OUTSIDE)
+        )
+        seeds = np.where(inside >= outside, np.uint8(INSIDE), np.uint8(OUTSIDE)) * ((inside > 0) | (outside > 0))
+        return np.asarray(seeds)
+
+    def digest(self, label: int, indices: Sequence[int], window: Window) -> bytes:
+        """Something that changes with what is known of a label on slices, through a window; empty if nothing is."""
+        found, anything = hashlib.blake2b(), False
+        for first in range(0, len(indices), _CHUNK):
+            known = self.of(label, indices[first : first + _CHUNK], window)
+            found.update(b"-" if known is None else known.tobytes())
+            anything = anything or known is not None
+        return found.digest() if anything else b""
+
+    @cached_property
+    def _codes(self) -> np.ndarray:
+        return np.bincount(np.ravel(self.evidence.codes), minlength=256)
+
+    def count(self, label: int) -> int:
+        """Voxels of which it is known whether the label lies there."""
+        return int(self._codes[self.evidence.told(label)].sum())
+
+
+def _voxels(region: Region, size: int, axis: int, count: int) -> tuple[slice, np.ndarray]:
+    """Which voxels of an axis of ``count`` the pixels of a region hold.
+
+    Returns:
+        The voxels that any of ``size`` pixels holds, and first and beyond the last of each pixel among them, (size, 2):
+        those with their centre in it, and the one that its own centre lies in; none for pixels beyond the volume.
+    """
+    voxels = region.side / region.spacing[axis]
+    edges = np.ceil(region.centre[axis] + (np.arange(size + 1) / size - 0.5) * voxels)
+    nearest = np.rint(region.centre[axis] + ((np.arange(size) + 0.5) / size - 0.5) * voxels)
+    places = np.stack([np.minimum(edges[:-1], nearest), np.maximum(edges[1:], nearest + 1)], 1)
+    places = places.clip(0, count).astype(int)
+    held = places[places[:, 0] < places[:, 1]]
+    if not len(held):
+        return slice(0, 0), places
+    span = slice(int(held[0, 0]), int(held[-1, 1]))
+    return span, (places - span.start).clip(0, span.stop - span.start)
+
+
+def _counted(marks: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
+    """Marks in each pixel along an axis: uint16 sums over ``places``."""
+    sides = [(0, 0)] * marks.ndim
+    sides[axis] = (0, 1)  # so that every place exists
+    sums = np.add.reduceat(np.pad(marks, sides), places.ravel(), axis, np.uint16)
+    sums = sums.take(np.arange(0, places.size, 2), axis)
+    empty = np.flatnonzero(places[:, 0] >= places[:, 1])
+    sums[tuple(empty if a == axis else slice(None) for a in range(marks.ndim))] = 0
+    return sums
