@@ -11,12 +11,8 @@ from types import ModuleType
 import numpy as np
 
 from PatchICLLib.baselines.per_label import PaintedSlices, Spacing, fill_per_label, nearness
+from PatchICLLib.baselines.seeds import INSIDE, growth_window, seeds_of
 from PatchICLLib.errors import InputError
-
-GROWTH_SHARE = 0.35
-MINIMUM_MARGIN = 3  # voxels, as in Slicer's effects that complete a segmentation
-
-_INSIDE, _OUTSIDE = 1, 2
 
 
 def fill_between_slices(
@@ -76,9 +72,7 @@ def _grow(
 ) -> tuple[np.ndarray, np.ndarray]:
     assert image is not None  # grow_from_seeds has checked
     window = growth_window(mask, spacing)
-    seeds = np.zeros(mask.shape, np.int16)
-    for index in slices:
-        seeds[index] = np.where(mask[index], _INSIDE, _OUTSIDE)
+    seeds = seeds_of(mask, slices)
     intensities = image[window]
     if intensities.dtype not in (np.uint8, np.int16):
         intensities = intensities.astype(np.float32)
@@ -88,27 +82,8 @@ def _grow(
     grow.SetSeedLabelVolume(_to_vtk(np.pad(seeds[window], 1), spacing))
     grow.Update()
     filled = np.zeros_like(mask)
-    filled[window] = (_from_vtk(grow.GetOutput()) == _INSIDE)[1:-1, 1:-1, 1:-1]
+    filled[window] = (_from_vtk(grow.GetOutput()) == INSIDE)[1:-1, 1:-1, 1:-1]
     return filled, nearness(slices, len(mask))
-
-
-def growth_window(mask: np.ndarray, spacing: Spacing) -> tuple[slice, slice, slice]:
-    """Box of a painted mask (S, R, C) plus 35 %, cut at the volume's border.
-
-    `spacing` is in mm along the same axes; the margin in the plane is the same in mm along rows and columns.
-    """
-    ranges = []
-    for axis in range(3):
-        occupied = np.flatnonzero(np.any(mask, axis=tuple(other for other in range(3) if other != axis)))
-        ranges.append((int(occupied[0]), int(occupied[-1]) + 1))
-    sides = [(stop - start) * step for (start, stop), step in zip(ranges, spacing, strict=True)]
-    in_plane = GROWTH_SHARE * max(sides[1:])
-    margins_mm = (GROWTH_SHARE * sides[0], in_plane, in_plane)
-    window = []
-    for (start, stop), margin_mm, step, count in zip(ranges, margins_mm, spacing, mask.shape, strict=True):
-        margin = max(MINIMUM_MARGIN, int(np.ceil(margin_mm / step)))
-        window.append(slice(max(0, start - margin), min(count, stop + margin)))
-    return window[0], window[1], window[2]
 
 
 def _slicer() -> ModuleType:

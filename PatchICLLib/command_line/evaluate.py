@@ -56,12 +56,12 @@ def propagation(
         str,
         typer.Option(
             metavar="LIST",
-            help="Of patchicl, nearest, interpolation, fill-between-slices, grow-from-seeds, universeg; to see what "
-            "hints are worth: without-shape, without-vote, without-neighbours, without-hints, shape-alone, vote-alone; "
-            "with one thing done otherwise (see `patchicl benchmark savings`): without-averaging, "
-            "without-outlines, every-patch, two-sweeps, whole-resolution-vote, bfloat16.",
+            help="Of patchicl, nearest, interpolation, fill-between-slices, grow-from-seeds, random-walker, graph-cut, "
+            "universeg; to see what hints are worth: without-shape, without-vote, without-neighbours, without-hints, "
+            "shape-alone, vote-alone; with one thing done otherwise (see `patchicl benchmark savings`): "
+            "without-averaging, without-outlines, every-patch, two-sweeps, whole-resolution-vote, bfloat16.",
         ),
-    ] = "patchicl,nearest,interpolation,fill-between-slices,grow-from-seeds",
+    ] = "patchicl,nearest,interpolation,fill-between-slices,grow-from-seeds,random-walker,graph-cut",
     library_cases: Annotated[
         str | None,
         typer.Option(

@@ -15,7 +15,15 @@ from PatchICLLib.evaluation.protocol import judged_slices, paint
 from PatchICLLib.evaluation.results import Row
 from PatchICLLib.images.volume import Volume
 
-PEERS = ("nearest", "interpolation", "fill-between-slices", "grow-from-seeds", "universeg")
+PEERS = (
+    "nearest",
+    "interpolation",
+    "fill-between-slices",
+    "grow-from-seeds",
+    "random-walker",
+    "graph-cut",
+    "universeg",
+)
 
 
 @dataclass(frozen=True)

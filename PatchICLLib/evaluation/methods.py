@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from PatchICLLib.baselines.graph_cut import graph_cut
 from PatchICLLib.baselines.interpolation import interpolate_shapes
 from PatchICLLib.baselines.nearest import nearest_slice
 from PatchICLLib.baselines.per_label import Baseline
+from PatchICLLib.baselines.random_walker import random_walker
 from PatchICLLib.baselines.slicer_filters import fill_between_slices, grow_from_seeds
 from PatchICLLib.errors import InputError
 
@@ -223,6 +225,8 @@ LOADERS: dict[str, Loader] = {
     "interpolation": _baseline("interpolation", interpolate_shapes),
     "fill-between-slices": _baseline("fill-between-slices", fill_between_slices),
     "grow-from-seeds": _baseline("grow-from-seeds", grow_from_seeds),
+    "random-walker": _baseline("random-walker", random_walker),
+    "graph-cut": _baseline("graph-cut", graph_cut),
     # which takes no hints
     "universeg": lambda weights, device: _network("universeg", "universeg", weights.universeg, device, prior=False),
     "without-shape": lambda weights, device: _without("without-shape", ("shape",), weights, device),

@@ -22,6 +22,8 @@ _COLOURS = {
     "patchicl": "#c1272d",
     "universeg": "#7b3294",
     "grow-from-seeds": "#1b7837",
+    "random-walker": "#8c510a",
+    "graph-cut": "#01a6a6",
     "fill-between-slices": "#e08214",
     "interpolation": "#2166ac",
     "nearest": "#737373",

@@ -9,15 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from PatchICLLib.baselines.graph_cut import graph_cut
 from PatchICLLib.baselines.interpolation import interpolate_shapes
 from PatchICLLib.baselines.nearest import nearest_slice
 from PatchICLLib.baselines.per_label import Baseline
+from PatchICLLib.baselines.random_walker import random_walker
 from PatchICLLib.baselines.slicer_filters import fill_between_slices, grow_from_seeds
 from PatchICLLib.errors import InputError
 
-BASELINES: list[Baseline] = [nearest_slice, interpolate_shapes]
+BASELINES: list[Baseline] = [nearest_slice, interpolate_shapes, graph_cut]
 if importlib.util.find_spec("slicer") is not None:
     BASELINES += [fill_between_slices, grow_from_seeds]
+if importlib.util.find_spec("skimage") is not None:
+    BASELINES.append(random_walker)
 every_baseline = pytest.mark.parametrize("baseline", BASELINES, ids=lambda baseline: baseline.__name__)
 
 
@@ -85,7 +89,44 @@ def test_an_unknown_axis_is_an_error(baseline: Baseline) -> None:
         baseline(painted, 3, image=painted)
 
 
-def test_an_image_of_another_grid_is_an_error() -> None:
-    pytest.importorskip("slicer")
+every_one_that_looks_at_the_image = pytest.mark.parametrize(
+    "baseline",
+    [baseline for baseline in BASELINES if baseline in (grow_from_seeds, random_walker, graph_cut)],
+    ids=lambda baseline: baseline.__name__,
+)
+
+
+@every_one_that_looks_at_the_image
+def test_an_image_of_another_grid_is_an_error(baseline: Baseline) -> None:
     with pytest.raises(InputError, match="one grid"):
-        grow_from_seeds(np.ones((4, 4, 4), np.uint8), 0, image=np.ones((4, 4, 5)))
+        baseline(np.ones((4, 4, 4), np.uint8), 0, image=np.ones((4, 4, 5)))
+
+
+@every_one_that_looks_at_the_image
+def test_the_image_is_needed(baseline: Baseline) -> None:
+    with pytest.raises(InputError, match="image beside the painted labels"):
+        baseline(np.ones((3, 3, 3), np.uint8), 0)
+
+
+@every_one_that_looks_at_the_image
+def test_an_edge_is_followed_that_shape_alone_cannot_know(baseline: Baseline) -> None:
+    image = np.zeros((9, 24, 24), np.float32)
+    truth = np.zeros(image.shape, bool)
+    for index in range(9):
+        shift = 4 - abs(index - 4)  # moves away from the painted slices and back
+        truth[index, 6 + shift : 14 + shift, 6:14] = True
+    image[truth] = 100.0
+    painted = np.where(np.isin(np.arange(9), (0, 8))[:, None, None], truth, False).astype(np.uint8)
+    filled = baseline(painted, 0, image=image)
+    # One row of the middle slice is equally cheap from inside and outside.
+    assert np.count_nonzero((filled == 1) != truth) <= 8
+    assert np.count_nonzero((interpolate_shapes(painted, 0) == 1) != truth) > 100
+
+
+@every_one_that_looks_at_the_image
+@pytest.mark.parametrize("columns", [3, 6])
+def test_an_image_that_shows_nothing_is_no_error(baseline: Baseline, columns: int) -> None:
+    painted = np.zeros((5, 6, 6), np.uint8)
+    painted[[0, 4], :, :columns] = 1
+    filled = baseline(painted, 0, image=np.full(painted.shape, 7, np.int16))
+    assert filled[2][painted[0] == 1].all()
