@@ -12,7 +12,8 @@ from .SceneIO.Segments import SegmentBox
 from .Translation import _
 
 SINGLE = 1  # what `painted` holds in this voxel counts, and makes no plane painted
-_FIRST_CODE, _MOST_CODES = 2, 254
+EXCLUDED = 2  # this and what is above are codes of exclusions
+_MOST_CODES = 254
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def composed(
         for before in np.unique(part[one.voxels]).tolist():
             held: frozenset[int] | None = next((found for found, code in codes.items() if code == before), frozenset())
             union = None if held is None or labels is None else held | labels
-            new[before] = codes.setdefault(union, _FIRST_CODE + len(codes))
+            new[before] = codes.setdefault(union, EXCLUDED + len(codes))
             if len(codes) > _MOST_CODES:
                 raise SceneError(_("Too many segments were corrected one by one; propagate fewer of them at a time."))
         part[one.voxels] = new[part[one.voxels]]

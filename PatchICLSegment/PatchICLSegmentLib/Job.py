@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from PatchICLLib.segmentations.overlap import groups_without_overlap
 
+from .EditableArea import EditableArea
 from .Errors import OverlapError, SceneError
+from .Evidence import composed
 from .LibraryCases import LibraryUse
 from .Parameters import Parameters
 from .SceneIO.PaintedSlices import PaintedSlice, SegmentMemory, axisOfPainting, memoryOf, paintedSlices
@@ -63,6 +66,7 @@ class Job:
         options: keyword arguments for the worker.
         evidence: uint8 (K, J, I), what is known of voxels beside the painted slices, as `Propagator.propagate` takes
             it; None for nothing.
+        facts: about the evidence, to be kept with the run: plain JSON.
     """
 
     labels: dict[int, str]
@@ -73,6 +77,7 @@ class Job:
     groups: list[list[int]]
     options: dict[str, Any]
     evidence: np.ndarray | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def layers(self) -> np.ndarray:
@@ -127,10 +132,11 @@ def prepareJob(
     regionNode=None,
     allowsOverlap: bool = False,
     library: LibraryUse | None = None,
+    area: EditableArea | None = None,
 ) -> Job:
     """Collects what is painted; with a region, nothing beyond it will be filled.
 
-    Segments that a library knows need not be painted.
+    Segments that a library knows need not be painted. `area` says where other segments let nothing be filled.
 
     Where the Segment Editor allows overlap, only segments that are painted apart on a common slice are propagated
     together; any other two may overlap anywhere, and know nothing of each other.
@@ -169,7 +175,14 @@ def prepareJob(
     if library is not None:
         options |= library.options(labels)
     options["region"] = spansOfRegion(regionNode, grid) if regionNode is not None else None
-    return Job(labels, axis, grid, image, painted if len(groups) > 1 else painted[0], groups, options)
+    exclusions = [] if area is None else area.exclusions(segmentationNode, volumeNode, labels)
+    evidence, excluded = composed(grid.shape, exclusions, [])
+    if excluded:
+        options["excluded"] = excluded
+    facts = (
+        {} if area is None or evidence is None else area.facts(segmentationNode, labels, evidence, excluded, painted)
+    )
+    return Job(labels, axis, grid, image, painted if len(groups) > 1 else painted[0], groups, options, evidence, facts)
 
 
 def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters, library) -> list[Painting]:

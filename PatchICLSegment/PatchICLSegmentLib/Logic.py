@@ -88,7 +88,7 @@ class PatchICLSegmentLogic(Running, Waiting):
             raise SceneError(problem)
         self._writing = True
         try:
-            writeProposal(self.writer(), self.preview, self.parameters.useAllSlices)
+            writeProposal(self.writer(), self.preview, self.parameters.useAllSlices, self.editableArea)
         finally:
             self._writing = False
         self.endRun()

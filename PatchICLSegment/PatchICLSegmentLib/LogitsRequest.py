@@ -49,10 +49,13 @@ class LogitsRequest:
             logic.segmentId,
             logic.parameters,
             allowsOverlap=logic.allowsOverlap,
+            area=logic.editableArea,
         )
         job = replace(job, options=optionsOfRun(run, job, selection.label, selection.slice_index))
         if paintedSlicesOf(job, selection.label) != run["painted_slices"].get(str(selection.label)):
             raise SceneError(_("The painting has changed since the last run; propagate again first."))
+        if job.evidenceChecksum != run.get("evidence_checksum"):
+            raise SceneError(_("What other segments exclude has changed since the last run; propagate again first."))
         self.found = None
         self._asked = selection.slice_index, selection.label
         self.isBusy = True
@@ -89,7 +92,9 @@ class LogitsRequest:
 def optionsOfRun(run, job: Job, label: int, index: int) -> dict[str, Any]:
     """What makes the worker repeat a run as far as one slice needs it. The report says how it was made."""
     extent = run["extent"]
+    excluded = {"excluded": job.options["excluded"]} if "excluded" in job.options else {}
     return {
+        **excluded,
         "axis": job.axis,
         "painted_slices": job.options["painted_slices"],
         "ignore_slices": job.options["ignore_slices"],

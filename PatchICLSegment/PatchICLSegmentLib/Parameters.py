@@ -30,6 +30,7 @@ class Parameters:
         patchBudget: patches per level, times what the network was trained with.
         fieldOfView: side of the square that the network sees, over the painted extent.
         seed: of the random choices, for repeatable results.
+        completedExclude: nothing is filled where segments are whose status is Completed.
         updateWhilePainting: propagate when a stroke is finished.
         extent: which slices are filled: as far as the structure goes, between painted slices only, or a given range.
         firstSlice, lastSlice: that range, both included.
@@ -50,6 +51,7 @@ class Parameters:
     patchBudget: float = _within(1.0, 0.25, 4.0)
     fieldOfView: float = _within(1.3, 1.0, 4.0)
     seed: int = _within(0, 0, 2**31 - 1)
+    completedExclude: bool = False
     updateWhilePainting: bool = False
     extent: str = _choice("auto", "auto", "painted", "range")
     firstSlice: int = _within(0, 0, 100000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import slicer
@@ -38,10 +39,13 @@ class Results:
         self._report = StoredText()
         self._selections = StoredText(PackedSelections.unpacked)
 
-    def store(self, result, preview: Preview) -> None:
-        """Puts the PropagationResult of a preview into the scene, in the place of the one before."""
+    def store(self, result, preview: Preview, facts: Mapping[str, Any]) -> None:
+        """Puts the PropagationResult of a preview into the scene, in the place of the one before.
+
+        `facts` are about the run, plain JSON, to be kept with its report.
+        """
         parameterNode, volumeNode = self.parameterNode, preview.volumeNode
-        run = describeRun(result.report, volumeNode, preview.segmentationNode, preview.basis)
+        run = describeRun({**result.report, **facts}, volumeNode, preview.segmentationNode, preview.basis)
         parameterNode.setReference(self.VOLUME, volumeNode)
         parameterNode.setReference(self.REPORT, storeReport(self.scene, run, self.reportNode))
         if result.entropy is not None:

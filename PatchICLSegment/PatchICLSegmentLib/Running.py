@@ -91,7 +91,8 @@ class Running(CurrentPreview):
 
     def _prepared(self) -> Job:
         inputs = self.volumeNode, self.segmentationNode, self.segmentId
-        return prepareJob(*inputs, self.parameters, self.regionNode, self.allowsOverlap, self.library.use())
+        settings = self.parameters, self.regionNode, self.allowsOverlap, self.library.use(), self.editableArea
+        return prepareJob(*inputs, *settings)
 
     def _start(self, job: Job, goOn: bool = False) -> None:
         parameters = self.parameters
@@ -181,7 +182,7 @@ class Running(CurrentPreview):
             self._fail(_("The network's report lacks {names}; propagate again.").format(names=missing))
             return
         self.preview.showResult(result.labels)
-        self.results.store(result, self.preview)
+        self.results.store(result, self.preview, self._job.facts | {"evidence_checksum": self._job.evidenceChecksum})
         self.timings = result.report["timings"]
         self._session.forgetJob()
         self._job = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .EditableArea import EditableArea
 from .Errors import SceneError
 from .Job import Painting, readPainting
 from .Parameters import ParameterNode, Parameters
@@ -90,6 +91,11 @@ class Selection:
     def allowsOverlap(self) -> bool:
         """Whether the Segment Editor leaves other segments as they are ("Modify other segments": "Allow overlap")."""
         return self.editorNode.GetOverwriteMode() == self.editorNode.OverwriteNone
+
+    @property
+    def editableArea(self) -> EditableArea:
+        """Where the Segment Editor and the parameters let segments be."""
+        return EditableArea.of(self.editorNode, self.parameters)
 
     def regionSpans(self):
         """First and last voxel of the region along k, j, i, None where there is none."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .EditableArea import EditableArea
 from .Job import Painting, readPainting
 from .Preview import Completion, Preview
 from .Provenance import tagSegment
@@ -16,7 +17,7 @@ from .SceneIO.SegmentWriter import SegmentWriter
 from .Uncertainty import boundingBox
 
 
-def writeProposal(writer: SegmentWriter, preview: Preview, useAllSlices: bool) -> None:
+def writeProposal(writer: SegmentWriter, preview: Preview, useAllSlices: bool, area: EditableArea) -> None:
     """Writes all segments of a preview as one undo step and notes on each what was written.
 
     What is painted now wins, also over what was painted when the run began. Of a run that was stopped only the slices
@@ -37,7 +38,7 @@ def writeProposal(writer: SegmentWriter, preview: Preview, useAllSlices: bool) -
         name: keepPainted(box, paintings[name], slicesToKeep(preview, paintings[name]))
         for name, box in proposals.items()
     }
-    writer.write(segmentationNode, volumeNode, masks)
+    writer.write(segmentationNode, volumeNode, masks, area.carved(segmentationNode, masks))
     for name, painting in paintings.items():
         segment = segmentation.GetSegment(name)
         written = readSegment(segmentationNode, name, volumeNode)
@@ -47,6 +48,8 @@ def writeProposal(writer: SegmentWriter, preview: Preview, useAllSlices: bool) -
         empty = memory.empty | {row.index for row in painting.slices if row.declaredEmpty}
         memory = replace(memory, axis=axis, empty=empty, afresh=frozenset(), written=notPainted)
         replace(memory, writtenLattice=memory.lattice).store(segment)
+        isAsProposed = not (written.filled() & ~masks[name].filled()).any()
+        area.noteCarved(segmentationNode, name, isAsProposed, run)
         if run:
             tagSegment(segment, run)
 

@@ -1,4 +1,8 @@
-"""A worker without a network: copies the nearest painted slice, one per poll, with the real worker's interface."""
+"""A worker without a network: copies the nearest painted slice, one per poll, with the real worker's interface.
+
+Where `evidence` says that a label is not, there is none unless it is painted; voxels that stand for themselves are as
+painted.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +56,16 @@ class NearestSliceWorker:
         self.is_alive = self._busy = True
         self._cancelled = False
         self._job += 1
-        self.calls.append(SimpleNamespace(image=image.copy(), painted=painted.copy(), spacing=spacing, options=options))
+        evidence = options.pop("evidence", None)
+        self.calls.append(
+            SimpleNamespace(
+                image=image.copy(),
+                painted=painted.copy(),
+                spacing=spacing,
+                options=options,
+                evidence=None if evidence is None else evidence.copy(),
+            )
+        )
         self._steps = self._follow(self.calls[-1]) if "follow" in options else self._run(self.calls[-1])
         return self._job
 
@@ -119,7 +132,8 @@ class NearestSliceWorker:
                 yield self._event("cancelled", result=self._result(call, labels, entropy, rows, selections, todo))
                 return
             nearest = min(known, key=lambda other: abs(other - index))
-            labels[layer][index] = np.where(labels[layer][index] > 0, labels[layer][index], labels[layer][nearest])
+            copied = np.where(labels[layer][index] > 0, labels[layer][index], labels[layer][nearest])
+            labels[layer][index] = np.where(isExcluded(call, axis, index, copied), labels[layer][index], copied)
             unsure = borderEntropy(labels[layer][index] > 0) * min(1.0, 0.4 + 0.15 * abs(index - nearest))
             entropy[index] = np.maximum(entropy[index], unsure)
             rows.append(self._row(call, index, label, known, unsure))
@@ -188,6 +202,18 @@ class NearestSliceWorker:
             if call.options.get("logits_slices")
             else None,
         )
+
+
+def isExcluded(call, axis: int, index: int, labels: np.ndarray) -> np.ndarray:
+    """Where what is known of single voxels forbids the labels that are proposed for a slice."""
+    if call.evidence is None:
+        return np.zeros(labels.shape, bool)
+    plane = np.take(call.evidence, index, axis=axis)
+    forbidden = plane == 1
+    for code in np.unique(plane[plane > 1]).tolist():
+        without = call.options.get("excluded", {}).get(code)
+        forbidden |= (plane == code) & (True if without is None else np.isin(labels, without))
+    return forbidden
 
 
 def distance(index: int, known) -> int:

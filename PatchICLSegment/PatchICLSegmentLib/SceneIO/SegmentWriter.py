@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import slicer
@@ -14,6 +14,11 @@ from ..Translation import _
 from .Lattice import binaryLabelmap, demandVoxelsOf, imageToVolume, volumeToSegmentation
 from .Segments import SegmentBox, orientedImage, readSegment
 from .Volumes import gridOfVolume
+
+_OUTSIDE = (
+    slicer.vtkMRMLSegmentationNode.EditAllowedOutsideAllSegments,
+    slicer.vtkMRMLSegmentationNode.EditAllowedOutsideVisibleSegments,
+)
 
 
 class SegmentHistory:
@@ -42,11 +47,18 @@ class SegmentWriter:
         self.editorNode = editorNode
         self.undoKeeper = undoKeeper
 
-    def write(self, segmentationNode, volumeNode, masks: Mapping[str, SegmentBox]) -> None:
+    def write(
+        self, segmentationNode, volumeNode, masks: Mapping[str, SegmentBox], carved: Collection[str] = ()
+    ) -> None:
         """Sets segments (identifier -> mask on the grid of the volume).
 
         Voxels of a segment outside the volume stay. Where the editor's masking forbids editing nothing changes,
-        and what other segments lose is what the editor's overwrite mode says.
+        and what other segments lose is what the editor's overwrite mode says. Segments that are written together do
+        not mask each other out of what one of them gives up.
+
+        Args:
+            carved: segments that were carved out of the single one that the masking allows editing inside of: they
+                may give voxels up everywhere, and that one gets them back.
 
         Raises:
             SceneError: the segments' voxels are not those of the volume. Nothing has changed then.
@@ -57,9 +69,14 @@ class SegmentWriter:
         self.undoKeeper.saveStateForUndo()
         selected = self.editorNode.GetSelectedSegmentID()
         logic = self._editorLogic(segmentationNode, volumeNode)
+        isOutside = self.editorNode.GetMaskMode() in _OUTSIDE and len(masks) > 1
+        for segmentId, mask in masks.items():
+            if isOutside or segmentId in carved:
+                logic.SetCurrentSegmentID(segmentId)
+                self._giveUp(logic, segmentationNode, segmentId, volumeNode, mask, segmentId in carved)
         for segmentId, mask in masks.items():
             logic.SetCurrentSegmentID(segmentId)
-            self._writeOne(logic, segmentationNode, segmentId, volumeNode, mask)
+            self._writeOne(logic, segmentationNode, segmentId, volumeNode, mask, segmentId in carved)
         self.editorNode.SetSelectedSegmentID(selected)
         if showed3D:
             segmentationNode.CreateClosedSurfaceRepresentation()
@@ -95,7 +112,7 @@ class SegmentWriter:
         logic.SetSourceVolumeNode(volumeNode)
         return logic
 
-    def _writeOne(self, logic, segmentationNode, segmentId, volumeNode, mask: SegmentBox) -> None:
+    def _writeOne(self, logic, segmentationNode, segmentId, volumeNode, mask: SegmentBox, isCarved: bool) -> None:
         grid = gridOfVolume(volumeNode)
         toSegmentation = volumeToSegmentation(segmentationNode, volumeNode) @ grid.ijkToLocal
         labelmap = binaryLabelmap(segmentationNode, segmentId)
@@ -109,11 +126,27 @@ class SegmentWriter:
             logic.ModifySegmentByLabelmap(segmentationNode, segmentId, image, logic.ModificationModeSet, False, False)
             return
         # The labelmap is flipped or permuted, or reaches beyond the volume: what lies outside the volume must survive.
-        gone = SegmentBox(mask.shape, (0, 0, 0), before.filled() & ~mask.filled())
-        for box, mode in ((gone, logic.ModificationModeRemove), (mask, logic.ModificationModeAdd)):
-            if not box.isEmpty:
-                image = _nonEmptyImage(box, toSegmentation)
-                logic.ModifySegmentByLabelmap(segmentationNode, segmentId, image, mode, False, False)
+        self._giveUp(logic, segmentationNode, segmentId, volumeNode, mask, isCarved)
+        if not mask.isEmpty:
+            image = _nonEmptyImage(mask, toSegmentation)
+            logic.ModifySegmentByLabelmap(segmentationNode, segmentId, image, logic.ModificationModeAdd, False, False)
+
+    def _giveUp(self, logic, segmentationNode, segmentId, volumeNode, mask: SegmentBox, isCarved: bool) -> None:
+        """Takes voxels of the volume that are not in a mask from a segment."""
+        before = readSegment(segmentationNode, segmentId, volumeNode)
+        voxels = before.voxels & ~mask.filled()[before.region]
+        if self._masksInside and not isCarved:  # Slicer would erase beyond the area, too.
+            inside = readSegment(segmentationNode, self.editorNode.GetMaskSegmentID() or "", volumeNode)
+            voxels &= inside.filled()[before.region]
+        if voxels.any():
+            toSegmentation = volumeToSegmentation(segmentationNode, volumeNode) @ gridOfVolume(volumeNode).ijkToLocal
+            image = orientedImage(voxels, before.offset, toSegmentation)
+            mode = logic.ModificationModeRemove
+            logic.ModifySegmentByLabelmap(segmentationNode, segmentId, image, mode, False, False)
+
+    @property
+    def _masksInside(self) -> bool:
+        return self.editorNode.GetMaskMode() == slicer.vtkMRMLSegmentationNode.EditAllowedInsideSingleSegment
 
 
 def segmentEditorLogicClass():

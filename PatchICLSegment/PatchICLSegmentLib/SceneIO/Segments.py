@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,12 +83,38 @@ def readSegment(segmentationNode, segmentId: str, volumeNode) -> SegmentBox:
     Raises:
         NoVoxelsError, OtherGridError: its voxels are not those of the volume; nothing is ever resampled.
     """
-    demandVoxelsOf(volumeNode, segmentationNode, segmentId)
+    return readUnion(segmentationNode, [segmentId], volumeNode)
+
+
+def readUnion(segmentationNode, segmentIds: Iterable[str], volumeNode) -> SegmentBox:
+    """Voxels of a volume that belong to any of some segments; each labelmap that they share is looked at once.
+
+    Raises:
+        NoVoxelsError, OtherGridError: as `readSegment`.
+    """
     shape = gridOfVolume(volumeNode).shape
+    segmentation = segmentationNode.GetSegmentation()
+    values: dict = {}  # labelmap -> label values of the segments in it
+    for segmentId in segmentIds:
+        demandVoxelsOf(volumeNode, segmentationNode, segmentId)
+        labelmap = binaryLabelmap(segmentationNode, segmentId)
+        if labelmap is not None and labelmap.GetNumberOfPoints():
+            values.setdefault(labelmap, []).append(segmentation.GetSegment(segmentId).GetLabelValue())
+    parts = [_readLabelmap(one, chosen, segmentationNode, volumeNode, shape) for one, chosen in values.items()]
+    parts = [part for part in parts if part.voxels.size]
+    if len(parts) < 2:
+        return parts[0] if parts else SegmentBox(shape, (0, 0, 0), np.zeros((0, 0, 0), bool))
+    first = [min(part.offset[axis] for part in parts) for axis in range(3)]
+    last = [max(part.region[axis].stop for part in parts) for axis in range(3)]
+    voxels = np.zeros([stop - start for start, stop in zip(first, last, strict=True)], bool)
+    for part in parts:
+        voxels[tuple(slice(at.start - k, at.stop - k) for at, k in zip(part.region, first, strict=True))] |= part.voxels
+    return SegmentBox(shape, (first[0], first[1], first[2]), voxels)
+
+
+def _readLabelmap(labelmap, values: list[int], segmentationNode, volumeNode, shape) -> SegmentBox:
+    """Voxels of a labelmap that have one of some values, cropped to the volume."""
     empty = SegmentBox(shape, (0, 0, 0), np.zeros((0, 0, 0), bool))
-    labelmap = binaryLabelmap(segmentationNode, segmentId)
-    if labelmap is None or not labelmap.GetNumberOfPoints():
-        return empty
     array, first = _asInVolume(labelmap, imageToVolume(labelmap, segmentationNode, volumeNode))
     box = boxOfVoxels(array)
     if box is None:
@@ -96,7 +123,7 @@ def readSegment(segmentationNode, segmentId: str, volumeNode) -> SegmentBox:
         slice(max(part.start, -start), max(min(part.stop, count - start), 0))
         for part, start, count in zip(box, first, shape, strict=True)
     )
-    voxels = array[crop] == segmentationNode.GetSegmentation().GetSegment(segmentId).GetLabelValue()
+    voxels = array[crop] == values[0] if len(values) == 1 else np.isin(array[crop], values)
     if not voxels.size:
         return empty
     return SegmentBox(shape, tuple(start + part.start for start, part in zip(first, crop, strict=True)), voxels)
