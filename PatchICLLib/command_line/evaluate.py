@@ -125,6 +125,41 @@ def propagation(
     )
 
 
+@evaluate.command("hard", no_args_is_help=True)
+def hard(
+    data: DataArgument,
+    methods: Annotated[
+        str, typer.Option(metavar="LIST", help="patchicl, and the peers that it is held against; as of propagation.")
+    ] = "patchicl,nearest,interpolation,fill-between-slices,grow-from-seeds,random-walker",
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Where results (JSON lines) go.")] = Path(
+        "evaluation-hard"
+    ),
+    json_file: JsonOption = None,
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+) -> None:
+    """Score structures on which peers are hard to beat, each against the peer that is best on it.
+
+    Parcels without an edge in the image, thick slices with one slice between painted ones, vessels and other tubes with
+    several branches, thin curved sheets: a list that ships (Resources/Protocol/hard_cases.json) names them and how each
+    is painted. Cases that DATA does not hold are left out and told of. A run that was stopped goes on where it was.
+
+    Example: `patchicl evaluate hard data --output hard`
+    """
+    from PatchICLLib.command_line.hard_cases_run import run_hard_cases
+
+    run_hard_cases(
+        data,
+        method_names=_words(methods),
+        output=output,
+        json_file=json_file,
+        weights=weights,
+        device=device,
+        quiet=quiet,
+    )
+
+
 @evaluate.command(no_args_is_help=True)
 def report(
     output: Annotated[

@@ -197,6 +197,22 @@ def score_structure(
 ) -> Row:
     """Paint, predict and score one structure; `image` and `reference` (bool) are (K, J, I)."""
     slices = _painted_slices(structure, k, placement)
+    return score_painted(case, structure, image, reference, spacing, axis, k, placement, slices, method)
+
+
+def score_painted(
+    case: Case,
+    structure: Structure,
+    image: np.ndarray,
+    reference: np.ndarray,
+    spacing: Spacing,
+    axis: int,
+    k: int,
+    placement: str,
+    slices: tuple[int, ...],
+    method: Method,
+) -> Row:
+    """As `score_structure`, the k painted slices given."""
     painted = paint(reference, axis, slices)
     if isinstance(method, LibraryMethod):
         method = method.on(case, structure)

@@ -191,3 +191,27 @@ def test_calibration_is_fitted_stored_and_used(data: Path, tmp_path: Path, capsy
     ratio = stored["calibration"]["temperature"] / 3.0
     logits = [np.log(p / (1 - p)) for p in (r.probability[free].astype(float) for r in (warm, fitted))]
     np.testing.assert_allclose(logits[0], logits[1] * ratio, atol=1e-3)
+
+
+def test_hard_cases_that_are_not_there_are_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "data" / "mri_brain_neuroparc"
+    folder.mkdir(parents=True)
+    labels = np.zeros((20, 24, 24), np.uint8)
+    labels[3:17, 8:16, 8:16] = 83
+    image = labels + np.random.default_rng(0).normal(size=labels.shape)
+    sitk.WriteImage(sitk.GetImageFromArray(image.astype(np.float32)), str(folder / "mni_brain_1mm_dkt_image.nii.gz"))
+    sitk.WriteImage(sitk.GetImageFromArray(labels), str(folder / "mni_brain_1mm_dkt_label.nii.gz"))
+    summary = tmp_path / "summary.json"
+    command = ["evaluate", "hard", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--json", str(summary)]
+    assert main([*command, "--methods", "patchicl,nearest", "--quiet"]) == 0
+    printed = capsys.readouterr().out
+    assert "label 83" in printed and "cases are missing" in printed
+    content = json.loads(summary.read_text(encoding="utf-8"))
+    (case,) = content["cases"]
+    assert case["painted_slices"] == [3, 6, 10, 13, 16] and set(case["methods"]) == {"patchicl", "nearest"}
+    assert len(content["missing"]) > 10
+
+
+def test_hard_cases_need_a_peer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "hard", str(tmp_path), "--methods", "patchicl", "--output", str(tmp_path / "out")]) == 2
+    assert "at least one peer" in capsys.readouterr().err
