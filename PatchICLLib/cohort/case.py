@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from PatchICLLib.errors import InputError, PatchICLError
 from PatchICLLib.outputs import Output
+from PatchICLLib.segmentations.limits import LimitFiles
 
 if TYPE_CHECKING:
     from PatchICLLib.images import Volume
@@ -51,6 +52,7 @@ class CohortCase:
         image, painted: what is read; None: nothing is painted, the library alone shows what to segment.
         library: folder of finished cases, or None.
         match: names of the library's structures by label of the painting, before those of its segments.
+        limits: segmentations of other structures.
         output: label map to write; the case's report lies beside it and says that the case is done.
         probability, entropy: further volumes to write, or None.
         options: of ``Propagator.propagate``, without ``outputs``.
@@ -67,6 +69,7 @@ class CohortCase:
     anew: bool = False
     library: Path | None = None
     match: dict[int, str] = field(default_factory=dict)
+    limits: LimitFiles = LimitFiles()
 
     @property
     def report(self) -> Path:
@@ -103,6 +106,7 @@ class CohortCase:
         files: list[Any] = [_state_of(path) for path in (self.image, self.painted) if path is not None]
         if self.library is not None:
             files += [_cases_of(self.library), sorted(self.match.items())]
+        files += [[name, _state_of(path)] for name, path in self.limits.named("").items()]
         weights = [model.sha256, model.card_sha256]
         content = [files, self.options, weights, self.probability is not None, self.entropy is not None]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()
@@ -188,9 +192,12 @@ def _segment(case: CohortCase, model: CohortModel, worker: str, started: float) 
     from PatchICLLib.outputs import StagedFiles, check_outputs, stage_json
     from PatchICLLib.segmentations.files import check_can_hold, stage_segmentation
 
-    check_outputs(case.declared_outputs(), {"its image": case.image, "its painting": case.painted})
+    inputs = {"its image": case.image, "its painting": case.painted, **case.limits.named("its ")}
+    check_outputs(case.declared_outputs(), inputs)
     image = read_scalar_image(case.image)
     painted, given = _painted(case, image)
+    limits = case.limits.read(image, painted.array, "")
+    given |= limits.options()
     check_can_hold(image, painted, case.output)
     check_can_hold_grid(image, case.probability, case.entropy)
     fingerprint = case.fingerprint(model)
@@ -207,7 +214,7 @@ def _segment(case: CohortCase, model: CohortModel, worker: str, started: float) 
         cohort = {"fingerprint": fingerprint, "seconds": round(time.monotonic() - started, 3), "worker": worker}
         drawn = None if case.painted is None else str(case.painted)
         content = {"image": str(case.image), "painted": drawn, "output": str(case.output), "cohort": cohort}
-        stage_json(staged, {**content, **result.report, "names": painted.names}, case.report)
+        stage_json(staged, {**content, **limits.told(result.report), "names": painted.names}, case.report)
         staged.commit()
     suggested: int | None = result.report.get("suggested_next_slice")
     return suggested

@@ -88,6 +88,7 @@ def check_cases(cases: Sequence[CohortCase], inputs: Mapping[str, Path | None], 
             raise InputError(f"Two cases are called {case.name}; give each a name of its own.")
         names.add(case.name)
         read |= {f"the image of {case.name}": case.image, f"the painting of {case.name}": case.painted}
+        read |= case.limits.named(f"of {case.name} ")
         read["--library"] = case.library
         for output in case.declared_outputs():
             written[f"the {output.name.removeprefix('its ')} of {case.name}"] = output.path

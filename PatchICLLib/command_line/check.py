@@ -11,7 +11,9 @@ from PatchICLLib.command_line.painting_options import (
     AxisOption,
     ExtentOption,
     IgnoreSlicesOption,
+    InsideOption,
     LabelsOption,
+    OutsideOption,
     PaintedSlicesOption,
     RegionOption,
     UseAllSlicesOption,
@@ -35,6 +37,8 @@ def check(
     labels: LabelsOption = None,
     extent: ExtentOption = "auto",
     region: RegionOption = None,
+    outside: OutsideOption = None,
+    inside: InsideOption = None,
     probability: Annotated[Path | None, typer.Option(metavar="FILE", help="Probability that would be written.")] = None,
     entropy: Annotated[Path | None, typer.Option(metavar="FILE", help="Entropy that would be written.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Report that would be written.")] = None,
@@ -54,9 +58,12 @@ def check(
     """
     from PatchICLLib.command_line.check_run import run_check
     from PatchICLLib.command_line.propagate_files import PropagationFiles
+    from PatchICLLib.segmentations.limits import LimitFiles
 
     options = {
         **painting_options(axis, use_all_slices, labels, extent),
         **scan_options(painted_slices, ignore_slices, region),
     }
-    run_check(PropagationFiles(image, painted, output, probability, entropy, None, report), options, json_file)
+    limits = LimitFiles(outside, inside)
+    files = PropagationFiles(image, painted, output, probability, entropy, None, report, limits=limits)
+    run_check(files, options, json_file)

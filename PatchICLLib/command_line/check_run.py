@@ -21,7 +21,8 @@ def run_check(files: PropagationFiles, options: dict[str, Any], json_file: Path 
     """
     if json_file is not None:
         found = Output("--json", json_file, (".json",))
-        check_outputs([*files.outputs(), found], {"IMAGE": files.image, "PAINTED": files.painted})
+        read = {"IMAGE": files.image, "PAINTED": files.painted, **files.limits.named("--")}
+        check_outputs([*files.outputs(), found], read)
     inputs = read_inputs(files, None, options)
     plans = plan_propagation(
         inputs.image.array, inputs.painted.array, inputs.image.spacing_kji, PropagationOptions(**inputs.options)
@@ -45,7 +46,7 @@ def describe(files: PropagationFiles, inputs: PropagationInputs, plans: list[Pla
         for plan in plans
         for label, review in plan.reviews.items()
     }
-    return {
+    content = {
         "image": str(files.image),
         "painted": str(files.painted),
         "size": list(reversed(image.array.shape)),
@@ -59,6 +60,7 @@ def describe(files: PropagationFiles, inputs: PropagationInputs, plans: list[Pla
         "warnings": [sentence for plan in plans for sentence in plan.warnings],
         "writes": [str(path) for output in files.outputs() for path in output.files()],
     }
+    return inputs.limits.told(content)
 
 
 def _print(content: dict[str, Any], inputs: PropagationInputs) -> None:

@@ -62,10 +62,11 @@ def cohort(
     """Propagate the painted slices of many scans.
 
     The manifest has a line for each scan with the columns image, painted, and output, and if wanted name, probability,
-    entropy, axis, painted_slices, ignore_slices, use_all_slices (yes or no), labels, extent, and context_size, which go
-    before the options here. Relative paths start at the manifest's folder. Beside each output a report
-    OUTPUT.report.json is written; it tells that the case is finished, and from what. The same command goes on where a
-    run was stopped or killed: finished cases are never done again unless their files, options, or weights change.
+    entropy, outside, inside, axis, painted_slices, ignore_slices, use_all_slices (yes or no), labels, extent, and
+    context_size, which go before the options here. Relative paths start at the manifest's folder. Beside each output a
+    report OUTPUT.report.json is written; it tells that the case is finished, and from what. The same command goes on
+    where a run was stopped or killed: finished cases are never done again unless their files, options, or weights
+    change.
 
     With --library, finished cases of earlier patients help; a scan without a painting is segmented by them alone.
 

@@ -11,12 +11,14 @@ from PatchICLLib.cohort.case import CohortCase
 from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_options, numbers_from_text
 from PatchICLLib.errors import InputError
 from PatchICLLib.images.file_kind import check_readable_path
+from PatchICLLib.segmentations.limits import LimitFiles
 
 NEEDED = ("image", "painted", "output")
 FILES = (*NEEDED, "probability", "entropy")
+LIMITS = ("outside", "inside")
 OPTIONS = ("axis", "painted_slices", "ignore_slices", "use_all_slices", "labels", "extent", "context_size")
 _YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-COLUMNS = ("name", *FILES, *OPTIONS)
+COLUMNS = ("name", *FILES, *LIMITS, *OPTIONS)
 
 
 def read_manifest(
@@ -25,9 +27,9 @@ def read_manifest(
     """The cases of a manifest.
 
     CSV separates by commas, semicolons or tabs and has a line of headings; JSON is a list of objects. Columns are
-    image, painted and output, and if wanted name, probability, entropy, axis, painted_slices, ignore_slices,
-    use_all_slices (yes or no), labels, extent and context_size as `patchicl propagate` takes them. Relative paths start
-    at the manifest's folder.
+    image, painted and output, and if wanted name, probability, entropy, outside, inside, axis, painted_slices,
+    ignore_slices, use_all_slices (yes or no), labels, extent and context_size as `patchicl propagate` takes them.
+    Relative paths start at the manifest's folder.
 
     Args:
         path: of the manifest, `.csv`, `.tsv` or `.json`.
@@ -58,7 +60,8 @@ def read_manifest(
         files: dict[str, Any] = {name: path.parent / values[name] for name in FILES if name in values}
         name = values.get("name", Path(values["output"]).name)
         paths = {"painted": None, **files}
-        cases.append(CohortCase(name, **paths, options=options, library=library, match=match or {}))
+        limits = LimitFiles(**{name: path.parent / values[name] for name in LIMITS if name in values})
+        cases.append(CohortCase(name, **paths, options=options, library=library, match=match or {}, limits=limits))
     if not cases:
         raise InputError(f"The manifest {path} names no case.")
     return cases

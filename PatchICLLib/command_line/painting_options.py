@@ -33,6 +33,22 @@ ExtentOption = Annotated[
         help="Slices to fill: auto (the model finds the ends), painted (between the painted slices), or FIRST:LAST."
     ),
 ]
+OutsideOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        show_default=False,
+        help="Segmentation of other structures: nothing is where it has labels.",
+    ),
+]
+InsideOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        show_default=False,
+        help="Segmentation that contains what is painted, as an organ its lesion: nothing is where it has no label.",
+    ),
+]
 LibraryOption = Annotated[
     Path | None,
     typer.Option(

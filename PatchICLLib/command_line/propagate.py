@@ -11,9 +11,11 @@ from PatchICLLib.command_line.painting_options import (
     AxisOption,
     ExtentOption,
     IgnoreSlicesOption,
+    InsideOption,
     LabelsOption,
     LibraryOption,
     MatchOption,
+    OutsideOption,
     PaintedSlicesOption,
     RegionOption,
     UseAllSlicesOption,
@@ -72,6 +74,8 @@ def propagate(
         typer.Option(min=1, max=10, metavar="FACTOR", help="Side of what the model sees over the painted extent."),
     ] = None,
     region: RegionOption = None,
+    outside: OutsideOption = None,
+    inside: InsideOption = None,
     library: LibraryOption = None,
     match: MatchOption = None,
     seed: Annotated[
@@ -101,6 +105,10 @@ def propagate(
     Segments of a .seg.nrrd or DICOM SEG keep their names, colors and codes where OUTPUT is one, too, and may overlap;
     each is filled as if alone. Plain label maps get 1, 2, ... in the order of the segments.
 
+    Other structures that are segmented already, in files on the voxels of IMAGE, say where these are not: --outside for
+    neighbors, --inside for what contains them. They are taken into account while slices are filled, not only cut off;
+    painted voxels stay wherever they are.
+
     With --library, finished cases of earlier patients help where they fit, and labels that are not painted at all are
     found by them alone; the report says which cases and slices were used, and where the library was not listened to.
 
@@ -112,6 +120,7 @@ def propagate(
     Example: `patchicl propagate scan.nii.gz painted.nii.gz liver.nii.gz --entropy unsure.nii.gz`
     """
     from PatchICLLib.command_line.propagate_files import PropagationFiles, propagate_files
+    from PatchICLLib.segmentations.limits import LimitFiles
 
     options = {
         **painting_options(axis, use_all_slices, labels, extent),
@@ -124,7 +133,18 @@ def propagate(
     }
     model = {"weights": weights, "device": device, "preset": preset}
     propagate_files(
-        PropagationFiles(image, painted, output, probability, entropy, selections, report, library, match),
+        PropagationFiles(
+            image,
+            painted,
+            output,
+            probability,
+            entropy,
+            selections,
+            report,
+            library,
+            match,
+            LimitFiles(outside, inside),
+        ),
         model,
         options,
         quiet,

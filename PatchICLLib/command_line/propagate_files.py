@@ -25,6 +25,7 @@ from PatchICLLib.segmentations.files import (
     segmentation_output,
     stage_segmentation,
 )
+from PatchICLLib.segmentations.limits import LimitFiles, Limits
 from PatchICLLib.weights import weights_file
 
 
@@ -32,7 +33,7 @@ from PatchICLLib.weights import weights_file
 class PropagationFiles:
     """What is read and what is written; None for an output that is not wanted.
 
-    `match` says which label is which structure of the library.
+    `match` says which label is which structure of the library; `limits` are segmentations of other structures.
     """
 
     image: Path
@@ -44,6 +45,7 @@ class PropagationFiles:
     report: Path | None = None
     library: Path | None = None
     match: str | None = None
+    limits: LimitFiles = LimitFiles()
 
     def outputs(self) -> list[Output]:
         """All that will be written."""
@@ -59,11 +61,12 @@ class PropagationFiles:
 
 @dataclass(frozen=True, eq=False)
 class PropagationInputs:
-    """What a propagation is given, read and checked; `options` as `Propagator.propagate` takes them."""
+    """What a propagation is given, read and checked; `options` as `Propagator.propagate` takes them, but `limits`."""
 
     image: Volume
     painted: Segmentation
     options: dict[str, Any]
+    limits: Limits = Limits()
 
 
 def read_inputs(files: PropagationFiles, weights: str | None, options: dict[str, Any]) -> PropagationInputs:
@@ -77,7 +80,8 @@ def read_inputs(files: PropagationFiles, weights: str | None, options: dict[str,
     Raises:
         InputError: bad input.
     """
-    inputs = {"IMAGE": files.image, "PAINTED": files.painted, "--library": files.library}
+    inputs: dict[str, Path | None] = {"IMAGE": files.image, "PAINTED": files.painted, "--library": files.library}
+    inputs |= files.limits.named("--")
     check_outputs(files.outputs(), {**inputs, "--weights": weights_file(weights)})
     library, said = open_library(files.library, files.match)
     image = read_scalar_image(files.image)
@@ -89,7 +93,7 @@ def read_inputs(files: PropagationFiles, weights: str | None, options: dict[str,
     if files.output is not None:
         check_can_hold(image, painted, files.output)
     check_can_hold_grid(image, files.probability, files.entropy)
-    return PropagationInputs(image, painted, options)
+    return PropagationInputs(image, painted, options, files.limits.read(image, painted.array, "--"))
 
 
 def propagate_files(
@@ -119,11 +123,12 @@ def propagate_files(
         )
         if path is not None
     )
-    result = propagated(image, painted.array, model, quiet, outputs=wanted, **inputs.options)
-    filled = painted.filled(result.labels)
-    _write(files, result, filled, image)
+    given = inputs.options | inputs.limits.options()
+    result = propagated(image, painted.array, model, quiet, outputs=wanted, **given)
+    filled, report = painted.filled(result.labels), inputs.limits.told(result.report)
+    _write(files, result, report, filled, image)
     if not quiet:
-        _summarise(files, result, filled, time.monotonic() - started)
+        _summarise(files, report, filled, time.monotonic() - started)
     return result
 
 
@@ -154,7 +159,9 @@ def propagated(
     return result
 
 
-def _write(files: PropagationFiles, result: PropagationResult, filled: Segmentation, image: Volume) -> None:
+def _write(
+    files: PropagationFiles, result: PropagationResult, report: dict[str, Any], filled: Segmentation, image: Volume
+) -> None:
     assert files.output is not None
     with StagedFiles() as staged:
         stage_segmentation(staged, filled, image, files.output)
@@ -164,16 +171,15 @@ def _write(files: PropagationFiles, result: PropagationResult, filled: Segmentat
                 stage_image(staged, array, image, path)
         if files.selections is not None:
             assert result.selections is not None
-            content = {"axis": result.report["axis"], "selections": [one.to_json() for one in result.selections]}
+            content = {"axis": report["axis"], "selections": [one.to_json() for one in result.selections]}
             stage_json(staged, content, files.selections)
         if files.report is not None:
             names = {"image": str(files.image), "painted": str(files.painted), "output": str(files.output)}
-            stage_json(staged, {**names, **result.report, "names": filled.names}, files.report)
+            stage_json(staged, {**names, **report, "names": filled.names}, files.report)
         staged.commit()
 
 
-def _summarise(files: PropagationFiles, result: PropagationResult, filled: Segmentation, seconds: float) -> None:
-    report = result.report
+def _summarise(files: PropagationFiles, report: dict[str, Any], filled: Segmentation, seconds: float) -> None:
     assert files.output is not None
     console = plain_console()
     console.print(wrote(files.output, f"  ({time_text(seconds)}, {report['device']})"), soft_wrap=True)

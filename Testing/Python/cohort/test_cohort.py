@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from PatchICLLib.cohort.case import CaseResult, CohortCase, CohortModel, finishe
 from PatchICLLib.cohort.run import check_cases, run_cohort, summarise
 from PatchICLLib.errors import InputError
 from PatchICLLib.outputs import Output, StagedFiles
+from PatchICLLib.segmentations.limits import LimitFiles
 from PatchICLLib.weights import find_weights, sha256_of
 
 MODEL = CohortModel(None, None, "cpu", sha256_of(find_weights()))
@@ -129,3 +131,35 @@ def test_a_report_that_is_none_is_not_replaced(cohort: list[CohortCase]) -> None
     result = run_case(cohort[0], MODEL)
     assert result.status == "failed" and "was not written by such a run" in result.message
     assert cohort[0].report.read_text(encoding="utf-8") == '{"findings": "normal"}'
+
+
+def test_other_structures_belong_to_a_case(cohort: list[CohortCase], tmp_path: Path) -> None:
+    """Whoever changes, adds or exchanges their files has the case done again; without, a case is what it was."""
+    case = cohort[0]
+    plain = case.fingerprint(MODEL)
+    other = tmp_path / "other.nii.gz"
+    other.write_bytes(case.painted.read_bytes())
+    outside, inside = (replace(case, limits=LimitFiles(**{name: other})) for name in ("outside", "inside"))
+    prints = {plain, outside.fingerprint(MODEL), inside.fingerprint(MODEL)}
+    os.utime(other, ns=(1, 1))
+    assert len(prints | {outside.fingerprint(MODEL), inside.fingerprint(MODEL)}) == 5
+    assert case.fingerprint(MODEL) == plain
+    over = replace(outside, output=other)
+    with pytest.raises(InputError, match="of good outside"):
+        check_cases([over], {})
+    assert "its outside are the same file" in run_case(over, MODEL).message
+
+
+@pytest.mark.slow
+def test_nothing_is_filled_where_another_structure_is(cohort: list[CohortCase], tmp_path: Path) -> None:
+    image = sitk.ReadImage(str(cohort[0].painted))
+    array = sitk.GetArrayFromImage(image)
+    array[:] = 0
+    array[:, 14:] = 3
+    sitk.WriteImage(sitk.GetImageFromArray(array), str(tmp_path / "other.nrrd"))
+    case = replace(cohort[0], limits=LimitFiles(outside=tmp_path / "other.nrrd"))
+    assert run_case(case, MODEL).status == "done"
+    labels, painted = (sitk.GetArrayFromImage(sitk.ReadImage(str(path))) for path in (case.output, case.painted))
+    assert labels[1:7, :14].any() and not labels[1:7, 14:].any()
+    assert (labels[[0, 7]] == painted[[0, 7]]).all()
+    assert json.loads(case.report.read_text(encoding="utf-8"))["outside"]["file"] == "other.nrrd"

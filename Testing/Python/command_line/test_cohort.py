@@ -121,6 +121,15 @@ def test_a_json_list(tmp_path: Path) -> None:
     path.write_text(json.dumps([{"image": "a", "painted": "b", "output": "c.nii.gz", "labels": [1, 2]}]))
     (case,) = read_manifest(path, {})
     assert (case.name, case.options) == ("c.nii.gz", {"labels": [1, 2]})
+    assert (case.limits.outside, case.limits.inside) == (None, None)
+
+
+def test_other_structures_of_each_scan(tmp_path: Path) -> None:
+    path = tmp_path / "scans.csv"
+    path.write_text("image,painted,output,outside,inside\na,b,c.nii.gz,vessels.nrrd,\na,b,d.nii.gz,,/x/liver.nrrd\n")
+    one, two = read_manifest(path, {})
+    assert (one.limits.outside, one.limits.inside) == (tmp_path / "vessels.nrrd", None)
+    assert (two.limits.outside, two.limits.inside) == (None, Path("/x/liver.nrrd"))
 
 
 @pytest.mark.parametrize(

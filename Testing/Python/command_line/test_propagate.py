@@ -13,6 +13,8 @@ import SimpleITK as sitk
 from PatchICLLib.command_line.app import main
 from PatchICLLib.errors import InputError
 
+from .conftest import save
+
 ALL_OUTPUTS = ("labels.nrrd", "probability.nii.gz", "entropy.mha", "selections.json", "report.json")
 
 
@@ -145,3 +147,34 @@ def test_labels_stored_as_real_numbers_become_integers(scan: Path, painted: Path
     stored = sitk.GetArrayFromImage(sitk.ReadImage(str(scan.parent / "out.nii")))
     assert stored.dtype == np.uint8
     np.testing.assert_array_equal(stored[[1, 2, 4]], painting[[1, 2, 4]])
+
+
+def test_other_structures_reach_the_engine_and_the_report(
+    scan: Path, painted: Path, painting: np.ndarray, engine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    neighbor, organ = np.zeros((2, *painting.shape), np.uint8)
+    neighbor[:, 6:9, 3:8], organ[:5, :, :15] = 7, 1
+    files = [save(array, scan.parent / f"{name}.nii.gz") for name, array in (("neighbor", neighbor), ("organ", organ))]
+    assert main(command(scan, painted, "--outside", str(files[0]), "--inside", str(files[1]))) == 0
+    np.testing.assert_array_equal(engine.options["evidence"], np.where((neighbor > 0) | (organ == 0), 2, 0))
+    assert engine.options["evidence"].dtype == np.uint8
+    report = json.loads((scan.parent / "report.json").read_text(encoding="utf-8"))
+    there = int((painting[:, 6:9, 3:8] > 0).sum())
+    assert report["outside"] == {"file": "neighbor.nii.gz", "voxels": 90, "painted_voxels_there": there}
+    assert report["inside"] == {"file": "organ.nii.gz", "voxels": 5 * 16 * 15, "painted_voxels_there": 0}
+    sentence = f"{there} painted voxels lie inside neighbor.nii.gz (--outside) and stay."
+    assert report["warnings"] == ["On slice 4 [1] hardly anything is painted.", sentence]
+    assert sentence in capfd.readouterr().out
+
+
+def test_check_knows_other_structures_too(
+    scan: Path, painted: Path, painting: np.ndarray, capfd: pytest.CaptureFixture[str]
+) -> None:
+    organ = painting == 1
+    organ[3] = True
+    organ = save(organ.astype(np.uint8), scan.parent / "organ.nrrd")
+    assert main(["check", str(scan), str(painted), "--inside", str(organ), "--json", str(scan.parent / "c.json")]) == 0
+    there = int((painting == 3).sum())
+    assert f"{there} painted voxels lie outside organ.nrrd (--inside) and stay." in capfd.readouterr().out
+    found = json.loads((scan.parent / "c.json").read_text(encoding="utf-8"))
+    assert found["inside"]["painted_voxels_there"] == there

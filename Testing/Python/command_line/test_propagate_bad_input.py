@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from .conftest import save as save_on_grid
+
 
 @pytest.fixture(autouse=True)
 def no_computation(engine) -> None:
@@ -125,3 +127,25 @@ def test_output_folder_is_not_writable(
 
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
     assert "is not writable" in refused("propagate", scan, painted, tmp_path / "out.nii")
+
+
+@pytest.mark.parametrize("option", ["--outside", "--inside"])
+def test_other_structures(
+    tmp_path: Path, scan: Path, painted: Path, painting: np.ndarray, refused: Callable[..., str], option: str
+) -> None:
+    """On another grid, without labels, missing, everywhere, or what is to be written."""
+
+    def said(file: Path, output: str = "out.nii") -> str:
+        return refused("propagate", scan, painted, tmp_path / output, option, file)
+
+    message = said(save(painting, tmp_path / "elsewhere.nii.gz"))
+    assert "elsewhere.nii.gz are not on the same grid" in message
+    assert f"empty.nrrd given as {option} labels no voxel" in said(
+        save_on_grid(np.zeros_like(painting), tmp_path / "empty.nrrd")
+    )
+    assert "no.nii does not exist" in said(tmp_path / "no.nii")
+    full = np.ones_like(painting) if option == "--outside" else (painting > 0).astype(np.uint8)
+    message = said(save_on_grid(full, tmp_path / "full.nrrd"))
+    assert "Nothing is left to fill" in message and f"({option})" in message
+    other = save_on_grid(painting, tmp_path / "other.nii.gz")
+    assert f"OUTPUT and {option} are the same file" in said(other, "other.nii.gz")
