@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.geometry.painted_slices import MOST_LABELS, Declared
+from PatchICLLib.propagation.geometry.named_slices import Named
+from PatchICLLib.propagation.geometry.painted_slices import MOST_LABELS
 from PatchICLLib.propagation.geometry.region_limit import Box
 from PatchICLLib.propagation.result.slice_logits import MOST_SLICES
 
@@ -19,9 +20,10 @@ class PropagationOptions:
 
     Attributes:
         axis: slicing axis, 0 for k, 1 for j, 2 for i; None to find it.
-        painted_slices: slices that count as painted though they are empty, for all labels or per label.
+        painted_slices: slices that count as painted though they are empty, for all labels or per label: numbers along
+            the slicing axis, or pairs of an axis and a number along it.
         use_all_slices: learn from stray slices too (see ``painting_review``).
-        ignore_slices: painted slices that are not learned from, for all labels or per label; their voxels stay.
+        ignore_slices: painted slices that are not learned from, named alike; their voxels stay.
         labels: labels to propagate; None for all.
         most_labels: refuse a painting with more labels where all are to be propagated, 1 to 255.
         extent: "auto" (the model finds where a structure ends), "painted" (between the outermost painted slices),
@@ -37,9 +39,9 @@ class PropagationOptions:
     """
 
     axis: int | None = None
-    painted_slices: Declared = None
+    painted_slices: Named = None
     use_all_slices: bool = False
-    ignore_slices: Declared = None
+    ignore_slices: Named = None
     labels: Sequence[int] | None = None
     most_labels: int = MOST_LABELS
     extent: str | tuple[int, int] = "auto"

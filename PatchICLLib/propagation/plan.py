@@ -9,12 +9,14 @@ import numpy as np
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.cancel import CancelToken
-from PatchICLLib.propagation.geometry.axis import AXIS_NAMES, crosses_slices, find_axis, thickest_axis
+from PatchICLLib.propagation.geometry.axis import AXIS_NAMES, crosses_slices, thickest_axis
 from PatchICLLib.propagation.geometry.evidence import Evidence
 from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
+from PatchICLLib.propagation.geometry.named_slices import Named, refuse_other_axes, slices_along
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.painted_slices import check_label_count
 from PatchICLLib.propagation.geometry.painting_review import PaintingReview, review_painting
+from PatchICLLib.propagation.geometry.planes import find_planes
 from PatchICLLib.propagation.geometry.region_limit import RegionLimit
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume, check_volumes
 from PatchICLLib.propagation.geometry.whole_numbers import whole_numbers
@@ -97,7 +99,9 @@ class Plan:
         is_painted = not unpainted or bool(drawn.any())
         axis = options.axis
         if axis is None:
-            axis = find_axis(drawn, spacing) if is_painted else thickest_axis(spacing)
+            axis = _only_axis(drawn, spacing, options) if is_painted else thickest_axis(spacing)
+        for named, what in _named(options):
+            refuse_other_axes(named, axis, what)
         depth = image.shape[axis]
         if not isinstance(options.extent, str) and options.extent[1] >= depth:
             raise InputError(f"The extent {options.extent} goes beyond the last slice, {depth - 1}.")
@@ -109,9 +113,8 @@ class Plan:
             labels = [label for label in labels if label not in unpainted]
         reviews = {}
         if is_painted and (labels is None or len(labels) or not unpainted):
-            reviews = review_painting(
-                drawn, axis, labels, options.painted_slices, options.ignore_slices, options.use_all_slices
-            )
+            declared, ignored = (slices_along(named, axis, axis, what) for named, what in _named(options))
+            reviews = review_painting(drawn, axis, labels, declared, ignored, options.use_all_slices)
         volume = SlicedVolume.along(axis, image, painted, spacing, evidence)
         turned = volume.orientation
         context = {
@@ -199,7 +202,7 @@ def plan_propagation(
         if options.labels is not None:
             painted_only = replace(options, labels=[label for label in options.labels if label not in unpainted])
         held = layers_to_propagate(drawn, painted_only)
-        axis = find_axis(np.logical_or.reduce(drawn), steps) if axis is None else axis
+        axis = _only_axis(drawn, steps, options) if axis is None else axis
         plans = {layer.index: layer.labels for layer in with_gaps(drawn, held, axis)}
     if unpainted:
         plans = {0: (*plans.get(0, ()), *unpainted), **{index: plans[index] for index in plans if index}}
@@ -214,3 +217,12 @@ def plan_propagation(
         )
         for index, labels in plans.items()
     }
+
+
+def _only_axis(painted: np.ndarray | Sequence[np.ndarray], spacing: Steps, options: PropagationOptions) -> int:
+    return find_planes(painted, spacing, options.painted_slices).only_axis()
+
+
+def _named(options: PropagationOptions) -> tuple[tuple[Named, str], tuple[Named, str]]:
+    """Slices that are named, with what they are."""
+    return (options.painted_slices, "declared painted"), (options.ignore_slices, "to be ignored")

@@ -1,4 +1,4 @@
-"""On the slices of which axis was painted?"""
+"""On the slices of which axis was painted, if all of it is on those of one?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy import ndimage
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.geometry.holding_planes import planes_holding
 from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
 
 AXIS_NAMES = ("k", "j", "i")
@@ -18,11 +18,11 @@ _SHEET = 0.75  # voxels: deviation from a plane of what was drawn on one
 _SHARE = 0.25  # of the painted voxels that may look as if drawn across the slices
 _FEWER = 0.75  # of the slices of one axis: if so many of two axes hold everything, it was painted on these
 _FARTHER = 1.5  # times: the axis along which so much more of the way is made is the one that was followed
-_THICKER = 1.01  # times: spacings that differ by less count as equal
+THICKER = 1.01  # times: spacings that differ by less count as equal
 
 
-def find_axis(painted: np.ndarray, spacing: tuple[float, float, float]) -> int:
-    """The axis across whose slices the painting lies.
+def axes_of_slices(mask: np.ndarray, spacing: tuple[float, float, float]) -> list[int]:
+    """The axes across whose slices a painting may lie as a whole.
 
     Somebody who paints on a few slices leaves gaps between them, along that axis only; along the others the painted
     voxels are contiguous. Several slices with gaps between them, each with a row of voxels, are therefore not taken for
@@ -30,37 +30,24 @@ def find_axis(painted: np.ndarray, spacing: tuple[float, float, float]) -> int:
     slices; ties go to the thicker slices.
 
     Args:
-        painted: (K, J, I), 0 where nothing is painted; or a part of the volume that holds all that is painted.
+        mask: (K, J, I) bool, the smallest box around all that is painted.
         spacing: (sk, sj, si) in mm.
 
     Returns:
-        0 for k, 1 for j, 2 for i.
-
-    Raises:
-        InputError: nothing is painted, the painting may lie on the slices of several axes, or it lies on those of none,
-            or on slices of several.
+        One axis, 0 for k, 1 for j, 2 for i; several where nothing decides between them; none where the painting lies on
+        an oblique plane, or on slices of several axes.
     """
-    mask = painted[bounding_box(painted)] != 0
-    if not mask.size:
-        raise InputError("Nothing is painted: paint the structure on at least one slice, on two or more if possible.")
     candidates = [axis for axis in _likeliest(mask) if not crosses_slices(mask, axis)]
     if not candidates:
-        raise InputError(
-            "The painted voxels do not lie on slices of one axis of the volume: paint on axial, coronal or sagittal "
-            "slices of the volume itself (rotate the view to the volume plane), all on the same axis, or name the axis."
-        )
+        return []
     thickest = max(candidates, key=lambda axis: spacing[axis])
-    if any(axis != thickest and spacing[thickest] < _THICKER * spacing[axis] for axis in candidates):
-        names = " or ".join(AXIS_NAMES[axis] for axis in candidates)
-        raise InputError(
-            f"What is painted may lie on slices along {names}: name the axis (--axis), or paint one slice more."
-        )
-    return thickest
+    tied = any(axis != thickest and spacing[thickest] < THICKER * spacing[axis] for axis in candidates)
+    return candidates if tied else [thickest]
 
 
 def thickest_axis(spacing: tuple[float, float, float]) -> int:
     """The axis of the thickest slices, along which a scan was acquired; the first of those that are equal."""
-    return next(axis for axis in range(3) if _THICKER * spacing[axis] >= max(spacing))
+    return next(axis for axis in range(3) if THICKER * spacing[axis] >= max(spacing))
 
 
 def _likeliest(mask: np.ndarray) -> list[int]:
@@ -94,13 +81,29 @@ def crosses_slices(painted: np.ndarray, axis: int) -> bool:
 
 
 def _lies_on_fewer_slices(run: np.ndarray) -> bool:
-    """Whether slices of two axes, fewer of them in all than these neighbouring slices, hold everything.
+    """Whether slices of several axes, fewer of them in all than these neighbouring slices, hold everything.
 
-    Seen along the third axis, slices of both are rows and columns that cover what is painted. As many as are needed at
+    Seen along the third axis, slices of two are rows and columns that cover what is painted. As many as are needed at
     least can be matched with each other (Koenig 1931).
     """
-    needed = [int((maximum_bipartite_matching(csr_array(run.any(third))) >= 0).sum()) for third in range(3)]
-    return min(needed) <= _FEWER * len(run)
+    fewer = int(_FEWER * len(run))
+    needed = (int((maximum_bipartite_matching(csr_array(run.any(third))) >= 0).sum()) for third in range(3))
+    if any(count <= fewer for count in needed):
+        return True
+    return _apart(run) <= fewer and len(planes_holding(np.argwhere(run), most=fewer)) <= fewer
+
+
+def _apart(run: np.ndarray) -> int:
+    """Some number of voxels no two of which share a plane: they need as many planes, and are sooner found."""
+    free = np.ones(run.shape[1], bool), np.ones(run.shape[2], bool)
+    count = 0
+    for plane in run[np.argsort(run.sum((1, 2)))]:
+        left = plane & free[0][:, None] & free[1]
+        row, column = np.unravel_index(int(left.argmax()), left.shape)
+        if left[row, column]:
+            free[0][row] = free[1][column] = False
+            count += 1
+    return count
 
 
 def _long_runs(mask: np.ndarray) -> Iterator[np.ndarray]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.geometry.named_slices import Declared
 from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
 from PatchICLLib.propagation.geometry.whole_numbers import whole_numbers
 
-Declared = Sequence[int] | Mapping[int, Sequence[int]] | None
 MOST_LABELS = 255  # at once
 _FEW, _MOST_SLICES = 3, 0.8  # labels, the background among them; slices, of all
 
@@ -39,7 +39,7 @@ def painted_slices(
             or slices that are no whole numbers.
     """
     depth = len(painted)
-    holding = _slices_by_label(painted)
+    holding = slices_by_label(painted)
     if not holding:
         raise InputError("Nothing is painted: paint the structure on at least one slice, on two or more if possible.")
     wanted = sorted(holding) if labels is None else list(dict.fromkeys(whole_numbers(labels, "The labels")))
@@ -121,8 +121,8 @@ def _is_labelled_throughout(painted: np.ndarray) -> bool:
     return all((share > 0.5).mean() >= _MOST_SLICES for share in shares)
 
 
-def _slices_by_label(painted: np.ndarray) -> dict[int, list[int]]:
-    """For each label the slices that hold it."""
+def slices_by_label(painted: np.ndarray) -> dict[int, list[int]]:
+    """For each label the slices of (Z, H, W) that hold it, ascending."""
     box = bounding_box(painted)
     found: dict[int, list[int]] = {}
     for index, plane in enumerate(painted[box], box[0].start):

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from PatchICLLib.propagation.geometry.painted_slices import Declared, declared_slices, painted_slices
+from PatchICLLib.propagation.geometry.named_slices import Declared
+from PatchICLLib.propagation.geometry.painted_slices import declared_slices, painted_slices
 
 _CAP, _MIRRORED_CAP = 0.1, 0.8  # of the slice that it spilled from: a cap, and one that is the same on either side
 _FULL = 20  # voxels: smaller slices spill nothing that could be told apart

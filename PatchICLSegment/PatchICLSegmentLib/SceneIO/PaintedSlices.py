@@ -172,10 +172,10 @@ def axisOfPainting(box: SegmentBox, spacing: tuple[float, float, float]) -> int 
     """
     if box.isEmpty:
         return None
-    from PatchICLLib.propagation.geometry.axis import find_axis  # here, for the panel opens without SciPy too
+    from PatchICLLib.propagation.geometry.planes import find_planes  # here, for the panel opens without SciPy too
 
     try:
-        return find_axis(box.voxels, spacing)
+        return find_planes(box.voxels, spacing).only_axis()
     except InputError as error:
         raise SceneError(ofLibrary(str(error))) from error
 

@@ -103,7 +103,7 @@ def test_everything_painted(files, refused: Callable[..., str]) -> None:
 def test_painting_on_no_plane_of_the_volume(files, refused: Callable[..., str]) -> None:
     k, j, i = np.ogrid[: SHAPE[0], : SHAPE[1], : SHAPE[2]]
     sheet = (np.abs(k - 9 - 0.5 * (j - 24)) < 0.6) & (np.abs(i - 28) < 12) & (np.abs(j - 24) < 14)
-    assert "do not lie on slices of one axis" in refused("propagate", *files(sheet.astype(np.uint8)))
+    assert "do not lie on slices of the volume" in refused("propagate", *files(sheet.astype(np.uint8)))
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
 from PatchICLSegmentLib.State import State
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.geometry.axis import find_axis
 from PatchICLLib.propagation.geometry.painting_review import review_painting
+from PatchICLLib.propagation.geometry.planes import find_planes
 
 from .conftest import SHAPE, Workplace, straightGeometry, warpNode
 
@@ -76,7 +76,7 @@ def testTwoAxesAreRefusedInTheLibrarysSentence(workplace):
     drawn = workplace.paint(2, [12], size=12)
     logic = workplace.logic
     with pytest.raises(InputError) as ofTheLibrary:
-        find_axis(drawn, (2.5, 0.9, 0.8))
+        find_planes(drawn, (2.5, 0.9, 0.8)).only_axis()
     assert str(logic.currentPainting().problem) == str(ofTheLibrary.value)
     assert logic.painting.slices() == [] and logic.painting.axis() is None
     for act in (logic.startPropagation, lambda: logic.painting.setNotOnSlice(5)):

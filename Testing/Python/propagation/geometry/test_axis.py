@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.geometry.axis import find_axis
+from PatchICLLib.propagation.geometry.planes import find_planes
 
 SHAPE = (24, 26, 28)
 K, J, L = np.meshgrid(*(np.arange(n) for n in SHAPE), indexing="ij")
 BALL = (K - 12) ** 2 + (J - 13) ** 2 + (L - 14) ** 2 <= 81
 ISOTROPIC = (1.0, 1.0, 1.0)
+
+
+def find_axis(painted: np.ndarray, spacing: tuple[float, float, float]) -> int:
+    return find_planes(painted, spacing).only_axis()
 
 
 def painted_on(structure: np.ndarray, axis: int, slices: list[int]) -> np.ndarray:
@@ -75,7 +79,7 @@ OBLIQUE = [BALL & (np.abs(n[0] * (K - 12) + n[1] * (J - 13) + n[2] * (L - 14)) <
 
 @pytest.mark.parametrize("painted", OBLIQUE)
 def test_oblique_painting_is_refused(painted: np.ndarray) -> None:
-    with pytest.raises(InputError, match="do not lie on slices of one axis"):
+    with pytest.raises(InputError, match="do not lie on slices of the volume"):
         find_axis(painted.astype(np.uint8), ISOTROPIC)
 
 
