@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from PatchICLLib.cohort.case import CohortCase
-from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_options, numbers_from_text
+from PatchICLLib.command_line.options import (
+    axis_from_text,
+    extent_from_text,
+    labels_options,
+    numbers_from_text,
+    slices_from_text,
+)
 from PatchICLLib.errors import InputError
 from PatchICLLib.images.file_kind import check_readable_path
 from PatchICLLib.segmentations.limits import LimitFiles
@@ -115,10 +121,9 @@ def _options(values: dict[str, str]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if "axis" in values:
         options["axis"] = axis_from_text(values["axis"])
-    if "painted_slices" in values:
-        options["painted_slices"] = numbers_from_text(values["painted_slices"].replace(" ", ","), "painted_slices")
-    if "ignore_slices" in values:
-        options["ignore_slices"] = numbers_from_text(values["ignore_slices"].replace(" ", ","), "ignore_slices")
+    for name in ("painted_slices", "ignore_slices"):
+        if name in values:
+            options[name] = slices_from_text(values[name].replace(" ", ","), name)
     if "use_all_slices" in values:
         if (answer := values["use_all_slices"].lower()) not in _YES_OR_NO:
             raise InputError(f"use_all_slices must be yes or no, but it is {answer}.")

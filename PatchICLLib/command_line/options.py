@@ -65,6 +65,21 @@ def numbers_from_text(text: str, option: str) -> list[int]:
     return [number for number in numbers if number is not None]
 
 
+def slices_from_text(text: str, option: str) -> list[int | tuple[int, int]]:
+    """The slices of a list such as "k=3,i=40" as pairs of array axis (k is 0) and number; bare numbers stay alone."""
+    slices: list[int | tuple[int, int]] = []
+    for part in text.split(","):
+        name, mark, digits = part.strip().rpartition("=")
+        axis, number = _AXES.get(name.strip().lower()), whole_number(digits)
+        if number is None or (mark and axis is None):
+            raise InputError(
+                f"{option} must be numbers of slices with commas between them, with an axis where it is not the run's, "
+                f"such as 3,17 or k=3,i=40, but it is {_shown(text)}."
+            )
+        slices.append(number if axis is None else (axis, number))
+    return slices
+
+
 def whole_number(text: str) -> int | None:
     """The number that digits 0 to 9 spell, up to 2147483647; None for anything else."""
     digits = text.strip()

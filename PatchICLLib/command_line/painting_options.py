@@ -10,11 +10,13 @@ import typer
 AxisOption = Annotated[str, typer.Option(help="Axis across the painted slices: auto, i, j, or k.")]
 PaintedSlicesOption = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help="Slices that count as painted though they are empty, such as 3,17,40."),
+    typer.Option(metavar="LIST", help="Slices that count as painted though they are empty, such as 3,17 or k=3,i=40."),
 ]
 IgnoreSlicesOption = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help="Painted slices to learn nothing from, such as 3,17; their voxels stay."),
+    typer.Option(
+        metavar="LIST", help="Painted slices to learn nothing from, such as 3,17 or k=3,i=40; their voxels stay."
+    ),
 ]
 UseAllSlicesOption = Annotated[
     bool, typer.Option("--use-all-slices", help="Learn also from slices that look painted by a slip of the brush.")
@@ -91,10 +93,10 @@ def painting_options(
 
 def scan_options(painted_slices: str | None, ignore_slices: str | None, region: str | None) -> dict[str, Any]:
     """Options from the texts that hold for one scan: they count its slices and voxels."""
-    from PatchICLLib.command_line.options import numbers_from_text, region_from_text
+    from PatchICLLib.command_line.options import region_from_text, slices_from_text
 
     return {
-        "painted_slices": None if painted_slices is None else numbers_from_text(painted_slices, "--painted-slices"),
-        "ignore_slices": None if ignore_slices is None else numbers_from_text(ignore_slices, "--ignore-slices"),
+        "painted_slices": None if painted_slices is None else slices_from_text(painted_slices, "--painted-slices"),
+        "ignore_slices": None if ignore_slices is None else slices_from_text(ignore_slices, "--ignore-slices"),
         "region": None if region is None else region_from_text(region),
     }

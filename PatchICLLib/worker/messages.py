@@ -63,15 +63,15 @@ def decode_options(message: Message) -> dict[str, Any]:
 def _encode_value(name: str, value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, np.generic):
-        return value.item()
+    if isinstance(value, np.generic | np.ndarray):
+        return _encode_value(name, value.tolist())
     if isinstance(value, Mapping):
         return {"mapping": [[_encode_value(name, key), _encode_value(name, item)] for key, item in value.items()]}
     if isinstance(value, set | frozenset):
         return {"set": [_encode_value(name, item) for item in sorted(value)]}
     if isinstance(value, tuple):
         return {"tuple": [_encode_value(name, item) for item in value]}
-    if isinstance(value, list | range | np.ndarray):
+    if isinstance(value, list | range):
         return [_encode_value(name, item) for item in value]
     raise InputError(f"The option {name} cannot be sent to the worker: it is of type {type(value).__name__}.")
 

@@ -102,7 +102,7 @@ def test_a_csv_with_options_of_its_own(tmp_path: Path) -> None:
         "name,image,painted,output,axis,painted_slices,labels,extent,context_size,entropy,ignore_slices,use_all_slices\n"
         'one,a.nii.gz,b.nii.gz,c.nii.gz,j,"3,17","1,2",2:9,4,e.nii.gz,"4,5",yes\n'
         "\n"
-        "two,/x/a.nrrd,b.nii.gz,d.nii.gz,,3 17,all,,,,,\n"
+        "two,/x/a.nrrd,b.nii.gz,d.nii.gz,,3 i=17,all,,,,,\n"
     )
     one, two = read_manifest(path, {"axis": 0, "labels": None, "prior": False})
     assert (one.name, one.image, one.output, one.entropy) == (
@@ -113,7 +113,13 @@ def test_a_csv_with_options_of_its_own(tmp_path: Path) -> None:
         "ignore_slices": [4, 5], "use_all_slices": True,
     }  # fmt: skip
     assert two.image == Path("/x/a.nrrd") and two.entropy is None
-    assert two.options == {"axis": 0, "painted_slices": [3, 17], "labels": None, "most_labels": 255, "prior": False}
+    assert two.options == {
+        "axis": 0,
+        "painted_slices": [3, (2, 17)],
+        "labels": None,
+        "most_labels": 255,
+        "prior": False,
+    }
 
 
 def test_a_json_list(tmp_path: Path) -> None:

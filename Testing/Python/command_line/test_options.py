@@ -17,6 +17,7 @@ from PatchICLLib.command_line.options import (
     labels_options,
     numbers_from_text,
     region_from_text,
+    slices_from_text,
 )
 from PatchICLLib.command_line.progress_display import time_text
 from PatchICLLib.errors import InputError
@@ -42,6 +43,23 @@ def test_numbers() -> None:
 def test_no_numbers(text: str) -> None:
     with pytest.raises(InputError, match="--painted-slices must be whole numbers"):
         numbers_from_text(text, "--painted-slices")
+
+
+SLICES = st.lists(st.integers(0, 2**31 - 1) | st.tuples(st.integers(0, 2), st.integers(0, 2**31 - 1)), min_size=1)
+
+
+@given(SLICES, st.sampled_from([",", " , "]))
+def test_slices_of_any_axes(slices: list[int | tuple[int, int]], comma: str) -> None:
+    words = [f"{'kJi'[one[0]]}={one[1]}" if isinstance(one, tuple) else str(one) for one in slices]
+    assert slices_from_text(comma.join(words), "--painted-slices") == slices
+
+
+@pytest.mark.parametrize(
+    "text", ["", "3,", "3;4", "-1", "1.5", "x=3", "k=", "=3", "k=-1", "k=3=4", "k3", "auto=3", "k:3"]
+)
+def test_no_slices(text: str) -> None:
+    with pytest.raises(InputError, match="--ignore-slices must be numbers of slices .*such as 3,17 or k=3,i=40, but"):
+        slices_from_text(text, "--ignore-slices")
 
 
 def test_labels() -> None:
@@ -97,8 +115,9 @@ def test_outputs_must_not_replace_inputs_or_each_other(tmp_path: Path) -> None:
 @given(st.text(max_size=12) | st.from_regex(r"[0-9²³¹٣:, =ijk-]{1,20}", fullmatch=True) | st.just("9" * 5000))
 def test_any_text_is_read_or_refused(text: str) -> None:
     readers = [extent_from_text, labels_from_text, region_from_text, axis_from_text, shard_from_text]
-    for read in [*readers, lambda value: numbers_from_text(value, "--k")]:
-        for form in (text, f"{text}:{text}", f"i={text}:{text}", f"{text}/{text}"):
+    lists = [lambda value: numbers_from_text(value, "--k"), lambda value: slices_from_text(value, "--ignore-slices")]
+    for read in [*readers, *lists]:
+        for form in (text, f"{text}:{text}", f"i={text}:{text}", f"{text}/{text}", f"k={text}"):
             with contextlib.suppress(InputError):
                 read(form)
 

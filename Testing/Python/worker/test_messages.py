@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from PatchICLLib.errors import InputError, WeightsError, WorkerError
+from PatchICLLib.propagation.geometry.named_slices import named_planes
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.worker import messages
 
@@ -33,6 +34,25 @@ def test_options_survive_the_journey(options: dict[str, Any]) -> None:
     decoded = messages.decode(line)
     assert decoded is not None
     assert messages.decode_options(decoded["options"]) == options
+
+
+slices = st.lists(st.integers(0, 999) | st.tuples(st.integers(0, 2), st.integers(0, 999)))
+
+
+@given(named=slices | st.dictionaries(st.integers(1, 99), slices), as_arrays=st.booleans())
+def test_slices_are_named_alike_on_either_side(named: Any, as_arrays: bool) -> None:
+    def numpy_of(values: list[Any]) -> list[Any]:
+        return [np.array(value) for value in values] if as_arrays else values
+
+    sent = {k: numpy_of(v) for k, v in named.items()} if isinstance(named, dict) else numpy_of(named)
+    encoded = messages.encode({"type": "result", "options": messages.encode_options({"painted_slices": sent})})
+    decoded = messages.decode(encoded)
+    assert decoded is not None
+    received = messages.decode_options(decoded["options"])["painted_slices"]
+    for label in range(1, 100):
+        assert named_planes(received, label, (1000,) * 3, 1, "named") == named_planes(
+            named, label, (1000,) * 3, 1, "named"
+        )
 
 
 def test_numpy_values_become_plain_ones() -> None:
