@@ -27,6 +27,7 @@ from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.record import Record
 from PatchICLLib.propagation.report import Provenance
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
+from PatchICLLib.propagation.several_answers import with_candidates, with_joined_candidates
 from PatchICLLib.propagation.subjects.adapted import AdaptedWeights, StoredWeights
 from PatchICLLib.propagation.subjects.earlier_cases import EarlierCases, KeptStructures
 from PatchICLLib.runtime.device import resolve_device
@@ -161,7 +162,7 @@ class Propagator:
         except Cancelled as error:
             partial = record.result(provenance, False, short) if record.done else None
             raise Cancelled(partial=partial) from error
-        result = record.result(provenance, True, short)
+        result = with_candidates(record.result(provenance, True, short), plan)
         if listening is None:
             return result
         report = listening.told(result.report)
@@ -192,7 +193,8 @@ class Propagator:
             if error.partial is not None:
                 results[index] = error.partial
             raise Cancelled(partial=merged(painted, results, len(plans)) if results else None) from error
-        return merged(painted, results, len(plans))
+        count = max(plan.options.candidates for plan in plans.values())
+        return with_joined_candidates(merged(painted, results, len(plans)), results, painted, count)
 
 
 def _unpainted(image: np.ndarray, cases: EarlierCases) -> np.ndarray:
