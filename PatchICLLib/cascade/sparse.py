@@ -101,7 +101,7 @@ class SparseCascade(nn.Module):
         positions: Tensor | None = None,
         generator: torch.Generator | None = None,
         given: Tensor | None = None,
-        subject: Tensor | None = None,
+        subject: Tensor | bool | None = None,
     ) -> ContextCache:
         """Encode context images and masks for all levels (paper, sections 3.2 to 3.4).
 
@@ -113,8 +113,8 @@ class SparseCascade(nn.Module):
             given: (B, k) bool; an image that is not given only fills up its set and has no influence, whatever its
                 pixels are. At least one of each set must be given. None if all are.
             subject: (B, k) whose scan an image is of: 0 for the target's own, another number for each other subject, or
-                bool. Images of different subjects do not see each other, as if each subject were encoded apart. None
-                if all are of the target's scan.
+                bool. Images of different subjects do not see each other, as if each subject were encoded apart. True
+                if all of a set are of one other subject; None if all are of the target's scan.
 
         Raises:
             ValueError: for shapes that differ or a size that is no level.
@@ -155,9 +155,13 @@ class SparseCascade(nn.Module):
         rotation = self.rotary(torch.cat(positioned, 1))
         groups = [count * c.tokens_per_side**2 for count in patches]
         shown = [None if given is None else given.repeat_interleave(count // k, 1) for count in groups]
-        whose = [None if subject is None else subject.repeat_interleave(count // k, 1) for count in groups]
+        several, others = subject if isinstance(subject, Tensor) else None, None
+        if several is not None:
+            others = (several != 0).to(tokens.dtype)
+        elif subject:
+            others = tokens.new_ones(b, k)
+        whose = [None if several is None else several.repeat_interleave(count // k, 1) for count in groups]
         hidden = [_hidden_keys(*both) for both in zip(shown, whose, strict=True)]
-        others = None if subject is None else (subject != 0).to(tokens.dtype)
         of_tokens = _spread(others, groups, k)
         keys_values = []
         for layer in cast(Iterable[AttentionLayer], self.layers):

@@ -102,7 +102,7 @@ class UniverSegInContext(nn.Module):
         positions: Tensor | None = None,
         generator: torch.Generator | None = None,
         given: Tensor | None = None,
-        subject: Tensor | None = None,
+        subject: Tensor | bool | None = None,
     ) -> UniverSegContext:
         """Keeps context images (B, k, H, H), any scale, and masks (B, k, H, H), 0-1.
 

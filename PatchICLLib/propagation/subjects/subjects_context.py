@@ -67,7 +67,7 @@ class SubjectsContext:
             check()
             seen_from = placement.seen_from(region, one.spacing[1:])
             view = View.of(one.image, one.mask[list(slices)], slices, seen_from, self.size)
-            self._subjects.append(self._encoded(view.images, view.masks, at))
+            self._subjects.append(self._encoded(view.images, view.masks, at, is_other=True))
 
     def look(self, masks: np.ndarray, indices: Sequence[int]) -> View:
         """This subject's intensities, put to scale by a structure that is known, or taken to be, on some slices.
@@ -105,12 +105,13 @@ class SubjectsContext:
     def _places(self, indices: Sequence[int]) -> np.ndarray:
         return np.asarray(indices) * self.spacing[0] / self.region.side
 
-    def _encoded(self, images: Tensor, masks: Tensor, places: np.ndarray) -> Any:
+    def _encoded(self, images: Tensor, masks: Tensor, places: np.ndarray, is_other: bool = False) -> Any:
         with part("network"), torch.inference_mode(), inference_precision(self.device):
             return self.model.encode_context(  # type: ignore[operator]
                 to_device(images[None], self.device),
                 to_device(masks[None], self.device),
                 to_device(array_tensor(places - self._center)[None], self.device),
+                subject=is_other or None,
             )
 
 

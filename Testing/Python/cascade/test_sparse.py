@@ -266,6 +266,26 @@ def test_gradients_reach_every_parameter(small_cascade, scene, tokens_per_side):
     assert silent == []
 
 
+def test_a_context_of_another_subject_alone_needs_no_numbers(small_cascade, scene):
+    model = small_cascade()
+    for name, parameter in model.named_parameters():
+        if name.endswith("other_subject"):
+            torch.nn.init.constant_(parameter, 0.5)
+    images, masks, places, targets, hints, at = scene
+
+    def encoded(first: int, last: int | None, subject: object) -> ContextCache:
+        return model.encode_context(images[:, first:last], masks[:, first:last], places[:, first:last], subject=subject)
+
+    numbers = torch.ones(images.shape[:2], dtype=torch.uint8)
+    numbers[:, 0] = 0
+    together = encoded(0, None, numbers)
+    apart = ContextCache.beside([encoded(0, 1, None), encoded(1, None, True)])
+    untold = ContextCache.beside([encoded(0, 1, None), encoded(1, None, None)])
+    expected, found, other = (model(targets, context, hints, at).logits for context in (together, apart, untold))
+    torch.testing.assert_close(found, expected)
+    assert (other - expected).abs().max() > 1e-4
+
+
 @pytest.mark.parametrize("changes", [{"patch_stride": 4}, {"halo": 0}, {"patch_size": 16, "tokens_per_side": 4}])
 def test_overlap_halo_and_grain_can_be_chosen(small_cascade, scene, changes):
     model = small_cascade(**changes)

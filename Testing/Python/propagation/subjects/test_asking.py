@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -32,3 +34,25 @@ def test_subjects_in_noise_make_way_for_those_that_are_alike(small_model, is_pai
     assert opinion is not None
     assert {structure.case for structure, _ in opinion.shown} == {4, 5, 6, 7, 8} and SHOWN == 5
     assert opinion.correlation > 0.8
+
+
+def test_weights_that_tell_subjects_are_told(small_model) -> None:
+    here, other = Patient.of(1), Patient.of(2)
+    painted = np.zeros(here.organ.shape, np.uint8)
+    painted[13] = here.organ[13]
+    volume = SlicedVolume(
+        here.image, painted, SPACING[0], SPACING[1:], Orientation((0, 1, 2), (False,) * 3, here.organ.shape)
+    )
+    structures = [FinishedStructure(other.image, other.organ, SPACING, 1)]
+
+    def said(model: torch.nn.Module) -> torch.Tensor:
+        opinion = Asking(model, torch.device("cpu"), volume).about_painted(1, [13], structures)
+        assert opinion is not None
+        return opinion.probability
+
+    telling = copy.deepcopy(small_model)
+    before = said(telling)
+    for name, parameter in telling.named_parameters():
+        if name.endswith("other_subject"):
+            torch.nn.init.constant_(parameter, -2.0)
+    assert (said(telling) - before).abs().max() > 1e-4
