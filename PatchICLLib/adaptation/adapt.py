@@ -32,7 +32,8 @@ from PatchICLLib.weights import Pretrained, save_weights, weights_outputs
 
 PAINTED = (1, 3)  # slices that the gain is measured with
 _MOST_STEPS = 100_000
-_PLAN = BatchPlan(contexts=(1, 1, 2, 3, 3, 5), fitted=0.75)
+_RATE, _AVERAGED = 2e-4, 0.98
+_CONTEXTS = 1, 1, 2, 3, 3, 5
 _LOCK = ".lock"
 
 Show = Callable[[str, int, int], None]
@@ -46,13 +47,13 @@ class AdaptationOptions:
         minutes: of training.
         device: torch device.
         workers: processes that make batches; 0 for none.
-        plan: shapes of batches.
+        plan: shapes of batches; None: such as the cases need.
     """
 
     minutes: float = 5.0
     device: str = "cpu"
     workers: int = 1
-    plan: BatchPlan = _PLAN
+    plan: BatchPlan | None = None
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,9 @@ def _trained(
     token: CancelToken,
 ) -> Trainer:
     """A trainer that has trained for as long as was asked, over all its runs."""
-    recipe = _recipe(learned, base, options)
+    tasks = case_tasks(library.path.resolve(), [case.number for case in learned])
+    plan = options.plan or BatchPlan(contexts=_CONTEXTS, sizes=tasks.sizes(), fitted=1.0)
+    recipe = _recipe(learned, base, plan)
     folder = library.adapted / UNFINISHED
     found = Checkpoint.load(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
     if found is not None and {**found.recipe, "steps": recipe.steps} != recipe.describe():
@@ -202,7 +205,7 @@ def _trained(
     schedule = _Schedule(library, learned, options.minutes, show, token)
     trainer = Trainer(
         recipe,
-        [(case_tasks(library.path.resolve(), [case.number for case in learned]), 1.0)],
+        [(tasks, 1.0)],
         TrainerOptions(folder, options.device, options.workers, log_every=10, precision="auto"),
         proceed=schedule.proceed,
     )
@@ -224,16 +227,23 @@ def _trained(
     return trainer
 
 
-def _recipe(learned: Sequence[CaseEntry], base: Pretrained, options: AdaptationOptions) -> Recipe:
-    """The same for the same cases and weights: a training goes on where that is so."""
+def _recipe(learned: Sequence[CaseEntry], base: Pretrained, plan: BatchPlan) -> Recipe:
+    """The same for the same cases and weights: a training goes on where that is so.
+
+    A fresh AdamW takes steps of about the rate in every weight, whatever the gradients: at that of the training from
+    the beginning it unsettles what is known before anything is learned.
+    """
     known = hashlib.sha256(" ".join([base.sha256, *(case.checksum for case in learned)]).encode())
     model: Any = base.model
     return Recipe(
         model.configuration,
-        options.plan,
+        plan,
         steps=_MOST_STEPS,
+        learning_rate=_RATE,
         warm_up=20,
         decay=1.0,
+        weight_decay=0.0,
+        ema=_AVERAGED,
         seed=int(known.hexdigest()[:8], 16),
     )
 

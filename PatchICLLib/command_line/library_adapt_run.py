@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from rich.table import Table
@@ -10,7 +9,6 @@ from rich.table import Table
 from PatchICLLib.command_line.console import plain_console, wrote
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay
-from PatchICLLib.errors import InputError
 from PatchICLLib.library import Library
 from PatchICLLib.propagation import CancelToken
 from PatchICLLib.runtime.device import resolve_device
@@ -21,11 +19,9 @@ def run_adapt(folder: Path, minutes: float, weights: str | None, device: str, wo
     """Adapt, then print what was gained.
 
     Raises:
-        InputError: bad input, or training is not installed.
+        InputError: bad input.
         Stopped: by Ctrl-C.
     """
-    if importlib.util.find_spec("monai") is None:
-        raise InputError("Adapting needs MONAI, which is not installed: run `pip install patchicl[train]`.")
     from PatchICLLib.adaptation.adapt import AdaptationOptions, adapt, divided
 
     library = Library.open(folder)

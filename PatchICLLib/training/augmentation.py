@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from monai.transforms import (
-    Compose,
-    RandAdjustContrast,
-    RandGaussianNoise,
-    RandGaussianSmooth,
-    RandHistogramShift,
-)
 
 from PatchICLLib.array_tensor import array_tensor
 
@@ -31,10 +25,24 @@ class Window:
     start: tuple[int, ...]
 
 
+class Augmentation(Protocol):
+    def __call__(self, stack: np.ndarray, rng: np.random.Generator, window: Window | None = None) -> np.ndarray:
+        """Changes (Z, Y, X) float32 of about 0 to 1; the generator decides everything."""
+
+
 class IntensityAugmentation:
     """Random contrast, bias field, noise, blur, histogram, polarity and slice-wise gain, the same for a whole stack."""
 
     def __init__(self) -> None:
+        # MONAI: what else learns, without these, does not need it
+        from monai.transforms import (
+            Compose,
+            RandAdjustContrast,
+            RandGaussianNoise,
+            RandGaussianSmooth,
+            RandHistogramShift,
+        )
+
         self.curves = Compose(
             [RandAdjustContrast(prob=0.5, gamma=(0.6, 1.7)), RandHistogramShift(prob=0.15, num_control_points=(5, 10))]
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from PatchICLLib.training.volumes import LabelledVolume
 
 _PERCENTILES = 0.3, 99.7  # become 0 and 1
 _SAMPLE = 100_000  # voxels that tell them
+STRIDES = 1, 1, 1, 2, 3, 5, 7
 _FAINT_PSEUDO, _FAINT = 0.9, 0.4  # of the structures without an edge are refused
 
 
@@ -107,10 +109,12 @@ def cut_stack(
     minimum: int,
     parcels: float = 0.0,
     axis: int | None = None,
+    strides: Sequence[int] = STRIDES,
 ) -> Stack:
     """A structure of the volume along an axis, or, in a share of ``parcels``, a part of it; with slices to paint.
 
-    A random axis if it is None.
+    A random axis if it is None. Every so many slices are taken as one of ``strides`` says, more of them if else they
+    were more than 48.
 
     Raises:
         Unsuitable: the structure is too small for the task.
@@ -128,7 +132,7 @@ def cut_stack(
         box = tuple(slice(b.start + a.start, b.start + a.stop) for b, a in zip(box, around, strict=True))
     first, last = box[axis].start, box[axis].stop - 1
     extent = last - first + 1
-    stride = max(int(rng.choice([1, 1, 1, 2, 3, 5, 7])), -(-extent // 48))
+    stride = max(int(rng.choice(strides)), -(-extent // 48))
     while stride > 1 and extent / stride < k + 4:
         stride -= 1
     first += int(rng.integers(stride))

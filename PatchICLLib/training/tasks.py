@@ -16,7 +16,7 @@ from PatchICLLib.hints.painted_runs import VOTE_SIZE
 from PatchICLLib.propagation.geometry.normalisation import Normalisation
 from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.propagation.painted_context import input_size
-from PatchICLLib.training.augmentation import IntensityAugmentation, Window
+from PatchICLLib.training.augmentation import Augmentation, IntensityAugmentation, Window
 from PatchICLLib.training.stacks import Stack, Unsuitable, cut_stack
 from PatchICLLib.training.synthetic import Tissues
 from PatchICLLib.training.task_batch import Runs, TaskBatch
@@ -107,7 +107,7 @@ class StackTasks:
     """
 
     def __init__(self, augment: bool = True, dropout: HintDropout | None = None) -> None:
-        self.augmentation = IntensityAugmentation() if augment else None
+        self.augmentation: Augmentation | None = IntensityAugmentation() if augment else None
         self.dropout = dropout or HintDropout(0.0, 0.0, 0.0, 0.0)
 
     def render(self, stack: Stack, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:

@@ -69,7 +69,9 @@ class Worker(ABC):
         Args:
             image, painted, spacing, options: as of ``Propagator.propagate``; the arrays, also ``evidence`` among the
                 options, are copied. With the option ``follow`` ("painted" or "next") it is a frame of a sequence
-                instead, as of ``FrameFollower.take``, which takes no other option.
+                instead, as of ``FrameFollower.take``, which takes no other option. With the option ``adapt``, a
+                library's folder, and ``minutes``, the weights learn from it instead, as of ``adapt_in_worker``,
+                whose report is that of the result.
 
         Returns:
             the number of the job, which its events carry.

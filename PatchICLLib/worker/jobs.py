@@ -4,7 +4,8 @@ An engine is what ``Propagator.from_pretrained(weights, device)`` returns, or an
 Where it comes from is named as ``module:attribute``, a callable that takes ``weights`` and ``device``: so one's own
 network can be put behind the panel, and tests inject engines that crash.
 
-A job with the option ``follow`` is a frame of a sequence and takes no engine: ``FrameFollower`` has its steps.
+A job with the option ``follow`` is a frame of a sequence and takes no engine: ``FrameFollower`` has its steps. One with
+the option ``adapt`` lets the engine's weights learn from a library's cases; its arrays mean nothing.
 """
 
 from __future__ import annotations
@@ -154,6 +155,8 @@ class JobRunner:
             job.cancel.raise_if_cancelled()  # cancelled while it waited
             if "follow" in job.options:
                 result = self._follow(job)
+            elif "adapt" in job.options:
+                result = _adapt(engine, job, report)
             else:
                 result = engine.propagate(
                     job.image, job.painted, job.spacing, progress=report, cancel=job.cancel, **job.options
@@ -171,6 +174,13 @@ class JobRunner:
             self._follower = FrameFollower()
         image = np.array(job.image)  # remembered beyond the job, whose memory is the client's
         return self._follower.take(job.options["follow"], image, job.painted, job.spacing)
+
+
+def _adapt(engine: Engine, job: Job, report: Callable[[Progress], None]) -> PropagationResult:
+    from PatchICLLib.adaptation.in_worker import adapt_in_worker  # training: most jobs do without
+
+    told = adapt_in_worker(engine, job.options["adapt"], job.options["minutes"], report, job.cancel)
+    return PropagationResult(np.array(job.painted), None, None, None, told)
 
 
 def _failed(number: int, exception: Exception) -> WorkerEvent:

@@ -44,6 +44,7 @@ class PatchICLSegmentLogic(Running, Waiting):
         painting: declarations and clearings of single slices, see PaintingActions.
         views: layers and jumps in the slice views, see ResultViews.
         library: finished cases of earlier patients, see LibraryCases.
+        adaptation: weights that learn from them, see LibraryAdaptation.
         sequence: all frames of a sequence from the one that is shown, see FrameFilling.
         logits: of one slice before and after each level, see LogitsRequest.
         record: what the user was told and what the worker printed, see Record.
@@ -139,7 +140,8 @@ class PatchICLSegmentLogic(Running, Waiting):
         self.live.forget()
         if self._state.isBusy:
             self._session.cancel()
-        self._session.forgetJob()
+        if not self.adaptation.isBusy:  # which has nothing to do with the scene
+            self._session.forgetJob()
         self._job = None
         self.takePreview(None)
         self._watch.watch(None)

@@ -35,7 +35,7 @@ class LogitsRequest:
             SceneError: there is no result for this slice, or it is not the result of what is painted now.
         """
         logic = self.logic
-        if logic.state.isBusy or logic.state is State.KEEPING or self.isBusy or logic.sequence.isBusy:
+        if logic.state.isBusy or logic.state is State.KEEPING or self.isBusy or logic.isOccupied:
             raise SceneError(_("The network is busy; wait for it or cancel it."))
         run = logic.results.run
         selection = logic.views.selectionOfCurrentSlice()

@@ -8,6 +8,7 @@ from .CurrentPreview import CurrentPreview
 from .Errors import SceneError
 from .FrameFilling import FrameFilling
 from .Job import Job, prepareJob
+from .LibraryAdaptation import LibraryAdaptation
 from .LibraryCases import LibraryCases
 from .LiveUpdate import LiveUpdate
 from .LogitsRequest import LogitsRequest
@@ -46,6 +47,7 @@ class Running(CurrentPreview):
         self.results = Results(scene, self.parameterNode)
         self.live = LiveUpdate(self)
         self.library = LibraryCases(self)
+        self.adaptation = LibraryAdaptation(self, self._session)
 
     def startPropagation(self) -> None:
         """Starts to propagate and returns at once.
@@ -55,8 +57,7 @@ class Running(CurrentPreview):
         """
         if self._state.isBusy:
             raise SceneError(_("A propagation is running already; wait for it or cancel it."))
-        if self.sequence.isBusy:
-            raise SceneError(_("Frames are being filled; wait for them or cancel that."))
+        self._checkIsFree()
         self._start(self._prepared())
 
     def updatePropagation(self) -> None:
@@ -67,7 +68,7 @@ class Running(CurrentPreview):
         Raises:
             SceneError: what is missing, in one sentence. Nothing has changed then.
         """
-        if self.sequence.isBusy:
+        if self.isOccupied:
             return
         job = self._prepared()
         if (job.work, self.volumeNode.GetID(), self.segmentationNode.GetID()) == self._lastWork:
@@ -86,8 +87,20 @@ class Running(CurrentPreview):
             return
         if self.preview.problem() is not None:
             raise SceneError(self.previewProblem)
+        self._checkIsFree()
         self.selectWhatThePreviewIsOf()
         self._start(self._prepared(), goOn=True)
+
+    @property
+    def isOccupied(self) -> bool:
+        """Whether the worker does something else than propagate, which goes on for long."""
+        return self.sequence.isBusy or self.adaptation.isBusy
+
+    def _checkIsFree(self) -> None:
+        if self.sequence.isBusy:
+            raise SceneError(_("Frames are being filled; wait for them or cancel that."))
+        if self.adaptation.isBusy:
+            raise SceneError(_("The network is learning from the library; wait for it or stop it; it can go on later."))
 
     def _prepared(self) -> Job:
         inputs = self.volumeNode, self.segmentationNode, self.segmentId
@@ -112,6 +125,7 @@ class Running(CurrentPreview):
             for event in self._session.poll():  # an answer, or the end of a run that was dropped
                 self.logits.take(event)
                 self.sequence.take(event)
+                self.adaptation.take(event)
             return
         problem = self.preview.problem()
         if problem is not None and self._state is State.KEEPING:

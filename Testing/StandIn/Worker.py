@@ -28,7 +28,7 @@ LEVELS = (24, 64)
 
 class NearestSliceWorker:
     """Attributes: calls: arguments of every `propagate`; failure: message to end the next job with, if any; prints:
-    lines that it prints before that; died: whether it is gone then.
+    lines that it prints before that; died: whether it is gone then; gain: of adaptations, on the case left out.
     """
 
     def __init__(self, device: str = "auto", weights: str = "", slicesPerPoll: int = 1):
@@ -38,6 +38,8 @@ class NearestSliceWorker:
         self.failure = ""
         self.prints: list[str] = []
         self.died = False
+        self.gain = 0.03
+        self._adapted = 0  # steps
         self.is_alive = False
         self._steps = iter(())
         self._job = 0
@@ -66,7 +68,9 @@ class NearestSliceWorker:
                 evidence=None if evidence is None else evidence.copy(),
             )
         )
-        self._steps = self._follow(self.calls[-1]) if "follow" in options else self._run(self.calls[-1])
+        kinds = {"follow": self._follow, "adapt": self._adapt}
+        make = next((kinds[name] for name in kinds if name in options), self._run)
+        self._steps = make(self.calls[-1])
         return self._job
 
     def poll(self, timeout: float = 0.0) -> list[WorkerEvent]:
@@ -97,6 +101,26 @@ class NearestSliceWorker:
             alike = 0.3 if self._moved == 2 else 0.9
             report = {"alike": alike, "farthest_mm": float(self._moved)}
             yield self._event("result", result=PropagationResult(labels, None, None, None, report))
+
+    def _adapt(self, call):
+        """Six steps, as many as it was stopped before fewer, and two measurements."""
+        for stage, total in (("Training", 6), ("Measuring", 2)):
+            first = self._adapted if stage == "Training" else 0
+            for done in range(first + 1, total + 1):
+                if self.failure:
+                    failure, self.failure = self.failure, ""
+                    yield self._event("error", message=failure)
+                    return
+                if self._cancelled:
+                    yield self._event("cancelled")
+                    return
+                self._adapted = done if stage == "Training" else self._adapted
+                yield self._event("progress", progress=Progress(stage, done, total, 0.1 * done))
+        self._adapted = 0
+        gains = [{"structure": 1, "before": 0.85, "after": 0.85 + self.gain}]
+        kept = self.gain > 0.005
+        report = {"kept": kept, "steps": 6, "left_out": 3, "gains": gains, "used": [1] if kept else []}
+        yield self._event("result", result=PropagationResult(call.painted, None, None, None, report))
 
     def _run(self, call):
         axis = call.options["axis"]

@@ -15,9 +15,12 @@ _REFRESH_DELAY_MS = 250
 
 
 class LibrarySection:
-    def __init__(self, ui, logic, application, attempt):
+    """Args: attempt, isReady, startPolling: of the panel: act and tell what is wrong; whether the network is
+    installed; listen to the worker."""
+
+    def __init__(self, ui, logic, application, attempt, isReady, startPolling):
         self.ui, self.logic, self.application = ui, logic, application
-        self._attempt = attempt
+        self._attempt, self._isReady, self._startPolling = attempt, isReady, startPolling
         self._rows = []
         self._chosen: dict[str, bool] = {}  # what the user ticked or unticked
         self._updating = False
@@ -30,6 +33,8 @@ class LibrarySection:
         ui.libraryFolderButton.connect("clicked()", self.chooseFolder)
         ui.libraryCloseButton.connect("clicked()", self.close)
         ui.addCaseButton.connect("clicked()", self.addCase)
+        ui.adaptButton.connect("clicked()", self.adapt)
+        ui.stopAdaptingButton.connect("clicked()", logic.adaptation.cancel)
         ui.librarySection.connect("contentsCollapsed(bool)", lambda _collapsed: self.refresh())
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
@@ -39,9 +44,11 @@ class LibrarySection:
             (logic.paintingChanged, self._schedule),
             (logic.stateChanged, self._schedule),
             (logic.sceneReplaced, self._onSceneReplaced),
+            (logic.adaptation.changed, self._showAdaptation),
         )
         for signal, receiver in self._receivers:
             signal.connect(receiver)
+        self._showAdaptation()
 
     def stop(self) -> None:
         self._timer.stop()
@@ -59,7 +66,9 @@ class LibrarySection:
         except SceneError as error:
             self._rows = []
             self.ui.libraryLabel.setText(str(error))
+            self.ui.adaptButton.setEnabled(False)
         else:
+            self.ui.adaptButton.setEnabled(self.logic.adaptation.isPossible)
             count = len(library.cases)
             sentence = counted(count, _("{folder}: 1 finished case"), _("{folder}: {count} finished cases"))
             folder = self.logic.library.folder
@@ -106,6 +115,24 @@ class LibrarySection:
             if self.application.confirm(question):
                 self.logic.library.addCase(chosen, replace=True)
 
+    def adapt(self) -> None:
+        """Begins, or goes on where it was stopped."""
+        if self._isReady() and self._attempt(self.logic.adaptation.start):
+            self._startPolling()
+
+    def _showAdaptation(self) -> None:
+        ui, adaptation = self.ui, self.logic.adaptation
+        progress, isBusy = adaptation.progress, adaptation.isBusy
+        ui.adaptLabel.setText(adaptation.told)
+        ui.adaptLabel.setVisible(bool(adaptation.told))
+        ui.adaptProgressBar.setVisible(isBusy)
+        ui.adaptProgressBar.setMaximum(0 if progress is None else max(progress.total, 1))  # 0: it only moves
+        ui.adaptProgressBar.setValue(0 if progress is None else progress.done)
+        ui.adaptButton.setVisible(not isBusy)
+        ui.stopAdaptingButton.setVisible(isBusy)
+        ui.libraryFolderButton.setEnabled(not isBusy)
+        ui.libraryCloseButton.setEnabled(not isBusy and bool(self.logic.library.folder))
+
     def _isChosen(self, row) -> bool:
         return row.isNamed and self._chosen.get(row.segmentId, row.isFinished)
 
@@ -132,7 +159,7 @@ class LibrarySection:
             use.setToolTip(_("Ticked: the next run learns from these cases, as far as they fit what is painted."))
             table.setItem(number, _USE, use)
         self._updating = False
-        self.ui.libraryCloseButton.setEnabled(bool(self.logic.library.folder))
+        self._showAdaptation()
         free = not self.logic.state.isBusy and not self.logic.state.hasPreview
         self.ui.addCaseButton.setEnabled(free and any(self._isChosen(row) for row in self._rows))
 

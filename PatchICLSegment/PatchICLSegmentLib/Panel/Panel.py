@@ -63,7 +63,9 @@ class Panel(VTKObservationMixin):
         self.propagate = PropagateSection(ui, logic, self.attempt, self.install.isReady)
         self.offer = ReportOffer(ui, logic, self.install.installer, self.application)
         self.work = WorkSection(ui, logic, self.application, self.editor, self.attempt, self.propagate.showEstimate)
-        self.library = LibrarySection(ui, logic, self.application, self.attempt)
+        self.library = LibrarySection(
+            ui, logic, self.application, self.attempt, self.install.isReady, self.propagate.startPolling
+        )
         self.frames = FramesSection(
             ui,
             logic,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,21 +12,19 @@ import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
-
-from PatchICLLib.adaptation import adapt as adapt_module  # noqa: E402
-from PatchICLLib.adaptation.adapt import AdaptationOptions, Outcome, adapt, divided  # noqa: E402
-from PatchICLLib.adaptation.case_tasks import case_tasks  # noqa: E402
-from PatchICLLib.errors import InputError, Stopped  # noqa: E402
-from PatchICLLib.leaving_out.scores import Score  # noqa: E402
-from PatchICLLib.library import Library  # noqa: E402
-from PatchICLLib.propagation import CancelToken  # noqa: E402
-from PatchICLLib.training.checkpoint import Checkpoint  # noqa: E402
-from PatchICLLib.training.mixture import BatchPlan  # noqa: E402
-from PatchICLLib.training.tasks import TaskShape  # noqa: E402
-from PatchICLLib.weights import Pretrained, load_weights  # noqa: E402
-from Testing.Miniatures.finished_cases import LESION, LIVER, put  # noqa: E402
-from Testing.Miniatures.patients import ORGAN, Patient  # noqa: E402
+from PatchICLLib.adaptation import adapt as adapt_module
+from PatchICLLib.adaptation.adapt import AdaptationOptions, Outcome, adapt, divided
+from PatchICLLib.adaptation.case_tasks import case_tasks
+from PatchICLLib.errors import InputError, Stopped
+from PatchICLLib.leaving_out.scores import Score
+from PatchICLLib.library import Library
+from PatchICLLib.propagation import CancelToken
+from PatchICLLib.training.checkpoint import Checkpoint
+from PatchICLLib.training.mixture import BatchPlan
+from PatchICLLib.training.tasks import TaskShape
+from PatchICLLib.weights import Pretrained, load_weights
+from Testing.Miniatures.finished_cases import LESION, LIVER, put
+from Testing.Miniatures.patients import ORGAN, Patient
 
 PLAN = BatchPlan(tasks=1, targets=2, contexts=(1, 2), sizes=((64, 1.0),))
 
@@ -188,10 +188,30 @@ def test_a_case_must_be_left_out(tmp_path: Path, base: Pretrained) -> None:
 
 def test_tasks_are_cut_from_the_cases_named(library: Library) -> None:
     tasks = case_tasks(library.path, [1, 3])
-    drawn = [tasks.draw(np.random.default_rng(seed)) for seed in range(8)]
+    drawn = [tasks.volumes(np.random.default_rng(seed)) for seed in range(8)]
     images = [library.case(number).image for number in (1, 3)]
     which = {next(n for n, image in enumerate(images) if np.array_equal(image, one.image)) for one in drawn}
     assert which == {0, 1} and all(set(one.objects) == {ORGAN.label} for one in drawn)
     batch = tasks(np.random.default_rng(0), TaskShape(2, 3, 64))
     assert batch.runs is not None  # with hints
     assert batch.context_masks.amax() == 1
+
+
+def test_tasks_are_as_the_product_will_be_asked(library: Library) -> None:
+    tasks = case_tasks(library.path, [1, 2])
+    assert tasks.sizes() == ((128, 2),)  # structures and cases: all are small
+    rng, step = np.random.default_rng(0), []
+    for _ in range(30):
+        stack = tasks._stack(rng, TaskShape(1, 3, 64))
+        step.append(stack.spacing)
+        region = tasks._region(stack, rng, None)
+        assert not region.mirror and abs(region.angle) < 0.5
+    across = [spacing == (2.0, 1.0, 1.0) for spacing in step]  # every slice, as it was acquired
+    assert np.mean(across) > 0.7 and all(spacing[0] in (1.0, 2.0) for spacing in step)
+
+
+def test_learning_does_without_monai() -> None:
+    """Which the module does not install."""
+    code = "import sys; sys.modules['monai'] = None; import PatchICLLib.adaptation.in_worker as w; print(w.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "PatchICLLib.adaptation.in_worker"

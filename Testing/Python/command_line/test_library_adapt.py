@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
-
-from PatchICLLib.adaptation import adapt as adapt_module  # noqa: E402
-from PatchICLLib.adaptation.adapt import Gain, Outcome  # noqa: E402
-from PatchICLLib.command_line.app import main  # noqa: E402
-from PatchICLLib.errors import Stopped  # noqa: E402
-from PatchICLLib.library import Library  # noqa: E402
-from Testing.Miniatures.finished_cases import put  # noqa: E402
+from PatchICLLib.adaptation import adapt as adapt_module
+from PatchICLLib.adaptation.adapt import Gain, Outcome
+from PatchICLLib.command_line.app import main
+from PatchICLLib.errors import Stopped
+from PatchICLLib.library import Library
+from Testing.Miniatures.finished_cases import put
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from PatchICLLib.library import Library
 from PatchICLLib.propagation import PropagationResult, Propagator
