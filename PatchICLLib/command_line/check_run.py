@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.painted_text import painted_text
 from PatchICLLib.command_line.propagate_files import PropagationFiles, PropagationInputs, read_inputs
 from PatchICLLib.outputs import Output, check_outputs, write_json
 from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
@@ -40,6 +41,7 @@ def describe(files: PropagationFiles, inputs: PropagationInputs, plans: list[Pla
         str(label): {
             "name": inputs.painted.names.get(label),
             "painted_slices": list(review.context),
+            "painted_planes": {AXIS_NAMES[axis]: list(found) for axis, found in plan.painted_planes[label].items()},
             "ignored_slices": list(review.without_context),
             "slices_to_fill": sum(len(gap.slices) for one, gap in plan.jobs if one == label),
         }
@@ -72,11 +74,16 @@ def _print(content: dict[str, Any], inputs: PropagationInputs) -> None:
 
     tell(f"{content['image']}: {inputs.image.grid.size_text} voxels of {spacing} mm, {content['type']}")
     apart = f", in {content['layers']} layers, since segments overlap" if content["layers"] > 1 else ""
-    tell(f"{content['painted']}: painted along {content['axis']}{apart}")
+    axes = dict.fromkeys(axis for label in content["labels"].values() for axis in label["painted_planes"])
+    tell(f"{content['painted']}: painted along {' and '.join(axes)}{apart}")
     for label, found in content["labels"].items():
-        slices = ", ".join(map(str, found["painted_slices"]))
         called, count = inputs.painted.called(int(label)), found["slices_to_fill"]
-        tell(f"  {called}: painted on slices {slices}; up to {count} to fill")
+        on = (
+            painted_text(found["painted_planes"])
+            if len(axes) > 1
+            else "slices " + ", ".join(map(str, found["painted_slices"]))
+        )
+        tell(f"  {called}: painted on {on}; up to {count} to fill")
     for sentence in content["warnings"]:
         tell(sentence, style="yellow")
     for path in content["writes"]:

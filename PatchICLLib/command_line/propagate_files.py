@@ -12,6 +12,7 @@ import numpy as np
 from PatchICLLib.command_line.console import plain_console, wrote
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.options import open_library
+from PatchICLLib.command_line.painted_text import painted_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.images import Volume, check_can_hold_grid, image_output, read_scalar_image
 from PatchICLLib.images.writing import stage_image
@@ -21,7 +22,6 @@ from PatchICLLib.propagation import CancelToken, PropagationResult, Propagator
 from PatchICLLib.segmentations import Segmentation
 from PatchICLLib.segmentations.files import (
     check_can_hold,
-    numbered_path,
     read_segmentation,
     segmentation_output,
     stage_segmentation,
@@ -35,7 +35,6 @@ class PropagationFiles:
     """What is read and what is written; None for an output that is not wanted.
 
     `match` says which label is which structure of the library; `limits` are segmentations of other structures.
-    `candidates` is how many answers are wanted at most: the best is `output`, the others lie beside it.
     """
 
     image: Path
@@ -48,22 +47,14 @@ class PropagationFiles:
     library: Path | None = None
     match: str | None = None
     limits: LimitFiles = LimitFiles()
-    candidates: int = 1
-
-    @property
-    def answers(self) -> list[Path]:
-        """Where the answers go, the best first; the last ones may not be needed."""
-        if self.output is None:
-            return []
-        return [self.output, *(numbered_path(self.output, number) for number in range(2, self.candidates + 1))]
 
     def outputs(self) -> list[Output]:
         """All that will be written."""
         maps = {"--probability": self.probability, "--entropy": self.entropy}
         texts = {"--selections": self.selections, "--report": self.report}
+        segmentations = {"OUTPUT": self.output}
         return [
-            *(segmentation_output("OUTPUT", path) for path in self.answers[:1]),
-            *(segmentation_output("--candidates", path, is_new=True) for path in self.answers[1:]),
+            *(segmentation_output(name, path) for name, path in segmentations.items() if path is not None),
             *(image_output(name, path, real_numbers=True) for name, path in maps.items() if path is not None),
             *(Output(name, path, (".json",)) for name, path in texts.items() if path is not None),
         ]
@@ -133,7 +124,7 @@ def propagate_files(
         )
         if path is not None
     )
-    given = {**inputs.options, **inputs.limits.options(), "candidates": files.candidates}
+    given = inputs.options | inputs.limits.options()
     result = propagated(image, painted.array, model, quiet, outputs=wanted, **given)
     filled, report = painted.filled(result.labels), inputs.limits.told(result.report)
     _write(files, result, report, filled, image)
@@ -175,9 +166,6 @@ def _write(
     assert files.output is not None
     with StagedFiles() as staged:
         stage_segmentation(staged, filled, image, files.output)
-        others = (result.candidates or ())[1:]
-        for candidate, beside in zip(others, files.answers[1:], strict=False):
-            stage_segmentation(staged, filled.filled(candidate.labels), image, beside)
         for array, path in ((result.probability, files.probability), (result.entropy, files.entropy)):
             if path is not None:
                 assert array is not None  # it was asked for
@@ -188,9 +176,6 @@ def _write(
             stage_json(staged, content, files.selections)
         if files.report is not None:
             names = {"image": str(files.image), "painted": str(files.painted), "output": str(files.output)}
-            if result.candidates is not None:
-                said = zip(report["candidates"], files.answers, strict=False)
-                report = {**report, "candidates": [{**one, "file": str(answer)} for one, answer in said]}
             stage_json(staged, {**names, **report, "names": filled.names}, files.report)
         staged.commit()
 
@@ -199,27 +184,9 @@ def _summarise(files: PropagationFiles, report: dict[str, Any], filled: Segmenta
     assert files.output is not None
     console = plain_console()
     console.print(wrote(files.output, f"  ({time_text(seconds)}, {report['device']})"), soft_wrap=True)
-    for label, slices in report["painted_slices"].items():
-        painted = ", ".join(str(index) for index in slices)
-        console.print(
-            f"  {filled.called(int(label))}: painted on slices {painted} along {report['axis']}", soft_wrap=True
-        )
-    _summarise_candidates(files, report)
+    for label, planes in report["painted_planes"].items():
+        console.print(f"  {filled.called(int(label))}: painted on {painted_text(planes)}", soft_wrap=True)
     for sentence in report["warnings"]:
         console.print(f"  {sentence}", style="yellow", markup=False, soft_wrap=True)
     if report.get("suggested_next_slice") is not None:
         console.print(f"  to improve it most, paint slice {report['suggested_next_slice']} next")
-
-
-def _summarise_candidates(files: PropagationFiles, report: dict[str, Any]) -> None:
-    candidates = report.get("candidates", ())
-    if not candidates:
-        return
-    console = plain_console()
-    if len(candidates) == 1:
-        console.print("  one answer: the model is not torn")
-        return
-    console.print(f"  probability of this answer: {candidates[0]['probability']:.0%}")
-    for path, candidate in zip(files.answers[1:], candidates[1:], strict=False):
-        text = f"  ({candidate['probability']:.0%}, differs most on slice {candidate['most_different_slice']})"
-        console.print(wrote(path, text), soft_wrap=True)

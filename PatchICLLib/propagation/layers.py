@@ -73,6 +73,23 @@ def with_gaps(painted: Sequence[np.ndarray], layers: Sequence[Layer], axis: int)
     return [layer for layer in layers if not is_full(layer)] or list(layers)
 
 
+def with_open_planes(
+    layers: Sequence[Layer], planes: Mapping[int, Mapping[int, Sequence[int]]], shape: tuple[int, ...]
+) -> list[Layer]:
+    """The layers of which a label is not painted on all slices of an axis; all of them if there is none such.
+
+    Args:
+        layers: of a painting on slices of several axes.
+        planes: for each label and axis the painted slices.
+        shape: of the volume.
+    """
+
+    def is_full(layer: Layer) -> bool:
+        return all(any(len(z) == shape[axis] for axis, z in planes[label].items()) for label in layer.labels)
+
+    return [layer for layer in layers if not is_full(layer)] or list(layers)
+
+
 def _labels(layer: np.ndarray) -> list[int]:
     values = np.unique(layer[bounding_box(layer)])
     return [int(value) for value in values[values != 0]]
@@ -142,7 +159,7 @@ def _largest(volumes: Sequence[np.ndarray | None]) -> np.ndarray | None:
 def _merged_report(reports: Sequence[dict[str, Any]], labels: np.ndarray, count: int) -> dict[str, Any]:
     """The last report, with what differs from layer to layer put together."""
     merged_report = dict(reports[-1])
-    for key in ("painted_slices", "ignored_slices", "known_voxels"):
+    for key in ("painted_slices", "painted_planes", "ignored_slices", "known_voxels"):
         merged_report[key] = {label: slices for report in reports for label, slices in report.get(key, {}).items()}
     merged_report["warnings"] = [text for report in reports for text in report.get("warnings", ())]
     figures = sorted((f for report in reports for f in report["slices"]), key=lambda f: (f["label"], f["index"]))

@@ -86,6 +86,7 @@ class Listening:
     def told(self, report: Mapping[str, Any]) -> dict[str, Any]:
         """A report, with which cases and slices were looked at, and how far they were listened to."""
         known = {str(label): opinion.to_json() for label, opinion in self._opinions.items() if opinion is not None}
+        known = {**report.get("library", {}), **known}
         return {**report, "library": known, "warnings": [*report["warnings"], *self._sentences()]}
 
     def _sentences(self) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,15 +12,17 @@ from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.geometry.axis import AXIS_NAMES, crosses_slices, thickest_axis
 from PatchICLLib.propagation.geometry.evidence import Evidence
 from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
+from PatchICLLib.propagation.geometry.holding_planes import Plane
+from PatchICLLib.propagation.geometry.learned_planes import LearnedPlanes, learned_planes
 from PatchICLLib.propagation.geometry.named_slices import Named, refuse_other_axes, slices_along
 from PatchICLLib.propagation.geometry.orientation import Orientation
-from PatchICLLib.propagation.geometry.painted_slices import check_label_count
+from PatchICLLib.propagation.geometry.painted_slices import check_label_count, wanted_labels
 from PatchICLLib.propagation.geometry.painting_review import PaintingReview, review_painting
-from PatchICLLib.propagation.geometry.planes import find_planes
+from PatchICLLib.propagation.geometry.planes import PaintedPlanes, find_planes
 from PatchICLLib.propagation.geometry.region_limit import RegionLimit
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume, check_volumes
 from PatchICLLib.propagation.geometry.whole_numbers import whole_numbers
-from PatchICLLib.propagation.layers import layers_to_propagate, with_gaps
+from PatchICLLib.propagation.layers import layers_to_propagate, with_gaps, with_open_planes
 from PatchICLLib.propagation.options import PropagationOptions
 
 CONTEXT_SIZE = 5
@@ -48,6 +50,10 @@ class Plan:
         extent: slices that may be filled of labels that are not painted, as the engine counts them.
         jobs: label and gap, for every gap to fill.
         warnings: sentences on what is painted oddly.
+        planes: where it was painted on slices of several axes, for each label all planes, as stored, that it is known
+            on.
+        runs: then the plans along these axes, whose slices are fused along the axis of this one; each learns from its
+            own planes and knows of the others. Jobs are those of all runs. Empty: this plan is the only one.
     """
 
     options: PropagationOptions
@@ -60,6 +66,8 @@ class Plan:
     extent: range
     jobs: tuple[tuple[int, Gap], ...]
     warnings: tuple[str, ...]
+    planes: Mapping[int, frozenset[Plane]] = field(default_factory=dict)
+    runs: tuple[Plan, ...] = ()
 
     @property
     def axis(self) -> int:
@@ -71,14 +79,26 @@ class Plan:
 
     @property
     def slices(self) -> int:
-        """How many slices are to be filled, over all labels."""
+        """How many slices are to be filled, over all labels and runs."""
         return sum(len(gap.slices) for _, gap in self.jobs)
+
+    @property
+    def painted_planes(self) -> dict[int, dict[int, tuple[int, ...]]]:
+        """For each painted label and axis, as stored, the slices to learn from, ascending."""
+        if not self.runs:
+            return {label: {self.axis: review.context} for label, review in self.reviews.items()}
+        return {
+            label: {axis: tuple(sorted(z for a, z in planes if a == axis)) for axis in sorted({a for a, _ in planes})}
+            for label, planes in self.planes.items()
+        }
+
+    def asked(self, label: int) -> frozenset[int]:
+        """Slices of a label's gaps, as the engine counts them."""
+        return frozenset(z for owner, gap in self.jobs if owner == label for z in gap.slices)
 
     def wanted(self, label: int) -> list[int]:
         """Slices to be filled of a label, ascending, as the engine counts them."""
-        if self.painted[label]:
-            return sorted(z for owner, gap in self.jobs if owner == label for z in gap.slices)
-        return list(self.extent)
+        return sorted(self.asked(label)) if self.painted[label] else list(self.extent)
 
     @classmethod
     def of(
@@ -89,34 +109,65 @@ class Plan:
         options: PropagationOptions,
         unpainted: Sequence[int] = (),
         evidence: Evidence | None = None,
+        planes: PaintedPlanes | None = None,
     ) -> Plan:
         """The plan for one label map, (K, J, I), labels that are not painted on it, and what else is known of it.
+
+        ``planes`` are those of all layers; None to find those of this one, if no axis is given.
 
         Raises:
             InputError: nothing to propagate, or options that do not fit the volume.
         """
         drawn = painted if evidence is None else evidence.drawn(painted)
         is_painted = not unpainted or bool(drawn.any())
-        axis = options.axis
-        if axis is None:
-            axis = _only_axis(drawn, spacing, options) if is_painted else thickest_axis(spacing)
-        for named, what in _named(options):
-            refuse_other_axes(named, axis, what)
+        axis, labels = options.axis, options.labels
+        if axis is None and is_painted:
+            planes = planes or find_planes(drawn, spacing, options.painted_slices)
+            axis = planes.main
+        elif axis is None:
+            axis = thickest_axis(spacing)
         depth = image.shape[axis]
         if not isinstance(options.extent, str) and options.extent[1] >= depth:
             raise InputError(f"The extent {options.extent} goes beyond the last slice, {depth - 1}.")
         for index in options.logits_slices:
             if not 0 <= index < depth:
                 raise InputError(f"There is no slice {index} to give the logits of: the last slice is {depth - 1}.")
-        labels = options.labels
         if labels is not None and unpainted:
             labels = [label for label in labels if label not in unpainted]
+        is_reviewed = is_painted and (labels is None or len(labels) or not unpainted)
+        if planes is not None and len(planes.axes) > 1 and is_reviewed:
+            wanted = wanted_labels(labels, planes.of_label)
+            learned = learned_planes(
+                drawn, planes, wanted, options.painted_slices, options.ignore_slices, options.use_all_slices
+            )
+            return cls._along_several(image, painted, spacing, options, unpainted, evidence, planes, learned)
+        for named, what in _named(options):
+            refuse_other_axes(named, axis, what)
         reviews = {}
-        if is_painted and (labels is None or len(labels) or not unpainted):
+        if is_reviewed:
             declared, ignored = (slices_along(named, axis, axis, what) for named, what in _named(options))
             reviews = review_painting(drawn, axis, labels, declared, ignored, options.use_all_slices)
+        plan = cls._along(axis, image, painted, spacing, options, reviews, unpainted, evidence)
+        if options.axis is not None and is_painted and crosses_slices(drawn, axis):
+            plan = replace(plan, warnings=(_CROSSED.format(axis=AXIS_NAMES[axis]), *plan.warnings))
+        return plan
+
+    @classmethod
+    def _along(
+        cls,
+        axis: int,
+        image: np.ndarray,
+        painted: np.ndarray,
+        spacing: Steps,
+        options: PropagationOptions,
+        reviews: dict[int, PaintingReview],
+        unpainted: Sequence[int],
+        evidence: Evidence | None,
+        reach: Mapping[int, float] | None = None,
+    ) -> Plan:
+        """A plan along one axis; of labels in ``reach`` no slices are filled that lie farther from a painted one."""
         volume = SlicedVolume.along(axis, image, painted, spacing, evidence)
-        turned = volume.orientation
+        turned, depth = volume.orientation, image.shape[axis]
         context = {
             label: tuple(sorted(turned.slice_index(z) for z in review.context)) for label, review in reviews.items()
         }
@@ -132,17 +183,15 @@ class Plan:
                 continue
             filled = [z for z in slices if (volume.painted[z] == label).any()]
             gaps = find_gaps(slices, filled, len(volume.image), options.context_size or CONTEXT_SIZE, extent)
+            if reach is not None and label in reach:
+                gaps = [near for gap in gaps if (near := gap.within(reach[label])).slices]
             jobs += [(label, gap) for gap in (gaps if region is None else region.limited(gaps))]
         inspected = frozenset(turned.slice_index(int(index)) for index in options.logits_slices)
         first, last = (0, depth - 1) if isinstance(extent, str) else extent
         if region is not None:
             first, last = max(first, region.box[0].start), min(last, region.box[0].stop - 1)
-        whole = replace(options, axis=axis)
-        warnings = [text for label, review in reviews.items() for text in review.sentences(f"label {label}")]
-        if options.axis is not None and is_painted and crosses_slices(drawn, axis):
-            warnings.insert(0, _CROSSED.format(axis=AXIS_NAMES[axis]))
         return cls(
-            whole,
+            replace(options, axis=axis),
             spacing,
             reviews,
             volume,
@@ -151,7 +200,51 @@ class Plan:
             inspected,
             range(first, last + 1),
             tuple(jobs),
-            tuple(warnings),
+            tuple(text for label, review in reviews.items() for text in review.sentences(f"label {label}")),
+        )
+
+    @classmethod
+    def _along_several(
+        cls,
+        image: np.ndarray,
+        painted: np.ndarray,
+        spacing: Steps,
+        options: PropagationOptions,
+        unpainted: Sequence[int],
+        evidence: Evidence | None,
+        planes: PaintedPlanes,
+        learned: LearnedPlanes,
+    ) -> Plan:
+        """A run along each axis that something is learned from, that along the main axis first."""
+        main, known = planes.main, evidence or Evidence()
+        # what belongs to slices of the main axis is not asked for along others
+        across = replace(
+            options,
+            extent=options.extent if isinstance(options.extent, str) else "auto",
+            logits_slices=(),
+            outputs=options.outputs - {"selections"},
+        )
+
+        def along(axis: int, of_label: Mapping[int, frozenset[Plane]], own: PropagationOptions) -> Plan:
+            reviews, alone = learned.reviews.get(axis, {}), unpainted if axis == main else ()
+            told, reach = replace(known, planes=of_label), learned.reach.get(axis)
+            return cls._along(axis, image, painted, spacing, own, reviews, alone, told, reach)
+
+        axes = sorted({*learned.reviews, *([main] if unpainted else [])}, key=lambda axis: (axis != main, axis))
+        runs = tuple(along(axis, learned.beside(axis), options if axis == main else across) for axis in axes)
+        whole = along(main, learned.known, options)
+        sentences = [one.sentence(f"label {one.label}") for one in planes.contradictions if one.label in learned.known]
+        for run in runs:
+            before = "" if run.axis == main else f"Along {AXIS_NAMES[run.axis]}: "
+            sentences += [before + text for text in run.warnings]
+        return replace(
+            whole,
+            reviews={label: whole.reviews.get(label, PaintingReview(())) for label in learned.known},
+            painted={label: whole.painted.get(label, ()) for label in (*learned.known, *unpainted)},
+            jobs=tuple(job for run in runs for job in run.jobs),
+            warnings=tuple(sentences),
+            planes=learned.known,
+            runs=runs,
         )
 
 
@@ -196,14 +289,21 @@ def plan_propagation(
     unpainted = [label for label in known if label in wanted and not any((layer == label).any() for layer in drawn)]
     if not layered:
         return {0: Plan.of(image, painted, steps, options, unpainted, told[0])}
-    axis, plans = options.axis, {}
+    axis, plans, planes = options.axis, {}, None
     if any(layer.any() for layer in drawn) or not unpainted:
         painted_only = options
         if options.labels is not None:
             painted_only = replace(options, labels=[label for label in options.labels if label not in unpainted])
         held = layers_to_propagate(drawn, painted_only)
-        axis = _only_axis(drawn, steps, options) if axis is None else axis
-        plans = {layer.index: layer.labels for layer in with_gaps(drawn, held, axis)}
+        if axis is None:
+            planes = find_planes(drawn, steps, options.painted_slices)
+            axis = planes.main if len(planes.axes) == 1 else None
+        if axis is None:
+            assert planes is not None
+            held = with_open_planes(held, planes.of_label, image.shape)
+        else:
+            held = with_gaps(drawn, held, axis)
+        plans = {layer.index: layer.labels for layer in held}
     if unpainted:
         plans = {0: (*plans.get(0, ()), *unpainted), **{index: plans[index] for index in plans if index}}
     return {
@@ -214,13 +314,10 @@ def plan_propagation(
             replace(options, axis=axis, labels=labels),
             unpainted if index == 0 else (),
             told[index],
+            planes,
         )
         for index, labels in plans.items()
     }
-
-
-def _only_axis(painted: np.ndarray | Sequence[np.ndarray], spacing: Steps, options: PropagationOptions) -> int:
-    return find_planes(painted, spacing, options.painted_slices).only_axis()
 
 
 def _named(options: PropagationOptions) -> tuple[tuple[Named, str], tuple[Named, str]]:

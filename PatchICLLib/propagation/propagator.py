@@ -16,7 +16,8 @@ from PatchICLLib.errors import Cancelled, InputError
 from PatchICLLib.library import Library
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.card_room import computing_device
-from PatchICLLib.propagation.course import Course
+from PatchICLLib.propagation.course import Course, Finished
+from PatchICLLib.propagation.fusion import Fusion
 from PatchICLLib.propagation.geometry.evidence import Evidence
 from PatchICLLib.propagation.layers import LayeredProgress, merged
 from PatchICLLib.propagation.listening import Listening
@@ -27,8 +28,7 @@ from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.record import Record
 from PatchICLLib.propagation.report import Provenance
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
-from PatchICLLib.propagation.several_answers import with_candidates, with_joined_candidates
-from PatchICLLib.propagation.subjects.adapted import AdaptedWeights, StoredWeights
+from PatchICLLib.propagation.subjects.adapted import Adapted, AdaptedWeights, StoredWeights
 from PatchICLLib.propagation.subjects.earlier_cases import EarlierCases, KeptStructures
 from PatchICLLib.runtime.device import resolve_device
 from PatchICLLib.weights import Pretrained, load_weights
@@ -140,33 +140,47 @@ class Propagator:
             plan, model = replace(plan, warnings=(*plan.warnings, too_large)), copy.deepcopy(model).to(device)
         record = Record(plan, device, self.pretrained.temperature, began, tell)
         provenance = Provenance(self.pretrained.provenance(), device)
-        listening, adapted, labels, short = None, None, frozenset[int](), False
+        check = cancel.raise_if_cancelled
+        adapted = None if cases is None else self._adapted.of(cases.library)
+        fusion = Fusion(plan) if plan.runs else None
+        listeners: list[Listening] = []
+        short = False
         try:
-            if cases is not None:
-                listening = Listening(model, device, plan, cases, cancel.raise_if_cancelled)
-                adapted = self._adapted.of(cases.library)
-            if adapted is not None and listening is not None and cases is not None:
-                labels = frozenset(label for label in listening.heard if cases.match[label] in adapted.structures)
-            for own, job_labels in ((None, plan.painted.keys() - labels), (adapted, labels)):
-                part = replace(plan, jobs=tuple(job for job in plan.jobs if job[0] in job_labels))
-                if part.jobs:
+            for number, run in enumerate(plan.runs or (plan,)):
+                listening = None
+                if cases is not None:
+                    asked = {label for one in listeners for label in one.plan.painted}
+                    rest = {label: slices for label, slices in run.painted.items() if label not in asked}
+                    listening = Listening(model, device, replace(run, painted=rest), cases, check)
+                    listeners.append(listening)
+                heard = _adapted_labels(adapted, listeners, cases)
+                for own, labels in ((None, run.painted.keys() - heard), (adapted, heard)):
+                    part = replace(run, jobs=tuple(job for job in run.jobs if job[0] in labels))
+                    if not part.jobs:
+                        continue
                     chosen, memory = (model, self.memory) if own is None else (own.pretrained.model, own.memory)
                     if own is not None and too_large is not None:
                         chosen = copy.deepcopy(chosen).to(device)
-                    course = Course(chosen, device, memory, part, cancel.raise_if_cancelled)
+                    course = Course(chosen, device, memory, part, check)
                     for finished in course.finished():
-                        record.take(finished if listening is None else listening.joined(finished))
+                        _take(finished if listening is None else listening.joined(finished), record, fusion, number)
                     short = short or course.memory_was_short
-            if listening is not None:
-                record.take(listening.rest())
+                if listening is not None:
+                    _take(listening.rest(), record, fusion, number)
+                if fusion is not None:
+                    fusion.end(number)
         except Cancelled as error:
+            if fusion is not None:
+                record.replace(fusion.slices())
             partial = record.result(provenance, False, short) if record.done else None
             raise Cancelled(partial=partial) from error
-        result = with_candidates(record.result(provenance, True, short), plan)
-        if listening is None:
-            return result
-        report = listening.told(result.report)
-        for label in labels:
+        if fusion is not None:
+            record.replace(fusion.slices())
+        result = record.result(provenance, True, short)
+        report = result.report
+        for listening in listeners:
+            report = listening.told(report)
+        for label in _adapted_labels(adapted, listeners, cases):
             assert adapted is not None
             report["library"][str(label)]["weights"] = adapted.pretrained.provenance()
         return replace(result, report=report)
@@ -193,8 +207,29 @@ class Propagator:
             if error.partial is not None:
                 results[index] = error.partial
             raise Cancelled(partial=merged(painted, results, len(plans)) if results else None) from error
-        count = max(plan.options.candidates for plan in plans.values())
-        return with_joined_candidates(merged(painted, results, len(plans)), results, painted, count)
+        return merged(painted, results, len(plans))
+
+
+def _take(finished: Finished, record: Record, fusion: Fusion | None, number: int) -> None:
+    """Hand on what a run has finished; along the axis of the whole it is seen at once, even if it is fused later."""
+    if fusion is None:
+        record.take(finished)
+        return
+    fusion.add(number, finished.slices)
+    if fusion.whole.runs[number].axis == fusion.whole.axis:
+        record.take(finished)
+    else:
+        record.take_across(finished)
+
+
+def _adapted_labels(
+    adapted: Adapted | None, listeners: Sequence[Listening], cases: EarlierCases | None
+) -> frozenset[int]:
+    """Labels that weights adapted to the library know, as far as the library is listened to."""
+    if adapted is None or cases is None:
+        return frozenset()
+    heard = {label for listening in listeners for label in listening.heard}
+    return frozenset(label for label in heard if cases.match[label] in adapted.structures)
 
 
 def _unpainted(image: np.ndarray, cases: EarlierCases) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 
@@ -40,7 +40,8 @@ class Record:
     ) -> None:
         self.plan, self._began, self._tell = plan, began, tell
         with_entropy = "entropy" in plan.options.outputs
-        self._canvas = Canvas(plan.volume, tuple(plan.painted), device, temperature, with_entropy)
+        self._new_canvas = lambda: Canvas(plan.volume, tuple(plan.painted), device, temperature, with_entropy)
+        self._canvas = self._new_canvas()
         self._selections: list[PackedSelections] = []
         self._logits: list[SliceLogits] = []
         self._computed = self._recalled = 0
@@ -59,11 +60,7 @@ class Record:
         self._total -= finished.given_up
         for slices in finished.slices:
             self._add(slices)
-            done = self.done
-            if finished.recalled:
-                self._recalled += len(slices)
-            else:
-                self._computed += len(slices)
+            done = self._count(finished, slices)
             if self._tell is not None:
                 with part("writing out"):
                     planes = self._canvas.planes(slices.indices)
@@ -75,15 +72,30 @@ class Record:
         if finished.given_up > 0 and self._tell is not None:
             self._tell(Progress("propagating", self.done, self._total, *self._times(self.done)))
 
+    def take_across(self, finished: Finished) -> None:
+        """Tell of slices along another axis, which are not added before they are fused."""
+        self._total -= finished.given_up
+        for slices in finished.slices:
+            self._count(finished, slices)
+            if self._first is None:
+                self._first = self._elapsed()
+        if self._tell is not None and (finished.slices or finished.given_up > 0):
+            self._tell(Progress("propagating", self.done, self._total, *self._times(self.done)))
+
+    def replace(self, fused: Iterable[FilledSlices]) -> None:
+        """Put other slices in the place of those that were added."""
+        self._canvas = self._new_canvas()
+        for slices in fused:
+            self._draw(slices)
+
     def result(self, provenance: Provenance, complete: bool, memory_was_short: bool) -> PropagationResult:
-        """All that was found; the probability also where candidates are to be found by it."""
-        with_candidates = complete and self.plan.options.candidates > 1
+        """All that was found."""
         canvas, outputs = self._canvas, self.plan.options.outputs
         timings = Timings(self._elapsed(), self._first, self._computed, self._recalled)
         with part("writing out"):
             return PropagationResult(
                 canvas.labels(),
-                canvas.probability() if "probability" in outputs or with_candidates else None,
+                canvas.probability() if "probability" in outputs else None,
                 canvas.entropy() if "entropy" in outputs else None,
                 PackedSelections.joined(self._selections) if "selections" in outputs else None,
                 report(self.plan, provenance, canvas.figures(), timings, complete, memory_was_short),
@@ -91,10 +103,22 @@ class Record:
                 canvas.boxes(),
             )
 
-    def _add(self, slices: FilledSlices) -> None:
+    def _count(self, finished: Finished, slices: FilledSlices) -> int:
+        """Count slices; gives how many were done before."""
+        done = self.done
+        if finished.recalled:
+            self._recalled += len(slices)
+        else:
+            self._computed += len(slices)
+        return done
+
+    def _draw(self, slices: FilledSlices) -> None:
         with part("writing out"):
             region = self.plan.region
             self._canvas.add(slices if region is None else slices.within(region.box[1:]))
+
+    def _add(self, slices: FilledSlices) -> None:
+        self._draw(slices)
         if slices.selections is not None:
             self._selections.append(slices.selections)
         self._logits += slices.levels.values()

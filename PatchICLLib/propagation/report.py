@@ -78,6 +78,10 @@ def report(
         "shape": list(turned.shape),
         "spacing": list(plan.spacing),
         "painted_slices": {str(label): list(review.context) for label, review in reviews.items()},
+        "painted_planes": {
+            str(label): {AXIS_NAMES[axis]: list(slices) for axis, slices in by_axis.items()}
+            for label, by_axis in plan.painted_planes.items()
+        },
         "ignored_slices": {
             str(label): list(review.without_context) for label, review in reviews.items() if review.without_context
         },

@@ -28,7 +28,7 @@ class NearestEngine:
         for index, plan in plans.items():
             along = np.moveaxis(layers[index], plan.axis, 0)
             for label, review in plan.reviews.items():
-                free = [z for z in range(len(along)) if not along[z].any()]
+                free = [z for z in range(len(along)) if review.context and not along[z].any()]
                 for z in free:
                     nearest = min(review.context, key=lambda other, z=z: abs(other - z))
                     along[z][along[nearest] == label] = label
@@ -38,6 +38,11 @@ class NearestEngine:
             "axis": "kji"[first.axis],
             "device": "cpu",
             "painted_slices": {str(k): list(r.context) for p in plans.values() for k, r in p.reviews.items()},
+            "painted_planes": {
+                str(label): {"kji"[axis]: list(found) for axis, found in planes.items()}
+                for plan in plans.values()
+                for label, planes in plan.painted_planes.items()
+            },
             "warnings": [],
             "suggested_next_slice": None,
         }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.geometry.holding_planes import Plane
 from PatchICLLib.propagation.geometry.whole_numbers import whole_numbers
 
 SINGLE = 1  # the code of voxels that stand for themselves
@@ -26,10 +27,12 @@ class Evidence:
             painting, a label or 0 for none of its layer, is exact, but makes no slice painted; where layers share codes
             and a label is painted in one of them, nothing is said of the others. From 2: labels are not here.
         excluded: for codes from 2 the labels that are not there; of a code that is missing, none is.
+        planes: for each label those, as stored, on which the painting says all of it.
     """
 
-    codes: np.ndarray
-    excluded: Mapping[int, frozenset[int]]
+    codes: np.ndarray | None = None
+    excluded: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    planes: Mapping[int, frozenset[Plane]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -70,6 +73,8 @@ class Evidence:
 
     def layers(self, painted: Sequence[np.ndarray]) -> list[Evidence]:
         """What is known of each layer of a painting: where codes are shared, a voxel of a layer is that layer's."""
+        if self.codes is None:
+            return [self] * len(painted)
         if self.codes.ndim == 4:
             return [Evidence(codes, self.excluded) for codes in self.codes]
         single = self.codes == SINGLE
@@ -84,6 +89,8 @@ class Evidence:
 
     def drawn(self, painted: np.ndarray) -> np.ndarray:
         """A painting (K, J, I) without voxels that stand for themselves: what slices are painted by."""
+        if self.codes is None:
+            return painted
         single = self.codes == SINGLE
         return np.where(single, np.zeros((), painted.dtype), painted) if single.any() else painted
 

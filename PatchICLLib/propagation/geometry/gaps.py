@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class Gap:
     def distance(self, index: int) -> int:
         """Slices to the nearest bounding painted slice."""
         return min(abs(index - bound) for bound in (self.before, self.after) if bound is not None)
+
+    def within(self, reach: float) -> Gap:
+        """The gap without slices that lie farther from its bounds than so many slices."""
+        return replace(self, slices=tuple(z for z in self.slices if self.distance(z) <= reach))
 
 
 def find_gaps(

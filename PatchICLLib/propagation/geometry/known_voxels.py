@@ -24,7 +24,7 @@ _CHUNK = 32  # slices looked at at a time
 
 @dataclass(frozen=True, eq=False)
 class KnownVoxels:
-    """Attributes: painted: (Z, H, W); evidence: its codes, (Z, H, W), turned as the volume is."""
+    """Attributes: painted: (Z, H, W); evidence: its codes, (Z, H, W), and planes turned as the volume is."""
 
     painted: np.ndarray
     evidence: Evidence
@@ -32,7 +32,12 @@ class KnownVoxels:
     @classmethod
     def seen(cls, painted: np.ndarray, evidence: Evidence, orientation: Orientation) -> KnownVoxels:
         """Of a painting, seen already, and stored evidence (K, J, I)."""
-        return cls(painted, Evidence(orientation.view(evidence.codes), evidence.excluded))
+        codes = None if evidence.codes is None else orientation.view(evidence.codes)
+        planes = {
+            label: frozenset(orientation.seen_plane(plane) for plane in stored)
+            for label, stored in evidence.planes.items()
+        }
+        return cls(painted, Evidence(codes, evidence.excluded, planes))
 
     def of(self, label: int, indices: Sequence[int], window: Window) -> np.ndarray | None:
         """What is known of a label on slices, through a window.
@@ -41,11 +46,27 @@ class KnownVoxels:
             (n, h, w) uint8: ``INSIDE``, ``OUTSIDE`` or 0; None if that is 0 everywhere.
         """
         chosen = list(indices)
-        told = self.evidence.told(label).take(self.evidence.codes[:, *window][chosen])
-        if not told.any():
+        told = self._told(label, chosen, window)
+        if told is None or not told.any():
             return None
         painted = self.painted[:, *window][chosen] == label
         return told * np.where(painted, np.uint8(INSIDE), np.uint8(OUTSIDE))
+
+    def _told(self, label: int, chosen: list[int], window: Window) -> np.ndarray | None:
+        """(n, h, w) bool: where something is known; None: nowhere."""
+        codes, told = self.evidence.codes, None
+        if codes is not None:
+            told = self.evidence.told(label).take(codes[:, *window][chosen])
+        rows, columns = window
+        shape = len(chosen), rows.stop - rows.start, columns.stop - columns.start
+        for axis, index in self.evidence.planes.get(label, ()):
+            places = [n for n, z in enumerate(chosen) if z == index] if axis == 0 else [index - window[axis - 1].start]
+            if axis and not 0 <= places[0] < shape[axis]:
+                continue
+            if told is None:
+                told = np.zeros(shape, bool)
+            told[tuple(places if a == axis else slice(None) for a in range(3))] = True
+        return told
 
     def held(self, label: int, indices: Sequence[int], window: Window, logits: Tensor) -> Tensor:
         """Logits (n, h, w) of slices, as sure as can be where it is known what lies there."""
@@ -87,10 +108,11 @@ class KnownVoxels:
 
     @cached_property
     def _codes(self) -> np.ndarray:
-        return np.bincount(np.ravel(self.evidence.codes), minlength=256)
+        codes = self.evidence.codes
+        return np.bincount(np.zeros(0, np.uint8) if codes is None else codes.ravel(), minlength=256)
 
     def count(self, label: int) -> int:
-        """Voxels of which it is known whether the label lies there."""
+        """Voxels by whose codes it is known whether the label lies there."""
         return int(self._codes[self.evidence.told(label)].sum())
 
 

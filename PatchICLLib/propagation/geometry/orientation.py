@@ -70,6 +70,12 @@ class Orientation:
         """Stored index of a slice, or the slice of a stored index."""
         return self.shape[self.axes[0]] - 1 - index if self.mirrored[0] else index
 
+    def seen_plane(self, stored: tuple[int, int]) -> tuple[int, int]:
+        """A stored axis and an index along it, as slices (0), rows (1) or columns (2)."""
+        axis, index = stored
+        place = self.axes.index(axis)
+        return place, self.shape[axis] - 1 - index if self.mirrored[place] else index
+
     def stored_box(self, seen: tuple[slice, slice, slice]) -> tuple[slice, slice, slice]:
         """A box of slices, rows, columns in the stored order of axes."""
         found = {axis: self._turned(axis, m, s) for axis, m, s in zip(self.axes, self.mirrored, seen, strict=True)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -42,13 +42,7 @@ def painted_slices(
     holding = slices_by_label(painted)
     if not holding:
         raise InputError("Nothing is painted: paint the structure on at least one slice, on two or more if possible.")
-    wanted = sorted(holding) if labels is None else list(dict.fromkeys(whole_numbers(labels, "The labels")))
-    if not wanted:
-        raise InputError("The list of labels to propagate is empty: name at least one, or leave it out for all.")
-    for label in wanted:
-        if label not in holding:
-            known = ", ".join(map(str, sorted(holding)))
-            raise InputError(f"Label {label} is not painted on any slice; painted are {known}.")
+    wanted = wanted_labels(labels, holding)
     found = {}
     for label in wanted:
         extra = declared_slices(declared, label, depth, "declared painted")
@@ -62,6 +56,22 @@ def painted_slices(
     if all(len(slices) == depth for slices in found.values()):
         raise InputError("Every slice is painted, so there is nothing left to propagate.")
     return found
+
+
+def wanted_labels(labels: Sequence[int] | None, painted: Collection[int]) -> list[int]:
+    """The labels to propagate of those that are painted; None for all.
+
+    Raises:
+        InputError: none, or one that is not painted.
+    """
+    wanted = sorted(painted) if labels is None else list(dict.fromkeys(whole_numbers(labels, "The labels")))
+    if not wanted:
+        raise InputError("The list of labels to propagate is empty: name at least one, or leave it out for all.")
+    for label in wanted:
+        if label not in painted:
+            known = ", ".join(map(str, sorted(painted)))
+            raise InputError(f"Label {label} is not painted on any slice; painted are {known}.")
+    return wanted
 
 
 def declared_slices(declared: Declared, label: int, depth: int, what: str) -> list[int]:

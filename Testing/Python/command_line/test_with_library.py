@@ -51,7 +51,7 @@ class Engine:
         for place, label in enumerate(options.get("match") or ()):
             (labels if labels.ndim == 3 else labels[0])[0, 0, place] = label
         report = {
-            "axis": "k", "device": "cpu", "painted_slices": {}, "warnings": ["label 1: so it is."], "library": {},
+            "axis": "k", "device": "cpu", "painted_planes": {}, "warnings": ["label 1: so it is."], "library": {},
             "weights": {},
         }  # fmt: skip
         return SimpleNamespace(labels=labels, probability=None, entropy=None, selections=None, report=report)

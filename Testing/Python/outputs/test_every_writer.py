@@ -43,15 +43,10 @@ Work = Callable[[int], object]
 def result(value: int) -> SimpleNamespace:
     """Of a propagation that labels everything with `value`."""
     real = np.full(SHAPE, value / 8, np.float32)
-    report = {"axis": "k", "device": "cpu", "painted_slices": {"1": [0]}, "weights": {}, "value": value}
+    report = {"axis": "k", "device": "cpu", "painted_planes": {"1": {"k": [0]}}, "weights": {}, "value": value}
     patches = (SimpleNamespace(to_json=lambda: {"value": value}),)
     return SimpleNamespace(
-        labels=np.full(SHAPE, value, np.uint8),
-        probability=real,
-        entropy=real,
-        selections=patches,
-        report=report,
-        candidates=None,
+        labels=np.full(SHAPE, value, np.uint8), probability=real, entropy=real, selections=patches, report=report
     )
 
 

@@ -1,0 +1,162 @@
+"""Planes of several axes, and what is learned from each: along its own axis a painted slice, along others evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.geometry.holding_planes import Plane, on, on_any
+from PatchICLLib.propagation.geometry.named_slices import Named, named_planes, plane_name
+from PatchICLLib.propagation.geometry.painting_review import PaintingReview, review_painting
+from PatchICLLib.propagation.geometry.planes import PaintedPlanes
+from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
+
+_REACH = 1 / 3  # of a structure: so far beside its planes slices of an axis of fewer planes say something
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedPlanes:
+    """Attributes:
+    reviews: for each axis, of the labels to be propagated along it, what is painted on its own planes.
+    known: for each label all planes on which its painting says all.
+    reach: for each axis and label how many slices beside its planes are filled; without an entry, all.
+    """
+
+    reviews: dict[int, dict[int, PaintingReview]]
+    known: dict[int, frozenset[Plane]]
+    reach: dict[int, dict[int, float]]
+
+    def beside(self, axis: int) -> dict[int, frozenset[Plane]]:
+        """For each label the planes that are known beside the slices that are learned from along an axis."""
+        reviews = self.reviews.get(axis, {})
+        return {
+            label: planes.difference((axis, z) for z in reviews[label].context) if label in reviews else planes
+            for label, planes in self.known.items()
+        }
+
+
+def learned_planes(
+    painted: np.ndarray,
+    planes: PaintedPlanes,
+    labels: Sequence[int],
+    declared: Named = None,
+    ignored: Named = None,
+    use_all_slices: bool = False,
+) -> LearnedPlanes:
+    """Sort out the planes of a painting.
+
+    Args:
+        painted: (K, J, I) integers.
+        planes: that it lies on.
+        labels: that are painted on it, to be propagated.
+        declared: slices that count as painted though they are empty.
+        ignored: painted slices that shall give no context.
+        use_all_slices: call no slice stray.
+
+    Raises:
+        InputError: a slice that does not exist or is declared and ignored, or nothing left to learn from or to do.
+    """
+    sorted_ = {}
+    for label in labels:
+        said, left_out = (
+            set(named_planes(named, label, painted.shape, planes.main, what))
+            for named, what in ((declared, "declared painted"), (ignored, "to be ignored"))
+        )
+        for plane in said & left_out:
+            raise InputError(f"Slice {plane_name(plane)} is declared painted and to be ignored: choose one of both.")
+        sorted_[label] = _LabelPlanes.of(painted, label, planes.of_label[label], said, left_out)
+    runs = {
+        axis: [label for label, one in sorted_.items() if one.has_run(axis, painted.shape[axis])] for axis in range(3)
+    }
+    if not any(runs.values()):
+        raise InputError("Every slice is painted, so there is nothing left to propagate.")
+    reviews = {}
+    for axis, some in runs.items():
+        if some:
+            own = {label: sorted_[label] for label in some}
+            reviews[axis] = review_painting(
+                _on_own_planes(painted, axis, own),
+                axis,
+                some,
+                {label: _along(axis, one.declared & one.learned) for label, one in own.items()},
+                {label: _along(axis, one.ignored) for label, one in own.items()},
+                use_all_slices,
+            )
+    known: dict[int, frozenset[Plane]] = {}
+    reach: dict[int, dict[int, float]] = {axis: {} for axis in reviews}
+    for label, one in sorted_.items():
+        stray = {(axis, z) for axis in reviews for z in (reviews[axis][label].stray if label in reviews[axis] else ())}
+        known[label] = frozenset(one.known - stray)
+        counts = {axis: len(reviews[axis][label].context) for axis in reviews if label in reviews[axis]}
+        main = max(counts, key=lambda axis: (counts[axis], axis == planes.main, -axis), default=None)
+        for axis in counts:
+            if axis != main:
+                reach[axis][label] = _REACH * one.extent[axis]
+    return LearnedPlanes(reviews, known, reach)
+
+
+@dataclass(frozen=True, eq=False)
+class _LabelPlanes:
+    """Attributes:
+    learned: planes to learn from, as painted slices of their axis: filled, or with nothing of the label.
+    filled: those of them that hold more than what was painted on planes across them.
+    known: planes that are not ignored.
+    declared, ignored: as the caller says.
+    extent: slices from the first to the last painted one along each axis.
+    """
+
+    learned: set[Plane]
+    filled: set[Plane]
+    known: set[Plane]
+    declared: set[Plane]
+    ignored: set[Plane]
+    extent: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        painted: np.ndarray,
+        label: int,
+        by_axis: dict[int, tuple[int, ...]],
+        declared: set[Plane],
+        ignored: set[Plane],
+    ) -> _LabelPlanes:
+        box = bounding_box(painted)
+        at = np.argwhere(painted[box] == label) + [span.start for span in box]
+        every = {(axis, z) for axis, indices in by_axis.items() for z in indices}
+        kept = every - ignored
+        filled, learned = set(), set()
+        for axis in by_axis:
+            free = at[~on_any(at, [plane for plane in every if plane[0] != axis])]
+            for plane in kept:
+                if plane[0] == axis:
+                    if on(free, plane).any():
+                        filled.add(plane)
+                    elif on(at, plane).any():
+                        continue
+                    learned.add(plane)
+        if not filled and any(on(at, plane).any() for plane in ignored & every):
+            raise InputError(f"All slices on which label {label} is painted are to be ignored: leave at least one.")
+        extent = tuple(int(n) for n in np.ptp(at, axis=0) + 1)
+        return cls(learned, filled, kept, declared, ignored, extent)
+
+    def has_run(self, axis: int, depth: int) -> bool:
+        """Whether something can be learned and filled along an axis of so many slices."""
+        return any(plane[0] == axis for plane in self.filled) and len(_along(axis, self.learned)) < depth
+
+
+def _on_own_planes(painted: np.ndarray, axis: int, labels: dict[int, _LabelPlanes]) -> np.ndarray:
+    """What is painted of labels on their own planes of an axis alone."""
+    own = np.zeros_like(painted)
+    seen, drawn = np.moveaxis(painted, axis, 0), np.moveaxis(own, axis, 0)
+    for label, one in labels.items():
+        for z in _along(axis, one.learned | one.ignored):
+            np.copyto(drawn[z], label, where=seen[z] == label)
+    return own
+
+
+def _along(axis: int, planes: Iterable[Plane]) -> list[int]:
+    return sorted(z for own, z in planes if own == axis)

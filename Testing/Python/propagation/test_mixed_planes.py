@@ -1,0 +1,266 @@
+"""Painting on slices of several axes: exact wherever something was painted or erased, and each slice helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from PatchICLLib.errors import Cancelled, InputError
+from PatchICLLib.propagation import CancelToken, Progress, PropagationResult, Propagator
+from PatchICLLib.weights import Pretrained
+from Testing.Miniatures.texture_model import TextureModel
+
+Engines = Callable[[], Propagator]
+Planes = dict[int, list[tuple[int, int]]]
+BARE: frozenset[str] = frozenset()
+
+
+def careless_engine() -> Propagator:
+    """An engine that remembers nothing, whose network says anything."""
+    return Propagator(Pretrained(TextureModel(), "texture", "sparse", "0" * 64, {}), torch.device("cpu"))
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """Labels drawn on planes of several axes, and what else is known.
+
+    Attributes:
+        image, painted: (K, J, I).
+        planes: for each label those that were drawn, or declared though empty.
+        evidence: (K, J, I): 1 where voxels stand for themselves, 2 where no label is, 3 where label 1 is not.
+    """
+
+    image: np.ndarray
+    painted: np.ndarray
+    planes: Planes
+    evidence: np.ndarray
+
+    def propagated(self, engine: Propagator, **options: object) -> PropagationResult:
+        return engine.propagate(
+            self.image, self.painted, (2.0, 1.0, 1.0), painted_slices=self.planes, evidence=self.evidence,
+            excluded={3: [1]}, outputs=BARE, **options,
+        )  # fmt: skip
+
+    def check(self, labels: np.ndarray) -> None:
+        """That labels hold to all that is known."""
+        painted, evidence = self.painted, self.evidence
+        np.testing.assert_array_equal(labels[painted != 0], painted[painted != 0])
+        np.testing.assert_array_equal(labels[evidence == 1], painted[evidence == 1])
+        assert not labels[(evidence == 2) & (painted == 0)].any()
+        assert not (labels[(evidence == 3) & (painted != 1)] == 1).any()
+        for label, planes in self.planes.items():
+            for axis, index in planes:
+                np.testing.assert_array_equal(labels.take(index, axis) == label, painted.take(index, axis) == label)
+
+
+@st.composite
+def paintings(draw: st.DrawFn) -> Painting:
+    """Two blobs in noise, each drawn on one to four planes of any axes, perhaps one more declared empty."""
+    shape = tuple(draw(st.integers(6, 10)) for _ in range(3))
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    smooth = ndimage.gaussian_filter(rng.normal(0, 1, shape), 1.5)
+    hidden = np.where(smooth > np.quantile(smooth, 0.7), 1, np.where(smooth < np.quantile(smooth, 0.2), 2, 0))
+    image = (hidden * 50 + rng.normal(0, 10, shape)).astype(np.float32)
+    painted, planes = np.zeros(shape, np.uint8), {}
+    for label in (1, 2)[: draw(st.integers(1, 2))]:
+        every = [(axis, index) for axis in range(3) for index in range(shape[axis])]
+        held = [plane for plane in every if (hidden.take(plane[1], plane[0]) == label).any()]
+        assume(held)
+        planes[label] = draw(st.lists(st.sampled_from(held), min_size=1, max_size=4, unique=True))
+        for axis, index in planes[label]:
+            np.moveaxis(painted, axis, 0)[index][hidden.take(index, axis) == label] = label
+    for label in planes:
+        empty = [(a, z) for a in range(3) for z in range(shape[a]) if not (painted.take(z, a) == label).any()]
+        if empty and draw(st.booleans()):
+            planes[label] = [*planes[label], draw(st.sampled_from(empty))]
+    evidence = np.zeros(shape, np.uint8)
+    if draw(st.booleans()):
+        evidence = (rng.choice(4, shape, p=[0.9, 0.04, 0.03, 0.03])).astype(np.uint8)
+        on_planes = np.zeros(shape, bool)
+        for axis, index in (plane for some in planes.values() for plane in some):
+            np.moveaxis(on_planes, axis, 0)[index] = True
+        alone = (evidence == 1) & ~on_planes
+        painted[alone] = rng.choice([0, *planes], alone.sum())
+    return Painting(image, painted, planes, evidence)
+
+
+def erased(painting: Painting, rng: np.random.Generator) -> Painting:
+    """The same with some painted voxels erased, all but one of each label."""
+    gone = (painting.painted != 0) & (rng.random(painting.painted.shape) < 0.5)
+    for label in painting.planes:
+        kept = np.argwhere((painting.painted == label) & (painting.evidence != 1))[0]
+        gone[tuple(kept)] = False
+    return replace(painting, painted=np.where(gone, 0, painting.painted).astype(np.uint8))
+
+
+@pytest.mark.slow
+@settings(max_examples=100)
+@given(painting=paintings(), prior=st.integers(0, 9).map(lambda n: n == 9), after=st.integers(1, 30))
+def test_all_that_is_known_holds(painting: Painting, prior: bool, after: int) -> None:
+    """Painted, erased, painted again and canceled: four runs each."""
+    engine = careless_engine()
+    less = erased(painting, np.random.default_rng(after))
+    token = CancelToken()
+
+    def listen(progress: Progress) -> None:
+        if progress.done >= after:
+            token.cancel()
+
+    try:
+        first = painting.propagated(engine, prior=prior)
+    except InputError as error:
+        assert "nothing left to propagate" in str(error) or "may lie on slices" in str(error)
+        return
+    painting.check(first.labels)
+    less.check(less.propagated(engine, prior=prior).labels)
+    again = painting.propagated(engine, prior=prior)
+    np.testing.assert_array_equal(again.labels, first.labels)
+    assert again.report["timings"]["computed_slices"] == 0
+    try:
+        canceled = painting.propagated(careless_engine(), prior=prior, progress=listen, cancel=token).labels
+    except Cancelled as error:
+        canceled = painting.painted if error.partial is None else error.partial.labels
+    painting.check(canceled)
+
+
+@pytest.fixture(scope="module")
+def ball() -> tuple[np.ndarray, np.ndarray]:
+    """A bright, slightly tilted ellipsoid in noise, and where it is."""
+    shape = (24, 30, 28)
+    k, j, i = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")
+    mask = ((k - 11) / 8) ** 2 + ((j - 14 - 0.3 * (k - 11)) / 9) ** 2 + ((i - 13) / 8) ** 2 <= 1
+    return (mask * 90 + np.random.default_rng(3).normal(0, 25, shape)).astype(np.float32), mask
+
+
+def drawn(mask: np.ndarray, *planes: tuple[int, int], label: int = 1) -> np.ndarray:
+    painted = np.zeros(mask.shape, np.uint8)
+    for axis, index in planes:
+        np.moveaxis(painted, axis, 0)[index] = label * mask.take(index, axis)
+    return painted
+
+
+def dice(labels: np.ndarray, mask: np.ndarray, judged: np.ndarray) -> float:
+    found = (labels != 0)[judged]
+    return 2 * float((found & mask[judged]).sum()) / float(found.sum() + mask[judged].sum())
+
+
+def test_a_slice_across_helps(new_engine: Engines, ball: tuple[np.ndarray, np.ndarray]) -> None:
+    image, mask = ball
+    parallel = drawn(mask, (0, 6), (0, 16))
+    mixed = drawn(mask, (0, 6), (0, 16), (2, 13))
+    before, after = (new_engine().propagate(image, painted, outputs=BARE).labels for painted in (parallel, mixed))
+    judged = mixed == 0
+    judged[[6, 16]] = judged[:, :, 13] = False
+    assert dice(after, mask, judged) > dice(before, mask, judged)
+
+
+@pytest.mark.parametrize("main", [0, 1, 2])
+def test_report_and_progress_count_along_the_main_axis(
+    new_engine: Engines, ball: tuple[np.ndarray, np.ndarray], main: int
+) -> None:
+    image, mask = (np.moveaxis(array, 0, main) for array in ball)
+    other = (main + 1) % 3
+    painted = drawn(mask, (main, 6), (main, 11), (main, 16), (other, 13))
+    heard: list[Progress] = []
+    result = new_engine().propagate(image, painted, progress=heard.append)
+    report = result.report
+    assert report["axis"] == "kji"[main] and report["painted_slices"] == {"1": [6, 11, 16]}
+    assert report["painted_planes"] == {
+        "1": dict(sorted({"kji"[main]: [6, 11, 16], "kji"[other]: [13]}.items(), key=lambda e: "kji".index(e[0])))
+    }
+    assert report["complete"] and report["warnings"] == []
+    assert {figure["index"] for figure in report["slices"]} <= set(range(image.shape[main])) - {6, 11, 16}
+    assert report["suggested_next_slice"] in {figure["index"] for figure in report["slices"]}
+    assert result.selections and {one.slice_index for one in result.selections} <= set(range(image.shape[main]))
+    done, totals = [p.done for p in heard], [p.total for p in heard]
+    assert done == sorted(done) and totals == sorted(totals, reverse=True) and done[-1] == totals[-1]
+    shown = [p for p in heard if p.slice_index is not None]
+    assert shown and len(shown) < done[-1]  # slices across are counted, too
+    for progress in shown:
+        assert progress.slice_labels is not None
+        assert progress.slice_labels.shape == image.take(0, main).shape
+    assert result.probability is not None
+    assert (result.probability[result.labels != 0] >= 0.5).all() and (result.probability[painted != 0] == 1).all()
+
+
+def test_labels_of_one_axis_come_out_as_alone(new_engine: Engines, ball: tuple[np.ndarray, np.ndarray]) -> None:
+    image, mask = ball
+    far = np.zeros_like(mask)
+    far[9:18, 1:4, 20:27] = True
+    one = drawn(mask, (0, 6), (0, 16), (2, 13))
+    for planes in ([(0, 10), (0, 16)], [(2, 21), (2, 25)]):
+        two = drawn(far & ~mask, *planes, label=2)
+        axis = planes[0][0]
+        together = new_engine().propagate(image, np.maximum(one, two), outputs=BARE).labels
+        alone = new_engine().propagate(image, two, axis=axis, outputs=BARE).labels
+        first = new_engine().propagate(image, one, outputs=BARE).labels
+        free = (first != 1) & (alone != 2)
+        assert not together[free].any()
+        np.testing.assert_array_equal(together[~mask & (first != 1)] == 2, alone[~mask & (first != 1)] == 2)
+
+
+def test_an_empty_slice_of_another_axis_ends_a_structure(
+    new_engine: Engines, ball: tuple[np.ndarray, np.ndarray]
+) -> None:
+    image, mask = ball
+    painted = drawn(mask, (0, 8), (0, 14))
+    without = new_engine().propagate(image, painted, outputs=BARE).labels
+    assert without[:, 18].any()
+    painted[:, 18:] = 0
+    result = new_engine().propagate(image, painted, painted_slices=[(1, 18)], outputs=BARE)
+    assert not result.labels[:, 18].any() and result.labels[11, 10:17].any()
+    assert result.report["painted_planes"] == {"1": {"k": [8, 14], "j": [18]}}
+
+
+def test_planes_that_do_not_fit_are_named(new_engine: Engines, ball: tuple[np.ndarray, np.ndarray]) -> None:
+    image, mask = ball
+    painted = drawn(mask, (0, 6), (0, 11), (0, 16))
+    wrong = np.roll(mask, 5, 1)
+    painted[:, :, 13] = np.where(painted[:, :, 13] != 0, 1, wrong[:, :, 13])
+    warnings = new_engine().propagate(image, painted, outputs=BARE).report["warnings"]
+    assert any("i=13" in text and "does not fit" in text for text in warnings)
+
+
+def test_layers_have_planes_of_their_own(new_engine: Engines, ball: tuple[np.ndarray, np.ndarray]) -> None:
+    image, mask = ball
+    core = np.roll(mask, 2, 1) & np.roll(mask, -3, 2)
+    layers = np.stack([drawn(mask, (0, 6), (0, 16), (2, 13)), drawn(core, (0, 8), (0, 14), label=2)])
+    heard: list[Progress] = []
+    result = new_engine().propagate(image, layers, progress=heard.append, outputs=BARE)
+    np.testing.assert_array_equal(result.labels[0], new_engine().propagate(image, layers[0], outputs=BARE).labels)
+    np.testing.assert_array_equal(result.labels[1], new_engine().propagate(image, layers[1], outputs=BARE).labels)
+    assert result.report["painted_planes"] == {"1": {"k": [6, 16], "i": [13]}, "2": {"k": [8, 14]}}
+    assert {p.layer for p in heard} == {0, 1} and heard[-1].done == heard[-1].total
+
+
+@pytest.mark.parametrize("extent", ["painted", (4, 18)])
+def test_extent_and_region_confine_all_axes(
+    new_engine: Engines, ball: tuple[np.ndarray, np.ndarray], extent: str | tuple[int, int]
+) -> None:
+    image, mask = ball
+    painted = drawn(mask, (0, 6), (0, 16), (2, 13))
+    region = ((0, 20), (10, 20), (5, 25))
+    result = new_engine().propagate(image, painted, extent=extent, region=region, outputs=BARE)
+    beyond = painted == 0
+    first, last = (6, 16) if extent == "painted" else extent
+    beyond[first : last + 1, 10:21, 5:26] = False
+    assert not result.labels[beyond].any() and result.labels[9, 12:17, 8:12].any()
+
+
+def test_ignored_planes_teach_nothing(new_engine: Engines, ball: tuple[np.ndarray, np.ndarray]) -> None:
+    image, mask = ball
+    painted = drawn(mask, (0, 6), (0, 16), (2, 13))
+    result = new_engine().propagate(image, painted, ignore_slices=[(2, 13)], outputs=BARE)
+    assert result.report["painted_planes"] == {"1": {"k": [6, 16]}}
+    np.testing.assert_array_equal(result.labels[painted != 0], 1)
+    with pytest.raises(InputError, match="leave at least one"):
+        new_engine().propagate(image, painted, ignore_slices=[(0, 6), (0, 16), (2, 13)], outputs=BARE)
+    with pytest.raises(InputError, match="i=13 is declared painted and to be ignored"):
+        new_engine().propagate(image, painted, ignore_slices=[(2, 13)], painted_slices=[(2, 13)], outputs=BARE)
