@@ -97,6 +97,14 @@ class Selection:
         """Where the Segment Editor and the parameters let segments be."""
         return EditableArea.of(self.editorNode, self.parameters)
 
+    def otherSegmentsTold(self) -> str:
+        """What a run would be told of other segments, in a few words; "" where they say nothing."""
+        node = self.segmentationNode
+        if node is None:
+            return ""
+        isAll = self.parameters.scope == "visible"
+        return self.editableArea.told(node, segmentIds(node, onlyVisible=True) if isAll else [self.segmentId])
+
     def regionSpans(self):
         """First and last voxel of the region along k, j, i, None where there is none."""
         if self.regionNode is None or self.volumeNode is None:

@@ -195,10 +195,17 @@ class SegmentEditorWidget(qt.QFrame):
     sourceVolumeNodeSelectorVisible = Property(bool, lambda self: False, lambda self, value: None)
     switchToSegmentationsButtonVisible = Property(bool, lambda self: False, lambda self, value: None)
     EFFECTS = ("Paint", "Draw", "Erase", "Level tracing", "Scissors", "Islands")
-    MASKING = (
-        ("Editable area:", "Everywhere"),
-        ("Editable intensity:", "Any"),
-        ("Modify other segments:", "Overwrite all"),
+    AREAS = (
+        ("Everywhere", slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere),
+        ("Inside all segments", slicer.vtkMRMLSegmentationNode.EditAllowedInsideAllSegments),
+        ("Inside all visible segments", slicer.vtkMRMLSegmentationNode.EditAllowedInsideVisibleSegments),
+        ("Outside all segments", slicer.vtkMRMLSegmentationNode.EditAllowedOutsideAllSegments),
+        ("Outside all visible segments", slicer.vtkMRMLSegmentationNode.EditAllowedOutsideVisibleSegments),
+    )
+    OVERWRITE = (
+        ("Overwrite all", slicer.vtkMRMLSegmentEditorNode.OverwriteAllSegments),
+        ("Overwrite visible", slicer.vtkMRMLSegmentEditorNode.OverwriteVisibleSegments),
+        ("Allow overlap", slicer.vtkMRMLSegmentEditorNode.OverwriteNone),
     )
 
     def __init__(self, parent=None):
@@ -335,11 +342,52 @@ class SegmentEditorWidget(qt.QFrame):
         group = qt.QGroupBox("Masking")
         form = qt.QFormLayout(group)
         form.setContentsMargins(4, 4, 4, 4)
-        for label, choice in self.MASKING:
-            box = qt.QComboBox()
-            box.addItem(choice)
+        self.areaBox, intensityBox, self.overwriteBox = (qt.QComboBox() for _number in range(3))
+        intensityBox.addItem("Any")
+        for text, mode in self.OVERWRITE:
+            self.overwriteBox.addItem(text, mode)
+        for label, box in (
+            ("Editable area:", self.areaBox),
+            ("Editable intensity:", intensityBox),
+            ("Modify other segments:", self.overwriteBox),
+        ):
+            box.setSizeAdjustPolicy(qt.QComboBox.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(6)
             form.addRow(label, box)
+        self.areaBox.currentIndexChanged.connect(self._onAreaChosen)
+        self.overwriteBox.currentIndexChanged.connect(self._onOverwriteChosen)
         return group
+
+    def _followMasking(self):
+        """Shows what the node says; behind the areas for all there is one for each segment."""
+        node, segmentation = self.editorNode, self._observedNode and self._observedNode.GetSegmentation()
+        areas = [
+            *self.AREAS,
+            *((f"Inside {segmentation.GetSegment(one).GetName()}", one) for one in self._identifiers()),
+        ]
+        isSingle = node.GetMaskMode() == slicer.vtkMRMLSegmentationNode.EditAllowedInsideSingleSegment
+        shown = node.GetMaskSegmentID() if isSingle else node.GetMaskMode()
+        for box in (self.areaBox, self.overwriteBox):
+            box.blockSignals(True)
+        self.areaBox.clear()
+        for text, area in areas:
+            self.areaBox.addItem(text, area)
+        values = [area for _text, area in areas]
+        self.areaBox.setCurrentIndex(values.index(shown) if shown in values else -1)
+        self.overwriteBox.setCurrentIndex([mode for _text, mode in self.OVERWRITE].index(node.GetOverwriteMode()))
+        for box in (self.areaBox, self.overwriteBox):
+            box.blockSignals(False)
+
+    def _onAreaChosen(self, index):
+        area = self.areaBox.itemData(index)
+        if isinstance(area, str):
+            self.editorNode.SetMaskSegmentID(area)
+            self.editorNode.SetMaskMode(slicer.vtkMRMLSegmentationNode.EditAllowedInsideSingleSegment)
+        else:
+            self.editorNode.SetMaskMode(area)
+
+    def _onOverwriteChosen(self, index):
+        self.editorNode.SetOverwriteMode(self.overwriteBox.itemData(index))
 
     def setMRMLScene(self, scene):
         if scene is self.scene:
@@ -421,6 +469,7 @@ class SegmentEditorWidget(qt.QFrame):
         self.editorNode.EndModify(wasModifying)
         self._volumeSelector.setCurrentNode(self.editorNode.GetSourceVolumeNode())
         self._followEffect(self._heldEffect or "")
+        self._followMasking()
         identifiers = self._identifiers()
         self.table.setRowCount(len(identifiers))
         for row, identifier in enumerate(identifiers):

@@ -12,6 +12,7 @@ from ..Installer import PackageInstaller
 from ..SharedLogic import sharedLogic
 from ..Translation import _
 from .Application import LIBRARY_FOLDER, SlicerApplication
+from .AreaLine import AreaLine
 from .Binding import ParameterBinding, updateLayers
 from .PropagateSection import PropagateSection
 from .ReportOffer import ReportOffer
@@ -53,7 +54,8 @@ class EffectOptions(VTKObservationMixin):
         self._restTimer.setInterval(_REST_MS)
         self.propagate = PropagateSection(ui, logic, self.attempt, self._isReady)
         self.offer = ReportOffer(ui, logic, self.installer, self.application)
-        self.binding = ParameterBinding(vars(ui).values(), logic, lambda name: updateLayers(logic, name))
+        self.area = AreaLine(ui, logic)
+        self.binding = ParameterBinding(vars(ui).values(), logic, self._onParameterChanged)
         self.shortcuts = Shortcuts(
             {
                 "propagate": self.propagate.propagate,
@@ -103,6 +105,7 @@ class EffectOptions(VTKObservationMixin):
         self.exit()
         self.propagate.stop()
         self.offer.stop()
+        self.area.stop()
         for signal, receiver in self._receivers:
             signal.disconnect(receiver)
         self.widget.hide()
@@ -142,6 +145,11 @@ class EffectOptions(VTKObservationMixin):
         isChanging = logic.scene.IsClosing() or logic.scene.IsBatchProcessing() or logic.isWriting
         if not isChanging and logic.editorNode is node and logic.undoKeeper is self.effect:
             self._follow(node)
+
+    def _onParameterChanged(self, name: str) -> None:
+        updateLayers(self.logic, name)
+        if name in ("scope", "completedExclude"):
+            self.area.refresh()
 
     def _onStateChanged(self) -> None:
         self.ui.scopeSelector.setEnabled(not self.logic.state.isBusy)

@@ -12,6 +12,7 @@ from ..SampleJob import trySample
 from ..SceneIO.SliceViews import sliceNodes
 from ..SharedLogic import sharedLogic
 from .Application import SlicerApplication
+from .AreaLine import AreaLine
 from .Binding import ParameterBinding, updateLayers
 from .EmbeddedEditor import EmbeddedEditor
 from .FramesSection import FramesSection
@@ -63,6 +64,7 @@ class Panel(VTKObservationMixin):
         self.propagate = PropagateSection(ui, logic, self.attempt, self.install.isReady)
         self.offer = ReportOffer(ui, logic, self.install.installer, self.application)
         self.work = WorkSection(ui, logic, self.application, self.editor, self.attempt, self.propagate.showEstimate)
+        self.area = AreaLine(ui, logic)
         self.library = LibrarySection(
             ui, logic, self.application, self.attempt, self.install.isReady, self.propagate.startPolling
         )
@@ -121,6 +123,7 @@ class Panel(VTKObservationMixin):
         self.offer.stop()
         self.scroll.stop()
         self.work.stop()
+        self.area.stop()
         self.settings.stop()
         self.library.stop()
         self.frames.stop()
@@ -171,6 +174,8 @@ class Panel(VTKObservationMixin):
             self.settings.refresh()
         elif name == "useAllSlices":
             self.work.refreshTable()
+        elif name in ("scope", "completedExclude"):
+            self.area.refresh()
         elif name.startswith("entropy"):
             self.uncertainty.refresh()
         elif name in ("patchesVisible", "patchOpacity", "patchLevel", "logitsShown"):

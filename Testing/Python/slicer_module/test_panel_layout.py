@@ -92,6 +92,7 @@ def check(desk, height: int, state: str) -> None:
         *barButtons,
         ui.discardButton,
         ui.progressBar,
+        ui.areaLabel,
         ui.statusLabel,
         ui.failureButton,
         ui.previewLabel,
@@ -107,7 +108,7 @@ def check(desk, height: int, state: str) -> None:
         assert widget.visibleRegion().boundingRect() == widget.rect, f"{state}: {widget.objectName} is in sight, whole"
         if isinstance(widget, QtWidgets.QAbstractButton):
             assert widget.width >= widget.minimumSizeHint().width(), f"{state}: the text of {widget.objectName}"
-    for label in (ui.statusLabel, ui.paintedLabel):
+    for label in (ui.areaLabel, ui.statusLabel, ui.paintedLabel):
         assert label.height >= label.heightForWidth(label.width), f"{state}: all of {label.text!r}"
     for first, second in itertools.combinations([*fixed, ui.scrollArea], 2):
         apart = not inPanel(desk, first).intersects(inPanel(desk, second))
@@ -129,6 +130,10 @@ def testWhatIsPressedAgainAndAgainIsInSight(desk, tmp_path):
         assert desk.ui.segmentEditor.height >= EDITOR_HEIGHT, "as tall as Slicer's"
         seen = desk.ui.segmentEditor.visibleRegion().boundingRect()
         assert seen.top() == 0 and seen.height() >= min(EDITOR_HEIGHT, height - 300), "the editor has the rest"
+    desk.logic.segmentationNode.GetSegmentation().AddEmptySegment("", "A neighbor with rather a long name")
+    areaBox = desk.ui.segmentEditor.areaBox
+    areaBox.setCurrentIndex(areaBox.findText("Outside all segments"))
+    assert desk.ui.areaLabel.visible
     desk.ui.propagateButton.click()
     while desk.logic.progress is None or desk.logic.progress.done < 2:
         desk.processEvents()
