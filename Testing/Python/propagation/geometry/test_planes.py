@@ -77,7 +77,7 @@ def can_be_told(body: np.ndarray, planes: Planes) -> bool:
     return few and min(sizes) >= 0.15 * max(sizes)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_planes_of_any_axes_are_found_again(data: st.DataObject) -> None:
     body = data.draw(bodies())
@@ -88,7 +88,7 @@ def test_planes_of_any_axes_are_found_again(data: st.DataObject) -> None:
     assert found.axes == tuple(sorted(planes))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_each_label_has_its_planes(data: st.DataObject) -> None:
     """Two structures side by side, each painted on some of the planes."""
@@ -112,7 +112,26 @@ def test_each_label_has_its_planes(data: st.DataObject) -> None:
     assert set(found.axes) == axes
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25)
+@given(st.data())
+def test_what_a_sphere_brush_spills_lies_beside_its_plane(data: st.DataObject) -> None:
+    body = data.draw(bodies(9.0, 16.0, ("whole",)))
+    planes = data.draw(several_planes(body, SEVERAL))
+    assume(can_be_told(body, {axis: indices * 3 for axis, indices in planes.items()}))
+    painted = np.zeros(body.shape, bool)
+    for axis, indices in planes.items():
+        along, source = np.moveaxis(painted, axis, 0), np.moveaxis(body, axis, 0)
+        for index in indices:
+            along[index] |= source[index]
+            for beside in (index - 1, index + 1):
+                along[beside] |= ndimage.binary_erosion(source[index], iterations=2)
+    found = find_planes(painted, ISOTROPIC).of_label[1]
+    assert found.keys() == planes.keys()
+    for axis, indices in planes.items():
+        assert set(indices) <= set(found[axis]) <= {index + beside for index in indices for beside in (-1, 0, 1)}
+
+
+@settings(max_examples=25)
 @given(st.data())
 def test_specks_make_no_further_axis(data: st.DataObject) -> None:
     body = data.draw(bodies())
@@ -192,7 +211,16 @@ def test_an_oblique_plane_beside_planes_of_the_volume_is_refused(normal: tuple[f
             find_planes(oblique | (BALL & on(planes, SHAPE)), ISOTROPIC)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
+@given(st.data())
+def test_planes_of_one_body_do_not_contradict_each_other(data: st.DataObject) -> None:
+    body = data.draw(bodies(9.0, 16.0, ("whole",)))
+    planes = data.draw(several_planes(body, SEVERAL))
+    assume(can_be_told(body, planes))
+    assert find_planes(body & on(planes, body.shape), ISOTROPIC).contradictions == ()
+
+
+@settings(max_examples=60)
 @given(
     axes=st.permutations([0, 1, 2]),
     off=st.integers(2, 4),
