@@ -88,7 +88,7 @@ def _checked(declared: Any, value: Any, name: str) -> Any:
     return value
 
 
-_NAMES = {int: "a whole number", float: "a number", bool: "true or false"}
+_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
 def _obey(rule: Between | Length, value: Any, name: str) -> None:

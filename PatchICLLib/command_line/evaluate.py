@@ -70,6 +70,15 @@ def propagation(
             "averaged-without-library, the control; then --k may hold 0. Structures of single subjects are left out.",
         ),
     ] = None,
+    planes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Compare paintings of several axes instead, of the method patchicl: 3,4,3+1,1+1+1 are three slices, "
+            "four, three and the middle of the structure on the next axis, and one of each; differences are to the "
+            "first. Judged are the voxels on no painted plane of any.",
+        ),
+    ] = None,
     axis: AxisOption = "auto",
     sources: SourcesOption = None,
     split: SplitOption = "all",
@@ -110,6 +119,7 @@ def propagation(
         placements=_words(protocol),
         method_names=_words(methods),
         library_cases=None if library_cases is None else numbers_from_text(library_cases, "--library-cases"),
+        planes=planes,
         axis=axis,
         sources=_words(sources or ""),
         split=split,

@@ -9,6 +9,7 @@ from typing import cast
 from rich.table import Table
 
 from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.evaluate_planes_run import planes_from_text, run_planes
 from PatchICLLib.command_line.options import axis_from_text, whole_number
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.datasets.cases import Case, find_cases
@@ -36,6 +37,7 @@ def run_propagation(
     placements: Sequence[str],
     method_names: Sequence[str],
     library_cases: Sequence[int] | None,
+    planes: str | None,
     axis: str,
     sources: Sequence[str],
     split: str,
@@ -57,6 +59,9 @@ def run_propagation(
             if unknown
             else "Give at least one protocol, one method, and numbers of painted slices from 1 on."
         )
+    variants = None if planes is None else planes_from_text(planes)
+    if variants is not None and library_cases is not None:
+        raise InputError("--planes and --library-cases are two questions: ask one at a time.")
     settings = Settings(
         tuple(ks),
         cast(tuple[Placement, ...], tuple(placements)),
@@ -68,6 +73,9 @@ def run_propagation(
         check_outputs(_outputs(output, json_file), {"--weights": weights_file(weights)}, {"DATA": data})
         cases = chosen_cases(data, sources, split)
         chosen = Weights(weights, universeg_weights)
+        if variants is not None:
+            run_planes(cases, variants, settings, chosen, device, output, json_file, resume, quiet)
+            return
         if library_cases is None:
             methods = load_methods(list(method_names), chosen, device)
         else:

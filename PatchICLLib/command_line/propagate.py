@@ -78,8 +78,18 @@ def propagate(
     inside: InsideOption = None,
     library: LibraryOption = None,
     match: MatchOption = None,
+    candidates: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=4,
+            metavar="N",
+            help="Where the model is torn, up to so many answers: OUTPUT is the best, NAME.2.EXT and so on lie beside.",
+        ),
+    ] = 1,
     seed: Annotated[
-        int, typer.Option(help="Of random choices; preset sparse makes none, so it changes nothing there.")
+        int,
+        typer.Option(help="Of random choices: those of --candidates; preset sparse makes none otherwise."),
     ] = 0,
     probability: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the probability of any label, 0 to 1.")
@@ -111,6 +121,9 @@ def propagate(
 
     With --library, finished cases of earlier patients help where they fit, and labels that are not painted at all are
     found by them alone; the report says which cases and slices were used, and where the library was not listened to.
+
+    With --candidates, up to four answers that differ visibly where the model is torn, each with the probability that it
+    is the nearest to the truth of them. Where it is sure, there is just one.
 
     All outputs lie on the image's grid, and appear together when everything is done.
 
@@ -144,6 +157,7 @@ def propagate(
             library,
             match,
             LimitFiles(outside, inside),
+            candidates,
         ),
         model,
         options,

@@ -22,6 +22,7 @@ from PatchICLLib.propagation import CancelToken, PropagationResult, Propagator
 from PatchICLLib.segmentations import Segmentation
 from PatchICLLib.segmentations.files import (
     check_can_hold,
+    numbered_path,
     read_segmentation,
     segmentation_output,
     stage_segmentation,
@@ -35,6 +36,7 @@ class PropagationFiles:
     """What is read and what is written; None for an output that is not wanted.
 
     `match` says which label is which structure of the library; `limits` are segmentations of other structures.
+    `candidates` is how many answers are wanted at most: the best is `output`, the others lie beside it.
     """
 
     image: Path
@@ -47,14 +49,22 @@ class PropagationFiles:
     library: Path | None = None
     match: str | None = None
     limits: LimitFiles = LimitFiles()
+    candidates: int = 1
+
+    @property
+    def answers(self) -> list[Path]:
+        """Where the answers go, the best first; the last ones may not be needed."""
+        if self.output is None:
+            return []
+        return [self.output, *(numbered_path(self.output, number) for number in range(2, self.candidates + 1))]
 
     def outputs(self) -> list[Output]:
         """All that will be written."""
         maps = {"--probability": self.probability, "--entropy": self.entropy}
         texts = {"--selections": self.selections, "--report": self.report}
-        segmentations = {"OUTPUT": self.output}
         return [
-            *(segmentation_output(name, path) for name, path in segmentations.items() if path is not None),
+            *(segmentation_output("OUTPUT", path) for path in self.answers[:1]),
+            *(segmentation_output("--candidates", path, is_new=True) for path in self.answers[1:]),
             *(image_output(name, path, real_numbers=True) for name, path in maps.items() if path is not None),
             *(Output(name, path, (".json",)) for name, path in texts.items() if path is not None),
         ]
@@ -124,7 +134,7 @@ def propagate_files(
         )
         if path is not None
     )
-    given = inputs.options | inputs.limits.options()
+    given = {**inputs.options, **inputs.limits.options(), "candidates": files.candidates}
     result = propagated(image, painted.array, model, quiet, outputs=wanted, **given)
     filled, report = painted.filled(result.labels), inputs.limits.told(result.report)
     _write(files, result, report, filled, image)
@@ -166,6 +176,9 @@ def _write(
     assert files.output is not None
     with StagedFiles() as staged:
         stage_segmentation(staged, filled, image, files.output)
+        others = (result.candidates or ())[1:]
+        for candidate, beside in zip(others, files.answers[1:], strict=False):
+            stage_segmentation(staged, filled.filled(candidate.labels), image, beside)
         for array, path in ((result.probability, files.probability), (result.entropy, files.entropy)):
             if path is not None:
                 assert array is not None  # it was asked for
@@ -176,6 +189,9 @@ def _write(
             stage_json(staged, content, files.selections)
         if files.report is not None:
             names = {"image": str(files.image), "painted": str(files.painted), "output": str(files.output)}
+            if result.candidates is not None:
+                said = zip(report["candidates"], files.answers, strict=False)
+                report = {**report, "candidates": [{**one, "file": str(answer)} for one, answer in said]}
             stage_json(staged, {**names, **report, "names": filled.names}, files.report)
         staged.commit()
 
@@ -186,7 +202,22 @@ def _summarise(files: PropagationFiles, report: dict[str, Any], filled: Segmenta
     console.print(wrote(files.output, f"  ({time_text(seconds)}, {report['device']})"), soft_wrap=True)
     for label, planes in report["painted_planes"].items():
         console.print(f"  {filled.called(int(label))}: painted on {painted_text(planes)}", soft_wrap=True)
+    _summarise_candidates(files, report)
     for sentence in report["warnings"]:
         console.print(f"  {sentence}", style="yellow", markup=False, soft_wrap=True)
     if report.get("suggested_next_slice") is not None:
         console.print(f"  to improve it most, paint slice {report['suggested_next_slice']} next")
+
+
+def _summarise_candidates(files: PropagationFiles, report: dict[str, Any]) -> None:
+    candidates = report.get("candidates", ())
+    if not candidates:
+        return
+    console = plain_console()
+    if len(candidates) == 1:
+        console.print("  one answer: the model is not torn")
+        return
+    console.print(f"  probability of this answer: {candidates[0]['probability']:.0%}")
+    for path, candidate in zip(files.answers[1:], candidates[1:], strict=False):
+        text = f"  ({candidate['probability']:.0%}, differs most on slice {candidate['most_different_slice']})"
+        console.print(wrote(path, text), soft_wrap=True)

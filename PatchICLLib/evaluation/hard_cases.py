@@ -43,7 +43,8 @@ class HardCase:
         kind: why it is hard.
         source, case, label: where it is, as `patchicl evaluate propagation` names them.
         axis: array axis across the slices.
-        painting: "span" or "inset" (see `protocol`), or "alternate": every other slice from the first on.
+        painting: "span" or "inset" (see `protocol`), or "alternate": every other slice from the first on, of a scan
+            that is cut to the structure's slices, as some references break off where the structure does not.
         k: painted slices; 0 for "alternate".
         every: of the scan's slices only each so manieth is left, so that slices are thick.
         made: the source has label maps alone, and the image is made up from them, always the same.
@@ -96,9 +97,14 @@ class HardCase:
             box = _box(reference)
             labels, reference = labels[*box], reference[*box]
             image = _made_up(labels, self.name)
-        case = Case(self.source, self.case + ("" if self.every == 1 else f"_each_{self.every}"), image_path, label_path)
         held = np.flatnonzero(reference.any(tuple(a for a in range(3) if a != self.axis)))
         first, last = int(held[0]), int(held[-1])
+        if self.painting == "alternate":
+            cut: list[slice] = [slice(None)] * 3
+            cut[self.axis] = slice(first, last + 1)
+            image, reference = image[*cut], reference[*cut]
+            first, last = 0, last - first
+        case = Case(self.source, self.case + ("" if self.every == 1 else f"_each_{self.every}"), image_path, label_path)
         name = label_names(case).get(self.label, f"label {self.label}")
         return Scene(
             case,

@@ -30,12 +30,15 @@ class Output:
         endings: of which its name must have one; none: any name.
         recognised: of a file whose name the user did not give, such as a model card beside weights: tells whether
             what is there now was written by us in this form; anything else is not replaced. None: the user named it.
+        is_new: nothing may be there yet: of a file beside the one that the user named, which is not always written, so
+            that an older one would be taken for it.
     """
 
     name: str
     path: Path
     endings: tuple[str, ...] = ()
     recognised: Callable[[Path], bool] | None = None
+    is_new: bool = False
 
     def files(self) -> list[Path]:
         """The file and, of formats of two files, its data, whose name does not exist yet."""
@@ -59,7 +62,7 @@ def check_outputs(
 
     Raises:
         InputError: an unknown ending, a folder that is missing or not writable, an output that is an input, a file
-            that an input refers to, another output, a folder, or a file that somebody else wrote.
+            that an input refers to, another output, a folder, or a file that somebody else wrote or that must be new.
     """
     outputs = list(outputs)
     taken = _taken(inputs)
@@ -136,6 +139,10 @@ def _readers(inputs: Mapping[str, Path | None], may_read: Callable[[Path], bool]
 
 def _check_replaced(output: Output, place: Path, readers: Iterable[_Reader]) -> None:
     """Refuse to replace a file that is read from a folder, or that is not the user's to name and not ours."""
+    if output.is_new:
+        raise InputError(
+            f"{output.name} would write {output.path}, which exists already; move it away or choose another name."
+        )
     for reader in readers:
         if reader.folder in place.parents and output.recognised is None and reader.may_read(place):
             raise InputError(

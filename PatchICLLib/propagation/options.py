@@ -12,6 +12,7 @@ from PatchICLLib.propagation.geometry.region_limit import Box
 from PatchICLLib.propagation.result.slice_logits import MOST_SLICES
 
 OUTPUTS = frozenset({"probability", "entropy", "selections"})
+MOST_CANDIDATES = 4
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class PropagationOptions:
         patch_budget: patches per level of the cascade, times what the network was trained with: less is faster.
         field_of_view: side of the square that the network sees over the painted extent; None for 1.3.
         region: first and last voxel along k, j and i; nothing beyond is labelled. None for the whole volume.
+        candidates: most answers to give where the model is torn, 1 to 4.
         seed: of any random choice.
         outputs: which of probability, entropy and selections to return.
         logits_slices: slices along the axis whose logits before and after each level are returned too.
@@ -50,6 +52,7 @@ class PropagationOptions:
     patch_budget: float = 1.0
     field_of_view: float | None = None
     region: Box | None = None
+    candidates: int = 1
     seed: int = 0
     outputs: frozenset[str] = OUTPUTS
     logits_slices: Sequence[int] = ()
@@ -74,6 +77,8 @@ class PropagationOptions:
             len(self.region) == 3 and all(len(span) == 2 and 0 <= span[0] <= span[1] for span in self.region)
         ):
             raise InputError(f"The region must be first and last voxel along k, j and i, but it is {self.region!r}.")
+        if self.candidates not in range(1, MOST_CANDIDATES + 1):
+            raise InputError(f"Candidates are 1 to {MOST_CANDIDATES}, not {self.candidates!r}.")
         if len(self.logits_slices) > MOST_SLICES:
             raise InputError(
                 f"Logits are returned of at most {MOST_SLICES} slices at once, but {len(self.logits_slices)} are asked "

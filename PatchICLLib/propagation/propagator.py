@@ -28,6 +28,7 @@ from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.record import Record
 from PatchICLLib.propagation.report import Provenance
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
+from PatchICLLib.propagation.several_answers import with_candidates, with_joined_candidates
 from PatchICLLib.propagation.subjects.adapted import Adapted, AdaptedWeights, StoredWeights
 from PatchICLLib.propagation.subjects.earlier_cases import EarlierCases, KeptStructures
 from PatchICLLib.runtime.device import resolve_device
@@ -176,7 +177,7 @@ class Propagator:
             raise Cancelled(partial=partial) from error
         if fusion is not None:
             record.replace(fusion.slices())
-        result = record.result(provenance, True, short)
+        result = with_candidates(record.result(provenance, True, short), plan)
         report = result.report
         for listening in listeners:
             report = listening.told(report)
@@ -207,7 +208,8 @@ class Propagator:
             if error.partial is not None:
                 results[index] = error.partial
             raise Cancelled(partial=merged(painted, results, len(plans)) if results else None) from error
-        return merged(painted, results, len(plans))
+        count = max(plan.options.candidates for plan in plans.values())
+        return with_joined_candidates(merged(painted, results, len(plans)), results, painted, count)
 
 
 def _take(finished: Finished, record: Record, fusion: Fusion | None, number: int) -> None:

@@ -89,13 +89,14 @@ class Record:
             self._draw(slices)
 
     def result(self, provenance: Provenance, complete: bool, memory_was_short: bool) -> PropagationResult:
-        """All that was found."""
+        """All that was found; the probability also where candidates are to be found by it."""
+        with_candidates = complete and self.plan.options.candidates > 1
         canvas, outputs = self._canvas, self.plan.options.outputs
         timings = Timings(self._elapsed(), self._first, self._computed, self._recalled)
         with part("writing out"):
             return PropagationResult(
                 canvas.labels(),
-                canvas.probability() if "probability" in outputs else None,
+                canvas.probability() if "probability" in outputs or with_candidates else None,
                 canvas.entropy() if "entropy" in outputs else None,
                 PackedSelections.joined(self._selections) if "selections" in outputs else None,
                 report(self.plan, provenance, canvas.figures(), timings, complete, memory_was_short),

@@ -40,9 +40,17 @@ def read_segmentation(path: str | Path, like: Volume) -> Segmentation:
     return Segmentation(read_label_map(path, like=like).array)
 
 
-def segmentation_output(name: str, path: str | Path) -> Output:
-    """A segmentation that a command will write; `name` is what messages call it."""
-    return Output(name, Path(path), SUFFIXES)
+def segmentation_output(name: str, path: str | Path, is_new: bool = False) -> Output:
+    """A segmentation that a command will write; `name` is what messages call it, `is_new` as of `Output`."""
+    return Output(name, Path(path), SUFFIXES, is_new=is_new)
+
+
+def numbered_path(path: Path, number: int) -> Path:
+    """`liver.2.nii.gz` of `liver.nii.gz`."""
+    name = path.name.lower()
+    ending = max((suffix for suffix in SUFFIXES if name.endswith(suffix)), key=len, default="")
+    stem = path.name[: len(path.name) - len(ending)]
+    return path.with_name(f"{stem}.{number}{path.name[len(stem) :]}")
 
 
 def check_can_hold(image: Volume, segmentation: Segmentation, path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from PatchICLLib.errors import InputError, PatchICLError, WorkerError
 from PatchICLLib.propagation.result.packed_selections import PackedSelections
-from PatchICLLib.propagation.result.propagation_result import PropagationResult
+from PatchICLLib.propagation.result.propagation_result import Candidate, PropagationResult
 from PatchICLLib.worker.base import BUSY_MESSAGE, Worker
 from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.jobs import CANCELLED_MESSAGE, DEFAULT_ENGINE
@@ -270,6 +270,7 @@ class WorkerClient(Worker):
         volumes: dict[str, Any] = dict.fromkeys(VOLUMES)
         volumes |= {name: self._outputs[name].array for name in VOLUMES if name in message["volumes"]}
         packed, described, boxes = message["selections"], message["logits"], message["boxes"]
+        probabilities = message["candidates"]
         if volumes["labels"] is None or not isinstance(message["report"], dict):
             raise ValueError("its labels or its report are missing")
         return PropagationResult(
@@ -278,7 +279,16 @@ class WorkerClient(Worker):
             report=message["report"],
             logits=None if described is None else unpack_logits(described, self._outputs["logits"].array),
             boxes=None if boxes is None else tuple(_box(box) for box in boxes),
+            candidates=None if probabilities is None else self._candidates(volumes["labels"], probabilities),
         )
+
+    def _candidates(self, labels: np.ndarray, probabilities: Sequence[float]) -> tuple[Candidate, ...]:
+        others = self._outputs["candidates"].array if len(probabilities) > 1 else ()
+        if not 1 <= len(probabilities) <= 1 + len(others) or not all(
+            type(p) is float and 0 <= p <= 1 for p in probabilities
+        ):
+            raise ValueError("its candidates are not those asked for")
+        return tuple(Candidate(one, p) for one, p in zip((labels, *others), probabilities, strict=False))
 
     def _bury(self, process: WorkerProcess) -> None:
         """Report that the worker is gone, unless it has said itself why it would go."""
@@ -337,6 +347,8 @@ def _share(volumes: Mapping[str, np.ndarray], options: Mapping[str, Any]) -> dic
         for name in ("probability", "entropy"):
             if name in wanted:
                 shared[name] = SharedArray.create(image.shape, np.dtype(np.float32))
+        if options.get("candidates", 1) > 1:
+            shared["candidates"] = SharedArray.create((options["candidates"] - 1, *painted.shape), painted.dtype)
         if len(options.get("logits_slices", ())):
             labels = options.get("labels")
             if labels is None:

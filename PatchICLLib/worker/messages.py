@@ -23,7 +23,7 @@ Message = dict[str, Any]
 
 VOLUME_OPTIONS = ("evidence",)  # options of ``propagate`` that are as large as the image, in shared memory
 VOLUMES = ("labels", "probability", "entropy")  # of a PropagationResult, in shared memory
-OUTPUTS = (*VOLUMES, "logits")  # everything that comes back in shared memory
+OUTPUTS = (*VOLUMES, "logits", "candidates")  # everything that comes back in shared memory
 FROM_WORKER = frozenset({"ready", "failed", "health", "progress", "result", "cancelled", "error"})
 
 

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
+
 from PatchICLLib.errors import WorkerError
 from PatchICLLib.propagation.result.packed_selections import PackedSelections
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
@@ -154,6 +156,9 @@ def _write_result(result: PropagationResult, outputs: dict[str, SharedArray]) ->
                 target[(..., *box)] = volume[(..., *box)]
             written.append(name)
     selections = None if result.selections is None else PackedSelections.pack(result.selections).packed
+    for target, candidate in zip(_others(outputs), (result.candidates or ())[1:], strict=False):
+        for box in boxes:
+            target[(..., *box)] = candidate.labels[(..., *box)]
     return {
         "volumes": written,
         "selections": selections,
@@ -162,7 +167,13 @@ def _write_result(result: PropagationResult, outputs: dict[str, SharedArray]) ->
         "boxes": None
         if result.boxes is None
         else [[[int(span.start), int(span.stop)] for span in box] for box in result.boxes],
+        "candidates": None if result.candidates is None else [one.probability for one in result.candidates],
     }
+
+
+def _others(outputs: dict[str, SharedArray]) -> np.ndarray | tuple[()]:
+    """Room for the labels of candidates but the first, which are those of the result."""
+    return outputs["candidates"].array if "candidates" in outputs else ()
 
 
 def take_over_standard_streams() -> tuple[Inbox, int]:

@@ -3,6 +3,9 @@
 The network sees one slice at a time. What it is not sure of it decides now this way, now that way from one slice to the
 next, while structures go on. An average of probabilities needs no further look at the image. The farther apart slices
 are, the more a structure changes from one to the next, and the less they count.
+
+Where intensities tell the structure from what lies beside it, the network is right to move its edge from slice to
+slice: thin sheets and branches, which lie elsewhere on the next slice, would be averaged away.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds, Win
 from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
 
 SHARE = 0.2  # of either slice beside, where slices are as close as pixels; the rest is the slice's own
+TOLD_APART = (0.6, 0.8)  # distinction from which on they count less, and from which on nothing
 TEMPERATURE = 2.0  # logits are divided by it for the average, lest the surest slice decides alone
 _SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
 _UNSEEN = -1.0  # in place of a probability where nothing was predicted
@@ -36,11 +40,14 @@ class AcrossSlices:
         volume: image and painting.
         gap: what is filled.
         bounds: the painted slices next to it.
+        distinct: how well intensities tell the structure from what lies beside it, 0 to 1 (see ``distinction``).
     """
 
-    def __init__(self, volume: SlicedVolume, gap: Gap, bounds: PaintedBounds) -> None:
+    def __init__(self, volume: SlicedVolume, gap: Gap, bounds: PaintedBounds, distinct: float = 0.0) -> None:
         apart = max(1.0, volume.step / min(volume.spacing))  # in pixels
-        self._share = SHARE / (1 + (apart - 1) ** 2)
+        some, none = TOLD_APART
+        needed = min(1.0, max(0.0, (none - distinct) / (none - some)))
+        self._share = SHARE * needed / (1 + (apart - 1) ** 2)
         self._bounds = bounds
         self._missing = set(gap.slices)  # not given away yet
         self._own: list[FilledSlices] = []  # as the network has them, while they are needed

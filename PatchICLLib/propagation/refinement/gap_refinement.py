@@ -8,6 +8,7 @@ from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
 from PatchICLLib.propagation.refinement.continuity import Continuity
+from PatchICLLib.propagation.refinement.distinction import distinction
 from PatchICLLib.propagation.refinement.outlines import Outlines
 from PatchICLLib.propagation.refinement.painted_bounds import PaintedBounds
 from PatchICLLib.propagation.result.filled_slices import FilledSlices, held
@@ -31,7 +32,7 @@ class GapRefinement:
     ) -> None:
         bounds = PaintedBounds(volume, label, gap)
         self._known = volume.known
-        self._across = AcrossSlices(volume, gap, bounds)
+        self._across = AcrossSlices(volume, gap, bounds, distinction(volume, label, gap.context, check))
         self._outlines = Outlines(volume, gap, bounds, check) if prior else None
         self._continuity = Continuity(gap, bounds)
 

@@ -94,6 +94,19 @@ class SliceSelections:
         return cls(data["slice"], data["label"], tuple(LevelSelection.from_json(v) for v in data["levels"]))
 
 
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """What a result may be instead.
+
+    Attributes:
+        labels: as those of the result.
+        probability: that this is the nearest to the truth of all candidates, 0 to 1.
+    """
+
+    labels: np.ndarray
+    probability: float
+
+
 @dataclass(frozen=True)
 class PropagationResult:
     """Result of a propagation, on the grid of the image.
@@ -108,6 +121,8 @@ class PropagationResult:
         report: plain JSON: settings, provenance, timings, uncertainty per slice, suggested next slice.
         logits: of the slices that were asked for, as far as they were predicted; None if none were.
         boxes: where the volumes may differ from 0, for callers who need not look further; None if that is not known.
+        candidates: the labels themselves first, then what else they may be, the most probable first; just the one where
+            the model is not torn. None if they were not asked for, or the propagation was stopped.
     """
 
     labels: np.ndarray
@@ -117,6 +132,7 @@ class PropagationResult:
     report: dict[str, Any]
     logits: tuple[SliceLogits, ...] | None = None
     boxes: tuple[tuple[slice, slice, slice], ...] | None = None
+    candidates: tuple[Candidate, ...] | None = None
 
     @property
     def box(self) -> tuple[slice, slice, slice]:

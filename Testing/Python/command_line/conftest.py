@@ -12,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 from PatchICLLib.command_line.app import main
+from PatchICLLib.propagation.result.propagation_result import Candidate
 
 SHAPE = (6, 16, 18)
 SPACING = (0.7, 0.8, 2.5)
@@ -56,6 +57,7 @@ class SimpleEngine:
         self.model: dict[str, Any] = {}
         self.options: dict[str, Any] = {}
         self.during: Callable[[], None] = lambda: None
+        self.answers = 3
 
     def from_pretrained(self, **model: Any) -> SimpleEngine:
         self.model = model
@@ -71,6 +73,12 @@ class SimpleEngine:
         wanted = options["outputs"]
         labels = np.where(painted.any(axis=(1, 2))[:, None, None], painted, painted[1])
         patches = SimpleNamespace(to_json=lambda: {"slice_index": 3, "label": 1, "levels": []})
+        found = None
+        if options.get("candidates", 1) > 1:  # one for each number of slices that end earlier
+            found = [labels * (np.arange(len(labels)) < len(labels) - number)[:, None, None] for number in range(3)]
+            found = [Candidate(one.astype(labels.dtype), p) for one, p in zip(found, (0.5, 0.3, 0.2), strict=True)]
+            found = found[: min(options["candidates"], self.answers)]
+        said = [{"probability": one.probability, "most_different_slice": 5} for one in found or ()]
         return SimpleNamespace(
             labels=labels,
             probability=(labels > 0).astype(np.float32) * 0.75 if "probability" in wanted else None,
@@ -84,7 +92,9 @@ class SimpleEngine:
                 "warnings": ["On slice 4 [1] hardly anything is painted."],
                 "suggested_next_slice": 3,
                 "weights": {"name": "none"},
+                **({"candidates": said} if said else {}),
             },
+            candidates=found,
         )
 
 

@@ -10,6 +10,8 @@ import pytest
 import SimpleITK as sitk
 
 from PatchICLLib.command_line.app import main
+from PatchICLLib.command_line.evaluate_planes_run import planes_from_text
+from PatchICLLib.errors import InputError
 
 PEERS = ["--methods", "nearest,interpolation", "--quiet"]
 
@@ -215,3 +217,13 @@ def test_hard_cases_that_are_not_there_are_told_of(tmp_path: Path, capsys: pytes
 def test_hard_cases_need_a_peer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "hard", str(tmp_path), "--methods", "patchicl", "--output", str(tmp_path / "out")]) == 2
     assert "at least one peer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "3,", "3+", "a", "3 4", "3+1,-1"])
+def test_planes_that_are_none(text: str) -> None:
+    with pytest.raises(InputError, match="--planes must be numbers of planes"):
+        planes_from_text(text)
+
+
+def test_planes() -> None:
+    assert list(map(str, planes_from_text("3, 4,3+1,1+1+1,4"))) == ["3", "4", "3+1", "1+1+1"]

@@ -50,6 +50,7 @@ def test_engine_is_given_the_arrays_and_options(scan: Path, painted: Path, engin
         "patch_budget": 0.5,
         "field_of_view": 2.0,
         "region": ((1, 4), (0, 2**31 - 1), (2, 9)),
+        "candidates": 1,
         "seed": 9,
         "outputs": frozenset({"probability", "entropy", "selections"}),
     }
@@ -71,6 +72,7 @@ def test_defaults_leave_the_choice_to_the_engine(scan: Path, painted: Path, engi
         "patch_budget": 1.0,
         "field_of_view": None,
         "region": None,
+        "candidates": 1,
         "seed": 0,
         "outputs": frozenset(),
     }

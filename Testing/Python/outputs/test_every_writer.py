@@ -46,7 +46,12 @@ def result(value: int) -> SimpleNamespace:
     report = {"axis": "k", "device": "cpu", "painted_planes": {"1": {"k": [0]}}, "weights": {}, "value": value}
     patches = (SimpleNamespace(to_json=lambda: {"value": value}),)
     return SimpleNamespace(
-        labels=np.full(SHAPE, value, np.uint8), probability=real, entropy=real, selections=patches, report=report
+        labels=np.full(SHAPE, value, np.uint8),
+        probability=real,
+        entropy=real,
+        selections=patches,
+        report=report,
+        candidates=None,
     )
 
 

@@ -28,6 +28,7 @@ RESULT = {
     "report": {"axis": "k"},
     "logits": [[1, 1, [0.0, 0.0, 4.0, 4.0], [[24, 2], [64, 0]]]],
     "boxes": [[[0, 3], [0, 4], [0, 5]]],
+    "candidates": [0.75, 0.25],
 }
 SENT: list[dict[str, Any]] = [
     {"type": "ready", "pid": os.getpid()},
@@ -101,7 +102,7 @@ def said(script: list[Any], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(client, "WorkerProcess", ScriptedProcess)
     worker = WorkerClient()
     painted = np.zeros(SHAPE, np.uint8)
-    worker.propagate(painted, painted, logits_slices=[1], labels=[1])
+    worker.propagate(painted, painted, logits_slices=[1], labels=[1], candidates=2)
     events = []
     while worker.is_alive:
         events += worker.poll()

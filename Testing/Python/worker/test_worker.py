@@ -89,6 +89,18 @@ def test_without_evidence_the_engine_gets_none(worker: Worker, case: Case) -> No
     assert result.labels.sum() > case[1].sum()
 
 
+@pytest.mark.parametrize("count", [2, 4])
+def test_candidates_come_back(worker: Worker, case: Case, count: int) -> None:
+    assert worker.run(*case).candidates is None
+    result = worker.run(*case, candidates=count)
+    assert [one.probability for one in result.candidates] == [1 / count] * count
+    assert result.candidates[0].labels is result.labels
+    for number, one in enumerate(result.candidates[1:]):
+        assert one.labels.dtype == case[1].dtype
+        expected = np.where(case[1] > 0, case[1], result.labels * (result.labels <= number))
+        np.testing.assert_array_equal(one.labels, expected)
+
+
 def test_jobs_share_one_loaded_engine(worker: Worker, case: Case) -> None:
     first, second = worker.run(*case).report, worker.run(*case).report
     assert second["pid"] == first["pid"]

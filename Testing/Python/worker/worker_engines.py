@@ -18,6 +18,7 @@ from PatchICLLib.errors import Cancelled, InputError, WeightsError
 from PatchICLLib.propagation.cancel import CancelToken
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.result.propagation_result import (
+    Candidate,
     LevelSelection,
     PatchBox,
     PropagationResult,
@@ -51,6 +52,7 @@ class Thresholding:
         behave: str = "well",
         slice_seconds: float = 0.0,
         outputs: Any = ("probability", "entropy", "selections"),
+        candidates: int = 1,
         **options: Any,
     ) -> PropagationResult:
         evidence = options.pop("evidence", None)
@@ -64,6 +66,7 @@ class Thresholding:
         self.done += 1
 
         def result() -> PropagationResult:
+            others = [np.where(painted > 0, painted, labels * (labels <= number)) for number in range(candidates - 1)]
             return PropagationResult(
                 labels=labels,
                 probability=probability if "probability" in outputs else None,
@@ -77,6 +80,9 @@ class Thresholding:
                     "options": repr(sorted(options.items())),
                     "evidence": None if evidence is None else [str(evidence.dtype), zlib.crc32(evidence.tobytes())],
                 },
+                candidates=tuple(Candidate(one, 1 / candidates) for one in (labels, *others))
+                if candidates > 1
+                else None,
             )
 
         for index, plane in enumerate(image):

@@ -76,6 +76,23 @@ def test_averaged_with_the_slices_beside_the_less_the_farther(
             np.testing.assert_allclose(softened(plane), expected[z], atol=2e-6)
 
 
+@pytest.mark.parametrize(("distinct", "share"), [(0.0, 0.2), (0.6, 0.2), (0.7, 0.1), (0.8, 0.0), (1.0, 0.0)])
+def test_the_better_intensities_tell_the_structure_the_less_is_averaged(distinct: float, share: float) -> None:
+    volume = volume_painted_on(0, 8)
+    (gap,) = find_gaps([0, 8], [0, 8], DEPTH, 5, "painted")
+    logits = np.zeros((7, HEIGHT, WIDTH))
+    logits[gap.slices.index(4), 1, 1] = 4.0
+    across = AcrossSlices(volume, gap, PaintedBounds(volume, 1, gap), distinct)
+    found = {
+        z: plane
+        for part in across.add(filled(gap.slices, logits))
+        for z, plane in zip(part.indices, part.logits, strict=True)
+    }
+    own, other = softened(np.array([4.0, 0.0]))
+    for z, expected in ((4, (1 - 2 * share) * own + 2 * share * other), (3, (1 - share) * other + share * own)):
+        assert softened(found[z].numpy())[1, 1] == pytest.approx(expected, abs=1e-5)
+
+
 def test_a_slice_waits_for_those_beside_it_and_no_longer() -> None:
     volume = volume_painted_on(0, 8)
     (gap,) = find_gaps([0, 8], [0, 8], DEPTH, 5, "painted")
