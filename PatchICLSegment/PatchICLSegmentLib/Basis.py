@@ -10,10 +10,11 @@ import numpy as np
 from vtk.util import numpy_support
 
 from .Errors import SceneError
+from .Job import Job
 from .SceneIO.Lattice import volumeToSegmentation
-from .SceneIO.PaintedSlices import sliceChecksums
-from .SceneIO.Segments import readSegment
+from .SceneIO.Segments import SegmentBox
 from .SceneIO.Volumes import frameOfVolume, gridOfVolume
+from .SceneIO.Voxels import Plane, Voxels, noVoxels
 from .Translation import _
 
 _SAMPLED_VOXELS = 2**20
@@ -34,7 +35,8 @@ class Basis:
         segments: label, identifier and name of every segment that takes part.
         frame: of a 4D sequence, None for an ordinary volume.
         voxels: checksum of the volume's voxels.
-        slices: identifier of a segment -> index and checksum of each of its slices that was not empty.
+        held: identifier of a segment -> its voxels when the run began, as text; "" where it had none.
+        planes: identifier of a segment -> axis and index of its painted slices then.
     """
 
     shape: tuple[int, int, int]
@@ -44,11 +46,12 @@ class Basis:
     segments: tuple[tuple[int, str, str], ...]
     frame: str | None
     voxels: int
-    slices: dict[str, dict[int, str]]
+    held: dict[str, str]
+    planes: dict[str, list[list[int]]]
 
     @classmethod
-    def of(cls, volumeNode, segmentationNode, labels: dict[int, str], axis: int) -> Basis:
-        """Args: labels: label value -> identifier of the segment.
+    def of(cls, volumeNode, segmentationNode, job: Job) -> Basis:
+        """What a job on these nodes is about.
 
         Raises:
             SceneError: the volume has no voxels, or one of the nodes is warped.
@@ -59,15 +62,16 @@ class Basis:
             shape=grid.shape,
             ijkToLocal=tuple(grid.ijkToLocal.ravel().tolist()),
             toSegmentation=tuple(_linearRelation(volumeNode, segmentationNode).ravel().tolist()),
-            axis=axis,
+            axis=job.axis,
             segments=tuple(
-                (label, segmentId, segmentation.GetSegment(segmentId).GetName()) for label, segmentId in labels.items()
+                (label, segmentId, segmentation.GetSegment(segmentId).GetName())
+                for label, segmentId in job.labels.items()
             ),
             frame=frameOfVolume(volumeNode.GetScene(), volumeNode),
             voxels=VoxelChecksum().of(volumeNode),
-            slices={
-                segmentId: sliceChecksums(readSegment(segmentationNode, segmentId, volumeNode), axis)
-                for segmentId in labels.values()
+            held={one.segmentId: _textOf(one.box) for one in job.paintings},
+            planes={
+                one.segmentId: [[row.axis, row.index] for row in one.slices if row.isWhole] for one in job.paintings
             },
         )
 
@@ -76,8 +80,10 @@ class Basis:
         content = json.loads(text)
         lists = {name: tuple(content[name]) for name in ("shape", "ijkToLocal", "toSegmentation")}
         segments = tuple(tuple(entry) for entry in content["segments"])
-        slices = {name: {int(index): text for index, text in kept.items()} for name, kept in content["slices"].items()}
-        return cls(**{**content, **lists, "segments": segments, "slices": slices})
+        if "slices" in content:  # of an earlier version, which kept less
+            del content["slices"]
+            content |= {"held": {}, "planes": {}}
+        return cls(**{**content, **lists, "segments": segments})
 
     def toText(self) -> str:
         return json.dumps(asdict(self))
@@ -90,6 +96,16 @@ class Basis:
     def matrix(self) -> np.ndarray:
         """`ijkToLocal` as an array."""
         return np.array(self.ijkToLocal).reshape(4, 4)
+
+    def boxOf(self, segmentId: str) -> SegmentBox | None:
+        """What a segment held when the run began; None where that was not noted."""
+        text = self.held.get(segmentId)
+        if text is None:
+            return None
+        return Voxels.fromText(text).within(self.shape) if text else noVoxels(self.shape)
+
+    def planesOf(self, segmentId: str) -> set[Plane]:
+        return {(axis, index) for axis, index in self.planes.get(segmentId, ())}
 
     def problem(self, volumeNode, segmentationNode, voxels: int) -> str | None:
         """What has become another, without a full stop; None where everything is as it was.
@@ -122,6 +138,11 @@ class Basis:
         corners = np.array(np.meshgrid(*[(0, count - 1) for count in reversed(self.shape)])).reshape(3, -1)
         indices = np.linalg.solve(before, now @ np.vstack([corners, np.ones(corners.shape[1])]))
         return bool(np.abs(indices[:3] - corners).max() > _TOLERANCE)
+
+
+def _textOf(box: SegmentBox) -> str:
+    voxels = Voxels.of(box)
+    return "" if voxels is None else voxels.toText()
 
 
 class VoxelChecksum:

@@ -11,7 +11,7 @@ from .Errors import SceneError
 from .Protocols import Installer
 from .Redaction import redacted
 from .SceneIO.Segments import segmentIds
-from .SceneIO.Volumes import gridOfVolume
+from .SceneIO.Volumes import AXIS_NAMES, gridOfVolume
 from .Translation import toldOf
 
 
@@ -92,5 +92,5 @@ def _segmentation(logic) -> str:
         return f"{count} segments, none selected"
     if painting.problem is not None:
         return f"{count} segments; {toldOf(str(painting.problem))}"
-    indices = [row.index for row in painting.slices]
-    return f"{count} segments; painted along axis {painting.axis}: {indices}"
+    slices = ", ".join(f"{AXIS_NAMES[row.axis]}={row.index} ({row.remark.value})" for row in painting.slices)
+    return f"{count} segments; mainly painted along axis {painting.axis}: {slices or 'nothing'}"

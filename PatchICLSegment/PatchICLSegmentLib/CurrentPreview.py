@@ -59,7 +59,7 @@ class CurrentPreview(Selection):
         Raises:
             SceneError: the segmentation is warped. Nothing has changed then.
         """
-        basis = Basis.of(self.volumeNode, self.segmentationNode, job.labels, job.axis)
+        basis = Basis.of(self.volumeNode, self.segmentationNode, job)
         preview = Preview.create(self.volumeNode, self.segmentationNode, basis, job.groups)
         preview.showVolume(job.layers)
         if goOn and _subject(self.preview) == _subject(preview):
@@ -106,6 +106,13 @@ class CurrentPreview(Selection):
                     name=node.GetName()
                 )
         return None
+
+    def shown(self, segmentId: str):
+        """What the preview proposes for a segment of the selected segmentation; None where there is no such preview."""
+        preview = self.preview
+        if preview is None or preview.volumeNode is not self.volumeNode or preview.problem() is not None:
+            return None
+        return preview.proposalFor(segmentId) if preview.segmentationNode is self.segmentationNode else None
 
     def dropPreview(self) -> None:
         preview, self.preview = self.preview, None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .Job import Painting
+from .Painting import Painting
 from .Parameters import Parameters
 
 # Measured with the bundled network: what the worker holds without a volume, and per voxel of it
@@ -34,7 +34,7 @@ def estimate(
     if painting.axis is None or not any(row.area for row in painting.context):
         return None
     count = painting.box.shape[painting.axis]
-    painted = [row.index for row in painting.context]
+    painted = [row.index for row in painting.context if row.axis == painting.axis]
     first, last = {
         "auto": (0, count - 1),
         "painted": (min(painted), max(painted)),

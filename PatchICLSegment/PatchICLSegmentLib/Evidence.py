@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from PatchICLLib.propagation.geometry.evidence import SINGLE
+
 from .Errors import SceneError
 from .SceneIO.Segments import SegmentBox
 from .Translation import _
 
-SINGLE = 1  # what `painted` holds in this voxel counts, and makes no plane painted
 EXCLUDED = 2  # this and what is above are codes of exclusions
 _MOST_CODES = 254
 

@@ -3,54 +3,28 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from PatchICLLib.errors import InputError
+from PatchICLLib.propagation.geometry.evidence import SINGLE
 from PatchICLLib.segmentations.overlap import groups_without_overlap
 
 from .EditableArea import EditableArea
 from .Errors import OverlapError, SceneError
-from .Evidence import composed
+from .Evidence import Exclusion, composed
 from .LibraryCases import LibraryUse
+from .Painting import Painting, readPainting
 from .Parameters import Parameters
-from .SceneIO.PaintedSlices import PaintedSlice, SegmentMemory, axisOfPainting, memoryOf, paintedSlices
+from .SceneIO.PaintedSlices import Shown
 from .SceneIO.Regions import spansOfRegion
-from .SceneIO.Segments import SegmentBox, readSegment, segmentIds
+from .SceneIO.Segments import SegmentBox, segmentIds, sliceRegion
 from .SceneIO.Volumes import VolumeGrid, arrayOfVolume, gridOfVolume
-from .Translation import _
-
-
-@dataclass(frozen=True)
-class Painting:
-    """A segment as the user left it: its voxels, what is remembered of it, and its painted slices along `axis`.
-
-    Attributes:
-        problem: why what is painted cannot be used, with what to do about it; there is no axis then and no slice.
-    """
-
-    segmentId: str
-    name: str
-    box: SegmentBox
-    memory: SegmentMemory
-    axis: int | None
-    slices: tuple[PaintedSlice, ...]
-    problem: SceneError | None = None
-
-    @property
-    def context(self) -> list[PaintedSlice]:
-        return [row for row in self.slices if row.isContext]
-
-    @property
-    def paintedIndices(self) -> set[int]:
-        """Slices that stay as they are; of stray ones only what is drawn stays."""
-        return {row.index for row in self.slices if not row.isStray}
-
-    @property
-    def strayIndices(self) -> list[int]:
-        return [row.index for row in self.slices if row.isStray]
+from .SceneIO.Voxels import Plane, Region, boxAt
+from .Translation import _, ofLibrary
 
 
 @dataclass(frozen=True)
@@ -59,9 +33,11 @@ class Job:
 
     Attributes:
         labels: label value in `painted` -> identifier of the segment.
+        axis: main axis of the slices.
         image: (K, J, I), still the volume's own memory; the worker copies it before it returns.
-        painted: uint8 (K, J, I), labels on the slices that serve as context and on stray ones, 0 elsewhere;
-            (L, K, J, I) where segments overlap, those of one layer do not.
+        painted: uint8 (K, J, I), labels on the slices that serve as context, on stray ones, and where voxels count by
+            themselves, 0 elsewhere; (L, K, J, I) where segments overlap, those of one layer do not.
+        paintings: what was painted, in the order of the labels.
         groups: labels by layer.
         options: keyword arguments for the worker.
         evidence: uint8 (K, J, I), what is known of voxels beside the painted slices, as `Propagator.propagate` takes
@@ -76,8 +52,9 @@ class Job:
     painted: np.ndarray
     groups: list[list[int]]
     options: dict[str, Any]
-    evidence: np.ndarray | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    evidence: np.ndarray | None
+    facts: Mapping[str, Any]
+    paintings: tuple[Painting, ...]
 
     @property
     def layers(self) -> np.ndarray:
@@ -98,32 +75,6 @@ class Job:
         return zlib.crc32(self.evidence, zlib.crc32(repr(self.options.get("excluded")).encode()))
 
 
-def readPainting(
-    segmentationNode, segmentId: str, volumeNode, axis: int | None = None, useAllSlices: bool = False
-) -> Painting:
-    """The painted slices of a segment, along an axis or along that of the last propagation, else found from the voxels.
-
-    What is painted in a way that cannot be used is no error here, but a `problem` of the painting. With `useAllSlices`
-    no slice is stray.
-    """
-    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
-    grid = gridOfVolume(volumeNode)
-    memory = memoryOf(segmentationNode, segmentId, volumeNode)
-    box = SegmentBox(grid.shape, (0, 0, 0), np.zeros((0, 0, 0), bool))
-    if axis is None and memory.written:
-        axis = memory.axis
-    try:
-        box = readSegment(segmentationNode, segmentId, volumeNode)
-        if axis is None:
-            axis = axisOfPainting(box, grid.spacing)
-    except SceneError as problem:
-        return Painting(segmentId, segment.GetName(), box, memory, None, (), problem)
-    if axis is None:
-        axis = memory.axis
-    rows = () if axis is None else tuple(paintedSlices(box, memory, axis, useAllSlices))
-    return Painting(segmentId, segment.GetName(), box, memory, axis, rows)
-
-
 def prepareJob(
     volumeNode,
     segmentationNode,
@@ -133,6 +84,7 @@ def prepareJob(
     allowsOverlap: bool = False,
     library: LibraryUse | None = None,
     area: EditableArea | None = None,
+    shown: Callable[[str], Shown | None] = lambda _segmentId: None,
 ) -> Job:
     """Collects what is painted; with a region, nothing beyond it will be filled.
 
@@ -146,46 +98,64 @@ def prepareJob(
     """
     image = arrayOfVolume(volumeNode)
     grid = gridOfVolume(volumeNode)
-    paintings = _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters, library)
-    axis = _commonAxis(paintings, grid)
+    paintings = _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters, library, shown)
     if len(paintings) > 255:
         raise SceneError(
             _("{count} segments are visible and painted (at most 255 at once); hide some of them.").format(
                 count=len(paintings)
             )
         )
-    groups = _groups(paintings, axis, allowsOverlap)
+    groups = _groups(paintings, allowsOverlap)
     painted = np.zeros((len(groups), *grid.shape), np.uint8)
-    labels = {label: painting.segmentId for label, painting in enumerate(paintings, start=1)}
-    declaredEmpty, stray = {}, {}
-    for label, painting in enumerate(paintings, start=1):
-        declaredEmpty[label] = [row.index for row in painting.context if row.declaredEmpty]
-        stray[label] = painting.strayIndices
+    labels = dict(enumerate(paintings, start=1))
+    singles = {label: painting.single for label, painting in labels.items()}
     for layer, group in zip(painted, groups, strict=True):
         # What is stray comes first, so that context of other segments goes over it.
-        drawn = [(label, stray[label]) for label in group]
-        drawn += [(label, [row.index for row in paintings[label - 1].context]) for label in group]
-        for label, indices in drawn:
-            for index in indices:
-                position = (slice(None),) * axis + (index,)
-                layer[position][paintings[label - 1].box.plane(axis, index)] = label
-    if all(len(painting.context) == grid.shape[axis] for painting in paintings):
+        for label in group:
+            _draw(layer, labels[label].box, (row.region for row in labels[label].strays), label)
+        for label in group:
+            layer[singles[label].region][_held(singles[label], labels[label])] = label
+            _draw(layer, labels[label].box, (row.region for row in labels[label].context), label)
+    segments = {label: painting.segmentId for label, painting in labels.items()}
+    forbidden = [] if area is None else area.exclusions(segmentationNode, volumeNode, segments)
+    erased = (
+        Exclusion(single.region, single.voxels & ~_held(single, labels[label]), (label,))
+        for label, single in singles.items()
+    )
+    evidence, excluded = composed(
+        grid.shape,
+        [*forbidden, *erased],
+        (boxAt(grid.shape, single.region, _held(single, labels[label])) for label, single in singles.items()),
+    )
+    axes = {row.axis for painting in paintings for row in (*painting.context, *painting.strays)}
+    axis = _mainAxis(axes, painted, evidence, labels, grid)
+    along = [[row for row in painting.context if row.axis == axis] for painting in paintings]
+    if all(len(rows) == grid.shape[axis] for rows in along):
         raise SceneError(_("Every slice is painted already; there is nothing to propagate to."))
-    options = _options(axis, declaredEmpty, stray, parameters, grid)
-    if library is not None:
-        options |= library.options(labels)
-    options["region"] = spansOfRegion(regionNode, grid) if regionNode is not None else None
-    exclusions = [] if area is None else area.exclusions(segmentationNode, volumeNode, labels)
-    evidence, excluded = composed(grid.shape, exclusions, [])
+    options = _options(axis, len(axes) > 1, labels, parameters, grid)
     if excluded:
         options["excluded"] = excluded
-    facts = (
-        {} if area is None or evidence is None else area.facts(segmentationNode, labels, evidence, excluded, painted)
-    )
-    return Job(labels, axis, grid, image, painted if len(groups) > 1 else painted[0], groups, options, evidence, facts)
+    if library is not None:
+        options |= library.options(segments)
+    options["region"] = spansOfRegion(regionNode, grid) if regionNode is not None else None
+    facts: dict[str, Any] = {}
+    if area is not None and forbidden:
+        facts = area.facts(segmentationNode, segments, *composed(grid.shape, forbidden, []), painted)
+    painted = painted if len(groups) > 1 else painted[0]
+    return Job(segments, axis, grid, image, painted, groups, options, evidence, facts, tuple(paintings))
 
 
-def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters, library) -> list[Painting]:
+def _held(single: SegmentBox, painting: Painting) -> np.ndarray:
+    """Of voxels that count by themselves those that belong to the segment."""
+    return single.voxels & painting.box.part(single.region)
+
+
+def _draw(layer: np.ndarray, box: SegmentBox, regions: Iterable[Region], label: int) -> None:
+    for region in regions:
+        layer[region][box.part(region)] = label
+
+
+def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters, library, shown) -> list[Painting]:
     if segmentationNode is None:
         raise SceneError(_("Select a segmentation first."))
     visible = segmentIds(segmentationNode, onlyVisible=True)
@@ -205,7 +175,7 @@ def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameter
             )
         chosen = [selectedSegmentId]
     paintings = [
-        readPainting(segmentationNode, name, volumeNode, useAllSlices=parameters.useAllSlices) for name in chosen
+        readPainting(segmentationNode, name, volumeNode, parameters.useAllSlices, shown(name)) for name in chosen
     ]
     for painting in paintings:
         if painting.problem is not None:
@@ -217,7 +187,7 @@ def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameter
     return paintings
 
 
-def _groups(paintings: list[Painting], axis: int, allowsOverlap: bool) -> list[list[int]]:
+def _groups(paintings: list[Painting], allowsOverlap: bool) -> list[list[int]]:
     """Labels of the paintings that are propagated together, counted from 1.
 
     Raises:
@@ -228,9 +198,9 @@ def _groups(paintings: list[Painting], axis: int, allowsOverlap: bool) -> list[l
         first, second = paintings[one], paintings[other]
         if not first.context or not second.context:
             return False  # What a library finds by itself competes with the others for voxels.
-        common = {row.index for row in first.context} & {row.index for row in second.context}
-        planes = ((first.box.plane(axis, index), second.box.plane(axis, index)) for index in common)
-        if not any((plane & otherPlane).any() for plane, otherPlane in planes):
+        common = {row.plane for row in first.context} & {row.plane for row in second.context}
+        regions = [sliceRegion(first.box.shape, *plane) for plane in common]
+        if not any((first.box.part(region) & second.box.part(region)).any() for region in regions):
             return allowsOverlap and not common
         if not allowsOverlap:
             raise OverlapError(
@@ -244,20 +214,34 @@ def _groups(paintings: list[Painting], axis: int, allowsOverlap: bool) -> list[l
     return [[number + 1 for number in group] for group in groups_without_overlap(len(paintings), overlap)]
 
 
-def _commonAxis(paintings: list[Painting], grid: VolumeGrid) -> int:
-    axes = {painting.axis for painting in paintings} - {None}
+def _mainAxis(axes: set[int], painted: np.ndarray, evidence, labels: dict[int, Painting], grid: VolumeGrid) -> int:
+    """The axis along which slices are counted."""
     if not axes:  # Nothing is painted: slices lie where they are farthest apart.
         return int(np.argmax(grid.spacing))
-    if len(axes) > 1:
-        raise SceneError(
-            _("The segments {names} were painted in different directions; propagate them one at a time.").format(
-                names=", ".join(painting.name for painting in paintings)
-            )
-        )
-    return axes.pop()
+    if len(axes) == 1:
+        return next(iter(axes))
+    from PatchICLLib.propagation.geometry.planes import find_planes  # here, for the panel opens without SciPy too
+
+    drawn = painted if evidence is None else np.where(evidence == SINGLE, np.uint8(0), painted)
+    try:
+        return find_planes(drawn, grid.spacing, _planes(labels)).main
+    except InputError as error:
+        raise SceneError(ofLibrary(str(error))) from error
 
 
-def _options(axis: int, declaredEmpty, stray, parameters: Parameters, grid: VolumeGrid) -> dict[str, Any]:
+def _planes(labels: dict[int, Painting]) -> dict[int, list[Plane]]:
+    return {label: [row.plane for row in painting.context] for label, painting in labels.items() if painting.context}
+
+
+def _options(
+    axis: int, isMixed: bool, labels: dict[int, Painting], parameters: Parameters, grid: VolumeGrid
+) -> dict[str, Any]:
+    # Planes of several axes are named, so that panel and network agree about them.
+    declared: dict[int, list[Any]] = _planes(labels)
+    stray: dict[int, list[Any]] = {label: [row.plane for row in one.strays] for label, one in labels.items()}
+    if not isMixed:
+        declared = {label: [row.index for row in one.context if row.declaredEmpty] for label, one in labels.items()}
+        stray = {label: [index for _axis, index in planes] for label, planes in stray.items()}
     extent: Any = parameters.extent
     if extent == "range":
         last = min(parameters.lastSlice, grid.shape[axis] - 1)
@@ -269,8 +253,8 @@ def _options(axis: int, declaredEmpty, stray, parameters: Parameters, grid: Volu
             )
         extent = (parameters.firstSlice, last)
     return {
-        "axis": axis,
-        "painted_slices": {label: indices for label, indices in declaredEmpty.items() if indices},
+        "axis": None if isMixed else axis,
+        "painted_slices": {label: indices for label, indices in declared.items() if indices},
         # Which slices are stray is decided here, where the user can overrule it for each.
         "ignore_slices": {label: indices for label, indices in stray.items() if indices},
         "use_all_slices": True,

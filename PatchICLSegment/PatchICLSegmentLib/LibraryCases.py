@@ -18,7 +18,7 @@ from PatchICLLib.segmentations import Segment
 from PatchICLLib.segmentations.segmentation import layered
 
 from .Errors import ScanIsThereError, SceneError
-from .SceneIO.PaintedSlices import SegmentMemory
+from .SceneIO.SegmentMemory import holdsPropagated
 from .SceneIO.Segments import readSegment, segmentIds
 from .SceneIO.Volumes import VolumeGrid, arrayOfVolume, gridOfVolume
 from .Translation import _, counted
@@ -172,11 +172,12 @@ class LibraryCases:
         rows = []
         for segmentId, structure in structures.items():
             count = len(library.cases_with(found[structure.label])) if structure.label in found else 0
-            written = SegmentMemory.of(self._segment(segmentId)).written
             isNamed = not has_default_name(structure)
             isUsed = count > 0 and segmentId not in self.declined
             name = self._segment(segmentId).GetName()
-            rows.append(SegmentCases(segmentId, name, count, isNamed, isUsed, bool(written)))
+            rows.append(
+                SegmentCases(segmentId, name, count, isNamed, isUsed, holdsPropagated(self._segment(segmentId)))
+            )
         return rows
 
     def addCase(self, chosen: Sequence[str], replace: bool = False) -> int:

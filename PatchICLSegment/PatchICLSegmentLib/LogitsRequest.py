@@ -50,6 +50,7 @@ class LogitsRequest:
             logic.parameters,
             allowsOverlap=logic.allowsOverlap,
             area=logic.editableArea,
+            shown=logic.shown,
         )
         job = replace(job, options=optionsOfRun(run, job, selection.label, selection.slice_index))
         if paintedSlicesOf(job, selection.label) != run["painted_slices"].get(str(selection.label)):
@@ -95,7 +96,7 @@ def optionsOfRun(run, job: Job, label: int, index: int) -> dict[str, Any]:
     excluded = {"excluded": job.options["excluded"]} if "excluded" in job.options else {}
     return {
         **excluded,
-        "axis": job.axis,
+        "axis": job.options["axis"],
         "painted_slices": job.options["painted_slices"],
         "ignore_slices": job.options["ignore_slices"],
         "use_all_slices": True,
@@ -114,7 +115,5 @@ def optionsOfRun(run, job: Job, label: int, index: int) -> dict[str, Any]:
 
 
 def paintedSlicesOf(job: Job, label: int) -> list[int]:
-    """Slices that a job counts as painted for a label, ascending."""
-    drawn = (job.layers == label).any(axis=(0, *(other + 1 for other in range(3) if other != job.axis)))
-    declared, ignored = (job.options[name].get(label, []) for name in ("painted_slices", "ignore_slices"))
-    return sorted({int(index) for index in drawn.nonzero()[0]} - set(ignored) | set(declared))
+    """Slices along the main axis that a job counts as painted for a label, ascending."""
+    return sorted(row.index for row in job.paintings[label - 1].context if row.axis == job.axis)

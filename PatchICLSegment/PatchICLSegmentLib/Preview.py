@@ -15,11 +15,13 @@ from vtk.util import numpy_support
 from .Basis import Basis, VoxelChecksum
 from .FilledSlices import FILLED_ATTRIBUTE, FilledSlices
 from .PreviewColor import previewColor
+from .Proposal import Proposal
 from .Provenance import StoredText
 from .SceneIO.Lattice import binaryLabelmap
-from .SceneIO.Segments import SegmentBox, orientedImage
+from .SceneIO.Segments import SegmentBox, orientedImage, sliceRegion
 from .SceneIO.SegmentWriter import hasClosedSurface
 from .SceneIO.Volumes import removeWithDisplay
+from .SceneIO.Voxels import noVoxels
 from .Translation import _
 
 _VOLUME_ROLE = "PatchICL.Volume"
@@ -219,17 +221,19 @@ class Preview:
         display.SetOpacity2DFill(opacity)
         display.SetOpacity3D(max(opacity, 0.1))
 
-    def plane(self, segmentId: str, index: int) -> np.ndarray:
-        """What is proposed for a segment on one slice, bool; nothing for a segment that took no part."""
+    def proposalFor(self, segmentId: str) -> Proposal | None:
+        """What is proposed for a segment, None for one that took no part."""
         for previewId in self.node.GetSegmentation().GetSegmentIDs():
             if self._sourceOf(previewId) == segmentId:
                 array, offset, value = self._labelmapOf(previewId)
-                local = index - offset[self.axis]
-                first = slice(local, local + 1) if 0 <= local < array.shape[self.axis] else slice(0, 0)
-                part = (slice(None),) * self.axis + (first,)
-                start = (*offset[: self.axis], index, *offset[self.axis + 1 :])
-                return SegmentBox(self.basis.shape, start, array[part] == value).plane(self.axis, index)
-        return SegmentBox(self.basis.shape, (0, 0, 0), np.zeros((0, 0, 0), bool)).plane(self.axis, index)
+                return Proposal(self.axis, self.basis.planesOf(segmentId), array, offset, value)
+        return None
+
+    def plane(self, segmentId: str, index: int) -> np.ndarray:
+        """What is proposed for a segment on one slice, bool; nothing for a segment that took no part."""
+        region, proposal = sliceRegion(self.basis.shape, self.axis, index), self.proposalFor(segmentId)
+        part = noVoxels(self.basis.shape).part(region) if proposal is None else proposal.part(region)
+        return part.squeeze(self.axis)
 
     def masks(self) -> dict[str, SegmentBox]:
         """Proposed voxels by identifier of the segment that they are meant for."""

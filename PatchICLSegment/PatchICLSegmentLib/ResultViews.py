@@ -14,7 +14,7 @@ from .Overlays.EntropyLayer import EntropyLayer
 from .Overlays.LogitsLayer import LogitsLayer
 from .Overlays.PatchLayers import PatchLayers
 from .SceneIO.Segments import SegmentBox, readSegment
-from .SceneIO.SliceViews import currentSlice, jumpToSlice
+from .SceneIO.SliceViews import axisUnderMouse, currentSlice, jumpToSlice
 from .SceneIO.Volumes import arrayOfVolume, gridOfVolume
 from .Translation import _
 from .Uncertainty import SliceUncertainty, boxAbove, slicesToReview, storeTable
@@ -30,6 +30,8 @@ class ResultViews:
         self.entropyLayer = EntropyLayer(logic.scene)
         self.patchLayers = PatchLayers(logic.scene)
         self.logitsLayer = LogitsLayer(logic.scene)
+        self._axisInHand: int | None = None
+        self._shownSlices: dict[int, int | None] = {}
 
     @property
     def axis(self) -> int | None:
@@ -43,12 +45,47 @@ class ResultViews:
             return None
         return currentSlice(self.logic.scene, volumeNode, axis)
 
-    def jumpTo(self, index: int) -> None:
-        axis = self.logic.painting.axis()
-        if axis is None:
-            axis = self.axis
-        if axis is not None:
-            jumpToSlice(self.logic.scene, self.logic.volumeNode, axis, index)
+    def jumpTo(self, index: int, axis: int | None = None) -> None:
+        """Shows a slice, of the main axis unless another is given."""
+        for found in (axis, self.logic.painting.axis(), self.axis):
+            if found is not None:
+                self._axisInHand = found
+                jumpToSlice(self.logic.scene, self.logic.volumeNode, found, index)
+                self._shownSlices = self._currentSlices()
+                return
+
+    @property
+    def axisInHand(self) -> int | None:
+        """Axis of the slice view that the user works in: the one under the mouse, else the one used last."""
+        volumeNode = self.logic.volumeNode
+        if volumeNode is None:
+            return None
+        under = axisUnderMouse(self.logic.scene, volumeNode)
+        if under is not None:
+            return under
+        return self._axisInHand if self._axisInHand is not None else self.logic.painting.axis()
+
+    def planeInHand(self) -> tuple[int, int] | None:
+        """Axis and index of the slice that the view in hand shows; None where no view shows slices of the volume."""
+        axis = self.axisInHand
+        index = None if axis is None else currentSlice(self.logic.scene, self.logic.volumeNode, axis)
+        return None if axis is None or index is None else (axis, index)
+
+    def noticeUse(self) -> None:
+        """Something happened in the views: where the mouse is, or where alone another slice is shown, one works."""
+        volumeNode = self.logic.volumeNode
+        if volumeNode is None:
+            return
+        before, self._shownSlices = self._shownSlices, self._currentSlices()
+        changed = [axis for axis, index in self._shownSlices.items() if before.get(axis) != index]
+        under = axisUnderMouse(self.logic.scene, volumeNode)
+        if under is not None:
+            self._axisInHand = under
+        elif len(changed) == 1 and before:
+            self._axisInHand = changed[0]
+
+    def _currentSlices(self) -> dict[int, int | None]:
+        return {axis: currentSlice(self.logic.scene, self.logic.volumeNode, axis) for axis in range(3)}
 
     # Uncertainty
 
@@ -59,18 +96,23 @@ class ResultViews:
             return []
         label = logic.results.labelOf(logic.segmentId)
         rows = logic.results.uncertainty(gridOfVolume(logic.results.volumeNode), label)
-        return slicesToReview(rows, (row.index for row in logic.painting.slices() if not row.isStray))
+        return slicesToReview(rows, self._painted())
 
     def nextSlice(self) -> int | None:
         """Where one more drawing helps most: the worker's suggestion, once painted the most uncertain of the others."""
         run = self.logic.results.run
         if run is None:
             return None
-        painted = {row.index for row in self.logic.painting.slices() if not row.isStray}
+        painted = self._painted()
         suggested = run.get("suggested_next_slice")
         if suggested is not None and suggested not in painted:
             return int(suggested)
         return next((row.index for row in self.slicesToReview()), None)
+
+    def _painted(self) -> set[int]:
+        """Slices of the result's axis that are painted or corrected."""
+        rows = self.logic.painting.slices()
+        return {row.index for row in rows if row.axis == self.logic.results.axis and not row.isStray}
 
     def updateEntropy(self) -> None:
         """Shows or hides the entropy layer as the parameters say."""

@@ -105,7 +105,7 @@ class Running(CurrentPreview):
     def _prepared(self) -> Job:
         inputs = self.volumeNode, self.segmentationNode, self.segmentId
         settings = self.parameters, self.regionNode, self.allowsOverlap, self.library.use(), self.editableArea
-        return prepareJob(*inputs, *settings)
+        return prepareJob(*inputs, *settings, self.shown)
 
     def _start(self, job: Job, goOn: bool = False) -> None:
         parameters = self.parameters

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .EditableArea import EditableArea
 from .Errors import SceneError
-from .Job import Painting, readPainting
+from .Painting import Painting, readPainting
 from .Parameters import ParameterNode, Parameters
 from .Protocols import UndoKeeper
 from .Remedies import Remedies
+from .SceneIO.PaintedSlices import Shown
 from .SceneIO.Regions import addRegion, fitRegion, spansOfRegion
 from .SceneIO.Segments import segmentIds
 from .SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
@@ -172,7 +173,12 @@ class Selection:
         if segmentationNode.GetSegmentation().GetSegment(self.segmentId) is None:
             return None
         useAllSlices = self.parameters.useAllSlices
-        return readPainting(segmentationNode, self.segmentId, self.volumeNode, useAllSlices=useAllSlices)
+        shown = self.shown(self.segmentId)
+        return readPainting(segmentationNode, self.segmentId, self.volumeNode, useAllSlices, shown)
+
+    def shown(self, segmentId: str) -> Shown | None:
+        """What is proposed for a segment of the selected segmentation, if anything is."""
+        raise NotImplementedError
 
     def writer(self) -> SegmentWriter:
         return SegmentWriter(self.scene, self.editorNode, self.undoKeeper or self.history())

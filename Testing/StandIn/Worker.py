@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from PatchICLLib.propagation.geometry.evidence import SINGLE
+from PatchICLLib.propagation.geometry.planes import find_planes
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.result.propagation_result import (
     LevelSelection,
@@ -24,6 +26,51 @@ from PatchICLLib.version import __version__
 from PatchICLLib.worker.events import WorkerEvent
 
 LEVELS = (24, 64)
+
+
+class Facts:
+    """What a call says of voxels.
+
+    Attributes:
+        axis: main axis.
+        drawn: (L, K, J, I), the painting without voxels that stand for themselves.
+        exact: (L, K, J, I) bool, where the painting holds, zeros included.
+        codes: (K, J, I), of what is known.
+    """
+
+    def __init__(self, call, layers: np.ndarray):
+        options = call.options
+        self.codes = np.zeros(call.image.shape, np.uint8) if call.evidence is None else call.evidence
+        single = self.codes == SINGLE
+        self.options, self.drawn = options, np.where(single, np.uint8(0), layers)
+        self.axis, self.isMixed = options["axis"], options["axis"] is None
+        if self.isMixed:
+            self.axis = find_planes(self.drawn, call.spacing, options["painted_slices"]).main
+        self.exact = single & (layers > 0)
+        for layer, painted in enumerate(self.drawn):
+            for label in np.unique(painted[painted > 0]).tolist():
+                for axis, index in options["painted_slices"].get(label, ()) if self.isMixed else ():
+                    self.exact[layer][(slice(None),) * axis + (index,)] = True
+        self._forbidden = np.zeros((256, 256), bool)  # by code and label
+        self._forbidden[2:, 1:] = True
+        for code, labels in options.get("excluded", {}).items():
+            self._forbidden[code] = False
+            self._forbidden[code, labels] = True
+
+    def forbids(self, index: int, labels: np.ndarray) -> np.ndarray:
+        """Where labels that are proposed for a slice are not."""
+        return self._forbidden[np.take(self.codes, index, axis=self.axis), labels]
+
+    def slicesOf(self, layer: int, values) -> set[int]:
+        """Slices of the main axis that are painted in a layer."""
+        declared, ignored = (
+            [plane for label in values for plane in self.options[name].get(label, ())]
+            for name in ("painted_slices", "ignore_slices")
+        )
+        if self.isMixed:
+            return {index for axis, index in declared if axis == self.axis}
+        others = tuple(axis for axis in range(3) if axis != self.axis)
+        return {*np.flatnonzero(self.drawn[layer].any(axis=others)).tolist(), *declared} - set(ignored)
 
 
 class NearestSliceWorker:
@@ -123,20 +170,20 @@ class NearestSliceWorker:
         yield self._event("result", result=PropagationResult(call.painted, None, None, None, report))
 
     def _run(self, call):
-        axis = call.options["axis"]
         layers = call.painted if call.painted.ndim == 4 else call.painted[np.newaxis]
-        labels = np.moveaxis(layers, axis + 1, 1).copy()
+        facts = Facts(call, layers)
+        self._axis = axis = facts.axis
+        labels = np.moveaxis(facts.drawn, axis + 1, 1).copy()
+        told, exact = np.moveaxis(layers, axis + 1, 1), np.moveaxis(facts.exact, axis + 1, 1)
         entropy = np.zeros(labels.shape[1:], np.float32)
         rows, selections, todo, self._found = [], [], [], set()
         seen = set(np.unique(labels).tolist())
         for layer, painted in enumerate(labels):
-            drawn = np.flatnonzero(painted.any(axis=(1, 2))).tolist()
-            values = [int(label) for label in np.unique(painted[drawn]) if label]
-            declared = {index for label in values for index in call.options["painted_slices"].get(label, ())}
-            ignored = {index for label in values for index in call.options["ignore_slices"].get(label, ())}
-            known = sorted({*drawn, *declared} - ignored)
+            values = [int(label) for label in np.unique(painted) if label]
+            known = sorted(facts.slicesOf(layer, values))
             if not known:  # what a library finds by itself: a square on the slice in the middle
-                known, values = [len(painted) // 2], [label for label in call.options["match"] if label not in seen]
+                known = [len(painted) // 2]
+                values = values or [label for label in call.options["match"] if label not in seen]
                 labels[layer][known[0], 4:9, 4:9] = values[0]
                 self._found.add(values[0])
             first, last = known[0], known[-1]
@@ -145,6 +192,8 @@ class NearestSliceWorker:
             order = sorted(set(range(first, last + 1)) - set(known), key=lambda index: (distance(index, known), index))
             rows += [{"index": index, "label": values[0], "uncertainty": 0.0, "distance_mm": 0.0} for index in known]
             todo += [(layer, values[0], index, known) for index in order]
+            held = exact[layer] | (told[layer] > 0)
+            labels[layer][held] = told[layer][held]
         for number, (layer, label, index, known) in enumerate(todo, start=1):
             if self.failure:
                 failure, self.failure = self.failure, ""
@@ -156,8 +205,10 @@ class NearestSliceWorker:
                 yield self._event("cancelled", result=self._result(call, labels, entropy, rows, selections, todo))
                 return
             nearest = min(known, key=lambda other: abs(other - index))
-            copied = np.where(labels[layer][index] > 0, labels[layer][index], labels[layer][nearest])
-            labels[layer][index] = np.where(isExcluded(call, axis, index, copied), labels[layer][index], copied)
+            filled = np.where(labels[layer][index] > 0, labels[layer][index], labels[layer][nearest])
+            filled[facts.forbids(index, filled)] = 0
+            held = exact[layer][index] | (told[layer][index] > 0)
+            labels[layer][index] = np.where(held, told[layer][index], filled)
             unsure = borderEntropy(labels[layer][index] > 0) * min(1.0, 0.4 + 0.15 * abs(index - nearest))
             entropy[index] = np.maximum(entropy[index], unsure)
             rows.append(self._row(call, index, label, known, unsure))
@@ -176,7 +227,7 @@ class NearestSliceWorker:
         yield self._event("result", result=self._result(call, labels, entropy, rows, selections, todo))
 
     def _row(self, call, index, label, known, entropy):
-        step = call.spacing[call.options["axis"]]
+        step = call.spacing[self._axis]
         uncertain = float(entropy[entropy > 0].mean()) if entropy.any() else 0.0
         return {
             "index": index,
@@ -186,7 +237,7 @@ class NearestSliceWorker:
         }
 
     def _result(self, call, labels, entropy, rows, selections, todo):
-        axis = call.options["axis"]
+        axis = self._axis
         unsure = [row for row in rows if row["uncertainty"] > 0]
         painted = {str(row["label"]): [] for row in rows if row["label"] not in self._found}
         for row in rows:
@@ -226,18 +277,6 @@ class NearestSliceWorker:
             if call.options.get("logits_slices")
             else None,
         )
-
-
-def isExcluded(call, axis: int, index: int, labels: np.ndarray) -> np.ndarray:
-    """Where what is known of single voxels forbids the labels that are proposed for a slice."""
-    if call.evidence is None:
-        return np.zeros(labels.shape, bool)
-    plane = np.take(call.evidence, index, axis=axis)
-    forbidden = plane == 1
-    for code in np.unique(plane[plane > 1]).tolist():
-        without = call.options.get("excluded", {}).get(code)
-        forbidden |= (plane == code) & (True if without is None else np.isin(labels, without))
-    return forbidden
 
 
 def distance(index: int, known) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import qt
 import vtk
 from slicer.util import VTKObservationMixin
@@ -182,7 +184,12 @@ class Panel(VTKObservationMixin):
             self.inspect.refresh()
 
     def _onPaintingChanged(self) -> None:
+        self._noticeUse()
         self._viewTimer.start()
+
+    def _noticeUse(self) -> None:
+        with contextlib.suppress(SceneError):  # of a volume that cannot be used
+            self.logic.views.noticeUse()
 
     def _lockInputs(self) -> None:
         busy = self.logic.state.isBusy or self.logic.sequence.isBusy
@@ -217,6 +224,7 @@ class Panel(VTKObservationMixin):
             selector.blockSignals(blocked)
 
     def _onViewsRested(self) -> None:
+        self._noticeUse()
         self.work.refreshViews()
         self.uncertainty.refresh()
         self.inspect.refresh()

@@ -17,9 +17,9 @@ _WIDEST = "R 888.8"  # text below a picture
 
 @dataclass(frozen=True)
 class Entry:
-    """A painted slice: its index, a QPixmap of it, a word or two below, a tooltip; pale: it serves not as context."""
+    """A painted slice: its axis and index, a QPixmap of it, a word or two below, a tooltip; pale: it is no context."""
 
-    index: int
+    plane: tuple[int, int]
     picture: Any
     text: str
     toolTip: str
@@ -27,11 +27,11 @@ class Entry:
 
 
 class ThumbnailStrip:
-    """Args: widget: a QListWidget in icon mode; jump: called with the index of a slice that is clicked."""
+    """Args: widget: a QListWidget in icon mode; jump: called with axis and index of a slice that is clicked."""
 
-    def __init__(self, widget, jump: Callable[[int], None]):
+    def __init__(self, widget, jump: Callable[[int, int], None]):
         self.widget = widget
-        self._indices: list[int] = []
+        self._planes: list[tuple[int, int]] = []
         widget.setIconSize(qt.QSize(SIZE, SIZE))
         text = widget.fontMetrics().boundingRect(_WIDEST)
         self._cell = qt.QSize(max(SIZE, text.width()) + 2 * _PADDING, SIZE + text.height() + 2 * _PADDING)
@@ -39,11 +39,11 @@ class ThumbnailStrip:
         bar = widget.horizontalScrollBar().property("sizeHint").height()
         widget.setFixedHeight(self._cell.height() + bar + 2 * widget.frameWidth)
         for signal in ("itemClicked(QListWidgetItem*)", "itemActivated(QListWidgetItem*)"):
-            widget.connect(signal, lambda item: jump(self._indices[widget.row(item)]))
+            widget.connect(signal, lambda item: jump(*self._planes[widget.row(item)]))
 
     def fill(self, entries: Sequence[Entry]) -> None:
         self.widget.clear()
-        self._indices = [entry.index for entry in entries]
+        self._planes = [entry.plane for entry in entries]
         for entry in entries:
             item = qt.QListWidgetItem(entry.text)
             item.setIcon(_icon(_pale(entry.picture) if entry.isPale else entry.picture))
@@ -51,10 +51,10 @@ class ThumbnailStrip:
             item.setSizeHint(self._cell)
             self.widget.addItem(item)
 
-    def mark(self, index: int | None) -> None:
-        """Marks the slice that the views show, if it is one of them."""
-        row = self._indices.index(index) if index in self._indices else -1
-        self.widget.setCurrentRow(row)
+    def mark(self, planes: Sequence[tuple[int, int]]) -> None:
+        """Marks the first of the slices that the views show that is one of them."""
+        rows = [self._planes.index(plane) for plane in planes if plane in self._planes]
+        self.widget.setCurrentRow(rows[0] if rows else -1)
 
 
 def _icon(picture):

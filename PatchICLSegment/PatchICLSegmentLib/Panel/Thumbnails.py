@@ -8,17 +8,18 @@ import vtk
 from vtk.util import numpy_support
 
 from ..InspectionPictures import slicePicture
-from ..Job import Painting
+from ..SceneIO.PaintedSlices import PaintedSlice
+from ..SceneIO.Segments import SegmentBox
 
 SIZE = 48  # pixels
 _OUTLINE = (0.35, 0.86, 0.51)
 
 
-def thumbnail(volume: np.ndarray, painting: Painting, index: int, grid, window) -> qt.QPixmap:
+def thumbnail(volume: np.ndarray, box: SegmentBox, row: PaintedSlice, grid, window) -> qt.QPixmap:
     """A painted slice around its drawing, with the outline of the drawing."""
-    axis = painting.axis
-    mask = painting.box.plane(axis, index)
-    plane = np.take(volume, index, axis=axis)
+    axis = row.axis
+    mask = box.plane(axis, row.index)
+    plane = np.take(volume, row.index, axis=axis)
     inPlane = tuple(step for other, step in enumerate(grid.spacing) if other != axis)
     region = _around(mask)
     pixels = slicePicture(plane[region], mask[region], (), _OUTLINE, window, inPlane, size=SIZE)

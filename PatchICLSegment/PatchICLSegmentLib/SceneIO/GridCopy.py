@@ -11,7 +11,8 @@ from vtk.util import numpy_support
 from ..Errors import SceneError
 from ..Translation import _
 from .Lattice import occupiedExtent, volumeToSegmentation
-from .PaintedSlices import SegmentMemory, axisOfPainting
+from .PaintedSlices import planesByAxis
+from .SegmentMemory import SegmentMemory
 from .Segments import SegmentBox, orientedImage
 from .Volumes import VolumeGrid, gridOfVolume
 
@@ -135,10 +136,14 @@ def _voxelsOf(samples: np.ndarray, counts: np.ndarray, grid: VolumeGrid) -> np.n
     sizes = [size for length, count in zip(samples.shape, counts, strict=True) for size in (length // count, count)]
     blocks = samples.reshape(sizes)
     spacing = tuple(float(step / count) for step, count in zip(grid.spacing, counts, strict=True))
+    enough = blocks.mean(axis=(1, 3, 5)) >= 0.5
     try:
-        axis = axisOfPainting(SegmentBox(samples.shape, (0, 0, 0), samples), spacing)
+        planes = planesByAxis(SegmentBox(samples.shape, (0, 0, 0), samples), spacing)
     except SceneError:  # not painted on slices of the volume: no slice to be kept
-        axis = None
-    if axis is not None:
-        blocks = blocks.max(axis=2 * axis + 1, keepdims=True)
-    return blocks.mean(axis=(1, 3, 5)) >= 0.5
+        planes = {}
+    for axis, indices in planes.items():
+        drawn = np.zeros_like(samples)
+        part = (slice(None),) * axis + (list(indices),)
+        drawn[part] = samples[part]
+        enough |= drawn.reshape(sizes).max(axis=2 * axis + 1, keepdims=True).mean(axis=(1, 3, 5)) >= 0.5
+    return enough

@@ -2,128 +2,20 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Protocol
 
 import numpy as np
-import vtk
 
 from PatchICLLib.errors import InputError
 
 from ..Errors import SceneError
 from ..Translation import ofLibrary
-from .Lattice import volumeToSegmentation
-from .Segments import SegmentBox
-from .Volumes import AXIS_NAMES, gridOfVolume
-
-_TAGS = {
-    "empty": "PatchICL.EmptySlices",
-    "excluded": "PatchICL.ExcludedSlices",
-    "trusted": "PatchICL.TrustedSlices",
-    "afresh": "PatchICL.SlicesToDrawAfresh",
-    "axis": "PatchICL.Axis",
-    "written": "PatchICL.WrittenSlices",
-    "lattice": "PatchICL.Lattice",
-    "writtenLattice": "PatchICL.WrittenLattice",
-}
-
-
-@dataclass(frozen=True)
-class SegmentMemory:
-    """What is known of a segment beyond its voxels. Lives in the segment's tags: saved with it, undone with it.
-
-    Attributes:
-        axis: array axis of the slices (0 = k, 1 = j, 2 = i), None before the first declaration or propagation.
-        empty: slices that the user declared to be without the structure.
-        excluded: painted slices that shall not serve as context.
-        trusted: slices that serve as context though they look as if they were painted by accident.
-        afresh: slices cleared in order to be drawn again; ignored while they are empty.
-        written: slice index -> checksum of what propagation wrote there. A slice that differs was corrected.
-        lattice: 4x4 matrix, row by row, from the voxels that the slices count to the segmentation's coordinates; empty
-            where that was not noted.
-        writtenLattice: the same of the voxels that the checksums were taken of.
-    """
-
-    axis: int | None = None
-    empty: frozenset[int] = frozenset()
-    excluded: frozenset[int] = frozenset()
-    trusted: frozenset[int] = frozenset()
-    afresh: frozenset[int] = frozenset()
-    written: tuple[tuple[int, str], ...] = ()
-    lattice: tuple[float, ...] = ()
-    writtenLattice: tuple[float, ...] = ()
-
-    @classmethod
-    def of(cls, segment) -> SegmentMemory:
-        """As it was noted; see `memoryOf` for the slices of a volume."""
-        axisName = _tag(segment, "axis")
-        written = [entry.split("=") for entry in _tag(segment, "written").split(",") if entry]
-        return cls(
-            axis=AXIS_NAMES.index(axisName) if axisName in AXIS_NAMES else None,
-            empty=_indices(_tag(segment, "empty")),
-            excluded=_indices(_tag(segment, "excluded")),
-            trusted=_indices(_tag(segment, "trusted")),
-            afresh=_indices(_tag(segment, "afresh")),
-            written=tuple((int(index), checksum) for index, checksum in written),
-            lattice=_numbers(_tag(segment, "lattice")),
-            writtenLattice=_numbers(_tag(segment, "writtenLattice")),
-        )
-
-    def store(self, segment) -> None:
-        texts = {
-            "axis": "" if self.axis is None else AXIS_NAMES[self.axis],
-            "empty": _listed(self.empty),
-            "excluded": _listed(self.excluded),
-            "trusted": _listed(self.trusted),
-            "afresh": _listed(self.afresh),
-            "written": ",".join(f"{index}={checksum}" for index, checksum in self.written),
-            "lattice": ",".join(repr(number) for number in self.lattice),
-            "writtenLattice": ",".join(repr(number) for number in self.writtenLattice),
-        }
-        for name, text in texts.items():
-            if text:
-                segment.SetTag(_TAGS[name], text)
-            else:
-                segment.RemoveTag(_TAGS[name])
-
-    def withSlice(self, name: str, index: int, present: bool) -> SegmentMemory:
-        """The same with one index added to, or taken from, `empty`, `excluded`, `trusted` or `afresh`."""
-        indices = getattr(self, name)
-        return replace(self, **{name: indices | {index} if present else indices - {index}})
-
-    def counting(self, lattice: np.ndarray) -> SegmentMemory:
-        """The same, counting the slices of another volume whose voxels are the same in another order or place.
-
-        What propagation wrote is known only where the voxels are in the same order.
-        """
-        now = tuple(lattice.ravel().tolist())
-        change = _change(self.lattice or now, now)
-        if self.axis is None or (change == np.eye(4)).all():
-            return replace(self, lattice=now)
-        direction = change[:3, 2 - self.axis]
-        row = int(np.argmax(np.abs(direction)))
-
-        def moved(index: int) -> int:
-            return int(direction[row] * index + change[row, 3])
-
-        isSame = (change[:3, :3] == np.eye(3)).all()
-        indices = {name: getattr(self, name) for name in ("empty", "excluded", "trusted", "afresh")}
-        return SegmentMemory(
-            axis=2 - row,
-            written=tuple((moved(index), checksum) for index, checksum in self.written) if isSame else (),
-            lattice=now,
-            writtenLattice=self.writtenLattice or self.lattice,
-            **{name: frozenset(moved(index) for index in kept) for name, kept in indices.items()},
-        )
-
-    def moveOfWritten(self) -> tuple[int, int, int]:
-        """By how many voxels (k, j, i) what was written lay elsewhere when its checksums were taken."""
-        if not self.lattice or not self.writtenLattice:
-            return (0, 0, 0)
-        k, j, i = (-int(step) for step in _change(self.writtenLattice, self.lattice)[2::-1, 3])
-        return k, j, i
+from .SegmentMemory import SegmentMemory
+from .Segments import SegmentBox, sliceRegion
+from .Voxels import Plane, Region, Voxels, around, boxAt, differing, noVoxels, within, without
 
 
 class Remark(Enum):
@@ -131,6 +23,7 @@ class Remark(Enum):
 
     STRAY: so little is painted that it was a slip of the brush: no context, and what is missing is filled in.
     DOUBTFUL: hardly more is painted. OUTLINE: a contour that is not filled. SCRIBBLE: strokes across a structure.
+    CORRECTED: painted or erased in a part of the slice, of what a propagation had left there.
     """
 
     NONE = "none"
@@ -138,85 +31,238 @@ class Remark(Enum):
     DOUBTFUL = "doubtful"
     OUTLINE = "outline"
     SCRIBBLE = "scribble"
+    CORRECTED = "corrected"
 
 
 @dataclass(frozen=True)
 class PaintedSlice:
-    """One row of the table of painted slices. `area` counts voxels; 0 where the user declared the slice empty."""
+    """One row of the table of painted slices.
 
+    Attributes:
+        axis: array axis of the slice, 0 = k, 1 = j, 2 = i.
+        area: voxels of the segment on it; 0 where the user declared the slice empty.
+        region: where it counts as painted: all of the slice, or what surrounds a correction.
+        isContext: it takes part in a propagation.
+    """
+
+    axis: int
     index: int
     area: int
-    declaredEmpty: bool
+    region: Region
     isContext: bool
     remark: Remark = Remark.NONE
+
+    @property
+    def plane(self) -> Plane:
+        return self.axis, self.index
 
     @property
     def isStray(self) -> bool:
         return self.remark is Remark.STRAY
 
+    @property
+    def isWhole(self) -> bool:
+        return self.remark is not Remark.CORRECTED
 
-def memoryOf(segmentationNode, segmentId: str, volumeNode) -> SegmentMemory:
-    """What is remembered of a segment, in the slices of a volume."""
-    memory = SegmentMemory.of(segmentationNode.GetSegmentation().GetSegment(segmentId))
-    toSegmentation = volumeToSegmentation(segmentationNode, volumeNode)
-    if toSegmentation is None:
-        return memory
-    return memory.counting(toSegmentation @ gridOfVolume(volumeNode).ijkToLocal)
+    @property
+    def declaredEmpty(self) -> bool:
+        return self.isWhole and not self.area
+
+
+class Shown(Protocol):
+    """What a preview proposes for a segment. Attributes: axis: of its slices; planes: painted when its run began."""
+
+    @property
+    def axis(self) -> int: ...
+
+    @property
+    def planes(self) -> Collection[Plane]: ...
+
+    def part(self, region: Region) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What the user painted of a segment.
+
+    Attributes:
+        axis: main axis of the slices, None where there are none.
+        slices: painted ones, by axis and index.
+        known: further voxels that are as the user left them.
+        contradictions: pairs of slices that do not fit each other where they cross.
+    """
+
+    axis: int | None
+    slices: tuple[PaintedSlice, ...]
+    known: SegmentBox
+    contradictions: tuple[tuple[Plane, Plane], ...] = ()
+
+
+@dataclass
+class _Found:
+    """Slices that count as painted, in all or in a region; the rest as of `Drawing`."""
+
+    axis: int | None
+    whole: set[Plane]
+    corrected: dict[Plane, Region]
+    contradictions: tuple[tuple[Plane, Plane], ...] = ()
 
 
 def axisOfPainting(box: SegmentBox, spacing: tuple[float, float, float]) -> int | None:
-    """The axis across which a segment was painted, as the library finds it; None where there is nothing.
+    """The main axis of the slices on which a segment was painted, as the library finds it; None where nothing is.
 
     Raises:
-        SceneError: the painting lies on the slices of no axis, or on slices of several.
+        SceneError: the painting lies on no slices.
     """
-    if box.isEmpty:
-        return None
-    from PatchICLLib.propagation.geometry.planes import find_planes  # here, for the panel opens without SciPy too
-
-    try:
-        return find_planes(box.voxels, spacing).only_axis()
-    except InputError as error:
-        raise SceneError(ofLibrary(str(error))) from error
+    return None if box.isEmpty else _planesOf(box, spacing).main
 
 
-def paintedSlices(box: SegmentBox, memory: SegmentMemory, axis: int, useAllSlices: bool = False) -> list[PaintedSlice]:
-    """The painted slices of a segment in ascending order, the declared-empty ones included.
+def planesByAxis(box: SegmentBox, spacing: tuple[float, float, float]) -> dict[int, tuple[int, ...]]:
+    """The slices on which a segment was painted, as the library finds them.
+
+    Raises:
+        SceneError: the painting lies on no slices.
+    """
+    found = _planesOf(box, spacing).of_label.get(1, {})
+    return {axis: tuple(int(index + box.offset[axis]) for index in indices) for axis, indices in found.items()}
+
+
+def drawingOf(
+    box: SegmentBox,
+    memory: SegmentMemory,
+    spacing: tuple[float, float, float],
+    shown: Shown | None = None,
+    useAllSlices: bool = False,
+) -> Drawing:
+    """What of a segment the user painted, corrected or erased: each voxel that is not as it was written.
+
+    A slice counts as painted in all if what was touched on it reaches around everything that it shows of the segment;
+    else within the box of what was touched. Of a preview over which was painted half has to be within.
 
     Args:
+        shown: the preview for the segment, if one is open.
         useAllSlices: no slice is stray.
+
+    Raises:
+        SceneError: nothing was propagated yet, and the painting lies on no slices.
     """
-    areas = box.areas(axis)
-    written = {index: checksum for index, checksum in memory.written if 0 <= index < len(areas)}
-    written = written if memory.axis == axis else {}
-    painted = {int(index) for index in np.flatnonzero(areas)} - written.keys()
-    then = box if not written else box.movedInPlane(axis, memory.moveOfWritten())
-    corrected = {index for index, checksum in written.items() if sliceChecksum(then, axis, index) != checksum}
-    emptied = {index for index in corrected if not areas[index]}
-    # A few emptied slices say "it is not here"; most of them say that the drawing was started over.
-    painted |= corrected - emptied if len(emptied) > len(written) / 2 else corrected
-    if memory.axis in (None, axis):
-        painted |= memory.empty
-        drawn = {index for index in memory.afresh if 0 <= index < len(areas) and areas[index]}
-        painted = (painted | drawn) - (memory.afresh - drawn)
-    painted = {index for index in painted if 0 <= index < len(areas)}
-    remarks = _remarks(box, axis, painted, memory, useAllSlices)
-    return [
-        PaintedSlice(
-            index=index,
-            area=int(areas[index]),
-            declaredEmpty=not areas[index],
-            isContext=index not in memory.excluded and remarks.get(index) is not Remark.STRAY,
-            remark=remarks.get(index, Remark.NONE),
-        )
-        for index in sorted(painted)
-    ]
+    memory = _startedOver(memory, box)
+    written = noVoxels(box.shape) if memory.written is None else memory.written.within(box.shape)
+    whole = memory.wholePlanes(box.shape)
+    if shown is not None:
+        whole |= {plane for plane in shown.planes if box.part(sliceRegion(box.shape, *plane)).any()}
+    axis = memory.axis if shown is None else shown.axis
+    found = _Found(axis, whole, memory.corrected(box.shape))
+    _judge(found, box, written, memory, spacing, shown)
+    rows = _rows(box, found, memory, useAllSlices)
+    known = noVoxels(box.shape) if memory.known is None else memory.known.within(box.shape)
+    return Drawing(
+        _mainAxis(found), rows, without(known, [row.region for row in rows if not row.isStray]), found.contradictions
+    )
+
+
+def _startedOver(memory: SegmentMemory, box: SegmentBox) -> SegmentMemory:
+    """A few slices that were emptied say "it is not here"; most of them say that the drawing was started over."""
+    if memory.written is None or memory.axis is None:
+        return memory
+    before = memory.written.within(box.shape).areas(memory.axis) > 0
+    before[[index for axis, index in memory.wholePlanes(box.shape) if axis == memory.axis]] = False
+    emptied = before & (box.areas(memory.axis) == 0)
+    if emptied.sum() <= before.sum() / 2:
+        return memory
+    held = (memory.written.within(box.shape), box)
+    declared = [plane for plane in memory.wholePlanes(box.shape) if not any(one.plane(*plane).any() for one in held)]
+    return replace(memory, written=None, known=None, planes=dict.fromkeys(declared))
+
+
+def _judge(found: _Found, box: SegmentBox, written: SegmentBox, memory: SegmentMemory, spacing, shown) -> None:
+    """Adds the slices on which something was touched."""
+    isFirst = memory.written is None and shown is None
+    slabs = [sliceRegion(box.shape, *plane) for plane in found.whole]
+    touched = box if isFirst else without(differing(box, written), [*slabs, *found.corrected.values()])
+    if touched.isEmpty:
+        return
+    planes = _touchedPlanes(found, touched, spacing, isFirst)
+    rest = touched.voxels.copy()
+    remaining = boxAt(touched.shape, touched.region, rest)
+    for plane in sorted(planes, key=lambda plane: -int(touched.plane(*plane).sum())):
+        slab = sliceRegion(box.shape, *plane)
+        region = _boxOfPart(remaining, slab)
+        if region is None:
+            continue
+        if plane in found.corrected:
+            region = around(region, found.corrected[plane])
+        if plane in found.whole or isFirst or _isWhole(plane, region, found, box, written, shown):
+            found.whole.add(plane)
+            found.corrected.pop(plane, None)
+        else:
+            found.corrected[plane] = region
+        rest[within(slab, touched.region)] = False
+
+
+def _touchedPlanes(found: _Found, touched: SegmentBox, spacing, isFirst: bool) -> list[Plane]:
+    try:
+        painted = _planesOf(touched, spacing)
+    except SceneError:
+        if isFirst or found.axis is None:
+            raise
+        # Corrections need no slices of their own: those of the main axis that they cross will do.
+        return [_placed((found.axis, int(index)), touched) for index in np.flatnonzero(touched.occupied(found.axis))]
+    if isFirst or found.axis is None:
+        found.axis = painted.main
+    if isFirst:
+        pairs = (one.planes for one in painted.contradictions)
+        found.contradictions = tuple((_placed(one, touched), _placed(other, touched)) for one, other in pairs)
+    slices = painted.of_label.get(1, {}).items()
+    return [_placed((axis, index), touched) for axis, indices in slices for index in indices]
+
+
+def _isWhole(plane: Plane, region: Region, found: _Found, box: SegmentBox, written: SegmentBox, shown) -> bool:
+    """Whether a region of a slice holds everything there, but for what other slices painted in all show of theirs."""
+    slab = sliceRegion(box.shape, *plane)
+
+    def outside(voxels: np.ndarray) -> tuple[int, int]:
+        for axis, index in found.whole:
+            if axis != plane[0]:
+                voxels[(slice(None),) * axis + (index,)] = False
+        total = np.count_nonzero(voxels)
+        voxels[within(region, slab)] = False
+        return total, np.count_nonzero(voxels)
+
+    if outside(box.part(slab) | written.part(slab))[1]:
+        return False
+    proposed, beyond = outside(shown.part(slab)) if shown is not None else (0, 0)
+    return 2 * beyond <= proposed
+
+
+def _mainAxis(found: _Found) -> int | None:
+    """That of the last propagation, or of the most slices where it has none any more."""
+    counts = [sum(own == axis for own, _index in found.whole) for axis in range(3)]
+    if not any(counts) or found.axis is not None and counts[found.axis]:
+        return found.axis
+    return int(np.argmax(counts))
+
+
+def _rows(box: SegmentBox, found: _Found, memory: SegmentMemory, useAllSlices: bool) -> tuple[PaintedSlice, ...]:
+    rows = []
+    for axis in sorted({axis for axis, _index in found.whole}):
+        indices, areas = {index for other, index in found.whole if other == axis}, box.areas(axis)
+        remarks = _remarks(box, axis, indices, memory, useAllSlices)
+        for index in indices:
+            remark = remarks.get(index, Remark.NONE)
+            isContext = (axis, index) not in memory.excluded and remark is not Remark.STRAY
+            region = sliceRegion(box.shape, axis, index)
+            rows.append(PaintedSlice(axis, index, int(areas[index]), region, isContext, remark))
+    for plane, region in found.corrected.items():
+        area = int(np.count_nonzero(box.part(region)))
+        rows.append(PaintedSlice(*plane, area, region, plane not in memory.excluded, Remark.CORRECTED))
+    return tuple(sorted(rows, key=lambda row: row.plane))
 
 
 def _remarks(box: SegmentBox, axis: int, painted, memory: SegmentMemory, useAllSlices: bool) -> dict[int, Remark]:
     """By slice, of those that serve as context; the library has the rules."""
     first, count = box.offset[axis], box.voxels.shape[axis]
-    wanted = painted - memory.excluded
+    wanted = {index for index in painted if (axis, index) not in memory.excluded}
     masks = {index: np.take(box.voxels, index - first, axis=axis) for index in wanted if first <= index < first + count}
     if not masks:
         return {}
@@ -224,40 +270,30 @@ def _remarks(box: SegmentBox, axis: int, painted, memory: SegmentMemory, useAllS
         review_masks,
     )  # here, for the panel opens without SciPy too
 
-    declared = {index for index in wanted if index not in masks or not masks[index].any()} | (memory.trusted & wanted)
+    declared = {index for index in wanted if index not in masks or not masks[index].any()}
+    declared |= {index for index in wanted if (axis, index) in memory.trusted}
     review = review_masks(masks, box.shape[axis], declared, useAllSlices)
     found = {Remark.DOUBTFUL: review.doubtful, Remark.SCRIBBLE: review.scribbles, Remark.OUTLINE: review.outlines}
     found[Remark.STRAY] = review.stray
     return {index: remark for remark, indices in found.items() for index in indices}
 
 
-def sliceChecksum(box: SegmentBox, axis: int, index: int) -> str:
-    """Changes when any voxel of the slice changes."""
-    return f"{zlib.crc32(np.packbits(box.plane(axis, index)).tobytes()):08x}"
+def _planesOf(box: SegmentBox, spacing: tuple[float, float, float]):
+    from PatchICLLib.propagation.geometry.planes import find_planes  # here, for the panel opens without SciPy too
+
+    try:
+        return find_planes(box.voxels, spacing)
+    except InputError as error:
+        raise SceneError(ofLibrary(str(error))) from error
 
 
-def sliceChecksums(box: SegmentBox, axis: int) -> dict[int, str]:
-    """Of every slice that is not empty, by its index."""
-    return {int(index): sliceChecksum(box, axis, index) for index in np.flatnonzero(box.areas(axis))}
+def _placed(plane: Plane, box: SegmentBox) -> Plane:
+    """The slice of a volume that is one of the box's own."""
+    axis, index = plane
+    return axis, int(index + box.offset[axis])
 
 
-def _tag(segment, name: str) -> str:
-    value = vtk.mutable("")
-    return str(value) if segment.GetTag(_TAGS[name], value) else ""
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(number) for number in text.split(",") if number)
-
-
-def _change(before, now) -> np.ndarray:
-    """4x4 matrix of whole numbers from the voxels of one lattice to those of another."""
-    return np.round(np.linalg.solve(np.reshape(now, (4, 4)), np.reshape(before, (4, 4))))
-
-
-def _indices(text: str) -> frozenset[int]:
-    return frozenset(int(index) for index in text.split(",") if index)
-
-
-def _listed(indices: Iterable[int]) -> str:
-    return ",".join(str(index) for index in sorted(indices))
+def _boxOfPart(box: SegmentBox, slab: Region) -> Region | None:
+    """Around what a box has in a slab, None where that is nothing."""
+    filled = Voxels.of(boxAt(box.shape, slab, box.part(slab)))
+    return None if filled is None else filled.region

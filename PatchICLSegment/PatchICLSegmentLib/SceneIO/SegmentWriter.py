@@ -94,16 +94,6 @@ class SegmentWriter:
             image, segmentationNode, segmentId, slicer.vtkSlicerSegmentationsModuleLogic.MODE_REPLACE
         )
 
-    def clearSlices(self, segmentationNode, volumeNode, segmentId: str, axis: int, indices) -> None:
-        """Empties some slices of a segment, as one undo step."""
-        box = readSegment(segmentationNode, segmentId, volumeNode)
-        voxels = box.voxels.copy()
-        for index in indices:
-            local = index - box.offset[axis]
-            if 0 <= local < voxels.shape[axis]:
-                voxels[(slice(None),) * axis + (local,)] = False
-        self.write(segmentationNode, volumeNode, {segmentId: SegmentBox(box.shape, box.offset, voxels)})
-
     def _editorLogic(self, segmentationNode, volumeNode):
         logic = segmentEditorLogicClass()()
         logic.SetMRMLScene(self.scene)

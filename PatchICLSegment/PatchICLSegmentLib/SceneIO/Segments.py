@@ -37,14 +37,28 @@ class SegmentBox:
     def region(self) -> tuple[slice, slice, slice]:
         return tuple(slice(first, first + count) for first, count in zip(self.offset, self.voxels.shape, strict=True))
 
+    def part(self, region: tuple[slice, slice, slice]) -> np.ndarray:
+        """A copy of a part of the volume, bool, (k, j, i)."""
+        part = np.zeros([max(wanted.stop - wanted.start, 0) for wanted in region], bool)
+        here, there = [], []
+        for wanted, own in zip(region, self.region, strict=True):
+            first, stop = max(wanted.start, own.start), max(min(wanted.stop, own.stop), wanted.start, own.start)
+            here.append(slice(first - wanted.start, stop - wanted.start))
+            there.append(slice(first - own.start, stop - own.start))
+        part[tuple(here)] = self.voxels[tuple(there)]
+        return part
+
     def plane(self, axis: int, index: int) -> np.ndarray:
         """One whole slice of the volume, bool, in the order of the two other array axes."""
-        plane = np.zeros([count for other, count in enumerate(self.shape) if other != axis], bool)
-        local = index - self.offset[axis]
-        if 0 <= local < self.voxels.shape[axis]:
-            region = tuple(part for other, part in enumerate(self.region) if other != axis)
-            plane[region] = np.take(self.voxels, local, axis=axis)
-        return plane
+        return self.part(sliceRegion(self.shape, axis, index)).squeeze(axis)
+
+    def cropped(self) -> SegmentBox:
+        """What of it lies in the volume."""
+        keep = tuple(
+            slice(max(-first, 0), max(count - first, 0)) for first, count in zip(self.offset, self.shape, strict=True)
+        )
+        k, j, i = (max(first, 0) for first in self.offset)
+        return SegmentBox(self.shape, (k, j, i), self.voxels[keep])
 
     def areas(self, axis: int) -> np.ndarray:
         """Number of voxels in every slice of the volume along an axis."""
@@ -57,24 +71,16 @@ class SegmentBox:
         """Which slices of the box, from its first one on, have voxels."""
         return self.voxels.any(axis=tuple(other for other in range(3) if other != axis))
 
-    def movedInPlane(self, axis: int, steps) -> SegmentBox:
-        """The same, moved within its slices by a number of voxels along k, j, i; what leaves the volume is cut off."""
-        if not any(step for other, step in enumerate(steps) if other != axis):
-            return self
-        voxels, offset = self.voxels, list(self.offset)
-        for other, step in enumerate(steps):
-            if other != axis:
-                first = offset[other] + step
-                keep = np.arange(first, first + voxels.shape[other])
-                voxels = np.compress((keep >= 0) & (keep < self.shape[other]), voxels, axis=other)
-                offset[other] = max(first, 0)
-        return SegmentBox(self.shape, (offset[0], offset[1], offset[2]), voxels)
-
     def filled(self) -> np.ndarray:
         """The whole volume, bool, (K, J, I)."""
         volume = np.zeros(self.shape, bool)
         volume[self.region] = self.voxels
         return volume
+
+
+def sliceRegion(shape: tuple[int, int, int], axis: int, index: int) -> tuple[slice, slice, slice]:
+    k, j, i = (slice(index, index + 1) if other == axis else slice(0, count) for other, count in enumerate(shape))
+    return k, j, i
 
 
 def readSegment(segmentationNode, segmentId: str, volumeNode) -> SegmentBox:
@@ -152,9 +158,18 @@ def orientedImage(voxels: np.ndarray, offset, ijkToLocal: np.ndarray):
 
 def _asInVolume(labelmap, toVolume: np.ndarray):
     """The voxels of a labelmap in the order of the volume's, (k, j, i), and the index of the first in the volume."""
-    array = _labelmapArray(labelmap)
-    extent = np.reshape(labelmap.GetExtent(), (3, 2))
-    ends = toVolume[:3, :3] @ extent + toVolume[:3, 3:]
+    return reordered(_labelmapArray(labelmap), labelmap.GetExtent()[4::-2], toVolume)
+
+
+def reordered(array: np.ndarray, offset, toVolume: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """A view of voxels in the order of another lattice, and the index (k, j, i) of its first voxel there.
+
+    Args:
+        offset: index (k, j, i) of the first voxel.
+        toVolume: 4x4 matrix of whole numbers from voxels (i, j, k) to those of the other lattice.
+    """
+    ends = [(first, first + count - 1) for first, count in zip(offset, array.shape, strict=True)]
+    ends = toVolume[:3, :3] @ np.array(ends[::-1]) + toVolume[:3, 3:]
     # Rows of the matrix are axes i, j, k of the volume; array axes run the other way round.
     directions = toVolume[2::-1, 2::-1]
     array = array.transpose([int(np.flatnonzero(row)[0]) for row in directions])
@@ -172,6 +187,8 @@ def boxOfVoxels(array: np.ndarray) -> tuple[slice, slice, slice] | None:
 
     Two passes of maxima: Slicer's own search takes half a second on large volumes.
     """
+    if not array.size:
+        return None
     planes = np.flatnonzero(array.reshape(array.shape[0], -1).max(axis=1))
     if not len(planes):
         return None

@@ -75,3 +75,10 @@ def currentSlice(scene, volumeNode, axis: int) -> int | None:
     grid = gridOfVolume(volumeNode)
     index = round(grid.indexAt(axis, center))
     return index if 0 <= index < grid.shape[axis] else None
+
+
+def axisUnderMouse(scene, volumeNode) -> int | None:
+    """The volume axis whose slices the view under the mouse shows, None where that is none."""
+    node = scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+    view = node.GetCursorPositionXYZ([0.0, 0.0, 0.0]) if node is not None else None
+    return None if view is None else alignedAxis(view, gridOfVolume(volumeNode))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PatchICLSegmentLib.Errors import ScanIsThereError, SceneError
 from PatchICLSegmentLib.Parameters import Parameters
-from PatchICLSegmentLib.SceneIO.PaintedSlices import SegmentMemory
+from PatchICLSegmentLib.SceneIO.SegmentMemory import holdsPropagated
 from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
 from PatchICLSegmentLib.State import State
 from PatchICLSegmentLib.WorkerSession import defaultWorker
@@ -67,7 +67,7 @@ def testAnAppliedPreviewIsFinished(workplace, tmp_path):
     workplace.logic.applyPreview()
     assert [row.isFinished for row in library.segments()] == [True, False]
     segment = workplace.segmentation.GetSegmentation().GetSegment(workplace.organ)
-    assert SegmentMemory.of(segment).written
+    assert holdsPropagated(segment)
     segment.SetTag("PatchICL.Weights", "sparse")
     library.addCase([workplace.organ])
     (case,) = Library.open(tmp_path / "cases").cases

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from PatchICLSegmentLib.Errors import NoVoxelsError, OtherGridError, OverlapErro
 from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
 from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.SceneIO.Lattice import brushGrid
-from PatchICLSegmentLib.SceneIO.PaintedSlices import Remark, SegmentMemory, sliceChecksum
+from PatchICLSegmentLib.SceneIO.PaintedSlices import Remark
+from PatchICLSegmentLib.SceneIO.SegmentMemory import memoryOf
 from PatchICLSegmentLib.SceneIO.Segments import SegmentBox, orientedImage, readSegment
 from PatchICLSegmentLib.SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
 from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
+from PatchICLSegmentLib.SceneIO.Voxels import Voxels
 from PatchICLSegmentLib.State import State
 
 from PatchICLLib.errors import InputError
@@ -71,12 +74,14 @@ def voxelsOf(workplace) -> tuple[tuple[int, ...], bytes]:
     return array.shape, array.tobytes()
 
 
-def testTwoAxesAreRefusedInTheLibrarysSentence(workplace):
-    workplace.paint(0, [3, 8], size=12)
-    drawn = workplace.paint(2, [12], size=12)
+def testAnObliquePlaneIsRefusedInTheLibrarysSentence(workplace):
+    drawn = np.zeros(SHAPE, bool)
+    for k in range(2, 16):
+        drawn[k, 2 * k : 2 * k + 2, 6:30] = True
+    workplace.write(drawn)
     logic = workplace.logic
     with pytest.raises(InputError) as ofTheLibrary:
-        find_planes(drawn, (2.5, 0.9, 0.8)).only_axis()
+        find_planes(drawn, (2.5, 0.9, 0.8))
     assert str(logic.currentPainting().problem) == str(ofTheLibrary.value)
     assert logic.painting.slices() == [] and logic.painting.axis() is None
     for act in (logic.startPropagation, lambda: logic.painting.setNotOnSlice(5)):
@@ -416,7 +421,9 @@ def testStoppedLayersAreWrittenAsFarAsEachCame(workplace):
     workplace.write(earlier, workplace.other)
     segment = workplace.segmentation.GetSegmentation().GetSegment(workplace.other)
     box = readSegment(workplace.segmentation, workplace.other, workplace.volume)
-    SegmentMemory(0, written=((5, sliceChecksum(box, 0, 5)),)).store(segment)
+    memory = memoryOf(workplace.segmentation, workplace.other, workplace.volume, box)
+    planes = {(0, index): None for index in (3, 8, 14)}
+    replace(memory, axis=0, planes=planes, written=Voxels.of(box)).store(segment)
     allowOverlap(workplace)
     logic = workplace.logic
     logic.startPropagation()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import slicer
@@ -10,10 +13,12 @@ import vtk
 from hypothesis import given
 from hypothesis import strategies as st
 from PatchICLSegmentLib.Errors import HardenTransformError, SceneError
-from PatchICLSegmentLib.SceneIO.PaintedSlices import SegmentMemory, axisOfPainting, paintedSlices, sliceChecksum
+from PatchICLSegmentLib.SceneIO.PaintedSlices import axisOfPainting, drawingOf
+from PatchICLSegmentLib.SceneIO.SegmentMemory import SegmentMemory
 from PatchICLSegmentLib.SceneIO.Segments import SegmentBox, readSegment
 from PatchICLSegmentLib.SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
 from PatchICLSegmentLib.SceneIO.Volumes import addVolume, arrayOfVolume, frameOfVolume, gridOfVolume
+from PatchICLSegmentLib.SceneIO.Voxels import Voxels
 
 from .conftest import warpNode
 
@@ -235,13 +240,13 @@ def testSeveralSegmentsAreOneUndoStepWithMemory(scene, workplace):
     masks = {workplace.organ: boxOf(a), workplace.other: boxOf(b)}
     writer.write(workplace.segmentation, workplace.volume, masks)
     segment = workplace.segmentation.GetSegmentation().GetSegment(workplace.organ)
-    SegmentMemory(0, written=((3, "0123abcd"),)).store(segment)
+    SegmentMemory(0, {(0, 3): None, (1, 7): None}).store(segment)
     assert history.undo()
     assert (workplace.read() == before).all() and not workplace.read(workplace.other).any()
     assert SegmentMemory.of(segment) == SegmentMemory()
     assert history.redo()
     assert (workplace.read() == a).all() and (workplace.read(workplace.other) == b).all()
-    assert SegmentMemory.of(segment).written == ((3, "0123abcd"),)
+    assert SegmentMemory.of(segment).planes == {(0, 3): None, (1, 7): None}
 
 
 def testClosedSurfaceIsRenewed(scene, workplace):
@@ -275,38 +280,95 @@ def testSmallStructureOnManySlicesKeepsItsAxis():
     assert axisOfPainting(boxOf(np.zeros((3, 3, 3), bool)), (1.0, 1.0, 1.0)) is None
 
 
-slicesOfEight = st.frozensets(st.integers(0, 7))
+planes = st.tuples(st.integers(0, 2), st.integers(0, 7))
+parts = st.tuples(st.integers(-9, 9), st.integers(1, 9)).map(lambda part: slice(part[0], sum(part)))
+somePlanes = st.dictionaries(planes, st.one_of(st.none(), st.tuples(parts, parts, parts)))
 
 
-@given(slicesOfEight, slicesOfEight, slicesOfEight, slicesOfEight, st.sampled_from([None, 0, 1, 2]))
-def testMemoryComesBackFromTags(empty, excluded, trusted, afresh, axis):
+@given(somePlanes, st.frozensets(planes), st.frozensets(planes), st.sampled_from([None, 0, 1, 2]), st.integers(0, 99))
+def testMemoryComesBackFromTags(painted, excluded, trusted, axis, seed):
     segment = slicer.vtkSegment()
-    memory = SegmentMemory(axis, empty, excluded, trusted, afresh, ((2, "0000beef"), (5, "ffffffff")))
+    voxels = np.random.default_rng(seed).random((3, 4, 5)) > 0.5
+    memory = SegmentMemory(axis, painted, excluded, trusted, Voxels((seed - 50, 2, 3), voxels), lattice=(0.5,) * 16)
     memory.store(segment)
-    assert SegmentMemory.of(segment) == memory
+    again = SegmentMemory.of(segment)
+    assert replace(again, written=None) == replace(memory, written=None)
+    assert again.written.offset == memory.written.offset and np.array_equal(again.written.array, voxels)
     SegmentMemory().store(segment)
     assert SegmentMemory.of(segment) == SegmentMemory()
 
 
-def testCorrectedSlicesArePainted():
+def judged(mask, memory):
+    return drawingOf(boxOf(mask), memory, (1.0, 1.0, 1.0)).slices
+
+
+def propagated():
+    """Slices 2 to 7, of which 2 and 5 were painted."""
     mask = np.zeros((10, 20, 20), bool)
     mask[2:8, 5:15, 5:15] = True
-    written = boxOf(mask)
-    memory = SegmentMemory(0, written=tuple((k, sliceChecksum(written, 0, k)) for k in (3, 4, 6, 7)))
-    assert [row.index for row in paintedSlices(written, memory, 0)] == [2, 5]
+    return mask, SegmentMemory(0, {(0, 2): None, (0, 5): None}, written=Voxels.of(boxOf(mask)))
+
+
+def testWhatDiffersFromWhatWasWrittenIsPaintedInTheBoxOfWhatWasTouched():
+    mask, memory = propagated()
+    assert [row.plane for row in judged(mask, memory)] == [(0, 2), (0, 5)]
     corrected = mask.copy()
-    corrected[4, 5, 5] = False
+    corrected[4, 5, 5:8] = False
+    corrected[4, 4, 7] = True
     corrected[7] = False
-    rows = paintedSlices(boxOf(corrected), memory, 0)
-    assert [(row.index, row.declaredEmpty) for row in rows] == [(2, False), (4, False), (5, False), (7, True)]
-    afresh = SegmentMemory(0, afresh=frozenset({7}), written=memory.written)
-    assert [row.index for row in paintedSlices(boxOf(corrected), afresh, 0)] == [2, 4, 5]
+    rows = {row.plane: row for row in judged(corrected, memory)}
+    assert sorted(rows) == [(0, 2), (0, 4), (0, 5), (0, 7)]
+    assert rows[0, 4].region == (slice(4, 5), slice(4, 6), slice(5, 8)) and not rows[0, 4].isWhole
+    assert rows[0, 7].declaredEmpty, "everything that was there was erased"
+
+
+def testAStrokeInAnotherViewLeavesTheSlicesThatItCrossesAsTheyAre():
+    mask, memory = propagated()
+    corrected = mask.copy()
+    corrected[3:7, 12, 13:18] = True
+    corrected[6, 12, 14] = False
+    rows = {row.plane: row for row in judged(corrected, memory)}
+    assert sorted(rows) == [(0, 2), (0, 5), (1, 12)]
+    assert rows[1, 12].region == (slice(3, 7), slice(12, 13), slice(14, 18))
 
 
 def testDrawingStartedOverForgetsWhatWasWritten():
-    mask = np.zeros((10, 20, 20), bool)
-    mask[2:8, 5:15, 5:15] = True
-    memory = SegmentMemory(0, written=tuple((k, sliceChecksum(boxOf(mask), 0, k)) for k in (3, 4, 6, 7)))
+    mask, memory = propagated()
     fresh = np.zeros_like(mask)
     fresh[4, 2:9, 2:9] = True
-    assert [row.index for row in paintedSlices(boxOf(fresh), memory, 0)] == [4]
+    rows = judged(fresh, memory)
+    assert [(row.plane, row.isWhole) for row in rows] == [((0, 4), True)]
+
+
+def checksum(plane) -> str:
+    """As earlier versions noted what was propagated."""
+    return f"{zlib.crc32(np.packbits(plane).tobytes()):08x}"
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def testScenesOfEarlierVersionsAreRead(workplace, axis):
+    """Slices 3 to 8 written but 3 and 6, which were painted; 5 corrected since, 9 declared empty, 7 not to be used."""
+    mask = np.zeros((18, 40, 48), bool)
+    part = [slice(4, 12)] * 3
+    part[axis] = slice(3, 9)
+    mask[tuple(part)] = True
+    along = np.moveaxis(mask, axis, 0)
+    written = {index: checksum(along[index]) for index in (4, 5, 7, 8)}
+    along[5, 2, 2] = True
+    workplace.write(mask)
+    segment = workplace.segmentation.GetSegmentation().GetSegment(workplace.organ)
+    segment.SetTag("PatchICL.Axis", "kji"[axis])
+    segment.SetTag("PatchICL.WrittenSlices", ",".join(f"{index}={text}" for index, text in written.items()))
+    segment.SetTag("PatchICL.EmptySlices", "9")
+    segment.SetTag("PatchICL.ExcludedSlices", "6")
+    rows = workplace.logic.painting.slices()
+    assert [(row.axis, row.index, row.declaredEmpty, row.isContext) for row in rows] == [
+        (axis, 3, False, True),
+        (axis, 5, False, True),
+        (axis, 6, False, False),
+        (axis, 9, True, True),
+    ]
+    assert workplace.logic.painting.axis() == axis
+    workplace.logic.painting.setContext(6, True)
+    assert not segment.HasTag("PatchICL.WrittenSlices") and segment.HasTag("PatchICL.Written")
+    assert [row.index for row in workplace.logic.painting.slices() if row.isContext] == [3, 5, 6, 9]

@@ -1,0 +1,422 @@
+"""Corrections in any view: what the user touched is as they left it, whatever is propagated, undone and applied.
+
+The commit's run is short; `PATCHICL_RANDOM_STEPS` as for test_any_order.py.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+pytest.importorskip("slicer", reason="needs slicer-core (pip install slicer-core)")
+
+import slicer
+import slicer.util
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from PatchICLSegmentLib.Errors import SceneError
+from PatchICLSegmentLib.Evidence import SINGLE
+from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
+from PatchICLSegmentLib.Parameters import Parameters
+from PatchICLSegmentLib.SceneIO.SegmentMemory import SegmentMemory
+from PatchICLSegmentLib.SceneIO.Segments import orientedImage
+from PatchICLSegmentLib.State import State
+
+from Testing.StandIn.Headless import HeadlessSlicer
+from Testing.StandIn.Worker import NearestSliceWorker
+
+from .conftest import SHAPE, Workplace, straightGeometry
+
+SIZE = (11, 16, 18)
+STEPS_OF_AN_EXAMPLE = 25
+strokes = {
+    "axis": st.sampled_from([0, 1, 2]),
+    "start": st.tuples(st.integers(1, 8), st.integers(2, 12), st.integers(2, 14)),
+    "size": st.tuples(*[st.integers(1, 3)] * 3),
+    "erase": st.booleans(),
+    "sphere": st.booleans(),
+}
+
+
+class Corrections(RuleBasedStateMachine):
+    """Attributes:
+    voxels: of the segment, as the rules made them.
+    written: the same after the last Apply.
+    decided: voxels that were touched before that; they stay decided.
+    past, future: states that undo and redo lead to.
+    began: the voxels when the run of the preview began.
+    happened: how often what, over all examples.
+    """
+
+    happened: ClassVar[Counter] = Counter()
+
+    def __init__(self):
+        super().__init__()
+        self.application = HeadlessSlicer()
+        scene = self.application.scene
+        image = np.random.default_rng(0).normal(100, 15, SIZE).astype(np.int16)
+        self.volume = slicer.util.addVolumeFromArray(image, straightGeometry(), "ct")
+        self.logic = PatchICLSegmentLogic(scene, makeWorker=lambda *_: NearestSliceWorker())
+        self.logic.select(self.volume, None)
+        self.node, self.name = self.logic.createSegmentation(), self.logic.segmentId
+        self.voxels, self.written, self.decided = (np.zeros(SIZE, bool) for _ in range(3))
+        self.past, self.future, self.began = [], [], self.voxels
+        for axis, index in ((0, 2), (0, 8), (1, 7)):
+            self.paintPlane(axis, index)
+
+    def teardown(self):
+        self.logic.shutdown()
+        self.application.close()
+
+    def read(self):
+        return slicer.util.arrayFromSegmentBinaryLabelmap(self.node, self.name, self.volume) > 0
+
+    def saveForUndo(self):
+        self.past.append((self.voxels.copy(), self.written, self.decided))
+        self.past, self.future = self.past[-10:], []
+
+    def write(self):
+        self.logic.history().saveStateForUndo()
+        logic = slicer.vtkSlicerSegmentationsModuleLogic
+        image = orientedImage(self.voxels, (0, 0, 0), straightGeometry())
+        assert logic.SetBinaryLabelmapToSegment(image, self.node, self.name, logic.MODE_REPLACE)
+
+    def attempt(self, action, *arguments, **named):
+        try:
+            action(*arguments, **named)
+        except SceneError as error:
+            assert str(error)
+            return False
+        return True
+
+    @property
+    def touched(self):
+        return self.decided | (self.voxels ^ self.written)
+
+    @invariant()
+    def nothingButTheRulesChangesTheSegment(self):
+        assert np.array_equal(self.read(), self.voxels)
+
+    # The user
+
+    def paintPlane(self, axis, index):
+        self.saveForUndo()
+        region = [slice(2, 9), slice(3, 12), slice(4, 14)]
+        region[axis] = index
+        self.voxels[tuple(region)] = True
+        self.write()
+
+    @rule(axis=st.sampled_from([0, 1, 2]), index=st.integers(1, 9))
+    def paintWholePlane(self, axis, index):
+        self.paintPlane(axis, index)
+
+    @rule(**strokes)
+    def stroke(self, axis, start, size, erase, sphere):
+        """In a slice of any view; sometimes as deep as wide."""
+        region = [slice(first, first + count) for first, count in zip(start, size, strict=True)]
+        if not sphere:
+            region[axis] = slice(start[axis], start[axis] + 1)
+        self.saveForUndo()
+        self.voxels[tuple(region)] = not erase
+        self.write()
+
+    @rule(axis=st.sampled_from([0, 1, 2]), index=st.integers(0, 10))
+    def declareEmpty(self, axis, index):
+        before = self.voxels.copy(), self.written, self.decided
+        if self.attempt(self.logic.painting.setNotOnSlice, index, axis=axis):
+            self.past, self.future = [*self.past, before][-10:], []
+            self.voxels[(slice(None),) * axis + (index,)] = False
+            self.decided = self.decided.copy()
+            self.decided[(slice(None),) * axis + (index,)] = True
+
+    @rule()
+    def undo(self):
+        if self.logic.history().undo() and self.past:
+            self.future.append((self.voxels, self.written, self.decided))
+            self.voxels, self.written, self.decided = self.past.pop()
+            self.happened["undone"] += 1
+
+    @rule()
+    def redo(self):
+        if self.future and self.logic.history().redo():
+            self.past.append((self.voxels, self.written, self.decided))
+            self.voxels, self.written, self.decided = self.future.pop()
+
+    # The network
+
+    @rule()
+    def start(self):
+        self.begin(self.logic.startPropagation)
+
+    @rule()
+    def liveUpdate(self):
+        self.begin(self.logic.updatePropagation)
+
+    def begin(self, action):
+        before = self.logic.preview
+        self.attempt(action)
+        if self.logic.preview is not before:
+            self.began = self.voxels.copy()
+            self.known = self.touched & ~self.strays()
+
+    def strays(self):
+        """Voxels of slices that were taken for a slip: what is drawn there stays, the rest is filled."""
+        found = np.zeros(SIZE, bool)
+        for row in self.logic.painting.slices():
+            if row.isStray:
+                found[row.region] = True
+        return found & ~self.voxels
+
+    @rule(times=st.integers(1, 12))
+    def poll(self, times):
+        for _ in range(times):
+            self.logic.poll()
+
+    @rule()
+    def finish(self):
+        while self.logic.state.isBusy:
+            self.logic.poll()
+        if self.logic.state is State.PREVIEW and self.logic.results.run is not None:
+            proposal = self.logic.preview.masks()[self.name].filled()
+            assert np.array_equal(proposal[self.known], self.began[self.known]), "the network was told what is known"
+            self.happened["proposed"] += 1
+
+    @initialize(applied=st.booleans())
+    def first(self, applied):
+        if applied:
+            self.work(True)
+
+    @rule(apply=st.booleans())
+    def work(self, apply):
+        """What one does next."""
+        if not self.logic.state.hasPreview or not apply:
+            self.start()
+        self.finish()
+        if apply:
+            self.apply(True)
+
+    @rule(**strokes, apply=st.booleans())
+    def correct(self, axis, start, size, erase, sphere, apply):
+        self.work(True)
+        self.stroke(axis, start, size, erase, sphere)
+        self.work(apply)
+
+    @rule(keep=st.booleans())
+    def cancel(self, keep):
+        self.logic.cancel(keepPartialResult=keep)
+        self.logic.waitForTheRest()
+
+    @rule()
+    def discard(self):
+        self.logic.discardPreview()
+
+    @rule(finish=st.booleans())
+    def apply(self, finish):
+        if finish:
+            self.finish()
+        self.logic.waitForTheRest()
+        if not self.logic.state.hasPreview:
+            return
+        rows, preview = self.logic.painting.slices(), self.logic.preview
+        strays = self.strays()
+        proposal = preview.masks()[self.name].filled()
+        isComplete = preview.completion.value == "finished"
+        if not self.attempt(self.logic.applyPreview):
+            return
+        result = self.read()
+        kept = (self.touched | (self.voxels ^ self.began)) & ~strays
+        for row in rows:
+            if not row.isStray:
+                kept[row.region] = True
+        assert np.array_equal(result[kept], self.voxels[kept]), "what was touched is as it was left"
+        if isComplete:
+            free = ~kept & ~self.voxels
+            assert np.array_equal(result[free], proposal[free]), "all else is as proposed"
+        self.past, self.future = [*self.past, (self.voxels, self.written, self.decided)][-10:], []
+        self.voxels, self.written, self.decided = result, result.copy(), kept
+        self.happened["applied"] += 1
+        self.happened["corrections"] += sum(not row.isWhole for row in rows)
+        self.happened["axes"] += len({row.axis for row in rows}) > 1
+
+    @rule()
+    def reloadModule(self):
+        self.logic.shutdown()
+        self.logic = PatchICLSegmentLogic(self.application.scene, makeWorker=lambda *_: NearestSliceWorker())
+        self.past, self.future = [], []
+
+
+def testWhatTheUserTouchedIsAsTheyLeftIt():
+    Corrections.happened.clear()
+    steps = int(os.environ.get("PATCHICL_RANDOM_STEPS", "0"))
+    run_state_machine_as_test(
+        Corrections,
+        settings=settings(
+            max_examples=-(-2 * steps // STEPS_OF_AN_EXAMPLE) or 8,
+            stateful_step_count=STEPS_OF_AN_EXAMPLE,
+            derandomize=not steps,
+            deadline=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )
+    print("HAPPENED", dict(Corrections.happened))
+    assert all(Corrections.happened[what] for what in ("proposed", "applied", "corrections", "axes", "undone"))
+
+
+@pytest.fixture
+def applied(scene):
+    """Three axial slices, propagated and applied."""
+    place = Workplace(scene, straightGeometry())
+    place.paint(0, [3, 8, 14])
+    place.runToPreview()
+    place.logic.applyPreview()
+    place.before = place.read()
+    yield place
+    place.logic.shutdown()
+
+
+def correct(place, region, value):
+    mask = place.read()
+    mask[region] = value
+    place.write(mask)
+    return mask
+
+
+def testACoronalStrokePaintsNoAxialSlice(applied):
+    mask = correct(applied, (slice(4, 13), 16, slice(5, 10)), True)
+    rows = applied.logic.painting.slices()
+    assert [(row.axis, row.index, row.isWhole) for row in rows] == [
+        (0, 3, True),
+        (0, 8, True),
+        (0, 14, True),
+        (1, 16, False),
+    ]
+    applied.runToPreview()
+    call = applied.workers[-1].calls[-1]
+    box = (slice(4, 13), slice(16, 17), slice(5, 10))
+    expected = np.zeros(SHAPE, bool)
+    expected[box] = True
+    expected[8] = False  # an axial slice that is painted in all
+    assert call.options["axis"] == 0 and np.array_equal(call.evidence == SINGLE, expected)
+    applied.logic.applyPreview()
+    assert np.array_equal(applied.read()[box], mask[box])
+    assert [(row.axis, row.index) for row in applied.logic.painting.slices()] == [(0, 3), (0, 8), (0, 14), (1, 16)]
+
+
+def testErasingSaysWhereTheSegmentIsNot(applied):
+    correct(applied, (slice(5, 8), 10, slice(8, 12)), False)
+    applied.runToPreview()
+    call = applied.workers[-1].calls[-1]
+    codes = np.unique(call.evidence[5:8, 10, 8:12]).tolist()
+    assert len(codes) == 1 and codes[0] > SINGLE and call.options["excluded"] == {codes[0]: [1]}
+    assert (call.evidence > 0).sum() == 3 * 4
+    assert not applied.logic.preview.masks()[applied.organ].filled()[5:8, 10, 8:12].any()
+    applied.logic.applyPreview()
+    assert not applied.read()[5:8, 10, 8:12].any() and applied.read()[5:8, 9, 8:12].all()
+
+
+def testACorrectionOverAPreviewCountsInItsBoxOnly(scene):
+    place = Workplace(scene, straightGeometry())
+    place.paint(0, [3, 14])
+    place.runToPreview()
+    mask = correct(place, (slice(5, 9), 10, slice(16, 20)), True)
+    rows = place.logic.painting.slices()
+    assert [(row.plane, row.isWhole) for row in rows] == [((0, 3), True), ((0, 14), True), ((1, 10), False)]
+    place.logic.updatePropagation()
+    while place.logic.state.isBusy:
+        place.logic.poll()
+    proposal = place.logic.preview.masks()[place.organ].filled()
+    assert proposal[5:9, 10, 16:20].all() and proposal[7, 10, 6:15].all(), "the coronal slice is filled around it"
+    place.logic.applyPreview()
+    assert (place.read()[mask]).all()
+    place.logic.shutdown()
+
+
+@pytest.mark.parametrize("how", ["keeps", "is saved"])
+def testWhatWasCorrectedStaysCorrected(applied, tmp_path, how):
+    correct(applied, (slice(4, 7), 10, slice(8, 12)), False)
+    applied.runToPreview()
+    applied.logic.applyPreview()
+    if how == "is saved":
+        scene, path = applied.scene, str(tmp_path / "é; a:b.mrb")
+        applied.logic.shutdown()
+        assert scene.WriteToMRB(path)
+        scene.Clear(True)
+        assert scene.ReadFromMRB(path)
+        applied.logic = PatchICLSegmentLogic(scene, makeWorker=applied.makeWorker)
+        applied.volume, applied.segmentation = applied.logic.volumeNode, applied.logic.segmentationNode
+    rows = applied.logic.painting.slices()
+    assert (1, 10) in [row.plane for row in rows]
+    applied.runToPreview()
+    applied.logic.applyPreview()
+    assert not applied.read()[4:7, 10, 8:12].any()
+
+
+def testWhatAnotherSegmentTakesByApplyIsNoCorrection(applied):
+    """Two segments that overlap where nothing is painted: the second takes voxels from the first."""
+    logic = applied.logic
+    logic.select(applied.volume, applied.segmentation, applied.other)
+    mask = np.zeros(SHAPE, bool)
+    mask[[3, 14], 12:20, 12:20] = True
+    applied.write(mask, applied.other)
+    logic.parameters = Parameters()
+    applied.runToPreview()
+    before = applied.read()
+    logic.applyPreview()
+    assert (before & ~applied.read()).any(), "the overwrite mode takes voxels"
+    logic.select(applied.volume, applied.segmentation, applied.organ)
+    assert [row.plane for row in logic.painting.slices()] == [(0, 3), (0, 8), (0, 14)]
+
+
+def testSlicesOfAllAxesAreDeclaredEmptyRemovedAndIgnored(applied):
+    logic = applied.logic
+    logic.painting.setNotOnSlice(16, axis=1)
+    logic.painting.setNotOnSlice(1)
+    rows = {row.plane: row for row in logic.painting.slices()}
+    assert rows[1, 16].declaredEmpty and rows[0, 1].declaredEmpty and not applied.read()[:, 16].any()
+    applied.runToPreview()
+    call = applied.workers[-1].calls[-1]
+    assert call.options["axis"] is None
+    assert sorted(call.options["painted_slices"][1]) == [(0, 1), (0, 3), (0, 8), (0, 14), (1, 16)]
+    logic.painting.setContext(16, False, axis=1)
+    applied.runToPreview()
+    assert applied.workers[-1].calls[-1].options["axis"] == 0
+    logic.applyPreview()
+    assert not applied.read()[:, 16].any(), "kept as it is, though it is no context"
+    logic.painting.remove(16, axis=1)
+    assert [row.plane for row in logic.painting.slices()] == [(0, 1), (0, 3), (0, 8), (0, 14)]
+
+
+def testDrawingAfreshLeavesWhatOtherSlicesShowThere(scene):
+    place = Workplace(scene, straightGeometry())
+    place.paint(0, [3, 14], size=12)
+    drawn = place.paint(1, [10], size=8)
+    place.runToPreview()
+    place.logic.applyPreview()
+    place.logic.painting.drawAfresh(8)
+    assert np.array_equal(place.read()[8, 10], drawn[8, 10]) and place.read()[8].sum() == drawn[8, 10].sum()
+    assert (0, 8) not in [row.plane for row in place.logic.painting.slices()]
+    place.paint(0, [8], size=11)
+    rows = {row.plane: row for row in place.logic.painting.slices()}
+    assert rows[0, 8].isWhole and set(rows) == {(0, 3), (0, 8), (0, 14), (1, 10)}
+    place.logic.shutdown()
+
+
+def testMemoryOfALargeOrganIsSmall():
+    """A ball of 300 x 300 x 150 voxels with a rough surface."""
+    from PatchICLSegmentLib.SceneIO.Voxels import Voxels
+
+    k, j, i = np.ogrid[-75:75, -150:150, -150:150]
+    rough = np.random.default_rng(0).normal(0, 2, (15, 30, 30)).repeat(10, 0).repeat(10, 1).repeat(10, 2)
+    mask = np.sqrt((2 * k) ** 2 + j**2 + i**2) + rough < 140
+    text = Voxels((3, 4, 5), mask).toText()
+    assert len(text) < 130e3 and not set(text) & set("|:\\\n")
+    segment = slicer.vtkSegment()
+    SegmentMemory(0, written=Voxels((3, 4, 5), mask)).store(segment)
+    assert np.array_equal(SegmentMemory.of(segment).written.array, mask)
