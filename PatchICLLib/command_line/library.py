@@ -131,9 +131,10 @@ def check_library(
     structure needs two cases. Cases are kept as they were cut around their structures, so that with nothing painted a
     whole scan is harder than this. Several scans of one patient make a library look better than it is.
 
-    Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C; what is known by then is printed and written.
+    Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C; what is known by then is printed and written. With --json
+    the same command goes on from there, also after it was killed, as long as cases and weights are the same.
 
-    Example: `patchicl library check livers --plot livers.png`
+    Example: `patchicl library check livers --json livers.json --plot livers.png`
     """
     from PatchICLLib.command_line.library_check_run import run_check
 

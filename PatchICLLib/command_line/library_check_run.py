@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -11,7 +13,17 @@ from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.errors import Cancelled, InputError, Stopped
 from PatchICLLib.leaving_out.picture import draw_scores
-from PatchICLLib.leaving_out.scores import PAINTED, WORSE, Score, scores, summary, trials, worths
+from PatchICLLib.leaving_out.scores import (
+    PAINTED,
+    WORSE,
+    Score,
+    known_before,
+    measured_of,
+    scores,
+    summary,
+    trials,
+    worths,
+)
 from PatchICLLib.library import Library
 from PatchICLLib.outputs import Output, check_outputs, write_json
 from PatchICLLib.propagation import CancelToken, Propagator
@@ -27,7 +39,7 @@ def run_check(
     device: str,
     quiet: bool,
 ) -> None:
-    """Leave cases out, then print the table and write what was asked for.
+    """Leave cases out, then print the table and write what was asked for; go on where it was stopped before.
 
     Raises:
         InputError: bad input; nothing was written.
@@ -39,16 +51,21 @@ def run_check(
     library = Library.open(folder)
     wanted = trials(library, PAINTED, max_cases)
     propagator = Propagator.from_pretrained(weights=weights, device=device)
-    known: list[Score] = []
-    done, token, complete = 0, CancelToken(), False
+    of = measured_of(library, propagator.pretrained.sha256)
+    known = known_before(None if json_file is None else _read(json_file), of, wanted)
+    tried = {one.of for one in known}
+    left = [one for one in wanted if one.of not in tried]
+    done, token, complete = len(known), CancelToken(), False
     with ProgressDisplay(quiet, unit="runs") as display, interrupt_cancels(token):
         try:
-            display.show("Leaving out", 0, len(wanted))
-            for score in scores(propagator, library, wanted, token):
+            display.show("Leaving out", done, len(wanted))
+            for score in scores(propagator, library, left, token):
                 done += 1
                 display.show("Leaving out", done, len(wanted))
                 if score is not None:
                     known.append(score)
+                if json_file is not None:
+                    write_json(summary(library, known, False, of), json_file)
             complete = True
         except Cancelled:
             pass
@@ -58,7 +75,7 @@ def run_check(
         _tell(library, known)
     written = []
     if json_file is not None:
-        write_json(summary(library, known, complete), json_file)
+        write_json(summary(library, known, complete, of), json_file)
         written.append(json_file)
     if plot is not None and known:
         draw_scores(known, {one.label: one.name for one in library.structures}, plot)
@@ -67,7 +84,16 @@ def run_check(
         plain_console().print(wrote(path), soft_wrap=True)
     if not complete:
         kept = f"; {' and '.join(map(str, written))} hold what is known by then" if written else ""
+        kept += ", and the same command goes on from there" if json_file is not None else ""
         raise Stopped(f"Stopped after {done} of {len(wanted)} runs{kept}.")
+
+
+def _read(path: Path) -> Any:
+    """What is there already; None if it is not JSON, which is replaced as ever."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _tell(library: Library, known: list[Score]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from PatchICLLib.evaluation.metrics import dice
 from PatchICLLib.evaluation.protocol import judged_slices, paint, painted_positions, through_plane_axis
 from PatchICLLib.library import CaseEntry, FinishedCase, Library
 from PatchICLLib.propagation import CancelToken, PropagationResult
+from PatchICLLib.version import __version__
 
 PAINTED = (0, 1, 3)  # slices
 WORSE = 0.02  # a loss of Dice that a user may see
@@ -32,6 +33,11 @@ class Trial:
     case: CaseEntry
     structure: int
     painted: int
+
+    @property
+    def of(self) -> tuple[int, int, int]:
+        """The same as of its score."""
+        return self.case.number, self.structure, self.painted
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,11 @@ class Score:
     without: float | None
     library: float
     weight: float | None
+
+    @property
+    def of(self) -> tuple[int, int, int]:
+        """Case, structure and number of painted slices of the trial."""
+        return self.case, self.structure, self.painted
 
 
 def without_case(library: Library, number: int) -> Library:
@@ -200,11 +211,30 @@ def worths(known: Sequence[Score]) -> list[Worth]:
     return found
 
 
-def summary(library: Library, known: Sequence[Score], complete: bool) -> dict[str, Any]:
-    """Plain JSON: names, means and single scores, and whether all trials were done."""
+def measured_of(library: Library, weights: str) -> dict[str, Any]:
+    """What scores depend on, as plain JSON. Args: weights: their checksum."""
+    cases = {str(case.number): case.checksum for case in library.cases}
+    return {"patchicl": __version__, "weights": weights, "cases": cases}
+
+
+def known_before(content: Any, of: Mapping[str, Any], wanted: Sequence[Trial]) -> list[Score]:
+    """Scores of wanted trials in a `summary` of a check of the same that was stopped; none in anything else."""
+    if not isinstance(content, dict) or content.get("complete") is not False or content.get("of") != of:
+        return []
+    tried = {one.of for one in wanted}
+    try:
+        known = [Score(**{field.name: one[field.name] for field in fields(Score)}) for one in content["scores"]]
+    except (KeyError, TypeError):
+        return []
+    return [one for one in known if one.of in tried]
+
+
+def summary(library: Library, known: Sequence[Score], complete: bool, of: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain JSON: names, means and single scores, whether all trials were done, and what `measured_of` says."""
     names = {one.label: one.name for one in library.structures}
     return {
         "complete": complete,
+        "of": dict(of),
         "cases": len(library.cases),
         "structures": [{"name": names[one.structure], **_rounded(asdict(one))} for one in worths(known)],
         "scores": [{"name": names[one.structure], **_rounded(asdict(one))} for one in known],

@@ -21,6 +21,8 @@ class Engine:
 
     def __init__(self, interrupted: int | None = None) -> None:
         self.left = interrupted
+        self.pretrained = SimpleNamespace(sha256="0" * 64)
+        self.tried = 0
 
     def from_pretrained(self, **_: Any) -> Engine:
         return self
@@ -31,6 +33,7 @@ class Engine:
             if self.left == 0:
                 cancel.cancel()
         cancel.raise_if_cancelled()
+        self.tried += "library" in options
         return SimpleNamespace(labels=np.ones(image.shape, np.uint8), report={"library": {}})
 
 
@@ -69,6 +72,51 @@ def test_what_is_known_is_kept_when_it_is_stopped(library, tmp_path, capsys, mon
     assert "Stopped after 2 of 6" in told.err and str(file) in told.err and "Liver" in told.out
     known = json.loads(file.read_text())
     assert not known["complete"] and [(one["case"], one["painted"]) for one in known["scores"]] == [(1, 0), (1, 1)]
+
+
+def test_it_goes_on_where_it_was_stopped(library, tmp_path, capsys, monkeypatch) -> None:
+    file = tmp_path / "worth.json"
+
+    def check(engine: Engine, *others: object) -> int:
+        monkeypatch.setattr("PatchICLLib.command_line.library_check_run.Propagator", engine)
+        return run("library", "check", library.path, "--json", file, *others)
+
+    assert check(Engine(interrupted=4)) == 130
+    assert "the same command goes on from there" in capsys.readouterr().err
+    stopped = json.loads(file.read_text())
+    engine = Engine()
+    assert check(engine) == 0 and engine.tried == 4
+    known = json.loads(file.read_text())
+    assert known["complete"] and len(known["scores"]) == 6 and known["scores"][:2] == stopped["scores"]
+    engine = Engine()
+    assert check(engine) == 0 and engine.tried == 6  # what is complete is measured anew
+    for change in ({"of": {}}, {"scores": [{}]}, {"complete": True}):
+        file.write_text(json.dumps({**stopped, **change}))
+        engine = Engine()
+        assert check(engine) == 0 and engine.tried == 6
+    file.write_text(json.dumps(stopped))
+    engine = Engine()
+    assert check(engine, "--max-cases", 1) == 0 and engine.tried == 3  # those of the other case do not count
+    file.write_text(json.dumps(stopped))
+    put(library, 3, LIVER)
+    engine = Engine()
+    assert check(engine) == 0 and engine.tried == 9
+
+
+def test_what_is_known_is_kept_when_it_is_killed(library, tmp_path, monkeypatch) -> None:
+    class Death(BaseException):
+        pass
+
+    def killed(*_: Any) -> None:
+        raise Death
+
+    engine, file = Engine(interrupted=4), tmp_path / "worth.json"
+    monkeypatch.setattr("PatchICLLib.command_line.library_check_run.Propagator", engine)
+    monkeypatch.setattr("PatchICLLib.propagation.CancelToken.cancel", killed)
+    with pytest.raises(Death):
+        run("library", "check", library.path, "--json", file)
+    known = json.loads(file.read_text())
+    assert not known["complete"] and len(known["scores"]) == 2
 
 
 def test_what_is_refused(library, tmp_path, refused) -> None:
