@@ -303,7 +303,7 @@ def _gains(
     known: list[list[Score]] = []
     for number, engine in enumerate(engines):
         own = []
-        for done, score in enumerate(scores(engine, library, trials, token)):
+        for done, score in enumerate(scores(engine, library, trials, token, without=False)):
             show("Measuring", number * len(trials) + done + 1, 2 * len(trials))
             if score is not None:
                 own.append(score)

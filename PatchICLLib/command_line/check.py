@@ -13,6 +13,8 @@ from PatchICLLib.command_line.painting_options import (
     IgnoreSlicesOption,
     InsideOption,
     LabelsOption,
+    LibraryOption,
+    MatchOption,
     OutsideOption,
     PaintedSlicesOption,
     RegionOption,
@@ -39,6 +41,8 @@ def check(
     region: RegionOption = None,
     outside: OutsideOption = None,
     inside: InsideOption = None,
+    library: LibraryOption = None,
+    match: MatchOption = None,
     probability: Annotated[Path | None, typer.Option(metavar="FILE", help="Probability that would be written.")] = None,
     entropy: Annotated[Path | None, typer.Option(metavar="FILE", help="Entropy that would be written.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Report that would be written.")] = None,
@@ -49,8 +53,8 @@ def check(
     """Look at a scan and its painting before anything is computed.
 
     Tells what was read (grid, spacing, type), along which axis and on which slices each label is painted, what looks
-    odd, and which files `patchicl propagate` with the same arguments would write. What that would refuse is refused
-    here, in the same words. Nothing is written but --json.
+    odd, which structures the library knows from how many cases, and which files `patchicl propagate` with the same
+    arguments would write. What that would refuse is refused here, in the same words. Nothing is written but --json.
 
     Exit codes: 0 it can be propagated, 2 it cannot.
 
@@ -65,5 +69,7 @@ def check(
         **scan_options(painted_slices, ignore_slices, region),
     }
     limits = LimitFiles(outside, inside)
-    files = PropagationFiles(image, painted, output, probability, entropy, None, report, limits=limits)
+    files = PropagationFiles(
+        image, painted, output, probability, entropy, None, report, library=library, match=match, limits=limits
+    )
     run_check(files, options, json_file)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.painted_text import painted_text
 from PatchICLLib.command_line.propagate_files import PropagationFiles, PropagationInputs, read_inputs
+from PatchICLLib.library import Library
 from PatchICLLib.outputs import Output, check_outputs, write_json
 from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
 from PatchICLLib.propagation.options import PropagationOptions
 from PatchICLLib.propagation.plan import Plan, plan_propagation
+
+_OF_LIBRARY = "library", "match", "direction"  # options that are not of the plan
 
 
 def run_check(files: PropagationFiles, options: dict[str, Any], json_file: Path | None = None) -> None:
@@ -23,10 +27,15 @@ def run_check(files: PropagationFiles, options: dict[str, Any], json_file: Path 
     if json_file is not None:
         found = Output("--json", json_file, (".json",))
         read = {"IMAGE": files.image, "PAINTED": files.painted, **files.limits.named("--")}
-        check_outputs([*files.outputs(), found], read)
+        check_outputs([*files.outputs(), found], read, {} if files.library is None else {"--library": files.library})
     inputs = read_inputs(files, None, options)
+    options = {name: value for name, value in inputs.options.items() if name not in _OF_LIBRARY}
     plans = plan_propagation(
-        inputs.image.array, inputs.painted.array, inputs.image.spacing_kji, PropagationOptions(**inputs.options)
+        inputs.image.array,
+        inputs.painted.array,
+        inputs.image.spacing_kji,
+        PropagationOptions(**options),
+        known=tuple(inputs.options.get("match", ())),
     )
     content = describe(files, inputs, list(plans.values()))
     _print(content, inputs)
@@ -59,10 +68,20 @@ def describe(files: PropagationFiles, inputs: PropagationInputs, plans: list[Pla
         "axis": AXIS_NAMES[plans[0].axis],
         "layers": len(plans),
         "labels": dict(sorted(labels.items(), key=lambda entry: int(entry[0]))),
+        "library": _known(inputs.options["library"], inputs.options["match"]) if "library" in inputs.options else {},
         "warnings": [sentence for plan in plans for sentence in plan.warnings],
         "writes": [str(path) for output in files.outputs() for path in output.files()],
     }
     return inputs.limits.told(content)
+
+
+def _known(library: Library, match: Mapping[int, int]) -> dict[str, dict[str, Any]]:
+    """By label, which structure of a library it is, and how many cases have it."""
+    names = {one.label: one.name for one in library.structures}
+    return {
+        str(label): {"structure": names[theirs], "cases": len(library.cases_with(theirs))}
+        for label, theirs in sorted(match.items())
+    }
 
 
 def _print(content: dict[str, Any], inputs: PropagationInputs) -> None:
@@ -84,6 +103,10 @@ def _print(content: dict[str, Any], inputs: PropagationInputs) -> None:
             else "slices " + ", ".join(map(str, found["painted_slices"]))
         )
         tell(f"  {called}: painted on {on}; up to {count} to fill")
+    for label, found in content["library"].items():
+        called, bare = inputs.painted.called(int(label)), "" if label in content["labels"] else "not painted; "
+        cases = "1 earlier case" if found["cases"] == 1 else f"{found['cases']} earlier cases"
+        tell(f"  {called}: {bare}{cases} of {found['structure']}, listened to as far as they fit")
     for sentence in content["warnings"]:
         tell(sentence, style="yellow")
     for path in content["writes"]:

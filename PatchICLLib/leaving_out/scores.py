@@ -48,7 +48,8 @@ class Score:
         structure: its label in the library.
         case: its number.
         painted: slices.
-        without: Dice, 0 to 1, on slices that were not painted, without the library; None with nothing painted.
+        without: Dice, 0 to 1, on slices that were not painted, without the library; None with nothing painted
+            or where that was not asked for.
         library: the same with all other cases as library.
         weight: how far the library was listened to, 0 to 1; None if nothing in the scan looked like it.
     """
@@ -102,7 +103,11 @@ def trials(library: Library, painted: Sequence[int] = PAINTED, max_cases: int | 
 
 
 def scores(
-    engine: Engine, library: Library, wanted: Sequence[Trial], cancel: CancelToken | None = None
+    engine: Engine,
+    library: Library,
+    wanted: Sequence[Trial],
+    cancel: CancelToken | None = None,
+    without: bool = True,
 ) -> Iterator[Score | None]:
     """The score of each trial, as soon as it is known; None where the structure has too few slices.
 
@@ -111,6 +116,7 @@ def scores(
         library: of finished cases.
         wanted: see ``trials``.
         cancel: token that stops the work.
+        without: also without the library.
 
     Raises:
         InputError: a case cannot be read.
@@ -120,11 +126,16 @@ def scores(
     for trial in wanted:
         if case is None or case.entry != trial.case:
             case = library.case(trial.case.number)
-        yield _score(engine, case, without_case(library, trial.case.number), trial, cancel)
+        yield _score(engine, case, without_case(library, trial.case.number), trial, cancel, without)
 
 
 def _score(
-    engine: Engine, case: FinishedCase, others: Library, trial: Trial, cancel: CancelToken | None
+    engine: Engine,
+    case: FinishedCase,
+    others: Library,
+    trial: Trial,
+    cancel: CancelToken | None,
+    without: bool,
 ) -> Score | None:
     reference = case.mask_of(trial.structure)
     axis = through_plane_axis(case.spacing)
@@ -152,14 +163,14 @@ def _score(
         seen, truth = (np.moveaxis(array, axis, 0) for array in (result.labels == _LABEL, reference))
         return dice(truth, seen, judged), result.report
 
-    without = found()[0] if trial.painted else None
+    alone = found()[0] if trial.painted and without else None
     with_library, report = found(library=others, match={_LABEL: trial.structure}, direction=case.direction)
     told = report["library"].get(str(_LABEL))
     return Score(
         trial.structure,
         trial.case.number,
         trial.painted,
-        without,
+        alone,
         with_library,
         None if told is None else told["weight"],
     )

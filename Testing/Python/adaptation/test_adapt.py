@@ -55,12 +55,14 @@ def gaining(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What the second of two measurements is above the first; the measurements themselves take no time."""
     gain = [0.006]
 
-    def scores(engine: Any, library: Library, trials: Any, cancel: Any) -> Iterator[Score]:
+    def scores(engine: Any, library: Library, trials: Any, cancel: Any, without: bool) -> Iterator[Score]:
         cancel.raise_if_cancelled()
         after = isinstance(engine._adapted, adapt_module.TheseWeights)
         for one in trials:
             assert one.case == divided(library)[0]
-            yield Score(one.structure, one.case.number, one.painted, 0.5, 0.8 + after * gain[0], 0.5)
+            yield Score(
+                one.structure, one.case.number, one.painted, 0.5 if without else None, 0.8 + after * gain[0], 0.5
+            )
 
     monkeypatch.setattr(adapt_module, "scores", scores)
     return gain

@@ -54,7 +54,9 @@ class Engine:
             "axis": "k", "device": "cpu", "painted_planes": {}, "warnings": ["label 1: so it is."], "library": {},
             "weights": {},
         }  # fmt: skip
-        return SimpleNamespace(labels=labels, probability=None, entropy=None, selections=None, report=report)
+        return SimpleNamespace(
+            candidates=None, labels=labels, probability=None, entropy=None, selections=None, report=report
+        )
 
 
 @pytest.fixture
@@ -90,6 +92,18 @@ def test_plain_labels_are_matched_as_they_are_told(scan, painted, library, engin
     assert np.allclose(asked["direction"], np.reshape(OBLIQUE, (3, 3)), atol=1e-5)
     assert asked["painted"].dtype == np.uint16
     assert sitk.GetArrayFromImage(sitk.ReadImage(str(output)))[0, 0, 1] == 300
+
+
+def test_check_tells_what_the_library_knows(scan, painted, library, engine, tmp_path, refused, capfd) -> None:
+    known, found = ("--library", library.path, "--match", "3=liver,300=lesion"), tmp_path / "found.json"
+    assert "--match 1=liver" in refused("check", scan, painted, "--library", library.path)
+    assert run("check", scan, painted, *known, "--json", found) == 0
+    told = capfd.readouterr().out
+    assert "label 1: painted on" in told and "label 3: 1 earlier case of Liver" in told
+    assert "label 300: not painted; 1 earlier case of lesion" in told
+    assert json.loads(found.read_text())["library"]["300"] == {"structure": "lesion", "cases": 1}
+    assert "library.json" in refused("check", scan, painted, *known, "--json", library.path / "library.json")
+    assert engine.asked == []
 
 
 def test_segments_are_known_by_codes_or_names(scan, painting, library, engine, tmp_path) -> None:

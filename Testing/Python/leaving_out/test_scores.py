@@ -71,6 +71,13 @@ def test_nobody_sees_the_case_that_is_left_out(library: Library) -> None:
     assert Library.open(library.path).cases == library.cases
 
 
+def test_the_library_alone_is_measured_where_no_more_is_asked(library: Library) -> None:
+    engine = Engine(library)
+    known = list(scores(engine, library, trials(library, (1,)), without=False))
+    assert len(engine.asked) == len(known) and all(hasattr(one, "library") for one in engine.asked)
+    assert all(one is not None and one.without is None and one.library == 1 for one in known)
+
+
 def test_only_some_cases(library: Library) -> None:
     assert {(one.case.number, one.structure) for one in trials(library, (1,), 1)} == {(3, 1), (2, 2)}
 
