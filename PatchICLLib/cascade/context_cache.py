@@ -98,6 +98,20 @@ class ContextLevel:
             None,
         )
 
+    def images(self) -> list[ContextLevel]:
+        """Each image of the only set by itself, as it was encoded beside the others; none of them padded."""
+        assert self.given is None and len(self.indices) == 1
+        count = self.indices.shape[1]
+        parts = zip(
+            self.indices.split(1, 1),
+            zip(*(layer.chunk(count, 3) for layer in self.layers), strict=True),
+            self.early_keys.chunk(count, 1),
+            self.late_keys.chunk(count, 1),
+            self.blocks.chunk(count, 1),
+            strict=True,
+        )
+        return [ContextLevel(*one, None) for one in parts]
+
 
 @dataclass(frozen=True)
 class ContextCache:
@@ -139,6 +153,11 @@ class ContextCache:
         size = size_of_all(caches)
         levels = zip(*(cache.levels for cache in caches), strict=True)
         return ContextCache(size, caches[0].sets, tuple(ContextLevel.beside(x) for x in levels))
+
+    def images(self) -> list[ContextCache]:
+        """Each image of the only set by itself, as it was encoded beside the others: to be put ``beside`` some."""
+        levels = zip(*(level.images() for level in self.levels), strict=True)
+        return [ContextCache(self.size, 1, tuple(of_image)) for of_image in levels]
 
 
 def longer(x: Tensor, count: int) -> Tensor:

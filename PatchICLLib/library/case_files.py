@@ -85,7 +85,8 @@ def relabelled(case: FinishedCase, number: int, labels: dict[int, int]) -> tuple
         mask[case.mask == one] = other
     structures = tuple(sorted(labels[label] for label in case.entry.structures))
     checksum = voxel_checksum(case.image, mask)
-    return replace(case.entry, number=number, structures=structures, checksum=checksum), mask
+    extents = {labels[label]: extents for label, extents in case.entry.extents.items() if label in labels}
+    return replace(case.entry, number=number, structures=structures, checksum=checksum, extents=extents), mask
 
 
 def _layers(mask: np.ndarray) -> list[np.ndarray]:

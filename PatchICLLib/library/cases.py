@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
 
 from PatchICLLib.images import Grid
 
+Extents = tuple[float, float, float]
 How = Literal["propagated", "painted", "imported"]
 HOWS: tuple[str, ...] = get_args(How)
 
@@ -43,6 +46,8 @@ class CaseEntry:
         layers: label maps that it takes, more than one where structures overlap.
         scan: hash of the whole scan's voxels, by which the same scan is known again.
         checksum: of the voxels that are kept, image and mask.
+        extents: of each structure, by label, mm from left to right, front to back and foot to head; a library that was
+            begun by an older version lacks some. By them a choice is made without reading scans.
     """
 
     number: int
@@ -54,6 +59,7 @@ class CaseEntry:
     layers: int
     scan: str
     checksum: str
+    extents: Mapping[int, Extents] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +93,33 @@ class FinishedCase:
         """Voxels of a structure, (K, J, I) bool."""
         found = self.mask == label
         return np.asarray(found.any(axis=0) if found.ndim == 4 else found)
+
+
+def body_axes(direction: np.ndarray) -> tuple[int, int, int]:
+    """Which body axis each array axis (k, j, i) runs along, best: 0 for left to right, 1 front to back, 2 foot to head.
+
+    Args:
+        direction: (3, 3) as ITK has it: column c is the direction in LPS of axis c of (i, j, k).
+    """
+    along = np.abs(direction[:, ::-1])
+    orders = itertools.permutations(range(3))
+    k, j, i = max(orders, key=lambda order: sum(along[body, axis] for axis, body in enumerate(order)))
+    return k, j, i
+
+
+def body_extents(mask: np.ndarray, spacing: Sequence[float], direction: np.ndarray) -> Extents:
+    """See ``CaseEntry.extents``.
+
+    Args:
+        mask: (K, J, I) bool, not empty.
+        spacing: (sk, sj, si) in mm.
+        direction: see ``body_axes``.
+    """
+    found = [0.0, 0.0, 0.0]
+    for axis, body in enumerate(body_axes(direction)):
+        held = np.flatnonzero(mask.any(tuple(other for other in range(3) if other != axis)))
+        found[body] = round(float((held[-1] - held[0] + 1) * spacing[axis]), 2)
+    return found[0], found[1], found[2]
 
 
 def scan_hash(image: np.ndarray) -> str:

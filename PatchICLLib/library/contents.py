@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.library.cases import HOWS, CaseEntry, Filled
+from PatchICLLib.library.cases import HOWS, CaseEntry, Extents, Filled
 from PatchICLLib.library.structures import Structure
 from PatchICLLib.segmentations.terminology import Code, Terminology
 
@@ -107,6 +107,7 @@ def contents_json(contents: Contents) -> dict[str, Any]:
                 "layers": case.layers,
                 "scan": case.scan,
                 "checksum": case.checksum,
+                "extents": {str(label): list(extents) for label, extents in case.extents.items()},
             }
             for case in contents.cases
         ],
@@ -199,7 +200,18 @@ def _case(entry: Any) -> CaseEntry:
         layers=_whole(entry, "layers", 1, len(structures)),
         scan=_field(entry, "scan", str),
         checksum=_field(entry, "checksum", str),
+        extents=_extents(entry.get("extents", {}), number),
     )
+
+
+def _extents(entry: Any, number: int) -> dict[int, Extents]:
+    try:
+        found = {int(label): (float(x), float(y), float(z)) for label, (x, y, z) in entry.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _Wrong(f"case {number} has extents that are no numbers") from error
+    if not all(0 < length < _LARGEST for lengths in found.values() for length in lengths):
+        raise _Wrong(f"case {number} has extents that are no lengths")
+    return found
 
 
 def _field(entry: Any, key: str, *kinds: type) -> Any:

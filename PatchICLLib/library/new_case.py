@@ -9,7 +9,7 @@ import numpy as np
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.images import Grid
-from PatchICLLib.library.cases import CaseEntry, Filled, scan_hash, voxel_checksum
+from PatchICLLib.library.cases import CaseEntry, Filled, body_extents, scan_hash, voxel_checksum
 from PatchICLLib.library.crop import Box, box_around
 from PatchICLLib.library.structures import Structure, has_default_name
 
@@ -90,6 +90,7 @@ class NewCase:
             mask[layers == one.label] = known[one.label]
         mask = mask[mask.any(axis=(1, 2, 3))]
         mask = mask[0] if len(mask) == 1 else mask
+        direction = np.reshape(self.grid.direction, (3, 3))
         first, shape = (tuple(part.start for part in self.box), self.image.shape)
         entry = CaseEntry(
             number=number,
@@ -101,6 +102,10 @@ class NewCase:
             layers=len(mask) if mask.ndim == 4 else 1,
             scan=self.scan,
             checksum=voxel_checksum(self.image, mask),
+            extents={
+                known[one.label]: body_extents(_mask(self.labels, one.label), self.grid.spacing, direction)
+                for one in self.structures
+            },
         )
         return entry, mask
 

@@ -16,7 +16,8 @@ from PatchICLLib.propagation.subjects.asking import Asking
 from PatchICLLib.propagation.subjects.earlier_cases import EarlierCases
 from PatchICLLib.propagation.subjects.opinion import Opinion
 
-_DOUBTFUL = 0.5  # correlation below which a place found by look alone is not to be trusted
+_UNLIKE = 0.5  # correlation below which a place found by look alone is not to be trusted
+_UNSTEADY = 0.7  # Dice with what is found when it is looked at again, likewise
 
 
 class Listening:
@@ -47,7 +48,7 @@ class Listening:
         asking = Asking(model, device, plan.volume, check)
         self._opinions: dict[int, Opinion | None] = {}
         for label, slices in plan.painted.items():
-            structures = cases.of_label(label, plan.orientation)
+            structures = cases.of_label(label, plan.orientation, asking.extents(label, slices))
             if not structures:
                 continue
             if slices:
@@ -99,7 +100,12 @@ class Listening:
                     f"label {label}: the library is not listened to, because what it says of painted slices differs "
                     "from what is painted there."
                 )
-            elif opinion.left_out is None and opinion.correlation < _DOUBTFUL:
+            elif opinion.steady is not None and opinion.steady < _UNSTEADY:
+                found.append(
+                    f"label {label}: do not trust what the library alone found: looked at again, it is something else; "
+                    "paint a slice, so that it is known where the structure lies."
+                )
+            elif opinion.left_out is None and opinion.correlation < _UNLIKE:
                 found.append(
                     f"label {label}: this scan hardly looks like those of the library there; paint a slice, so that "
                     "it is known where the structure lies."

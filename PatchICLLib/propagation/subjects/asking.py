@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy import ndimage
-from torch import Tensor
 
-from PatchICLLib.propagation.geometry.region import GROWTH, MINIMUM_PIXELS, Region, Window
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
-from PatchICLLib.propagation.refinement.across_slices import SHARE, TEMPERATURE
+from PatchICLLib.propagation.painted_context import input_size
 from PatchICLLib.propagation.subjects.correlation import CoarseScan, Correlation
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
-from PatchICLLib.propagation.subjects.guard import slices_to_leave_out, weight_of_subjects
+from PatchICLLib.propagation.subjects.frame import Frame
+from PatchICLLib.propagation.subjects.guard import shares_of_subjects, slices_to_leave_out
 from PatchICLLib.propagation.subjects.opinion import Opinion
 from PatchICLLib.propagation.subjects.outlines_of_slices import SliceOutlines
 from PatchICLLib.propagation.subjects.placement import (
@@ -25,50 +25,55 @@ from PatchICLLib.propagation.subjects.placement import (
     placed_by_painting,
     placed_on,
 )
+from PatchICLLib.propagation.subjects.said_slices import SaidSlices
 from PatchICLLib.propagation.subjects.shown_slices import shown_slices
-from PatchICLLib.propagation.subjects.subjects_context import SubjectsContext, View
+from PatchICLLib.propagation.subjects.subjects_context import Look, SubjectsContext
 from PatchICLLib.runtime.transfers import to_host
 
 SHOWN = 5  # subjects that are shown, those whose scans correlate best: of more, each would show too few slices
-_MARGIN, _MARGIN_SLICES = 0.2, 2  # beyond the ends that the subjects suggest: of the length, and slices
-_ROUNDS = 2  # of finding and looking again, where nothing is painted
+_MARGIN, _MARGIN_SLICES = 0.2, 2  # beyond the ends that the subjects suggest, at most: of the length, and slices
+_PREDICTED = 28  # slices between the ends, about, beyond which some are interpolated
+_ROUNDS = (12, _PREDICTED)  # of finding and looking again, where nothing is painted: slices that are predicted
+_NEAREST, _NEAREST_ALONE = 8, 24  # slices of subjects that some here learn from: beside painted ones, and alone
 _LOOK = 8  # slices on which intensities are put to scale then
+_AROUND, _AROUND_MM = 1.5, 8.0  # what is looked at around painted slices: of the longest structure, and in mm
+_COARSE, _COARSE_SCALES = 8, (0.87, 1.0, 1.15)  # grid steps and scales with which a whole scan is looked through
 _INSIDE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Subjects:
-    """Other subjects' structures, placed in this subject; that of the largest correlation first."""
+    """Other subjects' structures, placed in this subject; that of the largest correlation first.
+
+    Attributes:
+        structures: at most `SHOWN`.
+        placements: of each.
+        numbers: of each among those that were asked.
+    """
 
     structures: list[FinishedStructure]
     placements: list[Placement]
+    numbers: list[int]
 
-    def region(self, spacing: tuple[float, float], own: np.ndarray | None) -> Region:
-        """What is to be seen here: where the subjects suggest the structure, and all that is painted of it.
+    @classmethod
+    def likest(
+        cls, structures: Sequence[FinishedStructure], placements: Sequence[Placement | None], among: Sequence[int]
+    ) -> Subjects:
+        """Some of those that were asked, all of them placed: the likest."""
+        placed = [(n, placement) for n in among if (placement := placements[n]) is not None]
+        chosen = sorted(placed, key=lambda one: -one[1].correlation)[:SHOWN]
+        return cls([structures[n] for n, _ in chosen], [p for _, p in chosen], [n for n, _ in chosen])
 
-        Args:
-            spacing: of rows and columns.
-            own: (H, W) bool, painted on any slice; None if nothing is.
-        """
-        boxes = [p.of(s.corners)[:, 1:] for s, p in zip(self.structures, self.placements, strict=True)]
-        first, last = np.median(boxes, axis=0)
-        if own is not None:
-            rows, columns = np.flatnonzero(own.any(1)), np.flatnonzero(own.any(0))
-            first = np.minimum(first, np.multiply([rows[0] - 0.5, columns[0] - 0.5], spacing))
-            last = np.maximum(last, np.multiply([rows[-1] + 0.5, columns[-1] + 0.5], spacing))
-        side = max(float((last - first).max()) * GROWTH, MINIMUM_PIXELS * min(spacing))
-        row, column = (first + last) / 2 / spacing
-        return Region((float(row), float(column)), side, spacing)
+    @property
+    def correlation(self) -> float:
+        """At best."""
+        return self.placements[0].correlation
 
-    def span(self, step: float, depth: int, own: Sequence[int]) -> tuple[int, ...]:
-        """Slices here that the structure may reach."""
-        ends = [p.of(s.corners)[:, 0] for s, p in zip(self.structures, self.placements, strict=True)]
-        first, last = np.median(ends, axis=0)
-        margin = _MARGIN * (last - first) + _MARGIN_SLICES * step
-        low = min([(first - margin) / step, *own])
-        high = max([(last + margin) / step, *own])
-        start, stop = max(0, int(np.floor(low))), min(depth, int(np.ceil(high)) + 1)
-        return tuple(range(start, stop))
+    @property
+    def shown(self) -> list[tuple[int, ...]]:
+        """Slices of each that are shown."""
+        of = len(self.structures)
+        return [shown_slices(one, n, of) for one, n in zip(self.structures, self.numbers, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +96,14 @@ class Asking:
     def spacing(self) -> tuple[float, float, float]:
         return (self.volume.step, *self.volume.spacing)
 
+    def extents(self, label: int, slices: Sequence[int]) -> tuple[float, float] | None:
+        """Of what is painted of a label on some slices, mm along rows and columns; None without slices."""
+        if not slices:
+            return None
+        mask = np.logical_or.reduce([self.volume.painted[z] == label for z in slices])
+        rows, columns = np.diff(self._corners(mask, slices), axis=0)[0, 1:]
+        return float(rows), float(columns)
+
     def about_painted(
         self, label: int, slices: Sequence[int], structures: Sequence[FinishedStructure]
     ) -> Opinion | None:
@@ -106,79 +119,95 @@ class Asking:
         painted = SliceOutlines.of(volume.image, masks, slices, volume.spacing)
         held = [int(z) for z in painted.indices]
         empty = [z for z in slices if z not in held]
-        placed, scan = [], CoarseScan(volume.image, self.spacing)
-        for structure in structures:
-            correlation = Correlation.of(scan, structure, self.check)
-            placement = placed_by_painting(structure, correlation, painted, empty, volume.step)
-            if placement is not None:
-                placed.append((structure, placement))
-        if not placed:
+        corners = self._corners(masks.any(0), held)
+        reach = _AROUND * max(one.longest for one in structures) + _AROUND_MM
+        scan = CoarseScan(volume.image, self.spacing, corners + [[-reach], [reach]])
+        placements = [
+            placed_by_painting(one, Correlation.of(scan, one, self.check), painted, empty, volume.step)
+            for one in structures
+        ]
+        subjects = Subjects.likest(structures, placements, range(len(structures)))
+        if not subjects.structures:
             return None
-        likest = sorted(placed, key=lambda one: -one[1].correlation)[:SHOWN]
-        subjects = Subjects([s for s, _ in likest], [p for _, p in likest])
-        context, shown = self._context(subjects, masks.any(0))
-        look = context.look(masks, slices)
+        frame = Frame.placed(subjects.structures, subjects.placements, self.spacing, corners)
+        context = self._context(subjects, frame)
+        look = context.look(frame, masks, slices)
         left_out = self._left_out(context, look, masks, list(slices), painted)
-        weight = weight_of_subjects(left_out, len(held))
-        # where nobody listens, one slice is enough to know what is said
-        indices = subjects.span(volume.step, len(volume.image), held) if weight else (held[0],)
-        predicted = context.predicted(indices, look, list(slices))
-        probability, window = self._probability(label, indices, *predicted)
-        best = max(p.correlation for p in subjects.placements)
-        return Opinion(label, weight, indices, window, probability, shown, left_out, best)
+        if not shares_of_subjects(left_out, len(held), np.ones(1)).any():  # nobody listens: nothing need be said
+            nothing = SaidSlices((held[0],), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
+            return self._opinion(label, np.zeros(1), nothing, subjects, left_out)
+        said = self._said(context, look, _PREDICTED, held)
+        distances = np.abs(np.array(said.indices)[:, None] - held).min(1) * volume.step
+        shares = shares_of_subjects(left_out, len(held), distances / math.sqrt(painted.areas.max()))
+        return self._opinion(label, shares, said, subjects, left_out)
 
     def about_unpainted(self, label: int, structures: Sequence[FinishedStructure]) -> Opinion | None:
         """Of a structure of which nothing is painted; None if it is not found."""
-        volume, placed = self.volume, []
-        scan = CoarseScan(volume.image, self.spacing)
-        for structure in structures:
-            placement = placed_by_look(Correlation.of(scan, structure, self.check))
-            if placement is not None:
-                placed.append((structure, placement))
-        if not placed:
+        subjects = self._found_by_look(structures)
+        if subjects is None:
             return None
-        kept = agreeing(*zip(*placed, strict=True))[:SHOWN]
-        subjects = Subjects([placed[n][0] for n in kept], [placed[n][1] for n in kept])
+        frame = Frame.placed(subjects.structures, subjects.placements, self.spacing)
         opinion: Opinion | None = None
-        for _ in range(_ROUNDS):
-            context, shown = self._context(subjects, None)
-            indices = subjects.span(volume.step, len(volume.image), ())
-            if not indices:
-                return opinion
+        before: np.ndarray | None = None
+        for most in _ROUNDS:
             known = self._taken_for(subjects, opinion)
             if known is None:
                 return opinion
-            predicted = context.predicted(indices, context.look(*known))
-            probability, window = self._probability(label, indices, *predicted)
-            best = max(p.correlation for p in subjects.placements)
-            opinion = Opinion(label, 1.0, indices, window, probability, shown, None, best)
+            context = self._context(subjects, frame, _NEAREST_ALONE)
+            said = self._said(context, context.look(frame, *known), most)
+            opinion = self._opinion(label, np.ones(len(said.indices)), said, subjects, None)
             found = self._largest_part(opinion)
             if found is None:
-                break
+                return replace(opinion, steady=0.0)
+            if before is not None:
+                opinion = replace(opinion, steady=2 * float((found & before).sum() / (found.sum() + before.sum())))
+            before = found
             pairs = zip(subjects.structures, subjects.placements, strict=True)
-            subjects = Subjects(subjects.structures, [placed_on(found, self.spacing, s, p) for s, p in pairs])
+            moved = [placed_on(found, self.spacing, one, placement) for one, placement in pairs]
+            subjects = replace(subjects, placements=moved)
+            frame = Frame.placed(subjects.structures, moved, self.spacing)
         return opinion
 
-    def _context(
-        self, subjects: Subjects, own: np.ndarray | None
-    ) -> tuple[SubjectsContext, tuple[tuple[FinishedStructure, tuple[int, ...]], ...]]:
-        region = subjects.region(self.volume.spacing, own)
-        shown = shown_slices(subjects.structures)
-        context = SubjectsContext(
+    def _found_by_look(self, structures: Sequence[FinishedStructure]) -> Subjects | None:
+        """Where structures lie that look alike there: first coarsely in all of the scan, then where most agree."""
+        volume, everyone = self.volume, range(len(structures))
+        whole = CoarseScan(volume.image, self.spacing)
+
+        def placed(scan: CoarseScan, *coarse: object) -> tuple[list[Placement | None], list[int]]:
+            found = [placed_by_look(Correlation.of(scan, one, self.check, *coarse)) for one in structures]  # type: ignore[arg-type]
+            there = [n for n in everyone if found[n] is not None]
+            return found, [there[n] for n in agreeing([structures[n] for n in there], [found[n] for n in there])]  # type: ignore[misc]
+
+        placements, kept = placed(whole, _COARSE_SCALES, _COARSE)
+        if not kept:
+            return None
+        first = Subjects.likest(structures, placements, kept)
+        box = Frame.placed(first.structures, first.placements, self.spacing).box
+        reach = _AROUND / 2 * max(one.longest for one in structures) + _AROUND_MM
+        placements, kept = placed(CoarseScan(volume.image, self.spacing, box + [[-reach], [reach]]))
+        return Subjects.likest(structures, placements, kept) if kept else first
+
+    def _corners(self, mask: np.ndarray, slices: Sequence[int]) -> np.ndarray:
+        """(2, 3) mm, of the box around what is painted on some slices, where that is together (H, W) bool."""
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        voxels = [(one[0] - 0.5, one[-1] + 0.5) for one in (slices, rows, columns)]
+        return np.transpose(voxels) * self.spacing
+
+    def _context(self, subjects: Subjects, frame: Frame, nearest: int = _NEAREST) -> SubjectsContext:
+        return SubjectsContext(
             self.model,
             self.device,
             self.volume.image,
             self.spacing,
-            region,
+            input_size(frame.region(self.volume.spacing)),
             subjects.structures,
-            subjects.placements,
-            shown,
+            subjects.shown,
+            nearest,
             self.check,
         )
-        return context, tuple((s, slices) for s, slices in zip(subjects.structures, shown, strict=True) if slices)
 
     def _left_out(
-        self, context: SubjectsContext, look: View, masks: np.ndarray, slices: list[int], painted: SliceOutlines
+        self, context: SubjectsContext, look: Look, masks: np.ndarray, slices: list[int], painted: SliceOutlines
     ) -> float:
         """Dice of painted slices, each predicted from all others and the subjects."""
         common = total = 0
@@ -192,15 +221,30 @@ class Asking:
             total += int(found.sum() + mask.sum())
         return common / total
 
-    def _probability(self, label: int, indices: Sequence[int], logits: Tensor, window: Window) -> tuple[Tensor, Window]:
-        """Probabilities of a label on neighbouring slices, averaged with those beside."""
-        if self.volume.known is not None:
-            logits = self.volume.known.held(label, indices, window, logits)
-        own = torch.sigmoid(logits / TEMPERATURE)
-        apart = max(1.0, self.volume.step / min(self.volume.spacing))
-        share = SHARE / (1 + (apart - 1) ** 2)
-        before, after = torch.cat([own[:1], own[:-1]]), torch.cat([own[1:], own[-1:]])
-        return (1 - 2 * share) * own + share * (before + after), window
+    def _said(self, context: SubjectsContext, look: Look, most: int, held: Sequence[int] = ()) -> SaidSlices:
+        """What subjects say of the slices that the structure may reach.
+
+        Args:
+            context: that says it.
+            look: at this subject; where some slices hold the structure for sure, these and no others are painted.
+            most: slices between the ends that are predicted, about; others are interpolated.
+            held: slices that hold the structure for sure.
+        """
+        step, depth, frame = self.volume.step, len(self.volume.image), look.frame
+        core = frame.slices(step, depth, step)
+        core = range(min([core.start, *held]), max([core.stop, *(z + 1 for z in held)]))
+        wide = frame.slices(step, depth, _MARGIN * frame.length + _MARGIN_SLICES * step)
+        painted, masks = (look.view.indices, look.masks) if held else ([], look.masks[:0])
+        return SaidSlices.of(
+            lambda indices: context.predicted(indices, look, painted), core, wide, most, painted, masks
+        )
+
+    def _opinion(
+        self, label: int, shares: np.ndarray, said: SaidSlices, subjects: Subjects, left_out: float | None
+    ) -> Opinion:
+        shown = tuple((s, slices) for s, slices in zip(subjects.structures, subjects.shown, strict=True) if slices)
+        probability = said.probabilities(self.volume.step, self.volume.spacing)
+        return Opinion(label, shares, said.indices, said.window, probability, shown, left_out, subjects.correlation)
 
     def _taken_for(self, subjects: Subjects, before: Opinion | None) -> tuple[np.ndarray, list[int]] | None:
         """Masks of the structure, as far as it is known by now, on some slices: where to put intensities to scale."""

@@ -26,23 +26,39 @@ _MOST = 2.0  # a template that is so much longer than the scan is not looked for
 
 
 class CoarseScan:
-    """A scan as coarse as it is correlated, made once for all structures that want it so.
+    """A scan, or a part of it, as coarse as it is correlated, made once for all structures that want it so.
 
     Args:
         image: (Z, H, W) real numbers.
         spacing: along slices, rows and columns.
+        box: (2, 3) mm, first and last corner of the part that is looked at; None for all.
     """
 
-    def __init__(self, image: np.ndarray, spacing: tuple[float, float, float]) -> None:
+    def __init__(self, image: np.ndarray, spacing: tuple[float, float, float], box: np.ndarray | None = None) -> None:
+        first = np.zeros(3, int)
+        if box is not None:
+            first = np.floor(box[0] / spacing).astype(int).clip(0, np.array(image.shape) - 1)
+            stop = np.maximum(np.ceil(box[1] / spacing).astype(int) + 1, first + 1)
+            image = image[tuple(slice(a, b) for a, b in zip(first, stop, strict=True))]
         self.image, self.spacing = image, spacing
+        self.origin = np.asarray(first * spacing)  # mm, center of the first voxel of the part
         self._range = _range(image)
         self._known: dict[float, np.ndarray] = {}
+        self._transforms: dict[tuple[float, tuple[int, ...]], tuple[np.ndarray, ...]] = {}
 
     def at(self, step: float) -> np.ndarray:
         """Intensities from 0 to 1, without outliers, on a grid of a step in mm: (a, b, c) float32."""
         if step not in self._known:
             self._known[step] = _resampled(*_blocks(self.image, self.spacing, step, self._range), step)
         return self._known[step]
+
+    def transforms(self, step: float, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+        """Fourier transforms of where the scan is, of its intensities and their squares, filled up to a shape."""
+        key = step, shape
+        if key not in self._transforms:
+            seen = self.at(step)
+            self._transforms[key] = tuple(fft.rfftn(x, shape) for x in (np.ones_like(seen), seen, seen * seen))
+        return self._transforms[key]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +70,7 @@ class Correlation:
         spacing: of the scan, mm along slices, rows and columns.
         own_spacing: of the structure's image.
         shape: of the grid that covers the scan.
+        origin: (3,) mm, center of the first voxel that the grid covers.
         maps: by scale, (a, b, c) -1 to 1, cyclic; the place is that of the template's first corner.
     """
 
@@ -61,28 +78,42 @@ class Correlation:
     spacing: tuple[float, float, float]
     own_spacing: tuple[float, float, float]
     shape: tuple[int, ...]
+    origin: np.ndarray
     maps: dict[float, np.ndarray]
 
     @classmethod
     def of(
-        cls, scan: CoarseScan, structure: FinishedStructure, check: Callable[[], None] = lambda: None
+        cls,
+        scan: CoarseScan,
+        structure: FinishedStructure,
+        check: Callable[[], None] = lambda: None,
+        scales: Sequence[float] = SCALES,
+        across: int = _ACROSS,
     ) -> Correlation:
-        """Correlate a structure and its surroundings with a scan, both turned the same way."""
-        longest = max(structure.extent(axis) for axis in range(3))
-        step = _step(longest / _ACROSS)
+        """Correlate a structure and its surroundings with a scan, both turned the same way.
+
+        Args:
+            scan: to look in.
+            structure: to look for.
+            check: called now and then; may raise to stop.
+            scales: of the structure.
+            across: grid steps over its longest extent, at most.
+        """
+        step = _step(structure.longest / across)
         seen = scan.at(step)
-        image, spacing = _blocks(structure.image, structure.spacing, step / max(SCALES), _range(structure.image))
-        mask, _ = _blocks(structure.mask, structure.spacing, step / max(SCALES), (0.0, 1.0))
-        distance = ndimage.distance_transform_edt(mask < min(0.5, float(mask.max())), sampling=spacing)
-        weight = np.exp(-((distance / (_REACH * longest + _REACH_MM)) ** 2)).astype(np.float32)
-        maps = {}
-        for scale in SCALES:
-            check()
-            scaled = [s * scale for s in spacing]
-            template = _resampled(image, scaled, step)
+        templates = {}
+        for scale in scales:
+            template, weight = _template(structure, step, scale)
             if all(a <= _MOST * b for a, b in zip(template.shape, seen.shape, strict=True)):
-                maps[scale] = _correlated(seen, template, _resampled(weight, scaled, step))
-        return cls(step, scan.spacing, structure.spacing, seen.shape, maps)
+                templates[scale] = template, weight
+        # one shape for all scales, so that the scan is transformed once
+        largest = [max(shape) for shape in zip(*(one.shape for one, _ in templates.values()), strict=True)]
+        whole = tuple(fft.next_fast_len(a + b - 1, True) for a, b in zip(seen.shape, largest, strict=False))
+        maps = {}
+        for scale, pair in templates.items():
+            check()
+            maps[scale] = _correlated(scan.transforms(step, whole), whole, *pair)
+        return cls(step, scan.spacing, structure.spacing, seen.shape, scan.origin, maps)
 
     def at(self, scale: float, offsets: np.ndarray) -> np.ndarray:
         """(n,) correlations where a point p (mm) of the structure lies at ``scale * p + offset`` of the scan.
@@ -113,12 +144,28 @@ class Correlation:
 
     def _corner(self, scale: float) -> np.ndarray:
         """Offset where the template's first edge lies on that of the scan."""
-        return np.asarray(0.5 * scale * np.array(self.own_spacing) - 0.5 * np.array(self.spacing))
+        return np.asarray(self.origin + 0.5 * scale * np.array(self.own_spacing) - 0.5 * np.array(self.spacing))
 
 
 def _step(least: float) -> float:
     """The finest of few steps that is not below one, in mm: structures of about the same size share theirs."""
     return float(_FINEST * 2 ** max(0.0, math.ceil(2 * math.log2(least / _FINEST)) / 2))
+
+
+def _template(structure: FinishedStructure, step: float, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """A structure and its surroundings at a scale, on a grid of a step in mm, and how much each voxel counts."""
+    known = structure.worked_out
+    key = "template", step, scale
+    if key not in known:
+        image, spacing = _blocks(structure.image, structure.spacing, step / max(SCALES), _range(structure.image))
+        mask, _ = _blocks(structure.mask, structure.spacing, step / max(SCALES), (0.0, 1.0))
+        distance = ndimage.distance_transform_edt(mask < min(0.5, float(mask.max())), sampling=spacing)
+        weight = np.exp(-((distance / (_REACH * structure.longest + _REACH_MM)) ** 2)).astype(np.float32)
+        for each in SCALES:
+            scaled = [s * each for s in spacing]
+            known["template", step, each] = _resampled(image, scaled, step), _resampled(weight, scaled, step)
+    found: tuple[np.ndarray, np.ndarray] = known[key]
+    return found
 
 
 def _range(image: np.ndarray) -> tuple[float, float]:
@@ -155,20 +202,27 @@ def _resampled(image: np.ndarray, spacing: Sequence[float], step: float) -> np.n
     return np.asarray(ndimage.map_coordinates(smooth, places, order=1, mode="nearest"))
 
 
-def _correlated(scan: np.ndarray, template: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Weighed correlation at every place of the template's first corner, cyclic; less where it leaves the scan."""
-    shape = [fft.next_fast_len(a + b - 1, True) for a, b in zip(scan.shape, template.shape, strict=True)]
+def _correlated(
+    scan: tuple[np.ndarray, ...], shape: tuple[int, ...], template: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
+    """Weighed correlation at every place of the template's first corner, cyclic; less where it leaves the scan.
+
+    Args:
+        scan: transforms, see ``CoarseScan.transforms``.
+        shape: of the result, which the scan was filled up to.
+        template: (a, b, c).
+        weight: of its voxels.
+    """
     share = weight / weight.sum()
     centered = (template - (share * template).sum()) * share
     variance = float((share * (template - (share * template).sum()) ** 2).sum())
-
-    def against(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-        product = fft.rfftn(image, shape) * np.conj(fft.rfftn(kernel, shape))
-        return np.asarray(fft.irfftn(product, shape))
-
-    covered = against(np.ones_like(scan), share)
-    mean, square = against(scan, share), against(scan * scan, share)
+    there, intensity, squared = scan
+    weights, differences = (np.conj(fft.rfftn(kernel, shape)) for kernel in (share, centered))
+    covered, mean, square, product = (
+        fft.irfftn(a * b, shape)
+        for a, b in ((there, weights), (intensity, weights), (squared, weights), (intensity, differences))
+    )
     deviation = np.sqrt(np.maximum(square - mean**2, 1e-6) * max(variance, 1e-12))
-    found = against(scan, centered) / deviation * np.minimum(1, covered / _FULLY)
+    found = product / deviation * np.minimum(1, covered / _FULLY)
     found[covered < _COVERED] = -1
-    return found.astype(np.float32)
+    return np.asarray(found, np.float32)

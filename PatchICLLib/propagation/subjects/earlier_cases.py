@@ -3,37 +3,71 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.library import Library
+from PatchICLLib.library import CaseEntry, FinishedCase, Library
+from PatchICLLib.library.cases import body_axes
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure, turned_alike
 
-MOST_CASES = 8  # that are asked about a structure, the latest: more say little more, and placing takes time
-_KEPT = 48  # structures in memory at a time
+MOST_CASES = 8  # that are asked about a structure: more say little more, and placing takes time
+_STEP, _UNKNOWN = 0.05, 4  # of size, as a logarithm, that makes no difference; in steps, where no size is known
+_KEPT_CASES, _KEPT = 8, 48  # cases, and structures of cases, in memory at a time
 
-Key = tuple[str, int, tuple[int, int, int], tuple[bool, bool, bool], bytes | None]
 
-
-@dataclass(frozen=True, eq=False)
 class KeptStructures:
-    """Structures of cases as they were read last; the least recently used are forgotten."""
+    """Structures of cases as they were read, and what was worked out about them; the least recent are forgotten."""
 
-    known: OrderedDict[Key, FinishedStructure] = field(default_factory=OrderedDict)
+    def __init__(self) -> None:
+        self._cases: OrderedDict[str, FinishedCase] = OrderedDict()
+        self._structures: OrderedDict[tuple[object, ...], FinishedStructure] = OrderedDict()
+        self._directions: dict[str, np.ndarray] = {}
 
-    def put(self, key: Key, structure: FinishedStructure) -> None:
-        self.known[key] = structure
-        while len(self.known) > _KEPT:
-            self.known.popitem(last=False)
+    def of(
+        self, library: Library, entry: CaseEntry, label: int, like: Orientation, direction: np.ndarray | None
+    ) -> FinishedStructure:
+        """A structure of a case, turned as another scan is looked at.
 
-    def get(self, key: Key) -> FinishedStructure | None:
-        if key in self.known:
-            self.known.move_to_end(key)
-        return self.known.get(key)
+        Args:
+            library: that has the case.
+            entry: of the case.
+            label: of the structure, in the library.
+            like: how the other scan's arrays are looked at.
+            direction: of the other scan.
+
+        Raises:
+            InputError: the case's files are missing or damaged.
+        """
+        if entry.checksum not in self._directions:
+            self._directions[entry.checksum] = self._case(library, entry).direction
+        # scans whose directions differ a little look at a case alike
+        turned = turned_alike(entry.shape, self._directions[entry.checksum], like, direction)
+        key = entry.checksum, entry.number, label, turned.axes, turned.mirrored
+        if key not in self._structures:
+            case = self._case(library, entry)
+            self._structures[key] = FinishedStructure.turned(
+                case.image, case.mask_of(label), case.spacing, turned, entry.number
+            )
+            _forget(self._structures, _KEPT)
+        self._structures.move_to_end(key)
+        return self._structures[key]
+
+    def _case(self, library: Library, entry: CaseEntry) -> FinishedCase:
+        if entry.checksum not in self._cases:
+            self._cases[entry.checksum] = library.case(entry.number)
+            _forget(self._cases, _KEPT_CASES)
+        self._cases.move_to_end(entry.checksum)
+        return self._cases[entry.checksum]
+
+
+def _forget(kept: OrderedDict[Any, Any], most: int) -> None:
+    while len(kept) > most:
+        kept.popitem(last=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,28 +131,41 @@ class EarlierCases:
                 raise InputError("The direction must be a 3 x 3 matrix of direction cosines, one column for each axis.")
         return cls(library, dict(match), direction, kept)
 
-    def of_label(self, label: int, orientation: Orientation) -> list[FinishedStructure]:
-        """The structure that a label means, in the latest cases that hold it, as the scan is looked at.
+    def of_label(
+        self, label: int, orientation: Orientation, extents: tuple[float, float] | None = None
+    ) -> list[FinishedStructure]:
+        """The structure that a label means, in those cases that are worth asking, as the scan is looked at.
+
+        Of many cases that hold it those whose structures are of about the same size, the latest of these: known without
+        reading scans.
+
+        Args:
+            label: in this scan.
+            orientation: how this scan is looked at.
+            extents: mm along rows and columns of what is painted; None if nothing is.
 
         Raises:
             InputError: a case's files are missing or damaged.
         """
         theirs = self.match.get(label)
-        entries = () if theirs is None else self.library.cases_with(theirs)[-MOST_CASES:]
-        found = []
-        for entry in entries:
-            assert theirs is not None
-            key = self._key(entry.checksum, theirs, orientation)
-            structure = self.kept.get(key)
-            if structure is None:
-                case = self.library.case(entry.number)
-                turned = turned_alike(entry.shape, case.direction, orientation, self.direction)
-                mask = case.mask_of(theirs)
-                structure = FinishedStructure.turned(case.image, mask, case.spacing, turned, entry.number)
-                self.kept.put(key, structure)
-            found.append(structure)
-        return found
+        if theirs is None:
+            return []
+        entries = list(self.library.cases_with(theirs))
+        if len(entries) > MOST_CASES:
+            unlike = self._unlike(entries, theirs, orientation, extents)
+            chosen = sorted(range(len(entries)), key=lambda n: (unlike[n], -n))[:MOST_CASES]
+            entries = [entries[n] for n in sorted(chosen)]
+        return [self.kept.of(self.library, entry, theirs, orientation, self.direction) for entry in entries]
 
-    def _key(self, checksum: str, label: int, orientation: Orientation) -> Key:
-        turned = None if self.direction is None else self.direction.tobytes()
-        return checksum, label, orientation.axes, orientation.mirrored, turned
+    def _unlike(
+        self, entries: Sequence[CaseEntry], label: int, orientation: Orientation, extents: tuple[float, float] | None
+    ) -> list[int]:
+        """How far each case's structure is from the size here, or, if that is not known, from the usual: in steps."""
+        sizes = np.array([entry.extents.get(label, (np.nan,) * 3) for entry in entries])
+        usual = np.nanmedian(sizes, axis=0) if np.isfinite(sizes).any() else np.ones(3)
+        if extents is not None:
+            body = body_axes(np.eye(3) if self.direction is None else self.direction)
+            sizes = sizes[:, [body[axis] for axis in orientation.axes[1:]]]
+            usual = np.array(extents)
+        apart = np.abs(np.log(sizes / usual)).mean(1)
+        return np.nan_to_num(np.floor(apart / _STEP), nan=_UNKNOWN).astype(int).tolist()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class FinishedStructure:
         spacing: distance of slices, rows and columns in mm.
         case: its number in the library.
         orientation: from the case's stored arrays to these; None where these are stored so.
+        worked_out: what took work to find out about it and does not depend on who is segmented, by whoever did; kept
+            with it for the next one.
     """
 
     image: np.ndarray
@@ -31,6 +34,7 @@ class FinishedStructure:
     spacing: tuple[float, float, float]
     case: int = 0
     orientation: Orientation | None = None
+    worked_out: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def turned(
@@ -77,9 +81,10 @@ class FinishedStructure:
         """In cubic mm."""
         return float(np.count_nonzero(self.mask) * np.prod(self.spacing))
 
-    def extent(self, axis: int) -> float:
-        """Length of its box in mm along slices, rows or columns."""
-        return float(np.diff(self.corners[:, axis])[0])
+    @property
+    def longest(self) -> float:
+        """Longest side of its box in mm."""
+        return float(np.diff(self.corners, axis=0).max())
 
 
 def turned_alike(

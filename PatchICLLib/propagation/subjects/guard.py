@@ -2,7 +2,8 @@
 
 A painted slice is predicted from other subjects and the other painted slices, itself left out. Where that agrees with
 what was painted, the subjects are alike; where it does not (another age, another protocol, after an operation), they
-would harm. The steps were chosen on development cases; see Docs/library.md.
+would harm. Far from painted slices they are listened to more. The figures were chosen on development cases; see
+Docs/library.md.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_STEPS = ((0.7, 0.5), (0.6, 0.25))  # Dice of slices left out from which on, and the weight then
-_SINGLE = ((0.9, 0.75), (0.5, 0.5), (0.35, 0.25))  # the same where one slice is painted: it says little by itself
+_LEAST = 0.6  # Dice of slices left out from which on subjects are listened to
+_BESIDE, _PER_SIZE, _MOST_SHARE = 0.25, 1.0, 0.75  # share beside a painted slice, its growth with distance, its limit
+_SINGLE = ((0.5, 0.5), (0.35, 0.25))  # Dice and share where one slice is painted: it says little by itself
 _MOST = 3  # slices left out, one after the other
 _LARGE = 0.5  # of the largest painted slice's area: the ends of a structure say little
 
@@ -28,12 +30,17 @@ def slices_to_leave_out(indices: Sequence[int], areas: np.ndarray) -> list[int]:
     return [int(indices[n]) for n in order if areas[n] >= _LARGE * areas.max()]
 
 
-def weight_of_subjects(left_out: float, painted: int) -> float:
-    """The share of the subjects' prediction in the result: 0, 0.25, 0.5 or 0.75.
+def shares_of_subjects(left_out: float, painted: int, distances: np.ndarray) -> np.ndarray:
+    """The share of the subjects' prediction in the result on n slices: (n,) 0 to 0.75.
 
     Args:
         left_out: Dice over the slices left out, 0 to 1.
         painted: how many slices hold the structure.
+        distances: (n,) of slices to the nearest painted one, over the width of the largest painted one.
     """
-    steps = _SINGLE if painted == 1 else _STEPS
-    return next((weight for least, weight in steps if left_out >= least), 0.0)
+    if painted == 1:
+        share = next((share for least, share in _SINGLE if left_out >= least), 0.0)
+        return np.full(len(distances), share)
+    if left_out < _LEAST:
+        return np.zeros(len(distances))
+    return np.minimum(_MOST_SHARE, _BESIDE + _PER_SIZE * distances)

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
 from PatchICLLib.propagation.geometry.region import Window
 from PatchICLLib.propagation.refinement.across_slices import TEMPERATURE
 from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
+from PatchICLLib.runtime.transfers import to_device
 
 _SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
 
@@ -25,23 +28,30 @@ class Opinion:
 
     Attributes:
         label: of the structure here.
-        weight: share of these probabilities, 0 to 1.
+        shares: (n,) of these probabilities in the result, 0 to 1, slice by slice.
         indices: n neighbouring slices, ascending.
         window: rows and columns; nothing is said of others, and nothing lies there.
         probability: (n, h, w) on the engine's device.
         shown: the structures of other subjects that were looked at, each with its slices.
         left_out: Dice of painted slices that were predicted without themselves; None if nothing is painted.
         correlation: of the scans, at best.
+        steady: Dice of what was found first and when it was looked at again; None if something is painted.
     """
 
     label: int
-    weight: float
+    shares: np.ndarray
     indices: tuple[int, ...]
     window: Window
     probability: Tensor
     shown: tuple[tuple[FinishedStructure, tuple[int, ...]], ...]
     left_out: float | None
     correlation: float
+    steady: float | None = None
+
+    @property
+    def weight(self) -> float:
+        """The largest share."""
+        return float(self.shares.max())
 
     def joined(self, filled: FilledSlices) -> FilledSlices:
         """Slices of the label as painted slices have them, with the subjects' share: averages of probabilities."""
@@ -67,23 +77,26 @@ class Opinion:
             axis, stored = structure.stored_slices(slices)
             cases.append({"case": structure.case, "axis": AXIS_NAMES[axis], "slices": stored})
         return {
-            "weight": self.weight,
+            "weight": round(self.weight, 4),
             "left_out_dice": None if self.left_out is None else round(self.left_out, 4),
             "correlation": round(self.correlation, 4),
+            "steady_dice": None if self.steady is None else round(self.steady, 4),
             "cases": sorted(cases, key=lambda one: one["case"]),
         }
 
     def _mixed(self, own: Tensor, indices: Sequence[int], window: Window) -> Tensor:
-        mine = _padded(self._at(indices), self.window, window)
-        mean = (1 - self.weight) * own + self.weight * mine
+        numbers = [self._number(z) for z in indices]
+        known = F.pad(self.probability, (0, 0, 0, 0, 0, 1))  # beyond slices that are known: 0
+        mine = _padded(known.index_select(0, places(numbers, known.device)), self.window, window)
+        # beyond, as on the last of them
+        shares = np.array([self.shares[min(max(z - self.indices[0], 0), len(self.shares) - 1)] for z in indices])
+        mean = torch.lerp(own, mine, to_device(array_tensor(shares), own.device)[:, None, None])
         return TEMPERATURE * torch.logit(mean.clamp(_SURE, 1 - _SURE))
 
-    def _at(self, indices: Sequence[int]) -> Tensor:
-        """Probabilities of slices, 0 beyond those that are known."""
-        first, count = self.indices[0], len(self.indices)
-        numbers = [z - first if 0 <= z - first < count else count for z in indices]
-        with_none = F.pad(self.probability, (0, 0, 0, 0, 0, 1))
-        return with_none.index_select(0, places(numbers, self.probability.device))
+    def _number(self, index: int) -> int:
+        """Where a slice is among those that are known; one more than there are for others."""
+        number = index - self.indices[0]
+        return number if 0 <= number < len(self.indices) else len(self.indices)
 
 
 def _around(one: Window, other: Window) -> Window:

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
 
-COUNT = 16  # slices of the structures; and one beyond either end
+COUNT = 16  # slices of the structures; and some beyond either end
 _BEYOND = 0.1  # of the structure's length
 
 
-def shown_slices(structures: Sequence[FinishedStructure], count: int = COUNT) -> list[tuple[int, ...]]:
-    """Slices spread evenly from end to end, of one structure after the other, and one beyond each end.
+def shown_slices(structure: FinishedStructure, number: int, of: int, count: int = COUNT) -> tuple[int, ...]:
+    """Slices of one of several structures: spread from end to end, between those of the others, and one beyond an end.
+
+    They depend on nothing else, so that what was encoded of a structure serves for the next subject as well.
 
     Args:
-        structures: at least one, those that matter most first.
-        count: slices within the structures.
+        structure: one that is shown.
+        number: of it among those that are asked.
+        of: how many are shown.
+        count: slices within all of them together.
 
     Returns:
-        For each structure its slices, ascending; none of some if there are more structures than slices.
+        Slices, ascending; none where there are more structures than slices.
     """
-    chosen: list[set[int]] = [set() for _ in structures]
-    for part in range(count):
-        number = part % len(structures)
-        held = structures[number].outlines.indices
-        place = held[0] + (part + 0.5) / count * (held[-1] - held[0])
-        chosen[number].add(int(held[np.abs(held - place).argmin()]))
-    for end, number in ((0, count % len(structures)), (-1, (count + 1) % len(structures))):
-        structure = structures[number]
-        held = structure.outlines.indices
-        gap = max(1, round(_BEYOND * len(held)))
-        index = int(held[end]) + (gap if end else -gap)
-        if 0 <= index < len(structure.mask):
-            chosen[number].add(index)
-    return [tuple(sorted(slices)) for slices in chosen]
+    held, phase = structure.outlines.indices, number % of
+    places = [(part + 0.5) / count * (held[-1] - held[0]) + held[0] for part in range(phase, count, of)]
+    chosen = {int(held[abs(held - place).argmin()]) for place in places}
+    gap = max(1, round(_BEYOND * len(held)))
+    beyond = [int(held[0]) - gap] * (phase % 2 == 0) + [int(held[-1]) + gap] * (phase % 2 == 1 or of == 1)
+    if chosen:
+        chosen.update(z for z in beyond if 0 <= z < len(structure.mask))
+    return tuple(sorted(chosen))

@@ -1,7 +1,7 @@
 """Slices of other subjects as context, beside painted ones of this subject; without hints, which know of this one only.
 
-Each subject is seen through a region and with intensities of its own, at places mapped to this subject's, and encoded
-once. Painted slices are encoded apart, so that any of them can be left out.
+Each subject is seen in its own frame and with intensities of its own scale, so that it is encoded once for all who are
+segmented after. Painted slices are encoded apart, so that any of them can be left out.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from PatchICLLib.propagation.geometry.intensity_scale import IntensityScale
 from PatchICLLib.propagation.geometry.normalisation import Normalisation
 from PatchICLLib.propagation.geometry.region import Region, Window
 from PatchICLLib.propagation.geometry.volume_sampler import VolumeSampler
-from PatchICLLib.propagation.painted_context import input_size
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
-from PatchICLLib.propagation.subjects.placement import Placement
+from PatchICLLib.propagation.subjects.frame import Frame
 from PatchICLLib.runtime.device import inference_precision
 from PatchICLLib.runtime.stopwatch import part
 from PatchICLLib.runtime.transfers import to_device
 
 _PIXELS = 8 * 128 * 128  # of target slices in one batch
+_OWN_NEAREST = 5  # painted slices that a batch learns from
 _HOST = torch.device("cpu")
 
 
@@ -37,10 +37,10 @@ class SubjectsContext:
         device: of the model.
         image: (Z, H, W) of this subject.
         spacing: along slices, rows and columns.
-        region: what is seen of this subject.
-        structures: of other subjects, placed in this one.
-        placements: of each.
+        size: input of the network, pixels a side.
+        structures: of other subjects.
         shown: slices of each that are shown, possibly none.
+        nearest: slices of other subjects that slices here, a batch at a time, learn from, at most.
         check: called now and then; may raise to stop.
     """
 
@@ -50,67 +50,90 @@ class SubjectsContext:
         device: torch.device,
         image: np.ndarray,
         spacing: tuple[float, float, float],
-        region: Region,
+        size: int,
         structures: Sequence[FinishedStructure],
-        placements: Sequence[Placement],
         shown: Sequence[tuple[int, ...]],
+        nearest: int,
         check: Callable[[], None],
     ) -> None:
         self.model, self.device, self.image, self.spacing = model, device, image, spacing
-        self.region, self.size, self.check = region, input_size(region), check
+        self.size, self.nearest, self.check = size, nearest, check
         self._sampler = VolumeSampler(image, device)
-        known = [x for x in zip(structures, placements, shown, strict=True) if x[2]]
-        places = [placement.slices(slices, one.spacing[0]) / region.side for one, placement, slices in known]
-        self._center = float(np.concatenate(places).mean())
-        self._subjects = []
-        for (one, placement, slices), at in zip(known, places, strict=True):
-            check()
-            seen_from = placement.seen_from(region, one.spacing[1:])
-            view = View.of(one.image, one.mask[list(slices)], slices, seen_from, self.size)
-            self._subjects.append(self._encoded(view.images, view.masks, at, is_other=True))
+        self._images: list[Any] = []
+        places, subjects = [], []
+        for number, (one, slices) in enumerate(zip(structures, shown, strict=True)):
+            if slices:
+                check()
+                self._images += self._kept(one, slices)
+                places.append(Frame.own(one).places(slices, one.spacing[0]))
+                subjects += [number] * len(slices)
+        self._places, self._subjects = np.concatenate(places), np.array(subjects)
 
-    def look(self, masks: np.ndarray, indices: Sequence[int]) -> View:
-        """This subject's intensities, put to scale by a structure that is known, or taken to be, on some slices.
+    def look(self, frame: Frame, masks: np.ndarray, indices: Sequence[int]) -> Look:
+        """At this subject, put to scale by a structure that is known, or taken to be, on some slices.
 
         Args:
+            frame: of the structure here.
             masks: (k, H, W) bool.
             indices: (k,) slices.
         """
-        return View.of(self.image, masks, indices, self.region, self.size)
+        return Look(frame, masks, View.of(self.image, masks, indices, frame.region(self.spacing[1:]), self.size))
 
-    def predicted(self, indices: Sequence[int], look: View, own: Sequence[int] = ()) -> tuple[Tensor, Window]:
+    def predicted(
+        self, indices: Sequence[int], look: Look, own: Sequence[int] = (), subject: int | None = None
+    ) -> tuple[Tensor, Window]:
         """What is said of slices: logits (n, h, w) on the device, and their rows and columns.
 
         Args:
-            indices: (n,) slices.
+            indices: (n,) slices, ascending.
             look: at this subject.
             own: slices of the look that are shown beside those of other subjects.
+            subject: the only one that is asked, by number; None: all.
         """
-        caches = list(self._subjects)
-        if own:
-            numbers = [look.indices.index(z) for z in own]
-            caches.append(self._encoded(look.images[numbers], look.masks[numbers], self._places(own)))
-        context = caches[0] if len(caches) == 1 else type(caches[0]).beside(caches)
-        most, found, window = max(1, _PIXELS // self.size**2), [], self.region.bounds(self.image.shape[1:])
+        of_own = self._of_own(look, own) if own else []
+        own_places = look.frame.places(own, self.spacing[0])
+        asked = np.arange(len(self._places)) if subject is None else np.flatnonzero(self._subjects == subject)
+        region, step = look.view.region, self.spacing[0]
+        most, found, window = max(1, _PIXELS // self.size**2), [], region.bounds(self.image.shape[1:])
         for first in range(0, len(indices), most):
             self.check()
             some = list(indices[first : first + most])
-            seen = look.normalisation.standard(self._sampler.sample(self.region, some, self.size, look.scale))
-            places = to_device(array_tensor(self._places(some) - self._center), self.device)
+            places = look.frame.places(some, step)
+            near = [self._images[n] for n in asked[_nearest(self._places[asked], places, self.nearest)]]
+            near += [of_own[n] for n in _nearest(own_places, places, _OWN_NEAREST)]
+            seen = look.view.standard(self._sampler, some, self.size)
+            context = near[0] if len(near) == 1 else type(near[0]).beside(near)
             with part("network"), torch.inference_mode(), inference_precision(self.device):
-                output = self.model(seen[:, None], context, None, places)
-            found.append(self.region.restore(output.logits[:, 0], self.image.shape[1:])[0])
+                output = self.model(seen[:, None], context, None, to_device(array_tensor(places), self.device))
+            found.append(region.restore(output.logits[:, 0], self.image.shape[1:])[0])
         return torch.cat(found), window
 
-    def _places(self, indices: Sequence[int]) -> np.ndarray:
-        return np.asarray(indices) * self.spacing[0] / self.region.side
+    def _kept(self, one: FinishedStructure, slices: tuple[int, ...]) -> list[Any]:
+        """A subject's slices as the model keeps them, one by one; the last ones are kept for who comes next."""
+        key = "context", self.size, str(self.device)
+        known = one.worked_out.get(key)
+        if known is None or known[0] != slices:
+            frame = Frame.own(one)
+            view = View.of(one.image, one.mask[list(slices)], slices, frame.region(one.spacing[1:]), self.size)
+            encoded = self._encoded(view.images, view.masks, frame.places(slices, one.spacing[0]), is_other=True)
+            known = one.worked_out[key] = slices, encoded.images()
+        found: list[Any] = known[1]
+        return found
+
+    def _of_own(self, look: Look, own: Sequence[int]) -> list[Any]:
+        view, key = look.view, tuple(own)
+        if key not in look.encoded:
+            numbers = [view.indices.index(z) for z in own]
+            places = look.frame.places(own, self.spacing[0])
+            look.encoded[key] = self._encoded(view.images[numbers], view.masks[numbers], places).images()
+        return look.encoded[key]
 
     def _encoded(self, images: Tensor, masks: Tensor, places: np.ndarray, is_other: bool = False) -> Any:
         with part("network"), torch.inference_mode(), inference_precision(self.device):
             return self.model.encode_context(  # type: ignore[operator]
                 to_device(images[None], self.device),
                 to_device(masks[None], self.device),
-                to_device(array_tensor(places - self._center)[None], self.device),
+                to_device(array_tensor(places)[None], self.device),
                 subject=is_other or None,
             )
 
@@ -119,9 +142,15 @@ class View:
     """Slices of a structure through a region, with intensities of their own scale, on the host: they are few."""
 
     def __init__(
-        self, indices: Sequence[int], images: Tensor, masks: Tensor, scale: IntensityScale, normalisation: Normalisation
+        self,
+        region: Region,
+        indices: Sequence[int],
+        images: Tensor,
+        masks: Tensor,
+        scale: IntensityScale,
+        normalisation: Normalisation,
     ) -> None:
-        self.indices, self.images, self.masks = list(indices), images, masks
+        self.region, self.indices, self.images, self.masks = region, list(indices), images, masks
         self.scale, self.normalisation = scale, normalisation
 
     @classmethod
@@ -131,4 +160,31 @@ class View:
         scale = IntensityScale.of(image[slices][:, rows, columns], masks[:, rows, columns])
         seen, drawn = VolumeSampler(image, _HOST).sample(region, slices, size, scale), region.sample(masks, size)
         normalisation = Normalisation.around(seen, drawn)
-        return cls(slices, normalisation.standard(seen), drawn, scale, normalisation)
+        return cls(region, slices, normalisation.standard(seen), drawn, scale, normalisation)
+
+    def standard(self, sampler: VolumeSampler, indices: Sequence[int], size: int) -> Tensor:
+        """Other slices of the same volume, seen alike: (n, size, size) on the sampler's device."""
+        return self.normalisation.standard(sampler.sample(self.region, indices, size, self.scale))
+
+
+class Look:
+    """How this subject is looked at.
+
+    Attributes:
+        frame: of the structure.
+        masks: (k, H, W) bool, the structure on slices on which it is known.
+        view: of these.
+        encoded: some of these together, as the model keeps them, one by one.
+    """
+
+    def __init__(self, frame: Frame, masks: np.ndarray, view: View) -> None:
+        self.frame, self.masks, self.view = frame, masks, view
+        self.encoded: dict[tuple[int, ...], list[Any]] = {}
+
+
+def _nearest(known: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
+    """Numbers, ascending, of those that lie nearest to any of some places."""
+    if not len(known):
+        return np.zeros(0, int)
+    distances = np.abs(known[:, None] - places).min(1)
+    return np.sort(np.argsort(distances, kind="stable")[:count])

@@ -48,7 +48,10 @@ def put(library: Library, small_model: SparseCascade) -> Callable[..., None]:
 def listened(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The weight of the library, which the untrained network of these tests would not be given."""
     weight = [0.25]
-    monkeypatch.setattr("PatchICLLib.propagation.subjects.asking.weight_of_subjects", lambda *_: weight[0])
+    monkeypatch.setattr(
+        "PatchICLLib.propagation.subjects.asking.shares_of_subjects",
+        lambda _, __, distances: np.full(len(distances), weight[0]),
+    )
     return weight
 
 

@@ -10,22 +10,27 @@ from hypothesis import strategies as st
 
 from PatchICLLib.propagation.refinement.across_slices import TEMPERATURE
 from PatchICLLib.propagation.result.filled_slices import FilledSlices
-from PatchICLLib.propagation.subjects.guard import slices_to_leave_out, weight_of_subjects
+from PatchICLLib.propagation.subjects.guard import shares_of_subjects, slices_to_leave_out
 from PatchICLLib.propagation.subjects.opinion import Opinion
 
 
-@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 9))
-def test_better_agreement_never_weighs_less_and_more_painted_slices_never_more(
-    one: float, other: float, painted: int
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 9), st.lists(st.floats(0, 5), min_size=2, max_size=6))
+def test_better_agreement_never_weighs_less_nor_does_distance(
+    one: float, other: float, painted: int, distances: list[float]
 ) -> None:
     low, high = sorted((one, other))
-    assert 0 <= weight_of_subjects(low, painted) <= weight_of_subjects(high, painted) <= 0.75
-    assert weight_of_subjects(low, painted + 1) <= weight_of_subjects(low, painted)
+    near_to_far = np.sort(distances)
+    little, much = (shares_of_subjects(dice, painted, near_to_far) for dice in (low, high))
+    assert (little >= 0).all() and (little <= much).all() and (much <= 0.75).all()
+    assert (np.diff(much) >= 0).all()
 
 
 def test_subjects_that_say_otherwise_are_not_listened_to() -> None:
-    assert weight_of_subjects(0.2, 1) == weight_of_subjects(0.55, 3) == weight_of_subjects(0.0, 5) == 0
-    assert weight_of_subjects(0.99, 1) > weight_of_subjects(0.8, 1) > weight_of_subjects(0.65, 3) > 0
+    for left_out, painted in ((0.2, 1), (0.55, 3), (0.0, 5)):
+        assert not shares_of_subjects(left_out, painted, np.arange(4.0)).any()
+    assert shares_of_subjects(0.9, 1, np.zeros(1)) > shares_of_subjects(0.4, 1, np.zeros(1)) > 0
+    beside, far = shares_of_subjects(0.9, 3, np.array([0.0, 2.0]))
+    assert 0 < beside < 0.5 < far
 
 
 def test_large_slices_are_left_out_in_turn() -> None:
@@ -35,7 +40,7 @@ def test_large_slices_are_left_out_in_turn() -> None:
 
 
 def _opinion(weight: float, probability: torch.Tensor) -> Opinion:
-    return Opinion(1, weight, (3, 4, 5), (slice(2, 6), slice(1, 5)), probability, (), 0.9, 0.8)
+    return Opinion(1, np.full(3, weight), (3, 4, 5), (slice(2, 6), slice(1, 5)), probability, (), 0.9, 0.8)
 
 
 def _logits(probability: torch.Tensor) -> torch.Tensor:
