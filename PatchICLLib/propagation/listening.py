@@ -105,7 +105,7 @@ class Listening:
                     f"label {label}: do not trust what the library alone found: looked at again, it is something else; "
                     "paint a slice, so that it is known where the structure lies."
                 )
-            elif opinion.left_out is None and opinion.correlation < _UNLIKE:
+            elif opinion.worth is None and opinion.correlation < _UNLIKE:
                 found.append(
                     f"label {label}: this scan hardly looks like those of the library there; paint a slice, so that "
                     "it is known where the structure lies."

@@ -15,7 +15,7 @@ from PatchICLLib.propagation.painted_context import input_size
 from PatchICLLib.propagation.subjects.correlation import CoarseScan, Correlation
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
 from PatchICLLib.propagation.subjects.frame import Frame
-from PatchICLLib.propagation.subjects.guard import shares_of_subjects, slices_to_leave_out
+from PatchICLLib.propagation.subjects.guard import Worth, shares_of_subjects, size_ratio, slices_to_leave_out
 from PatchICLLib.propagation.subjects.opinion import Opinion
 from PatchICLLib.propagation.subjects.outlines_of_slices import SliceOutlines
 from PatchICLLib.propagation.subjects.placement import (
@@ -132,14 +132,19 @@ class Asking:
         frame = Frame.placed(subjects.structures, subjects.placements, self.spacing, corners)
         context = self._context(subjects, frame)
         look = context.look(frame, masks, slices)
-        left_out = self._left_out(context, look, masks, list(slices), painted)
-        if not shares_of_subjects(left_out, len(held), np.ones(1)).any():  # nobody listens: nothing need be said
-            nothing = SaidSlices((held[0],), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
-            return self._opinion(label, np.zeros(1), nothing, subjects, left_out)
+        worth = Worth(self._left_out(context, look, masks, list(slices), painted))
+        if not shares_of_subjects(worth, len(held), np.ones(1)).any():  # nobody listens: nothing need be said
+            return self._opinion(label, np.zeros(1), self._nothing(held[0]), subjects, worth)
+        worth = replace(worth, apart=self._apart(context, look, painted))
+        if not shares_of_subjects(worth, len(held), np.ones(1)).any():
+            return self._opinion(label, np.zeros(1), self._nothing(held[0]), subjects, worth)
         said = self._said(context, look, _PREDICTED, held)
+        volume_said = int(to_host((said.logits > 0).sum())) * float(np.prod(self.spacing))
+        others = [(one.volume, Frame.own(one).side) for one in subjects.structures]
+        worth = replace(worth, size=size_ratio(volume_said, frame.side, others))
         distances = np.abs(np.array(said.indices)[:, None] - held).min(1) * volume.step
-        shares = shares_of_subjects(left_out, len(held), distances / math.sqrt(painted.areas.max()))
-        return self._opinion(label, shares, said, subjects, left_out)
+        shares = shares_of_subjects(worth, len(held), distances / math.sqrt(painted.areas.max()))
+        return self._opinion(label, shares, said, subjects, worth)
 
     def about_unpainted(self, label: int, structures: Sequence[FinishedStructure]) -> Opinion | None:
         """Of a structure of which nothing is painted; None if it is not found."""
@@ -221,6 +226,19 @@ class Asking:
             total += int(found.sum() + mask.sum())
         return common / total
 
+    def _apart(self, context: SubjectsContext, look: Look, painted: SliceOutlines) -> float:
+        """Dice of the largest painted slice, predicted by each subject alone: mean over subjects."""
+        index = int(painted.indices[painted.areas.argmax()])
+        mask, found = look.masks[look.view.indices.index(index)], []
+        for subject in context.subjects:
+            logits, window = context.predicted([index], look, subject=subject)
+            inside = to_host(logits[0] > 0)
+            found.append(2 * (inside & mask[window]).sum() / (inside.sum() + mask.sum()))
+        return float(np.mean(found))
+
+    def _nothing(self, index: int) -> SaidSlices:
+        return SaidSlices((index,), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
+
     def _said(self, context: SubjectsContext, look: Look, most: int, held: Sequence[int] = ()) -> SaidSlices:
         """What subjects say of the slices that the structure may reach.
 
@@ -240,11 +258,11 @@ class Asking:
         )
 
     def _opinion(
-        self, label: int, shares: np.ndarray, said: SaidSlices, subjects: Subjects, left_out: float | None
+        self, label: int, shares: np.ndarray, said: SaidSlices, subjects: Subjects, worth: Worth | None
     ) -> Opinion:
         shown = tuple((s, slices) for s, slices in zip(subjects.structures, subjects.shown, strict=True) if slices)
         probability = said.probabilities(self.volume.step, self.volume.spacing)
-        return Opinion(label, shares, said.indices, said.window, probability, shown, left_out, subjects.correlation)
+        return Opinion(label, shares, said.indices, said.window, probability, shown, worth, subjects.correlation)
 
     def _taken_for(self, subjects: Subjects, before: Opinion | None) -> tuple[np.ndarray, list[int]] | None:
         """Masks of the structure, as far as it is known by now, on some slices: where to put intensities to scale."""

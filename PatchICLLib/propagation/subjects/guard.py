@@ -2,21 +2,40 @@
 
 A painted slice is predicted from other subjects and the other painted slices, itself left out. Where that agrees with
 what was painted, the subjects are alike; where it does not (another age, another protocol, after an operation), they
-would harm. Far from painted slices they are listened to more. The figures were chosen on development cases; see
-Docs/library.md.
+would harm. Several slices are a hint of their own, so subjects who one by one say otherwise are not listened to beside
+them. With one slice, hints are weak: subjects who one by one say what was painted, and together a structure of their
+own size, count for more than they do. Far from painted slices all are listened to more. The figures were chosen on
+development cases; see Docs/library.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-_LEAST = 0.6  # Dice of slices left out from which on subjects are listened to
+_LEAST, _LEAST_APART = 0.6, 0.5  # Dice of slices left out from which on subjects are listened to; of each by itself
 _BESIDE, _PER_SIZE, _MOST_SHARE = 0.25, 1.0, 0.75  # share beside a painted slice, its growth with distance, its limit
-_SINGLE = ((0.5, 0.5), (0.35, 0.25))  # Dice and share where one slice is painted: it says little by itself
+_SINGLE = ((0.5, 0.5), (0.35, 0.25))  # Dice and share where one slice is painted
+_TRUSTED, _TRUSTED_APART, _TRUSTED_SIZE = 0.75, 0.65, 1.4  # share then where each by itself has this Dice, and the size
 _MOST = 3  # slices left out, one after the other
 _LARGE = 0.5  # of the largest painted slice's area: the ends of a structure say little
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What is known of how alike subjects are.
+
+    Attributes:
+        left_out: Dice of painted slices, each predicted by all subjects and the other painted slices.
+        apart: Dice of the largest of them, predicted by each subject alone: mean over subjects.
+        size: volume of what subjects say, over that of their own structures where these are placed.
+    """
+
+    left_out: float
+    apart: float = 1.0
+    size: float = 1.0
 
 
 def slices_to_leave_out(indices: Sequence[int], areas: np.ndarray) -> list[int]:
@@ -30,17 +49,31 @@ def slices_to_leave_out(indices: Sequence[int], areas: np.ndarray) -> list[int]:
     return [int(indices[n]) for n in order if areas[n] >= _LARGE * areas.max()]
 
 
-def shares_of_subjects(left_out: float, painted: int, distances: np.ndarray) -> np.ndarray:
+def shares_of_subjects(worth: Worth, painted: int, distances: np.ndarray) -> np.ndarray:
     """The share of the subjects' prediction in the result on n slices: (n,) 0 to 0.75.
 
     Args:
-        left_out: Dice over the slices left out, 0 to 1.
+        worth: of the subjects.
         painted: how many slices hold the structure.
         distances: (n,) of slices to the nearest painted one, over the width of the largest painted one.
     """
     if painted == 1:
-        share = next((share for least, share in _SINGLE if left_out >= least), 0.0)
+        share = next((share for least, share in _SINGLE if worth.left_out >= least), 0.0)
+        of_their_size = 1 / _TRUSTED_SIZE <= worth.size <= _TRUSTED_SIZE
+        if share == _SINGLE[0][1] and worth.apart >= _TRUSTED_APART and of_their_size:
+            share = _TRUSTED
         return np.full(len(distances), share)
-    if left_out < _LEAST:
+    if worth.left_out < _LEAST or worth.apart < _LEAST_APART:
         return np.zeros(len(distances))
     return np.minimum(_MOST_SHARE, _BESIDE + _PER_SIZE * distances)
+
+
+def size_ratio(volume: float, side: float, others: Sequence[tuple[float, float]]) -> float:
+    """A volume over that of others' structures if these were as large here.
+
+    Args:
+        volume: in cubic mm.
+        side: of its frame, in mm.
+        others: volume and side of each of them.
+    """
+    return volume / float(np.median([theirs * (side / own) ** 3 for theirs, own in others]))

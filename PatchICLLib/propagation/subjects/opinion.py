@@ -17,6 +17,7 @@ from PatchICLLib.propagation.geometry.region import Window
 from PatchICLLib.propagation.refinement.across_slices import TEMPERATURE
 from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
+from PatchICLLib.propagation.subjects.guard import Worth
 from PatchICLLib.runtime.transfers import to_device
 
 _SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
@@ -33,7 +34,7 @@ class Opinion:
         window: rows and columns; nothing is said of others, and nothing lies there.
         probability: (n, h, w) on the engine's device.
         shown: the structures of other subjects that were looked at, each with its slices.
-        left_out: Dice of painted slices that were predicted without themselves; None if nothing is painted.
+        worth: of the subjects; None if nothing is painted.
         correlation: of the scans, at best.
         steady: Dice of what was found first and when it was looked at again; None if something is painted.
     """
@@ -44,7 +45,7 @@ class Opinion:
     window: Window
     probability: Tensor
     shown: tuple[tuple[FinishedStructure, tuple[int, ...]], ...]
-    left_out: float | None
+    worth: Worth | None
     correlation: float
     steady: float | None = None
 
@@ -78,7 +79,9 @@ class Opinion:
             cases.append({"case": structure.case, "axis": AXIS_NAMES[axis], "slices": stored})
         return {
             "weight": round(self.weight, 4),
-            "left_out_dice": None if self.left_out is None else round(self.left_out, 4),
+            "left_out_dice": None if self.worth is None else round(self.worth.left_out, 4),
+            "each_alone_dice": None if self.worth is None else round(self.worth.apart, 4),
+            "size_ratio": None if self.worth is None else round(self.worth.size, 4),
             "correlation": round(self.correlation, 4),
             "steady_dice": None if self.steady is None else round(self.steady, 4),
             "cases": sorted(cases, key=lambda one: one["case"]),

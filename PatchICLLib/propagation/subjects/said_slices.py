@@ -47,7 +47,7 @@ class SaidSlices:
         inner = _wanted(core, every, painted) or [core.start]
         logits, window = predict(inner)
         reached = {z: bool(mask.any()) for z, mask in zip(painted, masks, strict=True)}
-        flags = to_host((logits[[0, -1]] > 0).flatten(1).any(1))
+        flags = to_host((torch.stack([logits[0], logits[-1]]) > 0).flatten(1).any(1))
         reached.update({inner[0]: bool(flags[0]), inner[-1]: bool(flags[1])})
         sides = [(core.start, range(wide.start, core.start)), (core.stop - 1, range(core.stop, wide.stop))]
         outer = [z for end, side in sides if reached.get(end) for z in _wanted(side, every, painted)]

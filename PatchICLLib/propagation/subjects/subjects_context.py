@@ -6,6 +6,7 @@ segmented after. Painted slices are encoded apart, so that any of them can be le
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,6 +70,11 @@ class SubjectsContext:
                 subjects += [number] * len(slices)
         self._places, self._subjects = np.concatenate(places), np.array(subjects)
 
+    @property
+    def subjects(self) -> list[int]:
+        """Numbers of those that are shown."""
+        return sorted(set(self._subjects.tolist()))
+
     def look(self, frame: Frame, masks: np.ndarray, indices: Sequence[int]) -> Look:
         """At this subject, put to scale by a structure that is known, or taken to be, on some slices.
 
@@ -110,13 +116,13 @@ class SubjectsContext:
 
     def _kept(self, one: FinishedStructure, slices: tuple[int, ...]) -> list[Any]:
         """A subject's slices as the model keeps them, one by one; the last ones are kept for who comes next."""
-        key = "context", self.size, str(self.device)
+        key, by = ("context", self.size, str(self.device)), (slices, _state(self.model))
         known = one.worked_out.get(key)
-        if known is None or known[0] != slices:
+        if known is None or known[0] != by:
             frame = Frame.own(one)
             view = View.of(one.image, one.mask[list(slices)], slices, frame.region(one.spacing[1:]), self.size)
             encoded = self._encoded(view.images, view.masks, frame.places(slices, one.spacing[0]), is_other=True)
-            known = one.worked_out[key] = slices, encoded.images()
+            known = one.worked_out[key] = by, encoded.images()
         found: list[Any] = known[1]
         return found
 
@@ -180,6 +186,11 @@ class Look:
     def __init__(self, frame: Frame, masks: np.ndarray, view: View) -> None:
         self.frame, self.masks, self.view = frame, masks, view
         self.encoded: dict[tuple[int, ...], list[Any]] = {}
+
+
+def _state(model: torch.nn.Module) -> tuple[object, int]:
+    """Which model it is, kept by nobody for that, and how often its weights were changed in place."""
+    return weakref.ref(model), sum(parameter._version for parameter in model.parameters())
 
 
 def _nearest(known: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:

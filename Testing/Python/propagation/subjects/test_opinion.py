@@ -10,27 +10,43 @@ from hypothesis import strategies as st
 
 from PatchICLLib.propagation.refinement.across_slices import TEMPERATURE
 from PatchICLLib.propagation.result.filled_slices import FilledSlices
-from PatchICLLib.propagation.subjects.guard import shares_of_subjects, slices_to_leave_out
+from PatchICLLib.propagation.subjects.guard import Worth, shares_of_subjects, size_ratio, slices_to_leave_out
 from PatchICLLib.propagation.subjects.opinion import Opinion
 
+SHARES = st.floats(0, 1)
 
-@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 9), st.lists(st.floats(0, 5), min_size=2, max_size=6))
+
+@given(st.tuples(SHARES, SHARES), st.tuples(SHARES, SHARES), st.integers(1, 9), st.lists(st.floats(0, 5), min_size=2))
 def test_better_agreement_never_weighs_less_nor_does_distance(
-    one: float, other: float, painted: int, distances: list[float]
+    left_out: tuple[float, float], apart: tuple[float, float], painted: int, distances: list[float]
 ) -> None:
-    low, high = sorted((one, other))
     near_to_far = np.sort(distances)
-    little, much = (shares_of_subjects(dice, painted, near_to_far) for dice in (low, high))
+    worse, better = (Worth(pick(left_out), pick(apart)) for pick in (min, max))
+    little, much = (shares_of_subjects(worth, painted, near_to_far) for worth in (worse, better))
     assert (little >= 0).all() and (little <= much).all() and (much <= 0.75).all()
     assert (np.diff(much) >= 0).all()
 
 
+def _share(painted: int, *worth: float) -> float:
+    return float(shares_of_subjects(Worth(*worth), painted, np.zeros(1))[0])
+
+
 def test_subjects_that_say_otherwise_are_not_listened_to() -> None:
-    for left_out, painted in ((0.2, 1), (0.55, 3), (0.0, 5)):
-        assert not shares_of_subjects(left_out, painted, np.arange(4.0)).any()
-    assert shares_of_subjects(0.9, 1, np.zeros(1)) > shares_of_subjects(0.4, 1, np.zeros(1)) > 0
-    beside, far = shares_of_subjects(0.9, 3, np.array([0.0, 2.0]))
+    assert _share(1, 0.2) == _share(3, 0.55) == _share(5, 0.0) == 0
+    assert _share(3, 0.9, 0.3) == 0  # hints of the other slices, not what subjects know
+    assert 0 < _share(1, 0.9, 0.3) == _share(1, 0.55, 0.9, 2.0) < _share(1, 0.9, 0.9)
+    assert 0 < _share(1, 0.4, 0.9) < _share(1, 0.55, 0.3)
+    beside, far = shares_of_subjects(Worth(0.9), 3, np.array([0.0, 2.0]))
     assert 0 < beside < 0.5 < far
+
+
+@pytest.mark.parametrize(("size", "is_trusted"), [(0.5, False), (0.8, True), (1.3, True), (1.6, False)])
+def test_a_structure_of_another_size_than_the_subjects_is_trusted_less(size: float, is_trusted: bool) -> None:
+    assert (_share(1, 0.9, 0.9, size) > 0.5) == is_trusted
+
+
+def test_sizes_are_compared_as_if_frames_were_equal() -> None:
+    assert size_ratio(8000.0, 20.0, [(1000.0, 10.0), (125.0, 5.0), (9e9, 40.0)]) == pytest.approx(1.0)
 
 
 def test_large_slices_are_left_out_in_turn() -> None:
@@ -40,7 +56,7 @@ def test_large_slices_are_left_out_in_turn() -> None:
 
 
 def _opinion(weight: float, probability: torch.Tensor) -> Opinion:
-    return Opinion(1, np.full(3, weight), (3, 4, 5), (slice(2, 6), slice(1, 5)), probability, (), 0.9, 0.8)
+    return Opinion(1, np.full(3, weight), (3, 4, 5), (slice(2, 6), slice(1, 5)), probability, (), Worth(0.9), 0.8)
 
 
 def _logits(probability: torch.Tensor) -> torch.Tensor:
