@@ -304,6 +304,63 @@ def calibration(
     )
 
 
+@evaluate.command(no_args_is_help=True)
+def candidates(
+    data: DataArgument,
+    k: KOption = "1,2,3",
+    protocol: Annotated[str, typer.Option(metavar="LIST", help="span, inset, as of propagation.")] = "inset",
+    most: Annotated[int, typer.Option(min=2, max=4, metavar="N", help="At most so many answers.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    spread: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0.01,
+            max=10,
+            show_default="1",
+            help="How far off logits of uncertain parts are taken to be; may be given several times, to compare.",
+        ),
+    ] = None,
+    axis: AxisOption = "auto",
+    sources: SourcesOption = None,
+    split: SplitOption = "development",
+    max_structures: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most so many structures of each source.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where predictions are kept; those that are there are not made anew.")
+    ] = Path("evaluation"),
+    json_file: JsonOption = None,
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+) -> None:
+    """Say what several answers are worth: the best of them against the one, and whether their probabilities are true.
+
+    Example: `patchicl evaluate candidates DATA --max-structures 5 --output kept`
+    """
+    from PatchICLLib.command_line.candidates_run import run_candidates
+    from PatchICLLib.command_line.options import numbers_from_text
+    from PatchICLLib.propagation.candidates.choice import SPREAD
+
+    run_candidates(
+        data,
+        ks=numbers_from_text(k, "--k"),
+        placements=_words(protocol),
+        count=most,
+        seed=seed,
+        spreads=spread or [SPREAD],
+        axis=axis,
+        sources=_words(sources or ""),
+        split=split,
+        max_structures=max_structures,
+        output=output,
+        json_file=json_file,
+        weights=weights,
+        device=device,
+        quiet=quiet,
+    )
+
+
 add_experiments(evaluate)
 
 

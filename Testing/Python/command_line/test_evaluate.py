@@ -227,3 +227,25 @@ def test_planes_that_are_none(text: str) -> None:
 
 def test_planes() -> None:
     assert list(map(str, planes_from_text("3, 4,3+1,1+1+1,4"))) == ["3", "4", "3+1", "1+1+1"]
+
+
+@pytest.mark.slow
+def test_candidates_are_judged_from_predictions_that_are_kept(
+    data: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, summary = tmp_path / "kept", tmp_path / "summary.json"
+    command = ["evaluate", "candidates", str(data), "--split", "all", "--k", "1", "--output", str(kept), "--quiet"]
+    command += ["--weights", str(weights), "--device", "cpu", "--json", str(summary)]
+    assert main(command) == 0
+    assert "2 predictions" in capsys.readouterr().out
+    files = {path.name: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert len(files) == 2
+    first = summary.read_text(encoding="utf-8")
+    assert len(json.loads(first)["1.0"]["rows"]) == 2
+    assert main(command) == 0
+    assert {path.name: path.stat().st_mtime_ns for path in kept.iterdir()} == files
+    assert summary.read_text(encoding="utf-8") == first
+    next(kept.iterdir()).write_bytes(b"something else")
+    capsys.readouterr()
+    assert main(command) == 2
+    assert "is no prediction that was kept" in capsys.readouterr().err
