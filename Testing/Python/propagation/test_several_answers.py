@@ -96,3 +96,28 @@ def test_a_stopped_propagation_has_no_candidates(engine: Propagator, scan: Any) 
 def test_other_numbers_are_refused(engine: Propagator, scan: Any, count: Any) -> None:
     with pytest.raises(InputError, match="1 to 4"):
         asked(engine, scan, candidates=count)
+
+
+@pytest.mark.parametrize("turn", [lambda a: a, lambda a: a[:, ::-1, ::-1], lambda a: a.transpose(1, 2, 0)[::-1]])
+def test_planes_of_several_axes_stay_exact(
+    new_engine: Callable[[], Propagator], scan: Any, turn: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    painted = np.zeros_like(scan.labels)
+    for label, planes in {1: [(0, 7), (1, 12)], 2: [(1, 26), (2, 19)]}.items():
+        for axis, index in planes:
+            place = (slice(None),) * axis + (index,)
+            painted[place] = np.where(scan.labels[place] == label, label, painted[place])
+    order = np.argsort(np.array(turn(np.empty((2, 3, 4))).shape))
+    spacing = [0.0, 0.0, 0.0]
+    for axis, place in enumerate(order):
+        spacing[place] = scan.spacing[axis]
+    found = new_engine().propagate(turn(scan.image), turn(painted), tuple(spacing), candidates=4)
+    assert found.candidates is not None and len(found.candidates) > 1
+    for one in found.candidates:
+        assert (one.labels[turn(painted) != 0] == turn(painted)[turn(painted) != 0]).all()
+        changed = one.labels != found.labels
+        for plane, label in (((slice(7, 8),), 1), ((slice(None), slice(12, 13)), 1), ((slice(None), slice(26, 27)), 2)):
+            on_plane = np.zeros(scan.labels.shape, bool)
+            on_plane[plane] = True
+            there = changed & turn(on_plane)
+            assert not (there & ((one.labels == label) | (found.labels == label))).any()
