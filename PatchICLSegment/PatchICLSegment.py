@@ -104,14 +104,18 @@ class PatchICLSegmentTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
 
     def test_story(self):
-        self._run(sphere=False)
+        self._run("Story")
 
     def test_storyWithSphereBrush(self):
-        self._run(sphere=True)
+        self._run("Story", True)
 
-    def _run(self, sphere):
-        from PatchICLSegmentLib.Story import SlicerSurroundings, Story
+    def test_storyOfPlanes(self):
+        self._run("PlanesStory")
+
+    def _run(self, name, *options):
+        from PatchICLSegmentLib import PlanesStory, Story
 
         slicer.util.selectModule("PatchICLSegment")
         panel = slicer.modules.PatchICLSegmentWidget.panel
-        Story(panel, SlicerSurroundings(self.delayDisplay, panel.ui.segmentEditor), sphere).run()
+        surroundings = Story.SlicerSurroundings(self.delayDisplay, panel.ui.segmentEditor)
+        {"Story": Story.Story, "PlanesStory": PlanesStory.PlanesStory}[name](panel, surroundings, *options).run()

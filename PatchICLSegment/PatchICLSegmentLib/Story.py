@@ -93,15 +93,20 @@ class Story:
         """The painted slices that the panel lists: index -> whether something is drawn there."""
         return {row.index: not row.declaredEmpty for row in self.logic.painting.slices()}
 
-    def paintSlice(self, index: int) -> None:
-        self.ui.segmentEditor.setActiveEffectByName("Paint")
-        jumpToSlice(self.logic.scene, self.volume, AXIS, index)
+    def paintSlice(self, index: int, axis: int = AXIS) -> None:
+        self.brush("Paint", self.reference, index, axis)
+
+    def brush(self, effect: str, mask: np.ndarray, index: int, axis: int, radius: float = BRUSH_RADIUS_MM) -> None:
+        """Covers what a mask has on a slice with strokes in the view that shows slices of the axis."""
+        self.ui.segmentEditor.setActiveEffectByName(effect)
+        jumpToSlice(self.logic.scene, self.volume, axis, index)
         self._settle()
-        view = viewForAxis(self.logic.scene, self.volume, AXIS)
+        view = viewForAxis(self.logic.scene, self.volume, axis)
         grid = gridOfVolume(self.volume)
-        for start, end in strokes(self.reference[index]):
-            ends = ((grid.ijkToWorld @ [column, row, index, 1])[:3] for row, column in (start, end))
-            self.surroundings.drag(view, *ends, BRUSH_RADIUS_MM, self.sphere)
+        for ends in strokes(mask.take(index, axis), max(1, round(radius))):
+            places = [np.insert(place, axis, index)[::-1] for place in ends]
+            first, last = ((grid.ijkToWorld @ [*place, 1])[:3] for place in places)
+            self.surroundings.drag(view, first, last, radius, self.sphere)
         self._settle()
 
     def lookAtPanel(self) -> None:
@@ -114,6 +119,13 @@ class Story:
         self._check(self.ui.paintedStrip.count == len(self.painted), "there are small pictures of the painted slices")
 
     def propagate(self) -> None:
+        self.runToPreview()
+        proposal = self.logic.preview.masks()[self.logic.segmentId]
+        drawn = [index for index, isDrawn in self.painted.items() if isDrawn]
+        between = set(range(min(drawn), max(drawn) + 1)) - (self.painted.keys() - set(drawn))
+        self._check((proposal.areas(AXIS)[sorted(between)] > 0).all(), "all slices between are filled")
+
+    def runToPreview(self) -> None:
         self._tell("Propagate")
         self._check(self.installer.isReady(), f"the packages are installed. {self.installer.explanation()}")
         self.drawn = self.voxels()
@@ -124,10 +136,6 @@ class Story:
         self._waitWhileBusy()
         self._check(self.logic.state is State.PREVIEW, f"a preview is there ({self.ui.statusLabel.text})")
         self._check((self.voxels() == self.drawn).all(), "the segment is untouched until Apply")
-        proposal = self.logic.preview.masks()[self.logic.segmentId]
-        drawn = [index for index, isDrawn in self.painted.items() if isDrawn]
-        between = set(range(min(drawn), max(drawn) + 1)) - (self.painted.keys() - set(drawn))
-        self._check((proposal.areas(AXIS)[sorted(between)] > 0).all(), "all slices between are filled")
 
     def lookAtEntropy(self) -> None:
         self._tell("Look at the entropy")
@@ -232,9 +240,8 @@ class Story:
         self._settle()
 
     def _settle(self, seconds: float = 0.4) -> None:
-        """Lets the panel's timers pass."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        """Lets the panel's timers run for so long, however long what they call takes."""
+        for _step in range(round(seconds / 0.01)):
             self.surroundings.processEvents()
             time.sleep(0.01)
 
@@ -258,13 +265,14 @@ def strokes(mask: np.ndarray, step: int = 2) -> list[tuple[tuple[int, int], tupl
 
 
 class SlicerSurroundings:
-    """The story inside the Slicer application: its own Paint effect, a simulated mouse on its slice views.
+    """The story inside the Slicer application: its own Paint effect, a simulated mouse on its three slice views.
 
     Args: editor: the Segment Editor widget whose effect paints.
     """
 
     def __init__(self, showText, editor):
         self.show, self.editor = showText, editor
+        slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
 
     def processEvents(self) -> None:
         slicer.app.processEvents()

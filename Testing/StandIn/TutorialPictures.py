@@ -21,6 +21,7 @@ import vtk  # noqa: E402
 from PatchICLSegmentLib.EffectStory import EffectStory  # noqa: E402
 from PatchICLSegmentLib.Installer import PackageInstaller  # noqa: E402
 from PatchICLSegmentLib.Parameters import Parameters  # noqa: E402
+from PatchICLSegmentLib.PlanesStory import BESIDE, CORONAL, PlanesStory  # noqa: E402
 from PatchICLSegmentLib.SampleJob import THALAMI, loadSample, slicesToPaint  # noqa: E402
 from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice  # noqa: E402
 from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume  # noqa: E402
@@ -104,11 +105,9 @@ class Screen:
 
     def __init__(self):
         self.slicer = HeadlessSlicer()
-        self.desk = Desk(self.slicer, PythonQt.application(), defaultWorker, SIZE, PackageInstaller())
-        yellow = SliceView(self.slicer, "Yellow", "Sagittal", (SIZE, SIZE))
-        self.desk.views.append(yellow)
-        self.desk.application.views.append(yellow)
-        self.desk.panel.enter()
+        names = {"Red": "Axial", "Green": "Coronal", "Yellow": "Sagittal"}
+        views = [SliceView(self.slicer, name, orientation, (SIZE, SIZE)) for name, orientation in names.items()]
+        self.desk = Desk(self.slicer, PythonQt.application(), defaultWorker, installer=PackageInstaller(), views=views)
         self.threeD = ThreeDView(self.slicer, (SIZE, SIZE))
 
     def panelImage(self, *openSections: str, height: int = LARGE) -> qt.QImage:
@@ -273,6 +272,33 @@ def drawSequence(screen: Screen, path: Path) -> None:
     saveSideBySide(path, *images)
 
 
+def drawPlanes(screen: Screen, planes: Path, correction: Path) -> None:
+    """One slice in each view with its preview; the coronal view before a correction, with it, and propagated again."""
+    desk = screen.desk
+    screen.slicer.scene.Clear(False)
+    desk.settle()
+    desk.logic.parameters = Parameters(device="cpu", entropyVisible=False)
+    story = PlanesStory(desk.panel, desk)
+    story.loadSample()
+    screen.zoom(1.5)
+    story.paintThreePlanes()
+    story.declareInTheCoronalView()
+    story.runToPreview()
+    grid, places = gridOfVolume(story.volume), [story.wanted[axis] for axis in (2, 1, 0)]
+    jumpToSlice(screen.slicer.scene, story.volume, 0, places[2], inPlane=(grid.ijkToWorld @ [*places, 1])[:3])
+    screen.save(planes)
+    desk.ui.applyButton.click()
+    desk.settle()
+    story.result = story.voxels()
+    images = []
+    for act in (lambda: None, story.correctInTheCoronalView, story.runToPreview):
+        act()
+        jumpToSlice(screen.slicer.scene, story.volume, CORONAL, story.wanted[CORONAL] + BESIDE)
+        desk.settle()
+        images.append(imageOf(desk.views[CORONAL].picture()))
+    saveSideBySide(correction, screen.panelImage("painted", height=SMALL), *images)
+
+
 def bentSample(scene, number: int, voxels: float = 4):
     """The sample and its thalami, (K, J, I), bent in its own way for each number but 0, and its matrix."""
     sample, labels = loadSample(scene)
@@ -333,6 +359,7 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as cases:
         drawLibrary(screen, folder / "slicer_9_library.png", Path(cases))
     drawSequence(screen, folder / "slicer_10_sequence.png")
+    drawPlanes(screen, folder / "slicer_11_planes.png", folder / "slicer_12_correction.png")
     desk.panel.cleanup()
     drawEffect(screen, folder / "slicer_8_effect.png")
 

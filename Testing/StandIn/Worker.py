@@ -46,6 +46,7 @@ class Facts:
         self.axis, self.isMixed = options["axis"], options["axis"] is None
         if self.isMixed:
             self.axis = find_planes(self.drawn, call.spacing, options["painted_slices"]).main
+        self._others = tuple(axis for axis in range(3) if axis != self.axis)
         self.exact = single & (layers > 0)
         for layer, painted in enumerate(self.drawn):
             for label in np.unique(painted[painted > 0]).tolist():
@@ -56,6 +57,11 @@ class Facts:
         for code, labels in options.get("excluded", {}).items():
             self._forbidden[code] = False
             self._forbidden[code, labels] = True
+
+    def range(self, layer: int) -> tuple[int, int]:
+        """First and last slice of the main axis that anything is drawn on."""
+        drawn = np.flatnonzero(self.drawn[layer].any(axis=self._others)).tolist()
+        return drawn[0], drawn[-1]
 
     def forbids(self, index: int, labels: np.ndarray) -> np.ndarray:
         """Where labels that are proposed for a slice are not."""
@@ -69,8 +75,7 @@ class Facts:
         )
         if self.isMixed:
             return {index for axis, index in declared if axis == self.axis}
-        others = tuple(axis for axis in range(3) if axis != self.axis)
-        return {*np.flatnonzero(self.drawn[layer].any(axis=others)).tolist(), *declared} - set(ignored)
+        return {*np.flatnonzero(self.drawn[layer].any(axis=self._others)).tolist(), *declared} - set(ignored)
 
 
 class NearestSliceWorker:
@@ -186,7 +191,7 @@ class NearestSliceWorker:
                 values = values or [label for label in call.options["match"] if label not in seen]
                 labels[layer][known[0], 4:9, 4:9] = values[0]
                 self._found.add(values[0])
-            first, last = known[0], known[-1]
+            first, last = facts.range(layer) if facts.isMixed else (known[0], known[-1])
             if isinstance(call.options["extent"], tuple):
                 first, last = call.options["extent"]
             order = sorted(set(range(first, last + 1)) - set(known), key=lambda index: (distance(index, known), index))

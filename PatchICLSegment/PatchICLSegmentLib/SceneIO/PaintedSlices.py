@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -106,15 +107,6 @@ class _Found:
     whole: set[Plane]
     corrected: dict[Plane, Region]
     contradictions: tuple[tuple[Plane, Plane], ...] = ()
-
-
-def axisOfPainting(box: SegmentBox, spacing: tuple[float, float, float]) -> int | None:
-    """The main axis of the slices on which a segment was painted, as the library finds it; None where nothing is.
-
-    Raises:
-        SceneError: the painting lies on no slices.
-    """
-    return None if box.isEmpty else _planesOf(box, spacing).main
 
 
 def planesByAxis(box: SegmentBox, spacing: tuple[float, float, float]) -> dict[int, tuple[int, ...]]:
@@ -279,12 +271,18 @@ def _remarks(box: SegmentBox, axis: int, painted, memory: SegmentMemory, useAllS
 
 
 def _planesOf(box: SegmentBox, spacing: tuple[float, float, float]):
-    from PatchICLLib.propagation.geometry.planes import find_planes  # here, for the panel opens without SciPy too
-
     try:
-        return find_planes(box.voxels, spacing)
+        return _found(np.packbits(box.voxels).tobytes(), box.voxels.shape, spacing)
     except InputError as error:
         raise SceneError(ofLibrary(str(error))) from error
+
+
+@lru_cache(maxsize=4)  # after a stroke the panel asks several times
+def _found(bits: bytes, shape: tuple[int, int, int], spacing: tuple[float, float, float]):
+    from PatchICLLib.propagation.geometry.planes import find_planes  # here, for the panel opens without SciPy too
+
+    voxels = np.unpackbits(np.frombuffer(bits, np.uint8), count=int(np.prod(shape))).reshape(shape)
+    return find_planes(voxels, spacing)
 
 
 def _placed(plane: Plane, box: SegmentBox) -> Plane:

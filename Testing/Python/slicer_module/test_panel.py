@@ -14,6 +14,8 @@ import slicer
 import slicer.util
 from PatchICLSegmentLib.Logic import State
 from PatchICLSegmentLib.Parameters import Parameters
+from PatchICLSegmentLib.PlanesStory import PlanesStory
+from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice
 from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
 from PatchICLSegmentLib.Story import Story, strokes
 from PatchICLSegmentLib.WorkerSession import defaultWorker
@@ -21,6 +23,7 @@ from PySide6 import QtCore
 from PySide6.QtTest import QTest
 
 from Testing.StandIn.Desk import Desk
+from Testing.StandIn.Headless import SliceView
 from Testing.StandIn.Worker import NearestSliceWorker
 
 from .conftest import warpNode
@@ -557,6 +560,42 @@ def testStoryWithTheNetwork(application, qtApplication):
     finally:
         desk.panel.cleanup()
         desk.panel.widget.close()
+
+
+@pytest.fixture
+def wideDesk(application, qtApplication):
+    """The panel beside three views, as in Slicer's four-up layout."""
+    names = {"Red": "Axial", "Green": "Coronal", "Yellow": "Sagittal"}
+    views = [SliceView(application, name, orientation, (320, 320)) for name, orientation in names.items()]
+    desk = Desk(application, qtApplication, views=views)
+    yield desk
+    desk.panel.cleanup()
+    desk.panel.widget.close()
+
+
+@pytest.mark.slow
+def testStoryOfPlanes(wideDesk):
+    PlanesStory(wideDesk.panel, wideDesk, leastDice=0.2).run()
+
+
+def testTheViewInHandDecidesWhereASliceIsDeclared(wideDesk):
+    """The view that was scrolled or jumped to last; the one under the mouse before all others."""
+    desk, logic = wideDesk.openPhantom(), wideDesk.logic
+    desk.paintWithMouse(4, 13)
+    assert logic.views.axisInHand == 0
+    jumpToSlice(desk.scene, desk.volume, 1, 35)
+    desk.settle()
+    desk.ui.notOnSliceButton.click()
+    desk.settle()
+    assert [row.plane for row in logic.painting.slices()] == [(0, 4), (0, 13), (1, 35)]
+    assert [desk.ui.paintedTable.item(row, 1).text() for row in range(3)] == ["k=4", "k=13", "j=35"]
+    desk.ui.paintedTable.cellClicked.emit(1, 1)
+    assert logic.views.planeInHand() == (0, 13)
+    crosshair = desk.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+    crosshair.SetCursorPositionXYZ([100.0, 100.0, 0.0], desk.views[2].node)
+    assert logic.views.axisInHand == 2
+    crosshair.SetCursorPositionInvalid()
+    assert logic.views.axisInHand == 0
 
 
 def testStrokesCoverTheMask():

@@ -13,7 +13,7 @@ import vtk
 from hypothesis import given
 from hypothesis import strategies as st
 from PatchICLSegmentLib.Errors import HardenTransformError, SceneError
-from PatchICLSegmentLib.SceneIO.PaintedSlices import axisOfPainting, drawingOf
+from PatchICLSegmentLib.SceneIO.PaintedSlices import drawingOf, planesByAxis
 from PatchICLSegmentLib.SceneIO.SegmentMemory import SegmentMemory
 from PatchICLSegmentLib.SceneIO.Segments import SegmentBox, readSegment
 from PatchICLSegmentLib.SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
@@ -265,19 +265,17 @@ def testClosedSurfaceIsRenewed(scene, workplace):
 @pytest.mark.parametrize("indices", [[9], [3, 9, 14], [7, 8, 9]])
 def testAxisOfPaintingIsFound(workplace, axis, indices):
     workplace.paint(axis, indices)
-    assert (
-        axisOfPainting(readSegment(workplace.segmentation, workplace.organ, workplace.volume), (2.5, 0.9, 0.8)) == axis
-    )
+    box = readSegment(workplace.segmentation, workplace.organ, workplace.volume)
+    assert planesByAxis(box, (2.5, 0.9, 0.8)) == {axis: tuple(indices)}
 
 
 def testSmallStructureOnManySlicesKeepsItsAxis():
     mask = np.zeros((30, 30, 30), bool)
     mask[2:27:4, 10:13, 10:13] = True
-    assert axisOfPainting(boxOf(mask), (1.0, 1.0, 1.0)) == 0
+    assert planesByAxis(boxOf(mask), (1.0, 1.0, 1.0)) == {0: tuple(range(2, 27, 4))}
     twoKidneys = np.zeros((30, 60, 60), bool)
     twoKidneys[10:13, 20:40, 5:15] = twoKidneys[10:13, 20:40, 45:55] = True
-    assert axisOfPainting(boxOf(twoKidneys), (1.0, 1.0, 1.0)) == 0
-    assert axisOfPainting(boxOf(np.zeros((3, 3, 3), bool)), (1.0, 1.0, 1.0)) is None
+    assert planesByAxis(boxOf(twoKidneys), (1.0, 1.0, 1.0)) == {0: (10, 11, 12)}
 
 
 planes = st.tuples(st.integers(0, 2), st.integers(0, 7))
