@@ -33,13 +33,21 @@ SUBJECT_RULES = (
     SubjectRule("mri_hippocampus_msd", r"hippocampus_(?P<subject>\d+)"),
     SubjectRule("mri_fetal_brain_atlas", r"fetal_SB_atlas_GA(?P<subject>\d+)_.*", 3),  # weeks
     SubjectRule("spine_tptbox", r"(?P<subject>ct|t2w)_(?P<kind>vert|subreg)"),
+    SubjectRule("mri_fetal_stacks_mial", r"sub-(?P<subject>\d+)_.*"),  # several stacks of one fetus
 )
+
+# sources of one subject each, whose labels have the numbers and names of one protocol
+KINDRED = (frozenset({"mri_brain_voxelmorph", "mri_brain_niivue_a2009s"}),)  # FreeSurfer's aseg
 
 
 def other_subjects(case: Case, label: int, cases: Sequence[Case]) -> list[Case]:
-    """Cases of the same source that show other subjects, and mean the same by a label, in the order of their names."""
+    """Cases that show other subjects, and mean the same by a label, in the order of their names.
+
+    They are of the same source, or of one that names its labels by the same protocol.
+    """
     rule = next((rule for rule in SUBJECT_RULES if rule.source == case.source), None)
-    of_source = sorted((other for other in cases if other.source == case.source), key=lambda other: other.name)
+    sources = next((group for group in KINDRED if case.source in group), frozenset({case.source}))
+    of_source = sorted((other for other in cases if other.source in sources), key=lambda other: other.name)
     if rule is None:
         name = label_names(case).get(label)
         same = [other for other in of_source if name is not None and label_names(other).get(label) == name]

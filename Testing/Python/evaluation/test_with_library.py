@@ -103,5 +103,5 @@ def test_nothing_painted_needs_a_library(data: Path, tmp_path: Path, library_cas
         run_propagation(
             data, ks=[0], placements=["span"], method_names=["nearest"], library_cases=library_cases, axis="auto",
             sources=[], split="all", max_structures=None, shard="1/1", output=tmp_path / "out", json_file=None,
-            resume=True, weights=None, universeg_weights=None, device="cpu", quiet=True,
+            resume=True, weights=None, universeg_weights=None, device="cpu", quiet=True, planes=None,
         )  # fmt: skip
