@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from PatchICLLib.errors import Cancelled, InputError
 from PatchICLLib.library import Library
 from PatchICLLib.propagation import CancelToken, Propagator
+from PatchICLLib.propagation.subjects.asking import Asking
+from PatchICLLib.propagation.subjects.opinion import Opinion
 from Testing.Miniatures.patients import ORGAN, Patient
 
 LABEL = 3  # of the organ where it is painted
@@ -159,3 +162,24 @@ def test_asking_can_be_cancelled(engine: Propagator, library: Library) -> None:
             patient.image, _painted(patient, 13), patient.spacing, axis=0, library=library, match=MATCH, cancel=token,
             progress=cancel,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("steady", "correlation", "sentence"), [(0.3, 0.9, "do not trust"), (0.9, 0.4, "hardly looks")]
+)
+def test_what_the_library_alone_found_is_doubted_where_it_does_not_hold(
+    engine: Propagator, library: Library, monkeypatch: pytest.MonkeyPatch, steady: float, correlation: float,
+    sentence: str,
+) -> None:  # fmt: skip
+    patient, found = Patient.of(1), Asking.about_unpainted
+
+    def doubtful(self: Asking, *question: Any) -> Opinion | None:
+        opinion = found(self, *question)
+        assert opinion is not None and opinion.steady is not None
+        return replace(opinion, steady=steady, correlation=correlation)
+
+    monkeypatch.setattr(Asking, "about_unpainted", doubtful)
+    report = engine.propagate(patient.image, None, patient.spacing, axis=0, library=library).report
+    assert [sentence in warning for warning in report["warnings"]] == [True]
+    said = report["library"][str(ORGAN.label)]
+    assert (said["steady_dice"], said["correlation"], said["left_out_dice"]) == (steady, correlation, None)
