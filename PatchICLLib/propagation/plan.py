@@ -14,7 +14,7 @@ from PatchICLLib.propagation.geometry.evidence import Evidence
 from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
 from PatchICLLib.propagation.geometry.holding_planes import Plane
 from PatchICLLib.propagation.geometry.learned_planes import LearnedPlanes, learned_planes
-from PatchICLLib.propagation.geometry.named_slices import Named, refuse_other_axes, slices_along
+from PatchICLLib.propagation.geometry.named_slices import Named, named_planes, refuse_other_axes, slices_along
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.painted_slices import check_label_count, wanted_labels
 from PatchICLLib.propagation.geometry.painting_review import PaintingReview, review_painting
@@ -141,12 +141,13 @@ class Plan:
                 drawn, planes, wanted, options.painted_slices, options.ignore_slices, options.use_all_slices
             )
             return cls._along_several(image, painted, spacing, options, unpainted, evidence, planes, learned)
-        for named, what in _named(options):
-            refuse_other_axes(named, axis, what)
         reviews = {}
         if is_reviewed:
             declared, ignored = (slices_along(named, axis, axis, what) for named, what in _named(options))
             reviews = review_painting(drawn, axis, labels, declared, ignored, options.use_all_slices)
+        for label in reviews:
+            for named, what in _named(options):
+                named_planes(named, label, image.shape, axis, what)  # those of other axes exist at least
         plan = cls._along(axis, image, painted, spacing, options, reviews, unpainted, evidence)
         if options.axis is not None and is_painted and crosses_slices(drawn, axis):
             plan = replace(plan, warnings=(_CROSSED.format(axis=AXIS_NAMES[axis]), *plan.warnings))
@@ -281,6 +282,9 @@ def plan_propagation(
         check_volumes(image, layer, spacing)  # type: ignore[arg-type]
         if cancel is not None:
             cancel.raise_if_cancelled()
+    if options.axis is not None:
+        for named, what in _named(options):
+            refuse_other_axes(named, options.axis, what)
     check_label_count(layers, options.labels, options.most_labels)
     told = [None] * len(layers) if evidence is None else evidence.layers(layers)
     drawn = [layer if one is None else one.drawn(layer) for layer, one in zip(layers, told, strict=True)]
