@@ -35,7 +35,7 @@ def distinction(
             continue
         window = tuple(slice(max(0, int(x[0]) - _REACH), int(x[-1]) + 1 + _REACH) for x in (rows, columns))
         mask = mask[window]
-        image = np.asarray(volume.image[index])[window]
+        image = np.asarray(volume.image[index][window], np.float64)
         core = ndimage.binary_erosion(mask, iterations=_REACH, border_value=1)
         inside.append(image[mask & ~core])
         outside.append(image[ndimage.binary_dilation(mask, iterations=_REACH) & ~mask])

@@ -21,6 +21,7 @@ from PatchICLLib.propagation.refinement.outlines import Outlines
 from PatchICLLib.weights import load_weights
 
 SHAPE = (21, 32, 32)  # two gaps of nine slices: eight at first, the other eight with the ninth, the last one
+NOISE = 1.0  # standard deviations of the image
 AS_ALWAYS = {
     "batches": [8, 9, 1],
     "contexts": 1,
@@ -67,7 +68,9 @@ def product(pretrained):
 
 def propagate(pretrained, variant):
     image, painted, _ = painted_phantom(SHAPE)
-    return variant.propagate(pretrained, image, painted)
+    # slices are averaged where intensities do not tell the structure from what lies beside it
+    noise = np.random.default_rng(0).normal(0, NOISE * image.std(), image.shape)
+    return variant.propagate(pretrained, (image + noise).astype(np.float32), painted)
 
 
 @pytest.fixture

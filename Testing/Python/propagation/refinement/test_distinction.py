@@ -38,6 +38,11 @@ def test_it_is_the_share_of_intensities_that_only_one_side_has(shift: int, facto
     assert of(factor * inside + offset, factor * outside + offset) == pytest.approx(shift / 100, abs=0.12)
 
 
+@pytest.mark.parametrize("kind", [bool, np.int8, np.uint16, np.float16, np.int64])
+def test_any_kind_of_real_numbers_will_do(kind: type) -> None:
+    assert of(np.array([1]).astype(kind), np.array([0]).astype(kind)) == 1.0
+
+
 def test_chance_does_not_tell_a_few_pixels_apart() -> None:
     found = []
     for seed in range(30):
