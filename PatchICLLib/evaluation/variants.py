@@ -24,7 +24,7 @@ from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.gap_filling import ContextKey, Portion
 from PatchICLLib.propagation.guidance import Guidance
-from PatchICLLib.propagation.painted_context import SIZES
+from PatchICLLib.propagation.painted_context import FINE_SIZE, SIZES
 from PatchICLLib.propagation.propagator import Propagator
 from PatchICLLib.propagation.refinement import gap_refinement
 from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
@@ -101,7 +101,7 @@ class _Within(nn.Module):
 def _every_patch(model: Any) -> nn.Module:
     """The same weights, looking at all patches of target and context at every level, certain or not."""
     twin: Any = copy.copy(model)
-    candidates = (SIZES[-1] // model.configuration.patch_stride) ** 2  # of the finest level; no other has more
+    candidates = (FINE_SIZE // model.configuration.patch_stride) ** 2  # of the finest level; no other has more
     twin.configuration = replace(
         model.configuration, target_patches=(candidates,), context_patches=(candidates,), minimum_entropy=0.0
     )

@@ -14,13 +14,13 @@ from PatchICLLib.hints.painted_stacks import PaintedStacks
 from PatchICLLib.propagation.gap_filling import ContextKey
 from PatchICLLib.propagation.geometry.region import GROWTH, Region, Window
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
-from PatchICLLib.propagation.painted_context import SIZES, PaintedContext, input_size
+from PatchICLLib.propagation.painted_context import SIZES, PaintedContext, input_size_of_painted
 from PatchICLLib.propagation.result.filled_slices import places
 from PatchICLLib.runtime.device import inference_precision
 from PatchICLLib.runtime.stopwatch import part
 from PatchICLLib.runtime.transfers import to_device
 
-_KEPT = 64  # contexts in memory at a time, about 10 MB each
+_KEPT = 64  # contexts of the usual size in memory at a time, about 10 MB each; fewer fine ones
 
 
 class Contexts:
@@ -43,6 +43,7 @@ class Contexts:
         self.model, self.device, self.volume = model, device, volume
         self._usual = 1.0 if field_of_view is None else field_of_view / GROWTH
         self._regions: dict[ContextKey, Region] = {}
+        self._sizes: dict[ContextKey, int] = {}
         self._cut: OrderedDict[ContextKey, PaintedContext] = OrderedDict()
         self._encoded: OrderedDict[ContextKey, Any] = OrderedDict()
         self._joined: tuple[tuple[ContextKey, ...], Any, PaintedStacks] | None = None
@@ -69,13 +70,16 @@ class Contexts:
 
     def size(self, key: ContextKey) -> int:
         """Input of the network for slices that learn so, pixels a side."""
-        return input_size(self.region(key))
+        if key not in self._sizes:
+            painted = self.volume.painted[list(key.slices)] == key.label
+            self._sizes[key] = input_size_of_painted(self.region(key), painted)
+        return self._sizes[key]
 
     def get(self, key: ContextKey) -> PaintedContext:
         """A context, as yet for no network."""
         if key not in self._cut:
-            self._cut[key] = PaintedContext.of(self.volume, key, self.region(key), self.device)
-            _forget(self._cut)
+            self._cut[key] = PaintedContext.of(self.volume, key, self.region(key), self.size(key), self.device)
+            self._forget(self._cut)
         self._cut.move_to_end(key)
         return self._cut[key]
 
@@ -102,7 +106,7 @@ class Contexts:
             cache = caches[0] if len(caches) == 1 or caches[0] is None else type(caches[0]).join(caches)
         for key in keys:
             self._encoded.move_to_end(key)
-        _forget(self._encoded)
+        self._forget(self._encoded)
         return keys, cache, stacks
 
     def _encode(self, contexts: Sequence[PaintedContext], stacks: PaintedStacks) -> Any:
@@ -121,7 +125,9 @@ class Contexts:
                 self._encoded[context.key] = single
         return cache
 
+    def _forget(self, kept: OrderedDict[ContextKey, Any]) -> None:
+        while len(kept) > _KEPT or (len(kept) > 1 and sum(map(self._pixels, kept)) > _KEPT * SIZES[-1] ** 2):
+            kept.popitem(last=False)
 
-def _forget(kept: OrderedDict[ContextKey, Any]) -> None:
-    while len(kept) > _KEPT:
-        kept.popitem(last=False)
+    def _pixels(self, key: ContextKey) -> int:
+        return self.size(key) ** 2

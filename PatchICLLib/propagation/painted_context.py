@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 from PatchICLLib.hints.likelihood import Likelihoods
@@ -22,12 +23,44 @@ from PatchICLLib.propagation.geometry.volume_sampler import VolumeSampler
 from PatchICLLib.runtime.transfers import to_device
 
 SIZES = (128, 256)  # inputs of the network, pixels a side
+FINE_SIZE = 512  # with one level more, which looks along the uncertain outline alone: for what is large and thin
+_LARGE = 0.8  # voxels a side of the region for each pixel of the largest input that is not fine
 _VOXELS = 0.6  # a side of the region, at most, for each pixel of the input: small things want more than one
+_THIN = 16.0  # pixels of that input
 
 
 def input_size(region: Region) -> int:
-    """Input for a region: the smallest with so many pixels for its voxels, or the largest there is."""
+    """Input for a region: the smallest with so many pixels for its voxels, or the largest that is not fine."""
     return next((size for size in SIZES if region.pixels <= _VOXELS * size), SIZES[-1])
+
+
+def input_size_of_painted(region: Region, masks: np.ndarray) -> int:
+    """Input for a region and what is painted in it: a fine one where the region is large and the structure is thin.
+
+    Args:
+        region: to look through.
+        masks: (k, H, W) bool, painted slices.
+    """
+    size = input_size(region)
+    if region.pixels <= _LARGE * SIZES[-1]:
+        return size
+    return FINE_SIZE if thickness(masks, region.spacing) * size < _THIN * region.pixels else size
+
+
+def thickness(masks: np.ndarray, spacing: tuple[float, float]) -> float:
+    """Mean thickness of what is painted, in voxels of the finer spacing of rows and columns; that of a slab is its own.
+
+    Four times the mean distance to the outside, whose border lies half a voxel before its first voxels.
+    """
+    total, count = 0.0, 0
+    sides = (spacing[0] / min(spacing), spacing[1] / min(spacing))
+    for mask in masks:
+        rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+        if len(rows):
+            held = np.pad(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
+            distances = ndimage.distance_transform_edt(held, sampling=sides)[held] - 0.5
+            total, count = total + float(distances.sum()), count + len(distances)
+    return 4 * total / max(1, count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +86,9 @@ class PaintedContext:
     _sampler: VolumeSampler = field(repr=False)
 
     @classmethod
-    def of(cls, volume: SlicedVolume, key: ContextKey, region: Region, device: torch.device) -> PaintedContext:
+    def of(
+        cls, volume: SlicedVolume, key: ContextKey, region: Region, size: int, device: torch.device
+    ) -> PaintedContext:
         """Cut and normalise painted slices, of which at least one holds the label.
 
         On the host, where their percentiles are at hand: they are few.
@@ -62,13 +97,13 @@ class PaintedContext:
             volume: image and painting.
             key: label and slices.
             region: to look through.
+            size: of the network's input, pixels a side.
             device: of the stack.
         """
         chosen = list(key.slices)
         painted = volume.painted[chosen] == key.label
         window = region.bounds(painted.shape[1:])
         scale = IntensityScale.of(volume.image[chosen][:, *window], painted[:, *window])
-        size = input_size(region)
         sampler = VolumeSampler(volume.image, torch.device("cpu"))
         images, masks = sampler.sample(region, chosen, size, scale), region.sample(painted, size)
         normalisation = Normalisation.around(images, masks)
