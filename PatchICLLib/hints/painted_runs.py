@@ -20,6 +20,7 @@ from PatchICLLib.runtime.transfers import to_device
 VOTE_SIZE = 128  # pixels a side at which the image-aware vote is computed, whatever the network's input
 MOTION_SIZE = 48  # and the motion between slices
 _PRICES = 0.75, 0.25  # of a change of intensity and of likelihood on a geodesic path
+_BARRED, _WALL = 3, 25.0  # what is something else, and the price of each channel on a path into it and out of it again
 _AT_ONCE = {"cpu": 1 << 22}  # pixels of slices voted on at a time, unless one run has more; each takes 40 bytes
 _MOST_AT_ONCE = 1 << 25
 
@@ -62,7 +63,8 @@ class PaintedRuns:
         painted: (B,) ascending rows of ``images`` of the painted slices.
         wanted: (N,) rows of ``images`` of the slices that are asked for, not painted.
         likelihoods: learned from all painted slices of each run's context, within the run or not.
-        known: (R, v, v) uint8 of pixels beside the painted slices: 1 inside, 2 outside, 0 not known; None: none is.
+        known: (R, v, v) uint8 of pixels beside the painted slices: 1 inside, 2 outside, 3 outside because something
+            else is there, 0 not known; None: none is.
     """
 
     images: Tensor
@@ -116,6 +118,8 @@ def guides_on_runs(runs: PaintedRuns, check: Callable[[], None] = lambda: None) 
         vote = _image_aware_vote(runs, likely, check)
         wanted = to_device(array_tensor(runs.wanted, np.int64), images.device)
         votes = torch.stack([vote[wanted], 2 * likely[wanted] - 1], 1)
+        if runs.known is not None:
+            votes = torch.where(runs.known[wanted, None] == _BARRED, -1.0, votes)
     del vote, likely
     with part("hints/motion"):
         small = both_ways(averaging(images.shape[-1], MOTION_SIZE, images.device), images)
@@ -126,6 +130,8 @@ def guides_on_runs(runs: PaintedRuns, check: Callable[[], None] = lambda: None) 
 def _image_aware_vote(runs: PaintedRuns, likely: Tensor, check: Callable[[], None]) -> Tensor:
     """(R, v, v), -1 to 1; ``likely`` (R, v, v) is seen beside the intensities."""
     seeds = _seeds_beside_painted(runs)
+    barred = seeds == _BARRED
+    seeds = torch.where(barred, 0, seeds)
     painted = to_device(array_tensor(runs.painted, np.int64), likely.device)
     seeds[painted] = torch.where(runs.masks >= 0.5, 1, 2).to(torch.uint8)
     depth, pixel = np.asarray(runs.depth), np.full(len(runs.depth), 1 / likely.shape[-1])
@@ -135,6 +141,8 @@ def _image_aware_vote(runs: PaintedRuns, likely: Tensor, check: Callable[[], Non
     for first, last in _groups(depth, most):
         rows = slice(int(depth[:first].sum()), int(depth[:last].sum()))
         seen = torch.stack([_PRICES[0] * runs.images[rows], _PRICES[1] * likely[rows]], 1)
+        if runs.known is not None:
+            seen = seen + _WALL * barred[rows].unsqueeze(1)
         votes.append(geodesic_vote(seen, seeds[rows], depth[first:last], spacing[first:last], check=check))
     return torch.cat(votes)
 

@@ -95,7 +95,8 @@ class Propagator:
                 the library are turned alike; None: array axes run alike in all of them.
             evidence: what is known of voxels beside painted slices, (K, J, I) uint8, or (L, K, J, I) where each layer
                 has its own. 0: nothing. 1: this voxel of ``painted`` stands for itself: a label, or 0 for none of its
-                layer, is exact there, but makes no slice painted. 2 to 255: labels are not here, unless painted.
+                layer, is exact there, but makes no slice painted. 2 to 255: labels are not here, unless painted; 2 to
+                127: they were erased, and are not in what is like it beside it; from 128: something else is here.
             excluded: for codes from 2 of the evidence the labels that are not there; of codes that are missing, none
                 is.
             library: of finished cases, or its folder, to learn from as well; labels of it that are not painted are

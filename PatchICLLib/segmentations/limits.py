@@ -13,6 +13,8 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.images import Volume
 from PatchICLLib.segmentations.files import read_segmentation
 
+_WALL = np.uint8(128)  # ``WALL`` of the engine's evidence, which stands above this room
+
 
 @dataclass(frozen=True)
 class LimitFiles:
@@ -96,7 +98,7 @@ class Limits:
 
     def options(self) -> dict[str, Any]:
         """Options of ``Propagator.propagate``."""
-        return {} if self.forbidden is None else {"evidence": np.where(self.forbidden, np.uint8(2), np.uint8(0))}
+        return {} if self.forbidden is None else {"evidence": np.where(self.forbidden, _WALL, np.uint8(0))}
 
     def told(self, report: Mapping[str, Any]) -> dict[str, Any]:
         """A report with what the files said."""

@@ -10,8 +10,10 @@ import numpy as np
 import slicer
 import vtk
 
+from PatchICLLib.propagation.geometry.evidence import WALL
+
 from .Errors import SceneError
-from .Evidence import EXCLUDED, Exclusion
+from .Evidence import Exclusion
 from .Parameters import Parameters
 from .SceneIO.Segments import readSegment, readUnion, segmentIds
 from .Translation import _, counted
@@ -93,7 +95,7 @@ class EditableArea:
         others, found = self.others(segmentationNode, labels.values()), []
         if others.outside:
             box = readUnion(segmentationNode, others.outside, volumeNode)
-            found.append(Exclusion(box.region, box.voxels))
+            found.append(Exclusion(box.region, box.voxels, isWall=True))
         if others.inside is not None:
             box = readUnion(segmentationNode, others.inside, volumeNode)
             if box.isEmpty:
@@ -120,7 +122,7 @@ class EditableArea:
         others = self.others(segmentationNode, labels.values())
         if others.inside is None and not others.outside:
             return {}
-        forbidden, drawn = evidence >= EXCLUDED, painted.any(axis=0)
+        forbidden, drawn = evidence >= WALL, painted.any(axis=0)
         free = [code for code, without in excluded.items() if not set(labels) <= set(without)]
         if (drawn | forbidden & ~np.isin(evidence, free)).all():
             raise SceneError(
@@ -151,9 +153,9 @@ class EditableArea:
                 continue
             voxels = beyond.copy()
             voxels[own.region] &= ~own.voxels
-            found.append(Exclusion(whole, voxels, (label,)))
+            found.append(Exclusion(whole, voxels, (label,), isWall=True))
         if others:
-            found.append(Exclusion(whole, beyond, tuple(others) if found else None))
+            found.append(Exclusion(whole, beyond, tuple(others) if found else None, isWall=True))
         return found
 
     def carved(self, segmentationNode, ids: Iterable[str]) -> set[str]:

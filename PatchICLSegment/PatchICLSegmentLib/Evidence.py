@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from PatchICLLib.propagation.geometry.evidence import SINGLE
+from PatchICLLib.propagation.geometry.evidence import SINGLE, WALL
 
 from .Errors import SceneError
 from .SceneIO.Segments import SegmentBox
 from .Translation import _
 
-EXCLUDED = 2  # this and what is above are codes of exclusions
-_MOST_CODES = 254
+_ERASED = 2  # first of the codes up to `WALL`
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,13 @@ class Exclusion:
         region: of the volume, along k, j, i.
         voxels: bool, of the region.
         labels: None for all.
+        isWall: because another segment is there; else the user erased them.
     """
 
     region: tuple[slice, slice, slice]
     voxels: np.ndarray
     labels: tuple[int, ...] | None = None
+    isWall: bool = False
 
 
 def composed(
@@ -43,7 +44,8 @@ def composed(
         SceneError: the labels are excluded in too many different combinations.
     """
     evidence = None
-    codes: dict[frozenset[int] | None, int] = {}  # labels, None for all, -> code
+    codes: dict[tuple[frozenset[int] | None, bool], int] = {}  # labels, None for all, and whether walls -> code
+    free = {False: iter(range(_ERASED, WALL)), True: iter(range(WALL, 256))}
     for one in exclusions:
         if not one.voxels.any():
             continue
@@ -53,15 +55,20 @@ def composed(
         new = np.zeros(256, np.uint8)
         labels = None if one.labels is None else frozenset(one.labels)
         for before in np.unique(part[one.voxels]).tolist():
-            held: frozenset[int] | None = next((found for found, code in codes.items() if code == before), frozenset())
-            union = None if held is None or labels is None else held | labels
-            new[before] = codes.setdefault(union, EXCLUDED + len(codes))
-            if len(codes) > _MOST_CODES:
-                raise SceneError(_("Too many segments were corrected one by one; propagate fewer of them at a time."))
+            held, isWall = next((found for found, code in codes.items() if code == before), (frozenset[int](), False))
+            union = None if held is None or labels is None else held | labels, isWall or one.isWall
+            if union not in codes:
+                code = next(free[union[1]], None)
+                if code is None:
+                    raise SceneError(
+                        _("Too many segments were corrected one by one; propagate fewer of them at a time.")
+                    )
+                codes[union] = code
+            new[before] = codes[union]
         part[one.voxels] = new[part[one.voxels]]
     for box in singles:
         if not box.isEmpty:
             if evidence is None:
                 evidence = np.zeros(shape, np.uint8)
             evidence[box.region][box.voxels] = SINGLE
-    return evidence, {code: sorted(labels) for labels, code in codes.items() if labels is not None}
+    return evidence, {code: sorted(labels) for (labels, _isWall), code in codes.items() if labels is not None}

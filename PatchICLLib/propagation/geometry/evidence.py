@@ -13,6 +13,7 @@ from PatchICLLib.propagation.geometry.holding_planes import Plane
 from PatchICLLib.propagation.geometry.whole_numbers import whole_numbers
 
 SINGLE = 1  # the code of voxels that stand for themselves
+WALL = 128  # from this code on something else is where labels are not
 _CODES = 256
 
 
@@ -25,7 +26,9 @@ class Evidence:
     Attributes:
         codes: (K, J, I) uint8, or (L, K, J, I) where labels overlap. 0: nothing is known. ``SINGLE``: this voxel of the
             painting, a label or 0 for none of its layer, is exact, but makes no slice painted; where layers share codes
-            and a label is painted in one of them, nothing is said of the others. From 2: labels are not here.
+            and a label is painted in one of them, nothing is said of the others. From 2: labels are not here, as
+            somebody found, who erased them; what is like it beside it is not, either. From ``WALL``: they are not here,
+            because another structure is; nothing is said of what is beside it, but no way leads through it.
         excluded: for codes from 2 the labels that are not there; of a code that is missing, none is.
         planes: for each label those, as stored, on which the painting says all of it.
     """

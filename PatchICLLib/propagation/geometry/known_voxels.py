@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
-from PatchICLLib.propagation.geometry.evidence import Evidence
+from PatchICLLib.propagation.geometry.evidence import WALL, Evidence
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.region import Region, Window
 from PatchICLLib.runtime.transfers import to_device
 
-INSIDE, OUTSIDE = 1, 2
+INSIDE, OUTSIDE, BARRED = 1, 2, 3
 SURE = 12.0  # logit of what is known
 _CHUNK = 32  # slices looked at at a time
 
@@ -43,14 +43,18 @@ class KnownVoxels:
         """What is known of a label on slices, through a window.
 
         Returns:
-            (n, h, w) uint8: ``INSIDE``, ``OUTSIDE`` or 0; None if that is 0 everywhere.
+            (n, h, w) uint8: ``INSIDE``, ``OUTSIDE``, ``BARRED`` where it is not because something else is, or 0; None
+            if that is 0 everywhere.
         """
         chosen = list(indices)
         told = self._told(label, chosen, window)
         if told is None or not told.any():
             return None
         painted = self.painted[:, *window][chosen] == label
-        return told * np.where(painted, np.uint8(INSIDE), np.uint8(OUTSIDE))
+        absent: np.ndarray | np.uint8 = np.uint8(OUTSIDE)
+        if self._has_walls and self.evidence.codes is not None:
+            absent = np.where(self.evidence.codes[:, *window][chosen] < WALL, np.uint8(OUTSIDE), np.uint8(BARRED))
+        return told * np.where(painted, np.uint8(INSIDE), absent)
 
     def _told(self, label: int, chosen: list[int], window: Window) -> np.ndarray | None:
         """(n, h, w) bool: where something is known; None: nowhere."""
@@ -74,15 +78,16 @@ class KnownVoxels:
         if known is None:
             return logits
         sent = to_device(array_tensor(known, np.uint8), logits.device)
-        return torch.where(sent == 0, logits, (1.5 - sent.to(logits.dtype)) * (2 * SURE))
+        return torch.where(sent == 0, logits, torch.where(sent == INSIDE, SURE, -SURE).to(logits.dtype))
 
     def seeds(self, label: int, indices: Sequence[int], region: Region, size: int) -> np.ndarray | None:
         """What is known of a label on slices, seen through an unturned region.
 
-        A pixel is known if any voxel in it is: a line, averaged with the voxels beside it, would be lost.
+        A pixel is known if any voxel in it is: a line, averaged with the voxels beside it, would be lost. Something
+        else is there if it is in half of its voxels, or what lies beside it would lose its edge.
 
         Returns:
-            (n, size, size) uint8: ``INSIDE``, ``OUTSIDE`` or 0; None if that is 0 everywhere.
+            (n, size, size) uint8: ``INSIDE``, ``OUTSIDE``, ``BARRED`` or 0; None if that is 0 everywhere.
         """
         shape = self.painted.shape[1:]
         (rows, row_places), (columns, column_places) = (_voxels(region, size, axis, shape[axis]) for axis in (0, 1))
@@ -95,6 +100,11 @@ class KnownVoxels:
             _counted(_counted(known == kind, column_places, 2), row_places, 1) for kind in (INSIDE, OUTSIDE)
         )
         seeds = np.where(inside >= outside, np.uint8(INSIDE), np.uint8(OUTSIDE)) * ((inside > 0) | (outside > 0))
+        barred = known == BARRED
+        if barred.any():
+            most = _counted(_counted(barred, column_places, 2), row_places, 1)
+            voxels = np.diff(row_places).clip(0) * np.diff(column_places).clip(0).T
+            seeds[(seeds == 0) & (most > 0) & (2 * most.astype(int) >= voxels)] = BARRED
         return np.asarray(seeds)
 
     def digest(self, label: int, indices: Sequence[int], window: Window) -> bytes:
@@ -105,6 +115,10 @@ class KnownVoxels:
             found.update(b"-" if known is None else known.tobytes())
             anything = anything or known is not None
         return found.digest() if anything else b""
+
+    @property
+    def _has_walls(self) -> bool:
+        return bool(self._codes[WALL:].any())
 
     @cached_property
     def _codes(self) -> np.ndarray:

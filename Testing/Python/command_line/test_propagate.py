@@ -158,7 +158,7 @@ def test_other_structures_reach_the_engine_and_the_report(
     neighbor[:, 6:9, 3:8], organ[:5, :, :15] = 7, 1
     files = [save(array, scan.parent / f"{name}.nii.gz") for name, array in (("neighbor", neighbor), ("organ", organ))]
     assert main(command(scan, painted, "--outside", str(files[0]), "--inside", str(files[1]))) == 0
-    np.testing.assert_array_equal(engine.options["evidence"], np.where((neighbor > 0) | (organ == 0), 2, 0))
+    np.testing.assert_array_equal(engine.options["evidence"], np.where((neighbor > 0) | (organ == 0), 128, 0))
     assert engine.options["evidence"].dtype == np.uint8
     report = json.loads((scan.parent / "report.json").read_text(encoding="utf-8"))
     there = int((painting[:, 6:9, 3:8] > 0).sum())

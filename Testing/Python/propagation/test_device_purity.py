@@ -9,6 +9,7 @@ import torch
 from PatchICLLib import Propagator
 from PatchICLLib.benchmark.scans import Scan
 from PatchICLLib.propagation import PropagationResult
+from PatchICLLib.propagation.geometry.evidence import SINGLE, WALL
 from PatchICLLib.weights import load_weights
 from Testing.Miniatures.device_purity import DevicePurity
 from Testing.Miniatures.mps_operators import missing_on_mps
@@ -18,10 +19,17 @@ pytestmark = pytest.mark.slow
 SCAN = Scan((28, 64, 64), 2)
 
 
+def evidence() -> np.ndarray:
+    """Voxels of another structure, some that were erased, and some where nothing stands for itself."""
+    codes = np.zeros(SCAN.shape, np.uint8)
+    codes[:, :, 40:], codes[9:12, 20:24, 30:36], codes[13, 2:9, 2:9] = WALL, 2, SINGLE
+    return codes
+
+
 def propagated(device: torch.device) -> PropagationResult:
     image, labels = SCAN.made()
     engine = Propagator(load_weights(None, None, device), device)
-    return engine.propagate(image, SCAN.painted(labels), spacing=(2.0, 1.0, 1.0))
+    return engine.propagate(image, SCAN.painted(labels), spacing=(2.0, 1.0, 1.0), evidence=evidence())
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +40,7 @@ def pure() -> tuple[DevicePurity, PropagationResult]:
         with purity.setting_up():
             pretrained = load_weights(None, None, purity.device)
         engine = Propagator(pretrained, purity.device)
-        result = engine.propagate(image, SCAN.painted(labels), spacing=(2.0, 1.0, 1.0))
+        result = engine.propagate(image, SCAN.painted(labels), spacing=(2.0, 1.0, 1.0), evidence=evidence())
     return purity, result
 
 

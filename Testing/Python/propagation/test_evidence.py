@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from PatchICLLib.errors import Cancelled, InputError
+from PatchICLLib.evaluation.metrics import dice
 from PatchICLLib.propagation import CancelToken, Propagator
+from PatchICLLib.propagation.geometry.evidence import WALL
 
 from .conftest import Scan
 
@@ -48,6 +50,30 @@ def test_excluded_labels_stay_away(engine: Propagator, scan: Scan, plain: np.nda
     assert not result.labels[(evidence == 200) & unpainted].any()
     np.testing.assert_array_equal(result.labels[~unpainted], scan.painted[~unpainted])
     assert result.report["known_voxels"] == {"1": np.count_nonzero(evidence), "2": np.count_nonzero(evidence == 200)}
+
+
+def test_a_neighbor_says_more_than_where_it_is(new_engine: Engines) -> None:
+    """A tube bends towards another structure, as bright as it is, and touches it between the painted slices.
+
+    Nothing was filled in there anyway; what gains by knowing it is the edge that the two share.
+    """
+    z, y, x = np.mgrid[:19, :48, :56]
+    neighbor = (y - 24) ** 2 / 1.5 + (x - 40) ** 2 < 100
+    tube = ((y - 22) ** 2 + (x - 16 - 9 * np.sin(np.pi * z / 18)) ** 2 < 49) & ~neighbor
+    image = 60 * (tube | neighbor) + np.random.default_rng(0).normal(100, 12, tube.shape)
+    painted = np.zeros(tube.shape, np.uint8)
+    painted[[0, 18]] = tube[[0, 18]]
+
+    def filled(evidence: np.ndarray | None) -> np.ndarray:
+        labels = new_engine().propagate(image, painted, (2.0, 1.0, 1.0), axis=0, evidence=evidence, outputs=BARE).labels
+        np.testing.assert_array_equal(labels[[0, 18]], painted[[0, 18]])
+        return labels[1:18] > 0
+
+    judged = np.ones(17, bool)
+    cut = filled(None) & ~neighbor[1:18]
+    informed = filled(np.where(neighbor, np.uint8(WALL), np.uint8(0)))
+    assert not (informed & neighbor[1:18]).any()
+    assert dice(tube[1:18], informed, judged) > dice(tube[1:18], cut, judged) + 0.005
 
 
 def test_single_voxels_hold_and_make_no_slice_painted(engine: Propagator, scan: Scan, plain: np.ndarray) -> None:

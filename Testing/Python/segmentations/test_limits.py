@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PatchICLLib.errors import InputError
 from PatchICLLib.images import Volume
 from PatchICLLib.outputs import StagedFiles
+from PatchICLLib.propagation.geometry.evidence import WALL
 from PatchICLLib.segmentations import Segment, Segmentation
 from PatchICLLib.segmentations.files import stage_segmentation
 from PatchICLLib.segmentations.limits import LimitFiles
@@ -62,7 +63,7 @@ def test_what_is_forbidden_and_told(
             files.read(IMAGE, drawn.astype(np.uint8), "--")
         return
     limits = files.read(IMAGE, drawn.astype(np.uint8), "--")
-    np.testing.assert_array_equal(limits.options()["evidence"], np.where(expected, 2, 0))
+    np.testing.assert_array_equal(limits.options()["evidence"], np.where(expected, WALL, 0))
     told = limits.told({"warnings": ["before"], "axis": "k"})
     assert told["outside"] == {
         "file": "outside.nrrd", "voxels": outer.sum(), "painted_voxels_there": (outer & drawn).sum()

@@ -113,4 +113,4 @@ def testAnotherAreaIsPropagatedWhilePainting(workshop):
     desk.settle(1.5)
     desk.waitWhileBusy()
     call = desk.workers[-1].calls[-1]
-    assert (call.evidence == 2 * workshop.read(workshop.liver)).all()
+    assert (call.evidence == 128 * workshop.read(workshop.liver)).all()

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.geometry.evidence import SINGLE, Evidence
-from PatchICLLib.propagation.geometry.known_voxels import INSIDE, OUTSIDE, SURE, KnownVoxels
+from PatchICLLib.propagation.geometry.evidence import SINGLE, WALL, Evidence
+from PatchICLLib.propagation.geometry.known_voxels import BARRED, INSIDE, OUTSIDE, SURE, KnownVoxels
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.region import Region
 
@@ -28,13 +28,14 @@ def known(codes: np.ndarray, painted: np.ndarray, excluded: dict[int, list[int]]
 def test_each_label_knows_what_concerns_it(seed: int) -> None:
     rng = np.random.default_rng(seed)
     painted = rng.integers(0, 3, SHAPE).astype(np.uint8)
-    codes = rng.choice(np.array([0, 0, SINGLE, 2, 3], np.uint8), SHAPE)
-    voxels = known(codes, painted, {3: [2]})
+    codes = rng.choice(np.array([0, 0, SINGLE, 2, 3, WALL, WALL + 1], np.uint8), SHAPE)
+    voxels = known(codes, painted, {3: [2], WALL + 1: [2]})
     for label in (1, 2):
         expected = np.zeros(SHAPE, np.uint8)
         for place in np.ndindex(SHAPE):
-            if codes[place] in (1, 2) or (codes[place] == 3 and label == 2):
-                expected[place] = INSIDE if painted[place] == label else OUTSIDE
+            if codes[place] in (1, 2, WALL) or (codes[place] in (3, WALL + 1) and label == 2):
+                absent = OUTSIDE if codes[place] < WALL else BARRED
+                expected[place] = INSIDE if painted[place] == label else absent
         found = voxels.of(label, range(3), PLANE)
         np.testing.assert_array_equal(np.zeros(SHAPE) if found is None else found, expected)
         assert voxels.count(label) == np.count_nonzero(expected)
@@ -42,7 +43,7 @@ def test_each_label_knows_what_concerns_it(seed: int) -> None:
         held = voxels.held(label, range(3), PLANE, logits).numpy()
         np.testing.assert_array_equal(held[expected == 0], logits.numpy()[expected == 0])
         np.testing.assert_array_equal(held[expected == INSIDE], SURE)
-        np.testing.assert_array_equal(held[expected == OUTSIDE], -SURE)
+        np.testing.assert_array_equal(held[expected >= OUTSIDE], -SURE)
 
 
 def test_turned_as_the_volume_is() -> None:
@@ -99,15 +100,23 @@ def test_a_pixel_is_what_most_of_its_known_voxels_are() -> None:
     np.testing.assert_array_equal(seeds, [[[INSIDE, OUTSIDE], [OUTSIDE, OUTSIDE]]])
 
 
+def test_something_else_is_in_a_pixel_if_it_is_in_half_of_it() -> None:
+    codes = np.zeros((1, 8, 8), np.uint8)
+    codes[0, :, :2], codes[0, 4:, 4:5], codes[0, 0, 7] = WALL, WALL, 2
+    seeds = known(codes, np.zeros_like(codes)).seeds(1, [0], Region((3.5, 3.5), 8.0, (1.0, 1.0)), 2)
+    np.testing.assert_array_equal(seeds, [[[BARRED, OUTSIDE], [BARRED, 0]]])
+
+
 def test_digest_changes_with_what_is_known_through_the_window_alone() -> None:
     painted = np.zeros(SHAPE, np.uint8)
     codes = np.zeros(SHAPE, np.uint8)
     codes[1, 2, 3] = 2
-    elsewhere, other = codes.copy(), codes.copy()
+    elsewhere, other, wall = codes.copy(), codes.copy(), codes.copy()
     elsewhere[1, 0, 0] = other[1, 2, 2] = 2
+    wall[1, 2, 3] = WALL
     window = slice(1, 5), slice(0, 4)
-    digests = [known(some, painted).digest(1, range(3), window) for some in (codes, elsewhere, other)]
-    assert digests[0] == digests[1] != digests[2]
+    digests = [known(some, painted).digest(1, range(3), window) for some in (codes, elsewhere, other, wall)]
+    assert digests[0] == digests[1] and len(set(digests)) == 3
 
 
 @pytest.mark.parametrize(
