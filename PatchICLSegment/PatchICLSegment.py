@@ -104,18 +104,16 @@ class PatchICLSegmentTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
 
     def test_story(self):
-        self._run("Story")
+        self._run("Story", sphere=False)
 
     def test_storyWithSphereBrush(self):
-        self._run("Story", True)
+        self._run("Story", sphere=True)
 
     def test_storyOfPlanes(self):
         self._run("PlanesStory")
 
-    def _run(self, name, *options):
-        from PatchICLSegmentLib import PlanesStory, Story
+    def _run(self, name, **options):
+        from PatchICLSegmentLib import PlanesStory, SlicerSurroundings, Story
 
-        slicer.util.selectModule("PatchICLSegment")
-        panel = slicer.modules.PatchICLSegmentWidget.panel
-        surroundings = Story.SlicerSurroundings(self.delayDisplay, panel.ui.segmentEditor)
-        {"Story": Story.Story, "PlanesStory": PlanesStory.PlanesStory}[name](panel, surroundings, *options).run()
+        story = {"Story": Story.Story, "PlanesStory": PlanesStory.PlanesStory}[name]
+        SlicerSurroundings.playInSlicer(story, self.delayDisplay, **options)

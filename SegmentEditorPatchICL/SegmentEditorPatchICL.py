@@ -40,7 +40,7 @@ class SegmentEditorPatchICLTest(ScriptedLoadableModuleTest):
 
     def test_story(self):
         from PatchICLSegmentLib.EffectStory import EffectStory
-        from PatchICLSegmentLib.Story import SlicerSurroundings
+        from PatchICLSegmentLib.SlicerSurroundings import SlicerSurroundings
 
         slicer.util.selectModule("SegmentEditor")
         editor = slicer.modules.SegmentEditorWidget.editor

@@ -71,14 +71,14 @@ def testMetadata(module):
     assert "Segmentations" in parent.dependencies and parent.helpText and parent.contributors
 
 
-def testBothBrushesAreTriedInsideSlicer(module):
+def testEveryStoryIsPlayedInsideSlicer(module):
     """Slicer loads the tests by their names, and calls no `runTest` where there are such."""
     ran = []
     test = module.PatchICLSegmentTest()
-    test._run = lambda sphere: ran.append(sphere)
+    test._run = lambda name, **options: ran.append((name, options))
     for name in unittest.TestLoader().getTestCaseNames(module.PatchICLSegmentTest):
         getattr(test, name)()
-    assert ran == [False, True]
+    assert ran == [("Story", {"sphere": False}), ("PlanesStory", {}), ("Story", {"sphere": True})]
 
 
 def testSampleDataIsRegisteredAfterStartUp(module, monkeypatch):
