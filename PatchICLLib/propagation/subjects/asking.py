@@ -27,7 +27,7 @@ from PatchICLLib.propagation.subjects.placement import (
 )
 from PatchICLLib.propagation.subjects.said_slices import SaidSlices
 from PatchICLLib.propagation.subjects.shown_slices import shown_slices
-from PatchICLLib.propagation.subjects.subjects_context import Look, SubjectsContext
+from PatchICLLib.propagation.subjects.subjects_context import Look, Question, SubjectsContext
 from PatchICLLib.runtime.transfers import to_host
 
 SHOWN = 5  # subjects that are shown, those whose scans correlate best: of more, each would show too few slices
@@ -132,12 +132,10 @@ class Asking:
         frame = Frame.placed(subjects.structures, subjects.placements, self.spacing, corners)
         context = self._context(subjects, frame)
         look = context.look(frame, masks, slices)
-        worth = Worth(self._left_out(context, look, masks, list(slices), painted))
+        worth = self._worth(context, look, painted)
         if not shares_of_subjects(worth, len(held), np.ones(1)).any():  # nobody listens: nothing need be said
-            return self._opinion(label, np.zeros(1), self._nothing(held[0]), subjects, worth)
-        worth = replace(worth, apart=self._apart(context, look, painted))
-        if not shares_of_subjects(worth, len(held), np.ones(1)).any():
-            return self._opinion(label, np.zeros(1), self._nothing(held[0]), subjects, worth)
+            nothing = SaidSlices((held[0],), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
+            return self._opinion(label, np.zeros(1), nothing, subjects, worth)
         said = self._said(context, look, _PREDICTED, held)
         volume_said = int(to_host((said.logits > 0).sum())) * float(np.prod(self.spacing))
         others = [(one.volume, Frame.own(one).side) for one in subjects.structures]
@@ -211,33 +209,19 @@ class Asking:
             self.check,
         )
 
-    def _left_out(
-        self, context: SubjectsContext, look: Look, masks: np.ndarray, slices: list[int], painted: SliceOutlines
-    ) -> float:
-        """Dice of painted slices, each predicted from all others and the subjects."""
-        common = total = 0
-        for index in slices_to_leave_out([int(z) for z in painted.indices], painted.areas):
-            others = [z for z in slices if z != index]
-            logits, window = context.predicted([index], look, others)
-            found = np.zeros(masks.shape[1:], bool)
-            found[window] = to_host(logits[0] > 0)
-            mask = masks[slices.index(index)]
-            common += 2 * int((found & mask).sum())
-            total += int(found.sum() + mask.sum())
-        return common / total
-
-    def _apart(self, context: SubjectsContext, look: Look, painted: SliceOutlines) -> float:
-        """Dice of the largest painted slice, predicted by each subject alone: mean over subjects."""
-        index = int(painted.indices[painted.areas.argmax()])
-        mask, found = look.masks[look.view.indices.index(index)], []
-        for subject in context.subjects:
-            logits, window = context.predicted([index], look, subject=subject)
-            inside = to_host(logits[0] > 0)
-            found.append(2 * (inside & mask[window]).sum() / (inside.sum() + mask.sum()))
-        return float(np.mean(found))
-
-    def _nothing(self, index: int) -> SaidSlices:
-        return SaidSlices((index,), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
+    def _worth(self, context: SubjectsContext, look: Look, painted: SliceOutlines) -> Worth:
+        """What subjects say of painted slices, together and each by itself; the size of what they say is not known."""
+        known = look.view.indices
+        left_out = slices_to_leave_out([int(z) for z in painted.indices], painted.areas)
+        questions = [Question(z, tuple(other for other in known if other != z)) for z in left_out]
+        questions += [Question(left_out[0], subject=subject) for subject in context.subjects]
+        logits, (rows, columns) = context.answered(questions, look)
+        found = to_host(logits > 0)
+        masks = look.masks[[known.index(one.index) for one in questions]]
+        common = 2 * (found & masks[:, rows, columns]).sum((1, 2))
+        total = found.sum((1, 2)) + masks.sum((1, 2))
+        together, alone = slice(len(left_out)), slice(len(left_out), None)
+        return Worth(float(common[together].sum() / total[together].sum()), float((common / total)[alone].mean()))
 
     def _said(self, context: SubjectsContext, look: Look, most: int, held: Sequence[int] = ()) -> SaidSlices:
         """What subjects say of the slices that the structure may reach.

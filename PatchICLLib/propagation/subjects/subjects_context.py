@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,21 @@ from PatchICLLib.runtime.transfers import to_device
 _PIXELS = 8 * 128 * 128  # of target slices in one batch
 _OWN_NEAREST = 5  # painted slices that a batch learns from
 _HOST = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is said of a slice by some.
+
+    Attributes:
+        index: of the slice.
+        own: painted slices that are shown.
+        subject: the only one that is asked, by number; None: all.
+    """
+
+    index: int
+    own: tuple[int, ...] = ()
+    subject: int | None = None
 
 
 class SubjectsContext:
@@ -85,34 +101,54 @@ class SubjectsContext:
         """
         return Look(frame, masks, View.of(self.image, masks, indices, frame.region(self.spacing[1:]), self.size))
 
-    def predicted(
-        self, indices: Sequence[int], look: Look, own: Sequence[int] = (), subject: int | None = None
-    ) -> tuple[Tensor, Window]:
+    def predicted(self, indices: Sequence[int], look: Look, own: Sequence[int] = ()) -> tuple[Tensor, Window]:
         """What is said of slices: logits (n, h, w) on the device, and their rows and columns.
 
         Args:
             indices: (n,) slices, ascending.
             look: at this subject.
             own: slices of the look that are shown beside those of other subjects.
-            subject: the only one that is asked, by number; None: all.
         """
-        of_own = self._of_own(look, own) if own else []
-        own_places = look.frame.places(own, self.spacing[0])
-        asked = np.arange(len(self._places)) if subject is None else np.flatnonzero(self._subjects == subject)
-        region, step = look.view.region, self.spacing[0]
-        most, found, window = max(1, _PIXELS // self.size**2), [], region.bounds(self.image.shape[1:])
+        found, most = [], self._most
         for first in range(0, len(indices), most):
-            self.check()
             some = list(indices[first : first + most])
-            places = look.frame.places(some, step)
-            near = [self._images[n] for n in asked[_nearest(self._places[asked], places, self.nearest)]]
-            near += [of_own[n] for n in _nearest(own_places, places, _OWN_NEAREST)]
-            seen = look.view.standard(self._sampler, some, self.size)
-            context = near[0] if len(near) == 1 else type(near[0]).beside(near)
-            with part("network"), torch.inference_mode(), inference_precision(self.device):
-                output = self.model(seen[:, None], context, None, to_device(array_tensor(places), self.device))
-            found.append(region.restore(output.logits[:, 0], self.image.shape[1:])[0])
-        return torch.cat(found), window
+            found.append(self._logits(some, look, self._near(some, look, own)))
+        return torch.cat(found), look.view.region.bounds(self.image.shape[1:])
+
+    def answered(self, questions: Sequence[Question], look: Look) -> tuple[Tensor, Window]:
+        """What is said of slices, each by others: logits (n, h, w) on the device, and their rows and columns."""
+        found, most = [], self._most
+        for first in range(0, len(questions), most):
+            some = questions[first : first + most]
+            contexts = [self._near([one.index], look, one.own, one.subject) for one in some]
+            context = contexts[0] if len(contexts) == 1 else type(contexts[0]).join(contexts)
+            found.append(self._logits([one.index for one in some], look, context))
+        return torch.cat(found), look.view.region.bounds(self.image.shape[1:])
+
+    @property
+    def _most(self) -> int:
+        """Slices in one batch."""
+        return max(1, _PIXELS // self.size**2)
+
+    def _logits(self, indices: list[int], look: Look, context: Any) -> Tensor:
+        """Of slices that learn from the same, or each from its own set of a context: (n, h, w)."""
+        self.check()
+        seen = look.view.standard(self._sampler, indices, self.size)
+        places = to_device(array_tensor(look.frame.places(indices, self.spacing[0])), self.device)
+        with part("network"), torch.inference_mode(), inference_precision(self.device):
+            output = self.model(seen[:, None], context, None, places)
+        return look.view.region.restore(output.logits[:, 0], self.image.shape[1:])[0]
+
+    def _near(self, indices: list[int], look: Look, own: Sequence[int], subject: int | None = None) -> Any:
+        """What some slices learn from: slices of all subjects, or of one, and painted ones, that are nearest."""
+        step = self.spacing[0]
+        places = look.frame.places(indices, step)
+        asked = np.arange(len(self._places)) if subject is None else np.flatnonzero(self._subjects == subject)
+        near = [self._images[n] for n in asked[_nearest(self._places[asked], places, self.nearest)]]
+        if own:
+            of_own = self._of_own(look, own)
+            near += [of_own[n] for n in _nearest(look.frame.places(own, step), places, _OWN_NEAREST)]
+        return near[0] if len(near) == 1 else type(near[0]).beside(near)
 
     def _kept(self, one: FinishedStructure, slices: tuple[int, ...]) -> list[Any]:
         """A subject's slices as the model keeps them, one by one; the last ones are kept for who comes next."""
