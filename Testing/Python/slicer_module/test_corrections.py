@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -34,22 +35,41 @@ from .conftest import SHAPE, Workplace, straightGeometry
 
 SIZE = (11, 16, 18)
 STEPS_OF_AN_EXAMPLE = 25
+segments = st.integers(0, 1)
 strokes = {
     "axis": st.sampled_from([0, 1, 2]),
     "start": st.tuples(st.integers(1, 8), st.integers(2, 12), st.integers(2, 14)),
     "size": st.tuples(*[st.integers(1, 3)] * 3),
     "erase": st.booleans(),
     "sphere": st.booleans(),
+    "which": segments,
 }
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a segment holds, (K, J, I) bool each.
+
+    Attributes:
+        voxels: as the rules made them.
+        written: the same after the last Apply.
+        decided: voxels that were touched before that; they stay decided.
+    """
+
+    voxels: np.ndarray = field(default_factory=lambda: np.zeros(SIZE, bool))
+    written: np.ndarray = field(default_factory=lambda: np.zeros(SIZE, bool))
+    decided: np.ndarray = field(default_factory=lambda: np.zeros(SIZE, bool))
+
+    @property
+    def touched(self):
+        return self.decided | (self.voxels ^ self.written)
 
 
 class Corrections(RuleBasedStateMachine):
     """Attributes:
-    voxels: of the segment, as the rules made them.
-    written: the same after the last Apply.
-    decided: voxels that were touched before that; they stay decided.
+    held: by identifier of the segment.
     past, future: states that undo and redo lead to.
-    began: the voxels when the run of the preview began.
+    began, known: by segment, its voxels when the run of the preview began, and those that were touched then.
     happened: how often what, over all examples.
     """
 
@@ -63,28 +83,36 @@ class Corrections(RuleBasedStateMachine):
         self.volume = slicer.util.addVolumeFromArray(image, straightGeometry(), "ct")
         self.logic = PatchICLSegmentLogic(scene, makeWorker=lambda *_: NearestSliceWorker())
         self.logic.select(self.volume, None)
-        self.node, self.name = self.logic.createSegmentation(), self.logic.segmentId
-        self.voxels, self.written, self.decided = (np.zeros(SIZE, bool) for _ in range(3))
-        self.past, self.future, self.began = [], [], self.voxels
-        for axis, index in ((0, 2), (0, 8), (1, 7)):
-            self.paintPlane(axis, index)
+        self.node = self.logic.createSegmentation()
+        self.names = [self.logic.segmentId, self.node.GetSegmentation().AddEmptySegment("other", "other")]
+        self.logic.editorNode.SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteNone)
+        self.held = {name: Held() for name in self.names}
+        self.past, self.future, self.began, self.known = [], [], {}, {}
+        for which, planes in enumerate([((0, 2), (0, 8), (1, 7)), ((0, 3), (0, 9))]):
+            for axis, index in planes:
+                self.paintWholePlane(axis, index, which)
 
     def teardown(self):
         self.logic.shutdown()
         self.application.close()
 
-    def read(self):
-        return slicer.util.arrayFromSegmentBinaryLabelmap(self.node, self.name, self.volume) > 0
+    def read(self, name):
+        return slicer.util.arrayFromSegmentBinaryLabelmap(self.node, name, self.volume) > 0
 
-    def saveForUndo(self):
-        self.past.append((self.voxels.copy(), self.written, self.decided))
-        self.past, self.future = self.past[-10:], []
+    def keep(self):
+        """The state before, for undo."""
+        self.past, self.future = [*self.past, dict(self.held)][-10:], []
 
-    def write(self):
+    def paint(self, which, region, value):
+        name = self.names[which]
+        voxels = self.held[name].voxels.copy()
+        voxels[tuple(region)] = value
+        self.keep()
+        self.held[name] = replace(self.held[name], voxels=voxels)
         self.logic.history().saveStateForUndo()
         logic = slicer.vtkSlicerSegmentationsModuleLogic
-        image = orientedImage(self.voxels, (0, 0, 0), straightGeometry())
-        assert logic.SetBinaryLabelmapToSegment(image, self.node, self.name, logic.MODE_REPLACE)
+        image = orientedImage(voxels, (0, 0, 0), straightGeometry())
+        assert logic.SetBinaryLabelmapToSegment(image, self.node, name, logic.MODE_REPLACE)
 
     def attempt(self, action, *arguments, **named):
         try:
@@ -94,63 +122,59 @@ class Corrections(RuleBasedStateMachine):
             return False
         return True
 
-    @property
-    def touched(self):
-        return self.decided | (self.voxels ^ self.written)
+    def choose(self, which):
+        self.logic.select(self.volume, self.node, self.names[which])
 
     @invariant()
-    def nothingButTheRulesChangesTheSegment(self):
-        assert np.array_equal(self.read(), self.voxels)
+    def nothingButTheRulesChangesTheSegments(self):
+        for name, held in self.held.items():
+            assert np.array_equal(self.read(name), held.voxels)
 
     # The user
 
-    def paintPlane(self, axis, index):
-        self.saveForUndo()
+    @rule(axis=st.sampled_from([0, 1, 2]), index=st.integers(1, 9), which=segments)
+    def paintWholePlane(self, axis, index, which):
         region = [slice(2, 9), slice(3, 12), slice(4, 14)]
         region[axis] = index
-        self.voxels[tuple(region)] = True
-        self.write()
-
-    @rule(axis=st.sampled_from([0, 1, 2]), index=st.integers(1, 9))
-    def paintWholePlane(self, axis, index):
-        self.paintPlane(axis, index)
+        self.paint(which, region, True)
 
     @rule(**strokes)
-    def stroke(self, axis, start, size, erase, sphere):
+    def stroke(self, axis, start, size, erase, sphere, which):
         """In a slice of any view; sometimes as deep as wide."""
         region = [slice(first, first + count) for first, count in zip(start, size, strict=True)]
         if not sphere:
             region[axis] = slice(start[axis], start[axis] + 1)
-        self.saveForUndo()
-        self.voxels[tuple(region)] = not erase
-        self.write()
+        self.paint(which, region, not erase)
 
-    @rule(axis=st.sampled_from([0, 1, 2]), index=st.integers(0, 10))
-    def declareEmpty(self, axis, index):
-        before = self.voxels.copy(), self.written, self.decided
+    @rule(axis=st.sampled_from([0, 1, 2]), index=st.integers(0, 10), which=segments)
+    def declareEmpty(self, axis, index, which):
+        self.choose(which)
+        name, plane = self.names[which], (slice(None),) * axis + (index,)
         if self.attempt(self.logic.painting.setNotOnSlice, index, axis=axis):
-            self.past, self.future = [*self.past, before][-10:], []
-            self.voxels[(slice(None),) * axis + (index,)] = False
-            self.decided = self.decided.copy()
-            self.decided[(slice(None),) * axis + (index,)] = True
+            self.keep()
+            voxels, decided = self.held[name].voxels.copy(), self.held[name].decided.copy()
+            voxels[plane], decided[plane] = False, True
+            self.held[name] = replace(self.held[name], voxels=voxels, decided=decided)
 
     @rule()
     def undo(self):
         if self.logic.history().undo() and self.past:
-            self.future.append((self.voxels, self.written, self.decided))
-            self.voxels, self.written, self.decided = self.past.pop()
+            self.future.append(self.held)
+            self.held = self.past.pop()
             self.happened["undone"] += 1
 
     @rule()
     def redo(self):
         if self.future and self.logic.history().redo():
-            self.past.append((self.voxels, self.written, self.decided))
-            self.voxels, self.written, self.decided = self.future.pop()
+            self.past.append(self.held)
+            self.held = self.future.pop()
 
     # The network
 
-    @rule()
-    def start(self):
+    @rule(which=segments, scope=st.sampled_from(["selected", "visible"]))
+    def start(self, which, scope):
+        self.choose(which)
+        self.logic.parameters = Parameters(scope=scope)
         self.begin(self.logic.startPropagation)
 
     @rule()
@@ -161,16 +185,20 @@ class Corrections(RuleBasedStateMachine):
         before = self.logic.preview
         self.attempt(action)
         if self.logic.preview is not before:
-            self.began = self.voxels.copy()
-            self.known = self.touched & ~self.strays()
+            self.began = {name: held.voxels for name, held in self.held.items()}
+            self.known = {name: held.touched & ~self.strays(name) for name, held in self.held.items()}
 
-    def strays(self):
+    def rows(self, name):
+        self.logic.select(self.volume, self.node, name)
+        return self.logic.painting.slices()
+
+    def strays(self, name):
         """Voxels of slices that were taken for a slip: what is drawn there stays, the rest is filled."""
         found = np.zeros(SIZE, bool)
-        for row in self.logic.painting.slices():
+        for row in self.rows(name):
             if row.isStray:
                 found[row.region] = True
-        return found & ~self.voxels
+        return found & ~self.held[name].voxels
 
     @rule(times=st.integers(1, 12))
     def poll(self, times):
@@ -182,29 +210,30 @@ class Corrections(RuleBasedStateMachine):
         while self.logic.state.isBusy:
             self.logic.poll()
         if self.logic.state is State.PREVIEW and self.logic.results.run is not None:
-            proposal = self.logic.preview.masks()[self.name].filled()
-            assert np.array_equal(proposal[self.known], self.began[self.known]), "the network was told what is known"
+            for name, box in self.logic.preview.masks().items():
+                known, proposal = self.known[name], box.filled()
+                assert np.array_equal(proposal[known], self.began[name][known]), "the network was told what is known"
             self.happened["proposed"] += 1
 
     @initialize(applied=st.booleans())
     def first(self, applied):
         if applied:
-            self.work(True)
+            self.work(True, 0, "selected")
 
-    @rule(apply=st.booleans())
-    def work(self, apply):
+    @rule(apply=st.booleans(), which=segments, scope=st.sampled_from(["selected", "visible"]))
+    def work(self, apply, which, scope):
         """What one does next."""
         if not self.logic.state.hasPreview or not apply:
-            self.start()
+            self.start(which, scope)
         self.finish()
         if apply:
             self.apply(True)
 
-    @rule(**strokes, apply=st.booleans())
-    def correct(self, axis, start, size, erase, sphere, apply):
-        self.work(True)
-        self.stroke(axis, start, size, erase, sphere)
-        self.work(apply)
+    @rule(**strokes, apply=st.booleans(), scope=st.sampled_from(["selected", "visible"]))
+    def correct(self, axis, start, size, erase, sphere, which, apply, scope):
+        self.work(True, which, scope)
+        self.stroke(axis, start, size, erase, sphere, which)
+        self.work(apply, which, scope)
 
     @rule(keep=st.booleans())
     def cancel(self, keep):
@@ -222,26 +251,28 @@ class Corrections(RuleBasedStateMachine):
         self.logic.waitForTheRest()
         if not self.logic.state.hasPreview:
             return
-        rows, preview = self.logic.painting.slices(), self.logic.preview
-        strays = self.strays()
-        proposal = preview.masks()[self.name].filled()
+        preview = self.logic.preview
         isComplete = preview.completion.value == "finished"
+        proposals = {name: box.filled() for name, box in preview.masks().items()}
+        rows, strays = ({name: ask(name) for name in proposals} for ask in (self.rows, self.strays))
         if not self.attempt(self.logic.applyPreview):
             return
-        result = self.read()
-        kept = (self.touched | (self.voxels ^ self.began)) & ~strays
-        for row in rows:
-            if not row.isStray:
-                kept[row.region] = True
-        assert np.array_equal(result[kept], self.voxels[kept]), "what was touched is as it was left"
-        if isComplete:
-            free = ~kept & ~self.voxels
-            assert np.array_equal(result[free], proposal[free]), "all else is as proposed"
-        self.past, self.future = [*self.past, (self.voxels, self.written, self.decided)][-10:], []
-        self.voxels, self.written, self.decided = result, result.copy(), kept
+        self.keep()
+        for name, proposal in proposals.items():
+            held, result = self.held[name], self.read(name)
+            kept = (held.touched | (held.voxels ^ self.began[name])) & ~strays[name]
+            for row in rows[name]:
+                if not row.isStray:
+                    kept[row.region] = True
+            assert np.array_equal(result[kept], held.voxels[kept]), "what was touched is as it was left"
+            if isComplete:
+                free = ~kept & ~held.voxels
+                assert np.array_equal(result[free], proposal[free]), "all else is as proposed"
+            self.held[name] = Held(result, result.copy(), kept)
+            self.happened["corrections"] += sum(not row.isWhole for row in rows[name])
+            self.happened["axes"] += len({row.axis for row in rows[name]}) > 1
         self.happened["applied"] += 1
-        self.happened["corrections"] += sum(not row.isWhole for row in rows)
-        self.happened["axes"] += len({row.axis for row in rows}) > 1
+        self.happened["together"] += len(proposals) > 1
 
     @rule()
     def reloadModule(self):
@@ -265,8 +296,10 @@ def testWhatTheUserTouchedIsAsTheyLeftIt():
             database=None,
         ),
     )
-    print("HAPPENED", dict(Corrections.happened))
-    assert all(Corrections.happened[what] for what in ("proposed", "applied", "corrections", "axes", "undone"))
+    print(dict(Corrections.happened))
+    assert all(
+        Corrections.happened[what] for what in ("proposed", "applied", "together", "corrections", "axes", "undone")
+    )
 
 
 @pytest.fixture

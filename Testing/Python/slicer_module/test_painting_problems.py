@@ -170,9 +170,18 @@ def testWhatIsRememberedCountsTheSlicesOfTheVolume(workplace, name):
     assert rows() == [(index, isEmpty, True) for index, isEmpty, _isContext in expected]
     workplace.runToPreview()
     logic.applyPreview()
-    if name == "cropped":
-        logic.select(other, workplace.segmentation)
-        assert [row.index for row in logic.painting.slices()] == [1, 6, 11, 13], "what was written is known there too"
+    mask = workplace.read()
+    mask[5, 8, 8:12] = False
+    workplace.write(mask)
+    workplace.runToPreview()
+    logic.applyPreview()
+    expected = {(0, 3), (0, 5), (0, 8), (0, 13), (0, 15)}
+    assert {row.plane for row in logic.painting.slices()} == expected
+    logic.select(other, workplace.segmentation)
+    rows = {row.plane: row for row in logic.painting.slices()}
+    assert rows.keys() == {(axis, moved(index)) for _axis, index in expected}, "what was written is known there too"
+    corrected = rows[axis, moved(5)]
+    assert not corrected.isWhole and {part.stop - part.start for part in corrected.region} == {1, 4}
 
 
 @pytest.fixture

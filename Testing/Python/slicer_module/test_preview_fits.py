@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import slicer
@@ -478,3 +480,19 @@ def testSlicesOfAnotherSegmentationDoNotStayInSight(place):
     place.logic.updatePropagation()
     assert place.logic.preview.segmentationNode is place.segmentation is not first
     assert (place.logic.preview.masks()[place.organ].filled() == drawn).all()
+
+
+def testPreviewOfAnEarlierVersionIsApplied(place):
+    """It noted checksums of slices instead of voxels."""
+    drawn = place.paint(0, [2, 15])
+    place.runToPreview()
+    node = place.logic.preview.node
+    content = json.loads(node.GetAttribute("PatchICL.Basis"))
+    del content["held"], content["planes"]
+    content["slices"] = {place.organ: {"2": "0123abcd", "15": "0123abcd"}}
+    node.SetAttribute("PatchICL.Basis", json.dumps(content))
+    reloaded(place)
+    assert place.logic.state is State.PREVIEW
+    place.logic.applyPreview()
+    result = place.read()
+    assert (result[[2, 15]] == drawn[[2, 15]]).all() and result[3:15].any(axis=(1, 2)).all()
