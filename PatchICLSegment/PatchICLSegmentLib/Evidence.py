@@ -49,12 +49,14 @@ def composed(
     for one in exclusions:
         if not one.voxels.any():
             continue
+        isFirst = evidence is None
         if evidence is None:
             evidence = np.zeros(shape, np.uint8)
         part = evidence[one.region]
         new = np.zeros(256, np.uint8)
         labels = None if one.labels is None else frozenset(one.labels)
-        for before in np.unique(part[one.voxels]).tolist():
+        befores = [0] if isFirst else np.unique(part[one.voxels]).tolist()  # whole volumes take a second
+        for before in befores:
             held, isWall = next((found for found, code in codes.items() if code == before), (frozenset[int](), False))
             union = None if held is None or labels is None else held | labels, isWall or one.isWall
             if union not in codes:
@@ -65,7 +67,7 @@ def composed(
                     )
                 codes[union] = code
             new[before] = codes[union]
-        part[one.voxels] = new[part[one.voxels]]
+        part[one.voxels] = new[befores[0]] if len(befores) == 1 else new[part[one.voxels]]
     for box in singles:
         if not box.isEmpty:
             if evidence is None:
