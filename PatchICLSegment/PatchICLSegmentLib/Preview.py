@@ -191,13 +191,14 @@ class Preview:
         if hasClosedSurface(self.segmentationNode):
             self.node.CreateClosedSurfaceRepresentation()
 
-    def showResult(self, labels: np.ndarray) -> None:
-        """Fills in everything that a run gave, as `showVolume`; it has ended, unless it was stopped."""
+    def showResult(self, labels: np.ndarray, painted: np.ndarray) -> None:
+        """Fills in everything that a run gave, as `showVolume`; it has ended, unless it was stopped. What was painted,
+        (L, K, J, I), makes no slice of that a finished one."""
         self.showVolume(labels)
         if self.completion is Completion.KEPT:
             others = tuple(axis for axis in range(3) if axis != self.axis)
-            for layer, part in enumerate(labels.reshape(-1, *self.basis.shape)):
-                self._filled.add(layer, np.flatnonzero(part.any(axis=others)).tolist())
+            for layer, part in enumerate(labels.reshape(painted.shape)):
+                self._filled.add(layer, np.flatnonzero((part != painted[layer]).any(axis=others)).tolist())
         else:
             self.completion = Completion.FINISHED
 

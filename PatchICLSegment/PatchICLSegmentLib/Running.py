@@ -195,7 +195,7 @@ class Running(CurrentPreview):
         if missing:
             self._fail(_("The network's report lacks {names}; propagate again.").format(names=missing))
             return
-        self.preview.showResult(result.labels)
+        self.preview.showResult(result.labels, self._job.layers)
         self.results.store(result, self.preview, self._job.facts | {"evidence_checksum": self._job.evidenceChecksum})
         self.timings = result.report["timings"]
         self._session.forgetJob()

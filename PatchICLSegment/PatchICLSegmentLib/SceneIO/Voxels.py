@@ -44,7 +44,7 @@ class Voxels:
         return k, j, i
 
     @staticmethod
-    @lru_cache(maxsize=16)
+    @lru_cache(maxsize=4)
     def fromText(text: str) -> Voxels:
         offset, shape, content = text.split(" ")
         k, j, i = (int(number) for number in offset.split(","))

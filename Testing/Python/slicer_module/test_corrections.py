@@ -441,6 +441,28 @@ def testDrawingAfreshLeavesWhatOtherSlicesShowThere(scene):
     place.logic.shutdown()
 
 
+def testAStoppedRunLeavesSlicesThatItDidNotComeTo(scene):
+    """Also where slices of other axes, and corrections, cross them."""
+    place = Workplace(scene, straightGeometry())
+    place.paint(0, [3, 14])
+    place.paint(1, [10], size=12)
+    place.runToPreview()
+    place.logic.applyPreview()
+    now = correct(place, (slice(9, 13), 12, slice(20, 24)), True)
+    place.logic.painting.remove(3)
+    now[3] = place.read()[3]
+    place.logic.startPropagation()
+    came = set()
+    while len(came) < 2:
+        place.logic.poll()
+        came |= {place.logic.progress.slice_index} if place.logic.progress else set()
+    place.logic.cancel(keepPartialResult=True)
+    place.logic.applyPreview()
+    others = [index for index in range(SHAPE[0]) if index not in came]
+    assert np.array_equal(place.read()[others], now[others])
+    place.logic.shutdown()
+
+
 def testMemoryOfALargeOrganIsSmall():
     """A ball of 300 x 300 x 150 voxels with a rough surface."""
     from PatchICLSegmentLib.SceneIO.Voxels import Voxels
