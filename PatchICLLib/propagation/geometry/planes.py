@@ -178,7 +178,7 @@ def _several_axes(
     rest = every[~on_any(every, cover)]
     cover += [(main, int(z)) for z in np.unique(rest[:, main])]
     for axis in axes:
-        part = every[~on_any(every, [plane for plane in cover if plane[0] != axis])]
+        part = every[~on_any(every, [plane for plane in cover if plane[0] != axis or plane in forced])]
         if len(part) and crosses_slices(_as_mask(part), axis):
             raise InputError(
                 "The painted voxels do not lie on slices of the volume: paint on axial, coronal or sagittal slices of "

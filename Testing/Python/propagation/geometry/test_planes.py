@@ -178,6 +178,21 @@ def test_declared_planes_tell_what_could_not_be_told() -> None:
     assert find_planes(row, ISOTROPIC, [(1, 4)]).of_label == {1: {1: (4,)}}
 
 
+@given(st.data())
+def test_declared_planes_that_hold_everything_are_taken_for_it(data: st.DataObject) -> None:
+    """Whatever is painted on them."""
+    planes = data.draw(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), min_size=1, unique=True))
+    noise = np.random.default_rng(data.draw(st.integers(0, 99))).random((6, 6, 6)) < data.draw(st.floats(0.1, 1))
+    painted = noise & on({axis: tuple(z for own, z in planes if own == axis) for axis in range(3)}, noise.shape)
+    assume(painted.any())
+    of_label = find_planes(painted, ISOTROPIC, planes).of_label[1]
+    found = {(axis, z) for axis, indices in of_label.items() for z in indices}
+    if len({axis for axis, z in planes if painted.take(z, axis).any()}) > 1:
+        assert found == set(planes)
+    else:  # those with nothing on them, and slices along the one axis on which the others lie
+        assert found >= set(planes)
+
+
 @pytest.mark.parametrize(
     ("declared", "message"),
     [
