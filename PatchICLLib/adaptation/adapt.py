@@ -22,7 +22,7 @@ from PatchICLLib.library.adapted_weights import CARD_KEY, UNFINISHED, WEIGHTS_FI
 from PatchICLLib.outputs import StagedFiles, check_outputs, output_folder, remove_empty
 from PatchICLLib.outputs.locks import Busy, waiting_for
 from PatchICLLib.propagation import CancelToken, Propagator
-from PatchICLLib.propagation.subjects.adapted import BASE_KEY, GAINS_KEY, Adapted, gained_structures
+from PatchICLLib.propagation.subjects.adapted import BASE_KEY, GAINS_KEY, LEAST_PAINTED, Adapted, gained_structures
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.mixture import BatchPlan
 from PatchICLLib.training.recipe import Recipe
@@ -30,7 +30,6 @@ from PatchICLLib.training.trainer import CHECKPOINT, Trainer, TrainerOptions
 from PatchICLLib.version import __version__
 from PatchICLLib.weights import Pretrained, save_weights, weights_outputs
 
-PAINTED = (1, 3)  # slices that the gain is measured with
 _MOST_STEPS = 100_000
 _RATE, _AVERAGED = 2e-4, 0.98
 _CONTEXTS = 1, 1, 2, 3, 3, 5
@@ -58,7 +57,7 @@ class AdaptationOptions:
 
 @dataclass(frozen=True)
 class Gain:
-    """Attributes: structure: its label; before, after: mean Dice on the case that was left out, without and with."""
+    """Attributes: structure: its label; before, after: Dice on the case that was left out, without and with."""
 
     structure: int
     before: float
@@ -297,7 +296,7 @@ def _gains(
 ) -> tuple[Gain, ...]:
     """Of the structures of the case that was left out, with all others as library, as the product would fill it."""
     labels = [label for label in left_out.structures if len(library.cases_with(label)) > 1]
-    trials = [Trial(left_out, label, k) for label in labels for k in PAINTED]
+    trials = [Trial(left_out, label, LEAST_PAINTED) for label in labels]
     adapted = Adapted(replace(base, model=model.eval()), frozenset(labels))
     engines = Propagator(base, device), Propagator(base, device, TheseWeights(adapted))
     known: list[list[Score]] = []

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from PatchICLLib.evaluation.protocol import through_plane_axis
 from PatchICLLib.library import Library
@@ -22,7 +23,7 @@ from PatchICLLib.training.volumes import LabelledVolume, short
 _ACROSS = 0.85  # of the tasks go along the axis across the slices as they were acquired
 _TURNED, _STRETCHED, _MOVED = 0.1, 0.05, 0.03  # deviations: radians, of the logarithm, of the side
 _GROWN = 0.97, 1.15
-_GAMMA, _NOISE, _GAIN, _BIASED = 0.2, 0.03, 0.03, 0.3
+_GAMMA, _NOISE, _GAIN = (0.6, 1.7), 0.08, 0.06
 _DROPOUT = HintDropout(everything=0.0, shape=0.05, vote=0.05, neighbours=0.05)
 
 
@@ -54,15 +55,25 @@ def _layers(library: Path, number: int) -> tuple[LabelledVolume, ...]:
     return tuple(LabelledVolume.of(short(case.image), mask, case.spacing) for mask in masks if mask.any())
 
 
-class ScannerVariation:
-    """The same scanner on another day: contrast, bias field, noise and gain differ a little."""
+class IntensityVariation:
+    """Contrast, bias field, blur, noise, polarity and gain differ: more than scans of a library do, as in the training
+    of the weights, lest they forget what they know of others."""
 
     def __call__(self, stack: np.ndarray, rng: np.random.Generator, window: Window | None = None) -> np.ndarray:
-        made = np.clip(stack, 0, None) ** np.float32(np.exp(rng.normal(0, _GAMMA)))
-        if rng.random() < _BIASED:
+        made = np.clip(stack, 0, None)
+        if rng.random() < 0.5:
+            made = made ** np.float32(rng.uniform(*_GAMMA))
+        if rng.random() < 0.2:
             made = made * bias_field(rng, stack.shape, window)
-        made = made + rng.normal(0, _NOISE * rng.random(), made.shape)
-        return (made * (1 + rng.normal(0, _GAIN, (len(made), 1, 1)))).astype(np.float32)
+        if rng.random() < 0.15:
+            made = ndimage.gaussian_filter(made, (rng.uniform(0.1, 0.4), *rng.uniform(0.4, 1.0, 2)))
+        if rng.random() < 0.4:
+            made = made + rng.normal(0, _NOISE * rng.random(), made.shape)
+        if rng.random() < 0.15:
+            made = 1 - made
+        if rng.random() < 0.3:
+            made = made * (1 + _GAIN * rng.normal(size=(len(made), 1, 1)))
+        return made.astype(np.float32)
 
 
 class CaseTasks(StackTasks):
@@ -74,7 +85,7 @@ class CaseTasks(StackTasks):
 
     def __init__(self, volumes: CaseVolumes) -> None:
         super().__init__(augment=False, dropout=_DROPOUT)
-        self.augmentation = ScannerVariation()
+        self.augmentation = IntensityVariation()
         self.volumes = volumes
 
     def __call__(self, rng: np.random.Generator, shape: TaskShape) -> TaskBatch:

@@ -154,9 +154,9 @@ def adapt(
 ) -> None:
     """Let the weights go on learning from a library's cases.
 
-    One case is left out, and its structures are found from 1 and 3 of their slices with the weights before and after.
-    The new weights lie in the library's folder and are used with it, for the structures that gained; if none did,
-    nothing is kept. Removing a case that they saw removes them.
+    One case is left out, and its structures are found from 3 of their slices with the weights before and after. The
+    new weights lie in the library's folder and are used with it, for the structures that gained, where these are
+    painted on 3 slices or more; if none gained, nothing is kept. Removing a case that they saw removes them.
 
     Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C; the same command goes on from there.
 

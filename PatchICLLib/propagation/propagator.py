@@ -29,7 +29,7 @@ from PatchICLLib.propagation.record import Record
 from PatchICLLib.propagation.report import Provenance
 from PatchICLLib.propagation.result.propagation_result import PropagationResult
 from PatchICLLib.propagation.several_answers import with_candidates, with_joined_candidates
-from PatchICLLib.propagation.subjects.adapted import Adapted, AdaptedWeights, StoredWeights
+from PatchICLLib.propagation.subjects.adapted import LEAST_PAINTED, Adapted, AdaptedWeights, StoredWeights
 from PatchICLLib.propagation.subjects.earlier_cases import EarlierCases, KeptStructures
 from PatchICLLib.runtime.device import resolve_device
 from PatchICLLib.weights import Pretrained, load_weights
@@ -228,10 +228,15 @@ def _take(finished: Finished, record: Record, fusion: Fusion | None, number: int
 def _adapted_labels(
     adapted: Adapted | None, listeners: Sequence[Listening], cases: EarlierCases | None
 ) -> frozenset[int]:
-    """Labels that weights adapted to the library know, as far as the library is listened to."""
+    """Labels that weights adapted to the library know, painted often enough, as far as the library is listened to."""
     if adapted is None or cases is None:
         return frozenset()
-    heard = {label for listening in listeners for label in listening.heard}
+    heard = {
+        label
+        for listening in listeners
+        for label in listening.heard
+        if len(listening.plan.painted[label]) >= LEAST_PAINTED
+    }
     return frozenset(label for label in heard if cases.match[label] in adapted.structures)
 
 

@@ -127,10 +127,12 @@ def _sentences(report: Mapping[str, Any], names: Mapping[int, str]) -> str:
         )
         for gain in report["gains"]
     )
-    measured = _("Dice on case {case}, which was left out: {found}.").format(case=report["left_out"], found=found)
+    measured = _("Dice on case {case}, left out, from three slices: {found}.").format(
+        case=report["left_out"], found=found
+    )
     if report["kept"]:
         used = ", ".join(names[label] for label in report["used"])
-        outcome = _("From now on used for {names}.").format(names=used)
+        outcome = _("From now on used for {names}, painted on three slices or more.").format(names=used)
     else:
         outcome = _("Nothing was gained, so the network stays as it is.")
     learned = counted(report["steps"], _("Learned in 1 step."), _("Learned in {count} steps."))

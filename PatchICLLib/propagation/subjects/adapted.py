@@ -1,4 +1,4 @@
-"""Weights that went on learning from a library's cases: used for the structures that gained by it, and no others."""
+"""Weights that went on learning from a library's cases: used for what gained by it, painted on three slices or more."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from PatchICLLib.propagation.memory import ResultMemory
 from PatchICLLib.weights import Pretrained, load_weights
 
 LEAST_GAIN = 0.005  # of Dice, on a case that was left out
+LEAST_PAINTED = 3  # slices: with one it is chance whether a few steps of training help
 BASE_KEY, GAINS_KEY = "adapted_from", "gains"  # of a model card
 
 
@@ -44,7 +45,7 @@ class StoredWeights:
 
     def __init__(self, base: Pretrained, device: torch.device) -> None:
         self.base, self.device = base, device
-        self._last: tuple[Path, str, Adapted] | None = None
+        self._last: tuple[Path, str, frozenset[int], Adapted] | None = None
 
     def of(self, library: Library) -> Adapted | None:
         """None also if they were adapted from others, or saw cases that the library does not have.
@@ -60,9 +61,10 @@ class StoredWeights:
         gained = gained_structures(gains)
         if base != self.base.sha256 or not seen <= {case.number for case in library.cases} or not gained:
             return None
-        if self._last is None or self._last[:2] != (path, card["sha256"]):
-            self._last = path, card["sha256"], Adapted(load_weights(path, self.base.preset, self.device), gained)
-        return self._last[2]
+        if self._last is None or self._last[:3] != (path, card["sha256"], gained):
+            loaded = Adapted(load_weights(path, self.base.preset, self.device), gained)
+            self._last = path, card["sha256"], gained, loaded
+        return self._last[3]
 
 
 def gained_structures(gains: Mapping[int, float]) -> frozenset[int]:

@@ -42,8 +42,8 @@ def testWhatIsGainedIsTold(taught, tmp_path):
     assert options["adapt"] == str(tmp_path / "cases") and options["minutes"] == 5
     assert "step 1 of about 6" in told[1] and "Measuring" in told[-2]
     assert told[-1] == (
-        "Learned in 6 steps. Dice on case 3, which was left out: Liver 0.850 before, 0.880 after. "
-        "From now on used for Liver."
+        "Learned in 6 steps. Dice on case 3, left out, from three slices: Liver 0.850 before, 0.880 after. "
+        "From now on used for Liver, painted on three slices or more."
     )
     assert not logic.needsPolling and logic.state is State.IDLE
 

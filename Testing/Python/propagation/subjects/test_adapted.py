@@ -55,17 +55,19 @@ def listened(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return weight
 
 
-def filled(engine: Propagator, library: Library) -> tuple[np.ndarray, dict[str, Any]]:
+def filled(
+    engine: Propagator, library: Library, slices: tuple[int, ...] = (11, 13, 15)
+) -> tuple[np.ndarray, dict[str, Any]]:
     """Probability where the organ lies (label 3) and something that the library does not know (label 7), and report."""
     patient = Patient.of(1)
     painted = np.zeros(patient.image.shape, np.uint8)
-    painted[13] = LABEL * patient.organ[13]
+    painted[list(slices)] = LABEL * patient.organ[list(slices)]
     painted[13, :4, :5] = OTHER
     result = engine.propagate(
         patient.image, painted, patient.spacing, axis=0, library=library, match={LABEL: ORGAN.label}, extent=(12, 14)
     )
     assert result.probability is not None
-    np.testing.assert_array_equal(result.labels[13], painted[13])
+    np.testing.assert_array_equal(result.labels[painted != 0], painted[painted != 0])
     return result.probability, result.report["library"]
 
 
@@ -103,6 +105,7 @@ def test_they_are_not_used_otherwise(engine, library, put, listened) -> None:
         assert not used(report), changes
         np.testing.assert_array_equal(before, after)
     put()
+    assert used(filled(engine, library)[1]) and not used(filled(engine, library, (11, 15))[1])  # too few to gain
     listened[0] = 0.0
     alone, report = filled(engine, library)
     assert not used(report)
