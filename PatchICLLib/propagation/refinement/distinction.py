@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import ndimage
 
+from PatchICLLib.propagation.geometry.intensity_scale import differences
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 
 _REACH = 2  # pixels on either side of the painted outline
@@ -35,13 +36,15 @@ def distinction(
             continue
         window = tuple(slice(max(0, int(x[0]) - _REACH), int(x[-1]) + 1 + _REACH) for x in (rows, columns))
         mask = mask[window]
-        image = np.asarray(volume.image[index][window], np.float64)
+        image = np.asarray(volume.image[index][window])
         core = ndimage.binary_erosion(mask, iterations=_REACH, border_value=1)
         inside.append(image[mask & ~core])
         outside.append(image[ndimage.binary_dilation(mask, iterations=_REACH) & ~mask])
     if not sum(map(len, inside)) or not sum(map(len, outside)):
         return 0.0
-    return 1.0 - _shared(np.concatenate(inside), np.concatenate(outside))
+    first, second = np.concatenate(inside), np.concatenate(outside)
+    offset = first.min().item()  # double precision does not hold all whole numbers of 64 bits
+    return 1.0 - _shared(differences(first, offset), differences(second, offset))
 
 
 def _shared(first: np.ndarray, second: np.ndarray) -> float:

@@ -43,6 +43,12 @@ def test_any_kind_of_real_numbers_will_do(kind: type) -> None:
     assert of(np.array([1]).astype(kind), np.array([0]).astype(kind)) == 1.0
 
 
+@pytest.mark.parametrize("offset", [2**63 - 300, -(2**63), 2**40])
+def test_whole_numbers_of_64_bits_are_told_apart_exactly(offset: int) -> None:
+    inside, outside = (np.array(range(first, first + 100), np.int64) for first in (offset, offset + 50))
+    assert of(inside, outside) == of(np.arange(100), np.arange(50, 150)) > 0.3
+
+
 def test_chance_does_not_tell_a_few_pixels_apart() -> None:
     found = []
     for seed in range(30):
@@ -69,3 +75,7 @@ def test_slices_without_the_structure_and_a_painting_all_over_are_no_error() -> 
     volume = SlicedVolume(painted * 1.0, painted, 1.0, (1.0, 1.0), None)  # type: ignore[arg-type]
     assert distinction(volume, 1, (0, 1)) == 0.0
     assert distinction(volume, 1, (0,)) == 0.0
+    painted[2, :3] = 1
+    assert distinction(volume, 1, (0, 1, 2)) == 0.0
+    np.copyto(volume.image, painted)
+    assert distinction(volume, 1, (0, 1, 2)) == 1.0
