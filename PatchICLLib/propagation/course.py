@@ -108,10 +108,26 @@ class Course:
         """What is to be predicted."""
         stops = self.plan.options.extent == "auto"
         return [
-            GapFilling(number, result.label, result.gap, stops, self._contexts.size)
+            GapFilling(number, result.label, result.gap, stops, self._contexts.size, self._too_small(result))
             for number, result in enumerate(results)
             if result.must_be_predicted
         ]
+
+    def _too_small(self, result: GapResult) -> Callable[[ContextKey], bool]:
+        """Whether, as planes across a gap show, its structure reaches beyond a region."""
+        volume = self.plan.volume
+        reached = None if volume.known is None else volume.known.reached(result.label, result.gap.slices)
+
+        def is_too_small(key: ContextKey) -> bool:
+            if reached is None:
+                return False
+            bounds = self._contexts.region(key).bounds(volume.image.shape[1:])
+            return any(
+                (span.start <= seen.start and seen.start > 0) or (span.stop >= seen.stop and seen.stop < count)
+                for span, seen, count in zip(reached, bounds, volume.image.shape[1:], strict=True)
+            )
+
+        return is_too_small
 
     def _closed(self, result: GapResult) -> Finished:
         """The rest of a gap of which nothing more is predicted."""

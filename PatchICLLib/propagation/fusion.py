@@ -6,7 +6,7 @@ a run counts by one over the distance to the nearest plane that it learned from,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -50,8 +50,8 @@ class Fusion:
         """Slices along the axis of the whole, as they are known by now."""
         for label in sorted(self._parts):
             parts = self._parts[label]
-            axes = {self.whole.runs[run].axis for run, plan in enumerate(self.whole.runs) if plan.asked(label)}
-            if axes <= {self.whole.axis}:
+            runs = [plan for plan in self.whole.runs if plan.asked(label)]
+            if all(plan.axis == self.whole.axis and label not in plan.sparse for plan in runs):
                 yield from (filled for some in parts.values() for filled in some)
             else:
                 yield from self._fused(label, parts)
@@ -60,7 +60,7 @@ class Fusion:
         whole = self.whole
         box = _around([_stored(whole.runs[run], filled) for run, some in parts.items() for filled in some])
         seen = whole.orientation.seen_box(box)
-        indices = [z for z in self._slices(label, parts, seen[0]) if z not in whole.painted[label]]
+        indices = [z for z in self._slices(label, parts) if z not in whole.painted[label]]
         if not indices:
             return
         device = next(filled.logits.device for some in parts.values() for filled in some)
@@ -79,15 +79,19 @@ class Fusion:
         logits = TEMPERATURE * torch.logit(chosen, _SURE)
         yield FilledSlices(label, tuple(indices), seen[1:], logits)
 
-    def _slices(self, label: int, parts: dict[int, list[FilledSlices]], reached: slice) -> list[int]:
+    def _slices(self, label: int, parts: dict[int, list[FilledSlices]]) -> list[int]:
         """Slices along the axis of the whole of which a run says something, within the region and extent."""
         whole = self.whole
         found: set[int] = set()
         for run, some in parts.items():
             plan = whole.runs[run]
             for filled in some:
-                span = whole.orientation.seen_box(_stored(plan, filled))[0]
-                found.update(filled.indices if plan.axis == whole.axis else range(span.start, span.stop))
+                if plan.axis != whole.axis:
+                    span = whole.orientation.seen_box(_stored(plan, filled))[0]
+                    found.update(range(span.start, span.stop))
+                else:
+                    beside = (-1, 0, 1) if label in plan.sparse else (0,)
+                    found.update(z + side for z in filled.indices for side in beside)
         return sorted(z for z in found if z in whole.extent)
 
     def _weigh(
@@ -97,10 +101,12 @@ class Fusion:
         plan = self.whole.runs[run]
         turned, start = plan.orientation, [span.start for span in box]
         axis = turned.axes[0]
+        predicted = {z for filled in some for z in filled.indices}
+        known = plan.asked(label) if run in self._ended else predicted
+        between = _between(known, plan.painted[label], len(plan.volume.image)) if label in plan.sparse else {}
         own = np.array(plan.painted[label])
-        known = plan.asked(label) if run in self._ended else {z for filled in some for z in filled.indices}
         weights = np.zeros(box[axis].stop - box[axis].start, np.float32)
-        for z in known:
+        for z in (*known, *between):
             place = turned.slice_index(z) - start[axis]
             if 0 <= place < len(weights):
                 weights[place] = 1 / (plan.volume.step * (np.abs(own - z).min() + 1))
@@ -108,7 +114,6 @@ class Fusion:
         weight += sent.view([-1 if a == axis else 1 for a in range(3)])
         planes = mean.permute(turned.axes)
         for filled in some:
-            numbers = places([turned.slice_index(z) - start[axis] for z in filled.indices], mean.device)
             probability = softened(filled.logits.float())
             if turned.mirrored_sides:
                 probability = probability.flip(turned.mirrored_sides)
@@ -116,13 +121,51 @@ class Fusion:
                 slice(span.start - start[a], span.stop - start[a])
                 for span, a in zip(turned.stored_window(filled.window), turned.axes[1:], strict=True)
             )
-            shares = sent.index_select(0, numbers)[:, None, None]
-            planes[:, rows, columns].index_add_(0, numbers, shares * probability)
+            for numbers, at, shares in _targets(filled.indices, between):
+                stored = [turned.slice_index(z) - start[axis] for z in at]
+                inside = [n for n, place in enumerate(stored) if 0 <= place < len(weights)]
+                goals = places([stored[n] for n in inside], mean.device)
+                part = to_device(array_tensor(np.array([shares[n] for n in inside])), mean.device)
+                seen = probability.index_select(0, places([numbers[n] for n in inside], mean.device))
+                factor = (part * sent.index_select(0, goals))[:, None, None]
+                planes[:, rows, columns].index_add_(0, goals, factor * seen)
+
+
+def _between(known: Collection[int], painted: Collection[int], depth: int) -> dict[int, dict[int, float]]:
+    """Slices beside those of a sparse run, and the shares in each of the nearest known ones on both sides."""
+    found = {}
+    for z in {z + side for z in known for side in (-1, 1)}.difference(known, painted):
+        if not 0 <= z < depth:
+            continue
+        below = next((other for other in (z - 1, z - 2) if other in known), None)
+        above = next((other for other in (z + 1, z + 2) if other in known), None)
+        if below is None or above is None:
+            found[z] = {other: 1.0 for other in (below, above) if other is not None}
+        else:
+            found[z] = {below: (above - z) / (above - below), above: (z - below) / (above - below)}
+    return found
+
+
+def _targets(
+    indices: Sequence[int], between: Mapping[int, Mapping[int, float]]
+) -> Iterator[tuple[list[int], list[int], list[float]]]:
+    """Where slices go: their numbers, the slices that they have a share in, and the shares; no slice twice at a time.
+
+    Sums in a fixed order are the same on every device.
+    """
+    yield list(range(len(indices))), list(indices), [1.0] * len(indices)
+    for offset in (-2, -1, 1, 2) if between else ():
+        found = [(n, z + offset, between.get(z + offset, {}).get(z)) for n, z in enumerate(indices)]
+        given = [(n, at, share) for n, at, share in found if share]
+        if given:
+            numbers, at, shares = zip(*given, strict=True)
+            yield list(numbers), list(at), list(shares)
 
 
 def _stored(plan: Plan, filled: FilledSlices) -> Box:
-    """A box, in the stored order of axes, around slices of a run."""
-    first, last = min(filled.indices), max(filled.indices)
+    """A box, in the stored order of axes, around slices of a run, and those beside them that it leaves out."""
+    beside, depth = int(filled.label in plan.sparse), len(plan.volume.image)
+    first, last = max(0, min(filled.indices) - beside), min(depth - 1, max(filled.indices) + beside)
     return plan.orientation.stored_box((slice(first, last + 1), *filled.window))
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from PatchICLLib.propagation.geometry.gaps import Gap
 
-_PORTION = 8 * 128  # rows of pixels in slices of one gap that are judged together
-_EMPTY_RUN = 3  # so many empty slices in a row end a structure
+_PORTION = 8 * 128  # rows of pixels in slices of one gap that are judged together; half as many if it is sparse
+_EMPTY_RUN, _SPARSE_EMPTY_RUN = 3, 2  # so many empty slices in a row, or every second one, end a structure
 _STEP, MOST_GROWTH = 1.35, 2.5  # of a region that turns out too small, and how far it may go
 
 
@@ -53,9 +53,18 @@ class GapFilling:
         gap: what to fill.
         stops: end beyond the outermost painted slice where the structure ends.
         size_of: input of the network, pixels a side, for what is learned from.
+        is_too_small: whether a region, by what is learned from, is known to be too small from the start.
     """
 
-    def __init__(self, number: int, label: int, gap: Gap, stops: bool, size_of: Callable[[ContextKey], int]) -> None:
+    def __init__(
+        self,
+        number: int,
+        label: int,
+        gap: Gap,
+        stops: bool,
+        size_of: Callable[[ContextKey], int],
+        is_too_small: Callable[[ContextKey], bool] = lambda _: False,
+    ) -> None:
         self.number, self.label, self.gap = number, label, gap
         self.stops = stops and not gap.inner
         self._size_of = size_of
@@ -64,6 +73,9 @@ class GapFilling:
         self._dealt = 0  # of those left
         self._again = 0  # of those left, judged together before the region grew, and so once more
         self._empty = 0
+        self._most_empty = _SPARSE_EMPTY_RUN if gap.sparse else _EMPTY_RUN
+        while self._growth * _STEP <= MOST_GROWTH and is_too_small(self.key):
+            self._growth *= _STEP
 
     @property
     def key(self) -> ContextKey:
@@ -94,7 +106,7 @@ class GapFilling:
     def next(self) -> Portion:
         """The next portion."""
         again = 0 if self._dealt else self._again
-        count = again or max(1, _PORTION // self.size)
+        count = again or max(1, _PORTION // self.size // (1 + self.gap.sparse))
         return Portion(self, self._left[self._dealt : self._dealt + count], self.key)
 
     def deal(self) -> Portion:
@@ -123,7 +135,7 @@ class GapFilling:
         self._again = 0
         for number, one in enumerate(held, 1):
             self._empty = 0 if one else self._empty + 1
-            if self.stops and self._empty == _EMPTY_RUN:
+            if self.stops and self._empty == self._most_empty:
                 self._left, self._dealt = (), 0
                 return number
         self._left = self._left[len(portion.indices) :]

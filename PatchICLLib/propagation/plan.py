@@ -13,7 +13,7 @@ from PatchICLLib.propagation.geometry.axis import AXIS_NAMES, crosses_slices, th
 from PatchICLLib.propagation.geometry.evidence import Evidence
 from PatchICLLib.propagation.geometry.gaps import Gap, find_gaps
 from PatchICLLib.propagation.geometry.holding_planes import Plane
-from PatchICLLib.propagation.geometry.learned_planes import LearnedPlanes, learned_planes
+from PatchICLLib.propagation.geometry.learned_planes import LearnedPlanes, Share, learned_planes
 from PatchICLLib.propagation.geometry.named_slices import Named, named_planes, refuse_other_axes, slices_along
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.painted_slices import check_label_count, wanted_labels
@@ -54,6 +54,7 @@ class Plan:
             on.
         runs: then the plans along these axes, whose slices are fused along the axis of this one; each learns from its
             own planes and knows of the others. Jobs are those of all runs. Empty: this plan is the only one.
+        sparse: labels of which such a run fills every second slice alone.
     """
 
     options: PropagationOptions
@@ -68,6 +69,7 @@ class Plan:
     warnings: tuple[str, ...]
     planes: Mapping[int, frozenset[Plane]] = field(default_factory=dict)
     runs: tuple[Plan, ...] = ()
+    sparse: frozenset[int] = frozenset()
 
     @property
     def axis(self) -> int:
@@ -164,9 +166,9 @@ class Plan:
         reviews: dict[int, PaintingReview],
         unpainted: Sequence[int],
         evidence: Evidence | None,
-        reach: Mapping[int, float] | None = None,
+        shares: Mapping[int, Share] | None = None,
     ) -> Plan:
-        """A plan along one axis; of labels in ``reach`` no slices are filled that lie farther from a painted one."""
+        """A plan along one axis; of labels in ``shares``, only some slices are filled."""
         volume = SlicedVolume.along(axis, image, painted, spacing, evidence)
         turned, depth = volume.orientation, image.shape[axis]
         context = {
@@ -184,8 +186,9 @@ class Plan:
                 continue
             filled = [z for z in slices if (volume.painted[z] == label).any()]
             gaps = find_gaps(slices, filled, len(volume.image), options.context_size or CONTEXT_SIZE, extent)
-            if reach is not None and label in reach:
-                gaps = [near for gap in gaps if (near := gap.within(reach[label])).slices]
+            share = None if shares is None else shares.get(label)
+            if share is not None:
+                gaps = [some for gap in gaps if (some := gap.reduced(share.reach, share.sparse)).slices]
             jobs += [(label, gap) for gap in (gaps if region is None else region.limited(gaps))]
         inspected = frozenset(turned.slice_index(int(index)) for index in options.logits_slices)
         first, last = (0, depth - 1) if isinstance(extent, str) else extent
@@ -202,6 +205,7 @@ class Plan:
             range(first, last + 1),
             tuple(jobs),
             tuple(text for label, review in reviews.items() for text in review.sentences(f"label {label}")),
+            sparse=frozenset(label for label, share in (shares or {}).items() if share.sparse),
         )
 
     @classmethod
@@ -228,8 +232,8 @@ class Plan:
 
         def along(axis: int, of_label: Mapping[int, frozenset[Plane]], own: PropagationOptions) -> Plan:
             reviews, alone = learned.reviews.get(axis, {}), unpainted if axis == main else ()
-            told, reach = replace(known, planes=of_label), learned.reach.get(axis)
-            return cls._along(axis, image, painted, spacing, own, reviews, alone, told, reach)
+            told, shares = replace(known, planes=of_label), learned.shares.get(axis)
+            return cls._along(axis, image, painted, spacing, own, reviews, alone, told, shares)
 
         axes = sorted({*learned.reviews, *([main] if unpainted else [])}, key=lambda axis: (axis != main, axis))
         runs = tuple(along(axis, learned.beside(axis), options if axis == main else across) for axis in axes)

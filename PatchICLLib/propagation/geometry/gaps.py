@@ -14,12 +14,14 @@ class Gap:
         before, after: the painted slices that bound it; None beyond the outermost.
         slices: unpainted slices, nearest to a painted one first (the lower first where equally near).
         context: painted slices to learn from, ascending.
+        sparse: whether every second slice alone is to be filled.
     """
 
     before: int | None
     after: int | None
     slices: tuple[int, ...]
     context: tuple[int, ...]
+    sparse: bool = False
 
     @property
     def inner(self) -> bool:
@@ -29,9 +31,10 @@ class Gap:
         """Slices to the nearest bounding painted slice."""
         return min(abs(index - bound) for bound in (self.before, self.after) if bound is not None)
 
-    def within(self, reach: float) -> Gap:
-        """The gap without slices that lie farther from its bounds than so many slices."""
-        return replace(self, slices=tuple(z for z in self.slices if self.distance(z) <= reach))
+    def reduced(self, reach: float, sparse: bool) -> Gap:
+        """The gap without slices that lie farther from its bounds than so many; if sparse, with every second alone."""
+        near = [z for z in self.slices if self.distance(z) <= reach]
+        return replace(self, slices=tuple(z for z in near if not sparse or self.distance(z) % 2), sparse=sparse)
 
 
 def find_gaps(

@@ -107,6 +107,25 @@ class KnownVoxels:
             seeds[(seeds == 0) & (most > 0) & (2 * most.astype(int) >= voxels)] = BARRED
         return np.asarray(seeds)
 
+    def reached(self, label: int, indices: Sequence[int]) -> Window | None:
+        """Rows and columns that a label is known to lie in, on planes across some slices; None if there are none."""
+        first, last = min(indices), max(indices)
+        found = []
+        for axis, index in self.evidence.planes.get(label, ()):
+            if axis == 0:
+                continue
+            along = np.flatnonzero((self.painted[first : last + 1].take(index, axis) == label).any(0))
+            if len(along):
+                spans = slice(index, index + 1), slice(int(along[0]), int(along[-1]) + 1)
+                found.append(spans if axis == 1 else spans[::-1])
+        if not found:
+            return None
+        rows, columns = (
+            slice(min(span.start for span in spans), max(span.stop for span in spans))
+            for spans in zip(*found, strict=True)
+        )
+        return rows, columns
+
     def digest(self, label: int, indices: Sequence[int], window: Window) -> bytes:
         """Something that changes with what is known of a label on slices, through a window; empty if nothing is."""
         found, anything = hashlib.blake2b(), False

@@ -14,7 +14,22 @@ from PatchICLLib.propagation.geometry.painting_review import PaintingReview, rev
 from PatchICLLib.propagation.geometry.planes import PaintedPlanes
 from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
 
-_REACH = 1 / 3  # of a structure: so far beside its planes slices of an axis of fewer planes say something
+_FEW = 1 / 3  # of the planes of the main axis: an axis of so few says something near its planes alone,
+_REACH = 1 / 3  # of the structure's extent away from them
+_SHORTEST = 12  # slices: along longer structures, every second slice is enough beside an axis of as many planes
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a run fills of a label beside runs along axes of as many planes or more.
+
+    Attributes:
+        reach: no slices that lie farther from a painted one than so many.
+        sparse: only every second slice.
+    """
+
+    reach: float
+    sparse: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +37,12 @@ class LearnedPlanes:
     """Attributes:
     reviews: for each axis, of the labels to be propagated along it, what is painted on its own planes.
     known: for each label all planes on which its painting says all.
-    reach: for each axis and label how many slices beside its planes are filled; without an entry, all.
+    shares: for each axis and label what is to be filled; without an entry, all.
     """
 
     reviews: dict[int, dict[int, PaintingReview]]
     known: dict[int, frozenset[Plane]]
-    reach: dict[int, dict[int, float]]
+    shares: dict[int, dict[int, Share]]
 
     def beside(self, axis: int) -> dict[int, frozenset[Plane]]:
         """For each label the planes that are known beside the slices that are learned from along an axis."""
@@ -86,16 +101,17 @@ def learned_planes(
                 use_all_slices,
             )
     known: dict[int, frozenset[Plane]] = {}
-    reach: dict[int, dict[int, float]] = {axis: {} for axis in reviews}
+    shares: dict[int, dict[int, Share]] = {axis: {} for axis in reviews}
     for label, one in sorted_.items():
         stray = {(axis, z) for axis in reviews for z in (reviews[axis][label].stray if label in reviews[axis] else ())}
         known[label] = frozenset(one.known - stray)
         counts = {axis: len(reviews[axis][label].context) for axis in reviews if label in reviews[axis]}
-        main = max(counts, key=lambda axis: (counts[axis], axis == planes.main, -axis), default=None)
-        for axis in counts:
-            if axis != main:
-                reach[axis][label] = _REACH * one.extent[axis]
-    return LearnedPlanes(reviews, known, reach)
+        main = max(counts, key=lambda axis: (counts[axis], axis == planes.main, -axis), default=0)
+        for axis, count in counts.items():
+            if len(counts) > 1 and (axis != main or sorted(counts.values())[-2] == count):
+                reach = _REACH * one.extent[axis] if count <= _FEW * counts[main] else float("inf")
+                shares[axis][label] = Share(reach, one.extent[axis] >= _SHORTEST)
+    return LearnedPlanes(reviews, known, shares)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,18 +12,20 @@ from PatchICLLib.weights import Pretrained
 from Testing.Miniatures.device_purity import DevicePurity
 from Testing.Miniatures.mps_operators import missing_on_mps
 
-SHAPE = (16, 24, 20)
+pytestmark = pytest.mark.slow
+
+SHAPE = (14, 20, 18)
 
 
 def propagated(model: SparseCascade, device: torch.device) -> tuple[np.ndarray, np.ndarray, PropagationResult]:
     """Painting, evidence and result."""
     k, j, i = np.meshgrid(*(np.arange(n) for n in SHAPE), indexing="ij")
-    mask = ((k - 8) / 6) ** 2 + ((j - 11) / 8) ** 2 + ((i - 9) / 6) ** 2 <= 1
+    mask = ((k - 7) / 6) ** 2 + ((j - 9) / 7) ** 2 + ((i - 8) / 6) ** 2 <= 1
     image = (mask * 90 + np.random.default_rng(3).normal(0, 12, SHAPE)).astype(np.float32)
-    painted = np.where((k == 5) | (k == 11) | (i == 9) | ((j == 14) & (k > 1)), mask, 0).astype(np.uint8)
+    painted = np.where((k == 4) | (k == 9) | (i == 8) | (j == 11), mask, 0).astype(np.uint8)
     evidence = np.zeros(SHAPE, np.uint8)
-    evidence[:, :6], evidence[8, 20, 3:6] = 2, 1
-    painted[8, 20, 4] = 1
+    evidence[:, :5], evidence[7, 18, 3:6] = 2, 1
+    painted[7, 18, 4] = 1
     engine = Propagator(Pretrained(model, "small", "sparse", "0" * 64, {}), device)
     return painted, evidence, engine.propagate(image, painted, evidence=evidence)
 

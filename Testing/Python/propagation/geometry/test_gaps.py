@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,3 +53,14 @@ def test_context_is_the_nearest_with_something_on_it() -> None:
     assert (inner.before, inner.after, inner.context) == (10, 20, (0, 10, 20))
     outer = find_gaps([5, 10, 20], [10, 20], 30, 2, "auto")[-2]
     assert (outer.before, outer.after, outer.context) == (None, 5, (5, 10))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sparse", "expected"),
+    [(2, 9, False, (3, 8, 4, 7)), (2, 9, True, (3, 8)), (None, 9, True, (8,)), (2, 11, True, (3, 10))],
+)
+def test_reduced(before: int | None, after: int, sparse: bool, expected: tuple[int, ...]) -> None:
+    painted = [z for z in (before, after) if z is not None]
+    gap = next(g for g in find_gaps(painted, painted, 12, 5, "auto") if g.after == after and g.before == before)
+    reduced = gap.reduced(2.5, sparse)
+    assert reduced.slices == expected and (reduced.before, reduced.after) == (before, after)
