@@ -7,14 +7,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.geometry.evidence import Evidence
-from PatchICLLib.propagation.geometry.known_voxels import KnownVoxels
 from PatchICLLib.propagation.geometry.orientation import Orientation
+
+if TYPE_CHECKING:
+    from PatchICLLib.propagation.geometry.known_voxels import KnownVoxels
 
 _LARGEST = 1e30  # what fits single precision with room for sums
 
@@ -49,6 +51,8 @@ class SlicedVolume:
         evidence: Evidence | None = None,
     ) -> SlicedVolume:
         """See stored arrays (K, J, I) of a spacing (sk, sj, si), and what else is known, along an axis."""
+        from PatchICLLib.propagation.geometry.known_voxels import KnownVoxels  # here, for reviews do without torch
+
         orientation = Orientation.of(axis, image, painted, spacing)
         slices, rows, columns = orientation.axes
         seen = orientation.view(image), orientation.view(painted)
