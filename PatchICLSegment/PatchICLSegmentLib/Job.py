@@ -263,6 +263,7 @@ def _options(
         "prior": parameters.usePrior,
         "patch_budget": parameters.patchBudget,
         "field_of_view": parameters.fieldOfView,
+        "candidates": parameters.candidates,
         "seed": parameters.seed,
         # The panel has no use for the probability, which is as large as the entropy.
         "outputs": frozenset({"entropy", "selections"}),

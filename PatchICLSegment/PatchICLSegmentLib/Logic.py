@@ -47,6 +47,7 @@ class PatchICLSegmentLogic(Running, Waiting):
         adaptation: weights that learn from them, see LibraryAdaptation.
         sequence: all frames of a sequence from the one that is shown, see FrameFilling.
         logits: of one slice before and after each level, see LogitsRequest.
+        answers: what else the preview may be, see Answers.
         record: what the user was told and what the worker printed, see Record.
         live: propagates while somebody paints, see LiveUpdate.
     """
@@ -138,6 +139,7 @@ class PatchICLSegmentLogic(Running, Waiting):
         self.sequence.forget()
         self.logits.forget()
         self.live.forget()
+        self.answers.forget()
         if self._state.isBusy:
             self._session.cancel()
         if not self.adaptation.isBusy:  # which has nothing to do with the scene

@@ -29,6 +29,7 @@ class Parameters:
         usePrior: start from a shape interpolation between the painted slices.
         patchBudget: patches per level, times what the network was trained with.
         fieldOfView: side of the square that the network sees, over the painted extent.
+        candidates: most answers where the network is torn.
         seed: of the random choices, for repeatable results.
         completedExclude: nothing is filled where segments are whose status is Completed.
         updateWhilePainting: propagate when a stroke is finished.
@@ -50,6 +51,7 @@ class Parameters:
     usePrior: bool = True
     patchBudget: float = _within(1.0, 0.25, 4.0)
     fieldOfView: float = _within(1.3, 1.0, 4.0)
+    candidates: int = _within(1, 1, 4)
     seed: int = _within(0, 0, 2**31 - 1)
     completedExclude: bool = False
     updateWhilePainting: bool = False

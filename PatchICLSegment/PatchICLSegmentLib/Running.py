@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .Answers import Answers
 from .CurrentPreview import CurrentPreview
 from .Errors import SceneError
 from .FrameFilling import FrameFilling
@@ -45,6 +46,7 @@ class Running(CurrentPreview):
         self._lastWork: tuple[int, str, str] | None = None
         self._keptAt = 0.0
         self.results = Results(scene, self.parameterNode)
+        self.answers = Answers(self)
         self.live = LiveUpdate(self)
         self.library = LibraryCases(self)
         self.adaptation = LibraryAdaptation(self, self._session)
@@ -196,6 +198,7 @@ class Running(CurrentPreview):
             self._fail(_("The network's report lacks {names}; propagate again.").format(names=missing))
             return
         self.preview.showResult(result.labels, self._job.layers)
+        self.answers.take(result.candidates)
         self.results.store(result, self.preview, self._job.facts | {"evidence_checksum": self._job.evidenceChecksum})
         self.timings = result.report["timings"]
         self._session.forgetJob()

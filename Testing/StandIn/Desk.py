@@ -142,6 +142,7 @@ class Desk:
             "Ctrl+Return": (QtCore.Qt.Key_Return, QtCore.Qt.ControlModifier),
             "Ctrl+Shift+Return": (QtCore.Qt.Key_Return, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
             "Ctrl+Shift+N": (QtCore.Qt.Key_N, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
+            "Ctrl+Shift+E": (QtCore.Qt.Key_E, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
             "Ctrl+Shift+D": (QtCore.Qt.Key_D, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
             "Ctrl+Shift+X": (QtCore.Qt.Key_X, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
         }[keys]

@@ -16,6 +16,7 @@ from PatchICLLib.propagation.geometry.evidence import SINGLE
 from PatchICLLib.propagation.geometry.planes import find_planes
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.result.propagation_result import (
+    Candidate,
     LevelSelection,
     PatchBox,
     PropagationResult,
@@ -80,7 +81,8 @@ class Facts:
 
 class NearestSliceWorker:
     """Attributes: calls: arguments of every `propagate`; failure: message to end the next job with, if any; prints:
-    lines that it prints before that; died: whether it is gone then; gain: of adaptations, on the case left out.
+    lines that it prints before that; died: whether it is gone then; gain: of adaptations, on the case left
+    out; answers: most that it gives.
     """
 
     def __init__(self, device: str = "auto", weights: str = "", slicesPerPoll: int = 1):
@@ -89,6 +91,7 @@ class NearestSliceWorker:
         self.calls: list[SimpleNamespace] = []
         self.failure = ""
         self.prints: list[str] = []
+        self.answers = 4
         self.died = False
         self.gain = 0.03
         self._adapted = 0  # steps
@@ -272,8 +275,9 @@ class NearestSliceWorker:
         if "library" in call.options:
             cases = [{"case": 1, "axis": "k", "slices": [2, 3]}, {"case": 2, "axis": "k", "slices": [4]}]
             report["library"] = {str(label): {"weight": 1.0, "cases": cases} for label in call.options["match"]}
+        found = np.moveaxis(labels, 1, axis + 1).reshape(call.painted.shape)
         return PropagationResult(
-            np.moveaxis(labels, 1, axis + 1).reshape(call.painted.shape),
+            found,
             None,
             np.moveaxis(entropy, 0, axis),
             tuple(selections),
@@ -281,7 +285,27 @@ class NearestSliceWorker:
             tuple(fakeLogits(entry) for entry in selections if entry.slice_index in call.options["logits_slices"])
             if call.options.get("logits_slices")
             else None,
+            candidates=self._candidates(call, found, todo, report),
         )
+
+    def _candidates(self, call, found, todo, report):
+        """As many as were asked for: one that leaves out the last filled slice, one the last two, and so on."""
+        count, filled = call.options.get("candidates", 1), sorted({index for _layer, _label, index, _known in todo})
+        if count == 1 or self._cancelled:
+            return None
+        candidates = []
+        for number in range(min(count, self.answers)):
+            labels = found.copy()
+            for index in filled[len(filled) - number :]:
+                place = (..., index, *[slice(None)] * (2 - self._axis))
+                labels[place] = call.painted[place]
+            candidates.append(Candidate(labels, (0.5, 0.25, 0.15, 0.1)[number]))
+        places = [None, *(filled[-number] for number in range(1, len(candidates)))]
+        report["candidates"] = [
+            {"probability": one.probability, "most_different_slice": place}
+            for one, place in zip(candidates, places, strict=True)
+        ]
+        return tuple(candidates)
 
 
 def distance(index: int, known) -> int:

@@ -11,6 +11,7 @@ from ..Errors import SceneError
 from ..Installer import PackageInstaller
 from ..SharedLogic import sharedLogic
 from ..Translation import _
+from .AnswersRow import AnswersRow
 from .Application import LIBRARY_FOLDER, SlicerApplication
 from .AreaLine import AreaLine
 from .Binding import ParameterBinding, updateLayers
@@ -53,6 +54,7 @@ class EffectOptions(VTKObservationMixin):
         self._restTimer.setSingleShot(True)
         self._restTimer.setInterval(_REST_MS)
         self.propagate = PropagateSection(ui, logic, self.attempt, self._isReady)
+        self.answers = AnswersRow(ui, logic, self.attempt)
         self.offer = ReportOffer(ui, logic, self.installer, self.application)
         self.area = AreaLine(ui, logic)
         self.binding = ParameterBinding(vars(ui).values(), logic, self._onParameterChanged)
@@ -61,6 +63,7 @@ class EffectOptions(VTKObservationMixin):
                 "propagate": self.propagate.propagate,
                 "apply": self.propagate.apply,
                 "nextSlice": self.propagate.goToNextSlice,
+                "nextAnswer": self.answers.showNext,
             }
         )
         self._restTimer.connect("timeout()", self.propagate.showEstimate)
@@ -104,6 +107,7 @@ class EffectOptions(VTKObservationMixin):
         self.isOver = True
         self.exit()
         self.propagate.stop()
+        self.answers.stop()
         self.offer.stop()
         self.area.stop()
         for signal, receiver in self._receivers:

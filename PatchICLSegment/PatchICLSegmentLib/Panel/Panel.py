@@ -13,6 +13,7 @@ from ..Installer import PackageInstaller
 from ..SampleJob import trySample
 from ..SceneIO.SliceViews import sliceNodes
 from ..SharedLogic import sharedLogic
+from .AnswersRow import AnswersRow
 from .Application import SlicerApplication
 from .AreaLine import AreaLine
 from .Binding import ParameterBinding, updateLayers
@@ -64,6 +65,7 @@ class Panel(VTKObservationMixin):
             ui, logic, installer or PackageInstaller(), self.application, self.attempt, self.scroll.show
         )
         self.propagate = PropagateSection(ui, logic, self.attempt, self.install.isReady)
+        self.answers = AnswersRow(ui, logic, self.attempt)
         self.offer = ReportOffer(ui, logic, self.install.installer, self.application)
         self.work = WorkSection(ui, logic, self.application, self.editor, self.attempt, self.propagate.showEstimate)
         self.area = AreaLine(ui, logic)
@@ -90,6 +92,7 @@ class Panel(VTKObservationMixin):
                 "propagate": self.propagate.propagate,
                 "apply": self.propagate.apply,
                 "nextSlice": self.propagate.goToNextSlice,
+                "nextAnswer": self.answers.showNext,
                 "drawAfresh": self.work.drawAfresh,
                 "notOnSlice": self.work.declareNotOnSlice,
             }
@@ -122,6 +125,7 @@ class Panel(VTKObservationMixin):
         self.exit()
         self.editor.stop()
         self.propagate.stop()
+        self.answers.stop()
         self.offer.stop()
         self.scroll.stop()
         self.work.stop()

@@ -12,6 +12,7 @@ SHORTCUTS = {
     "Ctrl+Return": "propagate",
     "Ctrl+Shift+Return": "apply",
     "Ctrl+Shift+N": "nextSlice",
+    "Ctrl+Shift+E": "nextAnswer",
     "Ctrl+Shift+D": "drawAfresh",
     "Ctrl+Shift+X": "notOnSlice",
 }

@@ -115,7 +115,7 @@ def testUiFilesMatchTheCode(files):
     roots = rootsOf(*files)
     names = [widget.get("name") for root in roots for widget in root.iter("widget")]
     assert len(names) == len(set(names))
-    ofEffect = {"EffectOptions.py", "PropagateSection.py", "ReportOffer.py"}
+    ofEffect = {"AnswersRow.py", "EffectOptions.py", "PropagateSection.py", "ReportOffer.py"}
     sources = [path for path in (LIBRARY / "Panel").glob("*.py") if (path.name in ofEffect or files is PANEL)]
     sources = [path for path in sources if path.name != "EffectOptions.py" or files is OPTIONS]
     used = {name for path in sources for name in re.findall(r"\bui\.(\w+)", path.read_text(encoding="utf-8"))}

@@ -1,0 +1,46 @@
+"""Several answers, in the action bar: which one is shown, the next one, and all as contours."""
+
+from __future__ import annotations
+
+from ..Translation import _
+
+
+class AnswersRow:
+    """Out of sight while there is one answer."""
+
+    def __init__(self, ui, logic, attempt):
+        self.ui, self.logic = ui, logic
+        self._attempt = attempt
+        self._updating = False
+        ui.nextAnswerButton.connect("clicked()", self.showNext)
+        ui.answerContoursCheckBox.connect("toggled(bool)", self._onContours)
+        logic.answers.changed.connect(self.refresh)
+        self.refresh()
+
+    def stop(self) -> None:
+        """Its widgets may go, while the logic stays."""
+        self.logic.answers.changed.disconnect(self.refresh)
+
+    def showNext(self) -> None:
+        self._attempt(self.logic.answers.showNext)
+
+    def refresh(self) -> None:
+        answers = self.logic.answers
+        for widget in (self.ui.answerLabel, self.ui.nextAnswerButton, self.ui.answerContoursCheckBox):
+            widget.setVisible(answers.count > 1)
+        if answers.count < 2:
+            return
+        text = _("Answer {number} of {count}, {probability:.0f} %").format(
+            number=answers.number + 1, count=answers.count, probability=100 * answers.probability
+        )
+        place = answers.mostDifferentSlice
+        if place is not None:
+            text = _("{answer}: differs most on slice {index}").format(answer=text, index=place)
+        self.ui.answerLabel.setText(text)
+        self._updating = True
+        self.ui.answerContoursCheckBox.setChecked(answers.areContoursShown)
+        self._updating = False
+
+    def _onContours(self, shown: bool) -> None:
+        if not self._updating:
+            self.logic.answers.showContours(shown)
