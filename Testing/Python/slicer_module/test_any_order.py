@@ -460,9 +460,12 @@ class AnyOrder(RuleBasedStateMachine):
     # Propagating
 
     def settings(self, which):
-        self.logic.parameters = Parameters(scope=("selected", "visible")[which % 2])
-        node = self.logic.editorNode
+        self.logic.parameters = Parameters(scope=("selected", "visible")[which % 2], completedExclude=which % 3 == 0)
+        node, segmentation = self.logic.editorNode, self.logic.segmentationNode
         node.SetOverwriteMode((node.OverwriteAllSegments, node.OverwriteNone)[which // 2 % 2])
+        names = [*(segmentation.GetSegmentation().GetSegmentIDs() if segmentation is not None else ()), "gone"]
+        node.SetMaskSegmentID(names[which % len(names)])
+        node.SetMaskMode(which // 4 % 7 % slicer.vtkMRMLSegmentationNode.EditAllowed_Last)
 
     def start(self):
         return self.begun(self.logic.startPropagation)
@@ -530,12 +533,15 @@ class AnyOrder(RuleBasedStateMachine):
         now = self.contents(node)
         assert now.keys() == before[0].keys()
         gained = frozenset().union(*(now[name] - before[0][name] for name in shown))
+        back: Points = frozenset()  # what a segment that was carved out of another gives back to it
+        if logic.editorNode.GetMaskMode() == slicer.vtkMRMLSegmentationNode.EditAllowedInsideSingleSegment:
+            back = frozenset().union(*(before[0][name] - now[name] for name in shown))
         for name, points in now.items():
             if name not in shown:
-                assert points == (before[0][name] if allowsOverlap else before[0][name] - gained)
+                assert points - back == (before[0][name] if allowsOverlap else before[0][name] - gained) - back
                 continue
             others = frozenset().union(*(now[other] for other in now if other != name))
-            assert points <= shown[name] | before[0][name], "nothing comes that was not shown"
+            assert points <= shown[name] | before[0][name] | back, "nothing comes that was not shown"
             lost = self.painted[node][name] - points
             assert not lost if allowsOverlap else lost <= others, "painted voxels stay"
         self.past[node].append(before)
