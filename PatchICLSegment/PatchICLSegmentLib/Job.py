@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,9 @@ from .Painting import Painting, readPainting
 from .Parameters import Parameters
 from .SceneIO.PaintedSlices import Shown
 from .SceneIO.Regions import spansOfRegion
-from .SceneIO.Segments import SegmentBox, segmentIds, sliceRegion
+from .SceneIO.Segments import SegmentBox, segmentIds
 from .SceneIO.Volumes import VolumeGrid, arrayOfVolume, gridOfVolume
-from .SceneIO.Voxels import Plane, Region, boxAt
+from .SceneIO.Voxels import Plane, boxAt
 from .Translation import _, ofLibrary
 
 
@@ -108,14 +108,15 @@ def prepareJob(
     groups = _groups(paintings, allowsOverlap)
     painted = np.zeros((len(groups), *grid.shape), np.uint8)
     labels = dict(enumerate(paintings, start=1))
-    singles = {label: painting.single for label, painting in labels.items()}
     for layer, group in zip(painted, groups, strict=True):
         # What is stray comes first, so that context of other segments goes over it.
         for label in group:
-            _draw(layer, labels[label].box, (row.region for row in labels[label].strays), label)
+            for row in labels[label].strays:
+                layer[row.region][labels[label].box.part(row.region)] = label
         for label in group:
-            layer[singles[label].region][_held(singles[label], labels[label])] = label
-            _draw(layer, labels[label].box, (row.region for row in labels[label].context), label)
+            drawn = labels[label].drawn
+            layer[drawn.region][drawn.voxels] = label
+    singles = {label: painting.single for label, painting in labels.items()}
     segments = {label: painting.segmentId for label, painting in labels.items()}
     forbidden = [] if area is None else area.exclusions(segmentationNode, volumeNode, segments)
     erased = (
@@ -148,11 +149,6 @@ def prepareJob(
 def _held(single: SegmentBox, painting: Painting) -> np.ndarray:
     """Of voxels that count by themselves those that belong to the segment."""
     return single.voxels & painting.box.part(single.region)
-
-
-def _draw(layer: np.ndarray, box: SegmentBox, regions: Iterable[Region], label: int) -> None:
-    for region in regions:
-        layer[region][box.part(region)] = label
 
 
 def _paintingsInScope(volumeNode, segmentationNode, selectedSegmentId, parameters, library, shown) -> list[Painting]:
@@ -194,13 +190,14 @@ def _groups(paintings: list[Painting], allowsOverlap: bool) -> list[list[int]]:
         OverlapError: two overlap where they are painted, which the Segment Editor does not allow.
     """
 
+    drawn = [painting.drawn for painting in paintings]
+
     def overlap(one: int, other: int) -> bool:
         first, second = paintings[one], paintings[other]
         if not first.context or not second.context:
             return False  # What a library finds by itself competes with the others for voxels.
-        common = {row.plane for row in first.context} & {row.plane for row in second.context}
-        regions = [sliceRegion(first.box.shape, *plane) for plane in common]
-        if not any((first.box.part(region) & second.box.part(region)).any() for region in regions):
+        if not (drawn[one].voxels & drawn[other].part(drawn[one].region)).any():
+            common = {row.plane for row in first.context} & {row.plane for row in second.context}
             return allowsOverlap and not common
         if not allowsOverlap:
             raise OverlapError(

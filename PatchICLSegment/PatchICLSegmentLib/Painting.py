@@ -9,7 +9,7 @@ from .SceneIO.PaintedSlices import Drawing, PaintedSlice, Shown, drawingOf
 from .SceneIO.SegmentMemory import SegmentMemory, memoryOf
 from .SceneIO.Segments import SegmentBox, readSegment
 from .SceneIO.Volumes import gridOfVolume
-from .SceneIO.Voxels import filledBox, noVoxels, united, without
+from .SceneIO.Voxels import filledBox, noVoxels, united, within, without
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ class Painting:
         regions = [row.region for row in self.slices if row.isContext and not row.isWhole]
         marked = united(self.drawing.known, *(filledBox(self.box.shape, region) for region in regions))
         return without(marked, [row.region for row in self.slices if row.isWhole and not row.isStray])
+
+    @property
+    def drawn(self) -> SegmentBox:
+        """Voxels of the segment on the slices of the context, and those that count by themselves."""
+        told = self.single.part(self.box.region)
+        for row in self.context:
+            told[within(row.region, self.box.region)] = True
+        return SegmentBox(self.box.shape, self.box.offset, told & self.box.voxels)
 
 
 def readPainting(

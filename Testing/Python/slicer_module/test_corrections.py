@@ -463,6 +463,23 @@ def testAStoppedRunLeavesSlicesThatItDidNotComeTo(scene):
     place.logic.shutdown()
 
 
+def testSegmentsThatOverlapOnSlicesOfDifferentAxesAreFilledApart(scene):
+    place = Workplace(scene, straightGeometry())
+    organ = place.paint(0, [3, 8], size=20)
+    place.paint(1, [30])  # a slice that both have, without overlap there
+    organ = place.paint(1, [12], size=20)
+    other = place.paint(1, [30], place.other, size=3) & False
+    other[2:10, 8:20, 22] = True
+    other[3, 30, 30:40] = other[8, 30, 30:40] = True
+    place.write(other, place.other)
+    place.logic.editorNode.SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteNone)
+    place.logic.parameters = Parameters(scope="visible")
+    job = place.logic._prepared()
+    for label, mask in ((1, organ), (2, other)):
+        assert np.array_equal((job.layers == label).any(axis=0), mask)
+    place.logic.shutdown()
+
+
 def testMemoryOfALargeOrganIsSmall():
     """A ball of 300 x 300 x 150 voxels with a rough surface."""
     from PatchICLSegmentLib.SceneIO.Voxels import Voxels
