@@ -113,7 +113,7 @@ class EditableArea:
 
         Args:
             labels: label value -> identifier of the segment.
-            evidence, excluded: of the run, see `Evidence.composed`.
+            evidence, excluded: of the run, see `Evidence.composed`; None where the other segments are empty.
             painted: (L, K, J, I) labels.
 
         Raises:
@@ -122,7 +122,9 @@ class EditableArea:
         others = self.others(segmentationNode, labels.values())
         if others.inside is None and not others.outside:
             return {}
-        forbidden, drawn = evidence >= WALL, painted.any(axis=0)
+        drawn = painted.any(axis=0)
+        evidence = np.zeros(drawn.shape, np.uint8) if evidence is None else evidence
+        forbidden = evidence >= WALL
         free = [code for code, without in excluded.items() if not set(labels) <= set(without)]
         if (drawn | forbidden & ~np.isin(evidence, free)).all():
             raise SceneError(

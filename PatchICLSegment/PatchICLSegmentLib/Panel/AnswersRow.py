@@ -14,12 +14,16 @@ class AnswersRow:
         self._updating = False
         ui.nextAnswerButton.connect("clicked()", self.showNext)
         ui.answerContoursCheckBox.connect("toggled(bool)", self._onContours)
-        logic.answers.changed.connect(self.refresh)
+        self._signals = (logic.answers.changed,)
+        for signal in self._signals:
+            signal.connect(self.refresh)
         self.refresh()
 
     def stop(self) -> None:
         """Its widgets may go, while the logic stays."""
-        self.logic.answers.changed.disconnect(self.refresh)
+        signals, self._signals = self._signals, ()
+        for signal in signals:
+            signal.disconnect(self.refresh)
 
     def showNext(self) -> None:
         self._attempt(self.logic.answers.showNext)
