@@ -31,7 +31,7 @@ from PatchICLLib.propagation.subjects.subjects_context import Look, Question, Su
 from PatchICLLib.runtime.transfers import to_host
 
 SHOWN = 5  # subjects that are shown, those whose scans correlate best: of more, each would show too few slices
-_MARGIN, _MARGIN_SLICES = 0.2, 2  # beyond the ends that the subjects suggest, at most: of the length, and slices
+_MARGIN, _MARGIN_SLICES = 0.1, 1  # beyond the ends that the subjects suggest, at most: of the length, and slices
 _PREDICTED = 28  # slices between the ends, about, beyond which some are interpolated
 _ROUNDS = (12, _PREDICTED)  # of finding and looking again, where nothing is painted: slices that are predicted
 _NEAREST, _NEAREST_ALONE = 8, 24  # slices of subjects that some here learn from: beside painted ones, and alone
