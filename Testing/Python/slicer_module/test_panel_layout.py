@@ -93,6 +93,9 @@ def check(desk, height: int, state: str) -> None:
         ui.discardButton,
         ui.progressBar,
         ui.areaLabel,
+        ui.answerLabel,
+        ui.answerContoursCheckBox,
+        ui.nextAnswerButton,
         ui.statusLabel,
         ui.failureButton,
         ui.previewLabel,
@@ -108,7 +111,7 @@ def check(desk, height: int, state: str) -> None:
         assert widget.visibleRegion().boundingRect() == widget.rect, f"{state}: {widget.objectName} is in sight, whole"
         if isinstance(widget, QtWidgets.QAbstractButton):
             assert widget.width >= widget.minimumSizeHint().width(), f"{state}: the text of {widget.objectName}"
-    for label in (ui.areaLabel, ui.statusLabel, ui.paintedLabel):
+    for label in (ui.areaLabel, ui.answerLabel, ui.statusLabel, ui.paintedLabel):
         assert label.height >= label.heightForWidth(label.width), f"{state}: all of {label.text!r}"
     for first, second in itertools.combinations([*fixed, ui.scrollArea], 2):
         apart = not inPanel(desk, first).intersects(inPanel(desk, second))
@@ -144,6 +147,16 @@ def testWhatIsPressedAgainAndAgainIsInSight(desk, tmp_path):
     desk.settle()
     for height in HEIGHTS:
         check(desk, height, "unfinished preview")
+    desk.ui.candidatesSpinBox.setValue(4)
+    desk.ui.propagateButton.click()
+    desk.waitWhileBusy()
+    desk.ui.nextAnswerButton.click()
+    for height in HEIGHTS:
+        check(desk, height, "several answers")
+        assert desk.ui.nextAnswerButton.visible
+        desk.panel.propagate.problem(LONG)
+        check(desk, height, "several answers and a long sentence")
+    desk.ui.candidatesSpinBox.setValue(1)
     desk.ui.propagateButton.click()
     desk.waitWhileBusy()
     for height in HEIGHTS:
