@@ -104,7 +104,7 @@ def erased(painting: Painting, rng: np.random.Generator) -> Painting:
 @settings(max_examples=100)
 @given(painting=paintings(), prior=st.integers(0, 9).map(lambda n: n == 9), after=st.integers(1, 30))
 def test_all_that_is_known_holds(painting: Painting, prior: bool, after: int) -> None:
-    """Painted, erased, painted again and canceled: four runs each."""
+    """Painted, erased, the same afresh, painted again and canceled: five runs each."""
     engine = careless_engine()
     less = erased(painting, np.random.default_rng(after))
     token = CancelToken()
@@ -120,7 +120,9 @@ def test_all_that_is_known_holds(painting: Painting, prior: bool, after: int) ->
         assert any(text in str(error) for text in refusals)
         return
     painting.check(first.labels)
-    less.check(less.propagated(engine, prior=prior).labels)
+    erasing = less.propagated(engine, prior=prior).labels
+    less.check(erasing)
+    np.testing.assert_array_equal(erasing, less.propagated(careless_engine(), prior=prior).labels)  # nothing is stale
     again = painting.propagated(engine, prior=prior)
     np.testing.assert_array_equal(again.labels, first.labels)
     assert again.report["timings"]["computed_slices"] == 0
@@ -129,6 +131,26 @@ def test_all_that_is_known_holds(painting: Painting, prior: bool, after: int) ->
     except Cancelled as error:
         canceled = painting.painted if error.partial is None else error.partial.labels
     painting.check(canceled)
+
+
+@settings(max_examples=15)
+@given(painting=paintings(), axis=st.integers(0, 2))
+def test_slices_of_one_axis_are_read_as_if_it_were_named(painting: Painting, axis: int) -> None:
+    planes = {label: [plane for plane in some if plane[0] == axis] for label, some in painting.planes.items()}
+    painted = np.zeros_like(painting.painted)
+    for label, some in planes.items():
+        for _, index in some:
+            lies = np.moveaxis(painting.painted, axis, 0)[index] == label
+            np.moveaxis(painted, axis, 0)[index][lies] = label
+    assume(all((painted == label).any() for label in planes))
+    alone = Painting(painting.image, painted, planes, np.zeros_like(painted))
+    try:
+        found = alone.propagated(careless_engine(), prior=False)
+    except InputError:
+        assume(False)
+    named = alone.propagated(careless_engine(), prior=False, axis=axis)
+    assert found.report["axis"] == "kji"[axis] and set(found.report["painted_planes"]["1"]) == {"kji"[axis]}
+    np.testing.assert_array_equal(found.labels, named.labels)
 
 
 @pytest.fixture(scope="module")
