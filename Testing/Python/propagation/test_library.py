@@ -183,3 +183,28 @@ def test_what_the_library_alone_found_is_doubted_where_it_does_not_hold(
     assert [sentence in warning for warning in report["warnings"]] == [True]
     said = report["library"][str(ORGAN.label)]
     assert (said["steady_dice"], said["correlation"], said["left_out_dice"]) == (steady, correlation, None)
+
+
+@pytest.mark.slow
+def test_slices_of_several_axes_hold_beside_a_library(trained: Propagator, library: Library) -> None:
+    patient = Patient.of(1, 1.07, (3, -2, 2))
+    painted = _painted(patient, 13)
+    across = int(np.flatnonzero(patient.organ.any((0, 2))).mean())
+    painted[:, across] = LABEL * patient.organ[:, across]
+    evidence = np.zeros(painted.shape, np.uint8)
+    evidence[16:] = 2
+    result = trained.propagate(
+        patient.image,
+        painted,
+        patient.spacing,
+        direction=patient.direction,
+        library=library,
+        match={**MATCH, 9: ORGAN.label},  # label 9 is not painted
+        evidence=evidence,
+    )
+    assert set(result.report["painted_planes"][str(LABEL)]) == {"k", "j"}
+    assert set(result.report["library"]) == {str(LABEL), "9"}
+    np.testing.assert_array_equal(result.labels[:, across] == LABEL, painted[:, across] == LABEL)
+    np.testing.assert_array_equal(result.labels[13] == LABEL, painted[13] == LABEL)
+    assert not result.labels[16:][painted[16:] == 0].any()
+    assert _dice(result.labels[:16] != 0, patient.organ[:16]) > 0.8  # both labels compete for one structure
