@@ -13,6 +13,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import to_hex
 
 from PatchICLLib.evaluation.calibration import Bins, error_rate_of_entropy
 from PatchICLLib.evaluation.results import Row
@@ -27,7 +28,10 @@ _COLOURS = {
     "fill-between-slices": "#e08214",
     "interpolation": "#2166ac",
     "nearest": "#737373",
+    "averaged-without-library": "#bdbdbd",
 }
+_LIBRARIES = plt.get_cmap("Blues")  # the darker the more cases
+_MANY_CASES = 8
 _PLACEMENT_TITLES = {"span": "span: ends painted", "inset": "inset: ends to be found"}
 _MOST_DISTANCE_BINS = 5
 
@@ -161,6 +165,9 @@ def _rank(method: str) -> tuple[int, str]:
 
 def _colour(method: str) -> str | None:
     # Further weights of one method would share a colour: leave those to matplotlib's cycle.
+    cases = method.removeprefix("library-")
+    if cases != method and cases.isdigit():
+        return to_hex(_LIBRARIES(0.35 + 0.65 * min(int(cases), _MANY_CASES) / _MANY_CASES))
     return _COLOURS.get(method)
 
 
