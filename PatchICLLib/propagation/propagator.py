@@ -173,11 +173,11 @@ class Propagator:
                     fusion.end(number)
         except Cancelled as error:
             if fusion is not None:
-                record.replace(fusion.slices())
+                record.exchange(fusion.slices())
             partial = record.result(provenance, False, short) if record.done else None
             raise Cancelled(partial=partial) from error
         if fusion is not None:
-            record.replace(fusion.slices())
+            record.exchange(fusion.slices())
         result = with_candidates(record.result(provenance, True, short), plan)
         report = result.report
         for listening in listeners:

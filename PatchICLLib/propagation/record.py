@@ -82,7 +82,7 @@ class Record:
         if self._tell is not None and (finished.slices or finished.given_up > 0):
             self._tell(Progress("propagating", self.done, self._total, *self._times(self.done)))
 
-    def replace(self, fused: Iterable[FilledSlices]) -> None:
+    def exchange(self, fused: Iterable[FilledSlices]) -> None:
         """Put other slices in the place of those that were added."""
         self._canvas = self._new_canvas()
         for slices in fused:

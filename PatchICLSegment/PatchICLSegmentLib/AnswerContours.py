@@ -54,6 +54,7 @@ class AnswerContours:
                     segment.AddRepresentation(representation, labels)
                     node.GetSegmentation().AddSegment(segment, f"{segmentId}.{number + 1}")
         display = node.GetDisplayNode()
+        display.SetSaveWithScene(False)
         display.SetVisibility2DFill(False)
         display.SetVisibility2DOutline(True)
         display.SetVisibility3D(False)

@@ -46,7 +46,9 @@ class NearestEngine:
             "warnings": [],
             "suggested_next_slice": None,
         }
-        return SimpleNamespace(labels=labels, probability=merged, entropy=merged * 0, selections=(), report=report)
+        return SimpleNamespace(
+            labels=labels, probability=merged, entropy=merged * 0, selections=(), candidates=(), report=report
+        )
 
 
 class SameProcess:

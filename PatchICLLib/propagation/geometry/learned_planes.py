@@ -170,7 +170,7 @@ def _on_own_planes(painted: np.ndarray, axis: int, labels: dict[int, _LabelPlane
     seen, drawn = np.moveaxis(painted, axis, 0), np.moveaxis(own, axis, 0)
     for label, one in labels.items():
         for z in _along(axis, one.learned | one.ignored):
-            np.copyto(drawn[z], label, where=seen[z] == label)
+            np.copyto(drawn[z], seen[z], where=seen[z] == label)
     return own
 
 

@@ -17,6 +17,7 @@ STAGED = {
     "benchmark/memory.py": {"Path('/proc/self/clear_refs').write_text"},  # a switch of Linux, not a file
     "benchmark/savings.py": {"np.save"},
     "demo/figure.py": {"composer.figure.savefig"},
+    "evaluation/kept_predictions.py": {"np.savez_compressed"},
     "training/checkpoint.py": {"torch.save"},
     "training/loggers.py": {"files.path_for(identity).write_text"},
     "training/pseudo_labels.py": {"np.savez_compressed", "files.path_for(target).open"},

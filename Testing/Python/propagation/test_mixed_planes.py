@@ -184,6 +184,15 @@ def test_a_slice_across_helps(new_engine: Engines, ball: tuple[np.ndarray, np.nd
     assert dice(after, mask, judged) > dice(before, mask, judged)
 
 
+def test_a_painting_of_true_and_false_is_read_as_numbers_are(
+    new_engine: Engines, ball: tuple[np.ndarray, np.ndarray]
+) -> None:
+    image, mask = ball
+    painted = drawn(mask, (0, 6), (0, 16), (2, 13))
+    numbers, truths = (new_engine().propagate(image, one, outputs=BARE).labels for one in (painted, painted != 0))
+    np.testing.assert_array_equal(truths, numbers != 0)
+
+
 @pytest.mark.parametrize("main", [0, 1, 2])
 def test_report_and_progress_count_along_the_main_axis(
     new_engine: Engines, ball: tuple[np.ndarray, np.ndarray], main: int

@@ -441,6 +441,28 @@ def testDrawingAfreshLeavesWhatOtherSlicesShowThere(scene):
     place.logic.shutdown()
 
 
+def testASliceRemovedFromAPreviewPaintsNothing(scene):
+    """Though slices of other axes, which cross it, leave their lines on it."""
+    place = Workplace(scene, straightGeometry())
+    place.paint(0, [3, 8, 14], size=12)
+    place.paint(1, [10], size=14)
+    place.paint(2, [12], size=14)
+    place.runToPreview()
+    place.logic.painting.remove(10, axis=1)
+    assert (1, 10) not in [row.plane for row in place.logic.painting.slices()]
+    place.logic.painting.drawAfresh(8, axis=0)
+    assert (0, 8) not in [row.plane for row in place.logic.painting.slices()]
+    place.logic.updatePropagation()
+    while place.logic.state.isBusy:
+        place.logic.poll()
+    declared = place.workers[-1].calls[-1].options["painted_slices"]
+    assert (1, 10) not in [plane for planes in declared.values() for plane in planes]
+    place.logic.applyPreview()
+    sums = [int(place.read()[:, j].sum()) for j in (9, 10, 11)]
+    assert sums[1] >= min(sums[0], sums[2])  # no hole where the slice was
+    place.logic.shutdown()
+
+
 def testAStoppedRunLeavesSlicesThatItDidNotComeTo(scene):
     """Also where slices of other axes, and corrections, cross them."""
     place = Workplace(scene, straightGeometry())

@@ -116,6 +116,7 @@ def testParametersReachTheWorker(workplace):
         "region": None,
         "seed": 7,
         "outputs": {"entropy", "selections"},
+        "candidates": 1,
     }
 
 
