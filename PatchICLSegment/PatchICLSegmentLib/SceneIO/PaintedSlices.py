@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
@@ -16,7 +16,7 @@ from ..Errors import SceneError
 from ..Translation import ofLibrary
 from .SegmentMemory import SegmentMemory
 from .Segments import SegmentBox, sliceRegion
-from .Voxels import Plane, Region, Voxels, around, boxAt, differing, noVoxels, within, without
+from .Voxels import Plane, Region, Voxels, around, boxAt, differing, noVoxels, stillDrawn, within, without
 
 
 class Remark(Enum):
@@ -142,7 +142,7 @@ def drawingOf(
     written = noVoxels(box.shape) if memory.written is None else memory.written.within(box.shape)
     whole = memory.wholePlanes(box.shape)
     if shown is not None:
-        whole |= _stillDrawn(box, whole, shown.planes)
+        whole |= stillDrawn(box, whole, shown.planes)
     axis = memory.axis if shown is None else shown.axis
     found = _Found(axis, whole, memory.corrected(box.shape))
     _judge(found, box, written, memory, spacing, shown)
@@ -151,18 +151,6 @@ def drawingOf(
     return Drawing(
         _mainAxis(found), rows, without(known, [row.region for row in rows if not row.isStray]), found.contradictions
     )
-
-
-def _stillDrawn(box: SegmentBox, whole: set[Plane], shown: Iterable[Plane]) -> set[Plane]:
-    """Slices that a preview is of, without those emptied since, on which only what other axes' slices show is left."""
-    planes = whole | set(shown)
-
-    def isDrawn(plane: Plane) -> bool:
-        slab = sliceRegion(box.shape, *plane)
-        crossing = [sliceRegion(box.shape, *other) for other in planes if other[0] != plane[0]]
-        return not without(boxAt(box.shape, slab, box.part(slab)), crossing).isEmpty
-
-    return {plane for plane in shown if isDrawn(plane)}
 
 
 def _startedOver(memory: SegmentMemory, box: SegmentBox) -> SegmentMemory:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .Segments import SegmentBox, boxOfVoxels, reordered
+from .Segments import SegmentBox, boxOfVoxels, reordered, sliceRegion
 
 Plane = tuple[int, int]  # array axis (0 = k, 1 = j, 2 = i) and index of a slice
 Region = tuple[slice, slice, slice]  # of a volume, along k, j, i
@@ -157,3 +157,15 @@ def movedRegion(region: Region, change: np.ndarray) -> Region:
         slice(int(first), int(last) + 1) for first, last in zip(ends.min(1)[::-1], ends.max(1)[::-1], strict=True)
     )
     return k, j, i
+
+
+def stillDrawn(box: SegmentBox, whole: set[Plane], shown: Iterable[Plane]) -> set[Plane]:
+    """Slices that a preview is of, without those emptied since, on which only what other axes' slices show is left."""
+    planes = whole | set(shown)
+
+    def isDrawn(plane: Plane) -> bool:
+        slab = sliceRegion(box.shape, *plane)
+        crossing = [sliceRegion(box.shape, *other) for other in planes if other[0] != plane[0]]
+        return not without(boxAt(box.shape, slab, box.part(slab)), crossing).isEmpty
+
+    return {plane for plane in shown if isDrawn(plane)}
