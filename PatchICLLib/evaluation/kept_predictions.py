@@ -14,8 +14,8 @@ import numpy as np
 from PatchICLLib.datasets.cases import Case
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.methods import Method
-from PatchICLLib.evaluation.protocol import paint, painted_positions
-from PatchICLLib.evaluation.runner import Settings, structures_by_case
+from PatchICLLib.evaluation.painted_structures import painted_structures
+from PatchICLLib.evaluation.runner import Settings
 from PatchICLLib.outputs import StagedFiles, write_errors
 from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
 
@@ -61,52 +61,37 @@ def predictions(
     Raises:
         InputError: a file there is none of these, or cannot be written.
     """
-    by_case = structures_by_case(cases, settings)
-    total = len(settings.ks) * len(settings.placements) * sum(len(structures) for _, structures in by_case.values())
-    done = 0
-    for case, (axis, structures) in by_case.items():
-        image, labels = case.read()
-        for structure in structures:
-            reference = labels == structure.label
-            for k in settings.ks:
-                for placement in settings.placements:
-                    if progress is not None:
-                        progress(done, total, f"{case.name}, {structure.name}: {placement} {k}")
-                    done += 1
-                    slices = painted_positions(structure.first, structure.last, k, placement)
-                    painted = paint(reference, axis, slices)
-                    if not painted.any():
-                        continue  # a structure with holes: nothing to learn from there
-                    names = (case.source, case.name, str(structure.label), placement, str(k), method.identity)
-                    path = folder / (re.sub(r"[^\w.-]", "_", "--".join(names)) + ".npz")
-                    if not path.is_file():
-                        predicted = method.predict(image.array, painted, slices, image.spacing_kji, axis, 1)
-                        assert predicted.probability is not None
-                        window = bounding_box(reference | predicted.labels | (predicted.probability > 0))
-                        _write(
-                            path,
-                            labels=predicted.labels[window],
-                            probability=predicted.probability[window],
-                            painted=painted[window] > 0,
-                            reference=reference[window],
-                            slices=np.array(slices) - window[axis].start,
-                            axis=np.array(axis),
-                            spacing=np.array(image.spacing_kji),
-                        )
-                    held = _read(path)
-                    yield KeptPrediction(
-                        case.source,
-                        case.name,
-                        structure.name,
-                        k,
-                        held["labels"] > 0,
-                        held["probability"],
-                        held["painted"] > 0,
-                        held["reference"],
-                        tuple(int(z) for z in held["slices"]),
-                        int(held["axis"]),
-                        (float(held["spacing"][0]), float(held["spacing"][1]), float(held["spacing"][2])),
-                    )
+    for one in painted_structures(cases, settings, progress):
+        names = (one.case.source, one.case.name, str(one.label), one.placement, str(one.k), method.identity)
+        path = folder / (re.sub(r"[^\w.-]", "_", "--".join(names)) + ".npz")
+        if not path.is_file():
+            predicted = method.predict(one.image, one.painted, one.slices, one.spacing, one.axis, 1)
+            assert predicted.probability is not None
+            window = bounding_box(one.reference | predicted.labels | (predicted.probability > 0))
+            _write(
+                path,
+                labels=predicted.labels[window],
+                probability=predicted.probability[window],
+                painted=one.painted[window] > 0,
+                reference=one.reference[window],
+                slices=np.array(one.slices) - window[one.axis].start,
+                axis=np.array(one.axis),
+                spacing=np.array(one.spacing),
+            )
+        held = _read(path)
+        yield KeptPrediction(
+            one.case.source,
+            one.case.name,
+            one.name,
+            one.k,
+            held["labels"] > 0,
+            held["probability"],
+            held["painted"] > 0,
+            held["reference"],
+            tuple(int(z) for z in held["slices"]),
+            int(held["axis"]),
+            (float(held["spacing"][0]), float(held["spacing"][1]), float(held["spacing"][2])),
+        )
 
 
 def _write(path: Path, **arrays: Any) -> None:

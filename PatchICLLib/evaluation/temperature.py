@@ -16,8 +16,9 @@ from scipy.special import expit
 from PatchICLLib.datasets.cases import Case
 from PatchICLLib.evaluation.calibration import BINS, Bins, neighbourhood
 from PatchICLLib.evaluation.methods import Method
-from PatchICLLib.evaluation.protocol import judged_slices, paint, painted_positions
-from PatchICLLib.evaluation.runner import Settings, structures_by_case
+from PatchICLLib.evaluation.painted_structures import painted_structures
+from PatchICLLib.evaluation.protocol import judged_slices
+from PatchICLLib.evaluation.runner import Settings
 
 _LIMIT = 12.0
 _EDGES = np.linspace(-_LIMIT, _LIMIT, 481)
@@ -91,31 +92,18 @@ def collect_histograms(
     Args:
         method: gives probabilities; those of temperature 1 if a temperature is to be fitted.
     """
-    by_case = structures_by_case(cases, settings)
-    total = len(settings.ks) * len(settings.placements) * sum(len(structures) for _, structures in by_case.values())
     found: list[LogitHistogram] = []
-    done = 0
-    for case, (axis, structures) in by_case.items():
-        image, labels = case.read()
-        spacing = (image.spacing[0], image.spacing[1], image.spacing[2])
-        for structure in structures:
-            reference = labels == structure.label
-            window = neighbourhood(reference)
-            for k in settings.ks:
-                for placement in settings.placements:
-                    if progress is not None:
-                        progress(done, total, f"{case.name}, {structure.name}: {placement} {k}")
-                    done += 1
-                    slices = painted_positions(structure.first, structure.last, k, placement)
-                    painted = paint(reference, axis, slices)
-                    if not painted.any():
-                        continue  # a structure with holes: nothing to learn from there
-                    predicted = method.predict(image.array, painted, slices, spacing, axis, 1)
-                    if predicted.probability is None:
-                        raise ValueError(f"{method.name} gives no probabilities")
-                    judged = judged_slices(reference.shape[axis], slices)[window[axis]]
-                    seen = np.compress(judged, predicted.probability[window], axis).ravel()
-                    truth = np.compress(judged, reference[window], axis).ravel()
-                    if seen.size:
-                        found.append(LogitHistogram.of(seen, truth))
+    reference, window = None, None
+    for one in painted_structures(cases, settings, progress):
+        if one.reference is not reference:
+            reference, window = one.reference, neighbourhood(one.reference)
+        assert window is not None
+        predicted = method.predict(one.image, one.painted, one.slices, one.spacing, one.axis, 1)
+        if predicted.probability is None:
+            raise ValueError(f"{method.name} gives no probabilities")
+        judged = judged_slices(one.reference.shape[one.axis], one.slices)[window[one.axis]]
+        seen = np.compress(judged, predicted.probability[window], one.axis).ravel()
+        truth = np.compress(judged, one.reference[window], one.axis).ravel()
+        if seen.size:
+            found.append(LogitHistogram.of(seen, truth))
     return found

@@ -6,7 +6,6 @@ The commit's run is short. `PATCHICL_RANDOM_STEPS=2000 pytest Testing/Python/sli
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections import Counter
@@ -21,9 +20,8 @@ pytest.importorskip("slicer", reason="needs slicer-core (pip install slicer-core
 import slicer
 import slicer.util
 import vtk
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from PatchICLSegmentLib.Errors import SceneError
 from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
 from PatchICLSegmentLib.Parameters import Parameters
@@ -35,6 +33,7 @@ from Testing.StandIn.Headless import HeadlessSlicer
 from Testing.StandIn.Worker import NearestSliceWorker
 
 from .conftest import straightGeometry, warpNode
+from .random_steps import run_random_steps
 
 SHAPE = (9, 12, 14)
 STEPS_OF_AN_EXAMPLE = 40
@@ -553,20 +552,8 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 def testAnyOrder():
-    steps = int(os.environ.get("PATCHICL_RANDOM_STEPS", "0"))
     AnyOrder.happened.clear()
-    run_state_machine_as_test(
-        AnyOrder,
-        settings=settings(
-            max_examples=-(-2 * steps // STEPS_OF_AN_EXAMPLE) or 6,
-            stateful_step_count=STEPS_OF_AN_EXAMPLE,
-            derandomize=not steps,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-            database=None,
-        ),
-    )
+    steps = run_random_steps(AnyOrder, STEPS_OF_AN_EXAMPLE, 6)
     print(dict(AnyOrder.happened))
     assert AnyOrder.happened["step"] >= (steps or 100) and AnyOrder.happened["preview"]
     if steps:

@@ -5,7 +5,6 @@ The commit's run is short; `PATCHICL_RANDOM_STEPS` as for test_any_order.py.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -17,9 +16,8 @@ pytest.importorskip("slicer", reason="needs slicer-core (pip install slicer-core
 
 import slicer
 import slicer.util
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from PatchICLSegmentLib.Errors import SceneError
 from PatchICLSegmentLib.Evidence import SINGLE
 from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
@@ -32,6 +30,7 @@ from Testing.StandIn.Headless import HeadlessSlicer
 from Testing.StandIn.Worker import NearestSliceWorker
 
 from .conftest import SHAPE, Workplace, straightGeometry
+from .random_steps import run_random_steps
 
 SIZE = (11, 16, 18)
 STEPS_OF_AN_EXAMPLE = 25
@@ -283,19 +282,7 @@ class Corrections(RuleBasedStateMachine):
 
 def testWhatTheUserTouchedIsAsTheyLeftIt():
     Corrections.happened.clear()
-    steps = int(os.environ.get("PATCHICL_RANDOM_STEPS", "0"))
-    run_state_machine_as_test(
-        Corrections,
-        settings=settings(
-            max_examples=-(-2 * steps // STEPS_OF_AN_EXAMPLE) or 8,
-            stateful_step_count=STEPS_OF_AN_EXAMPLE,
-            derandomize=not steps,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-            database=None,
-        ),
-    )
+    run_random_steps(Corrections, STEPS_OF_AN_EXAMPLE, 8)
     print(dict(Corrections.happened))
     assert all(
         Corrections.happened[what] for what in ("proposed", "applied", "together", "corrections", "axes", "undone")
