@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PatchICLLib.benchmark.compute import PUBLISHED
+from PatchICLLib.benchmark.compute import PUBLISHED, PUBLISHED_CONTEXT, PUBLISHED_SIDE
 from PatchICLLib.outputs import save_picture
 
-_COLOURS = {"universeg": "#c44e52", "paper": "#dd8452", "sparse": "#1f6f8b"}
-_NAMES = {"universeg": "UniverSeg", "paper": "PatchICL as published", "sparse": "PatchICL, preset sparse"}
+MODEL_COLOURS = {"universeg": "#c44e52", "paper": "#dd8452", "sparse": "#1f6f8b"}
+MODEL_NAMES = {"universeg": "UniverSeg", "paper": "PatchICL as published", "sparse": "PatchICL, preset sparse"}
 Records = list[dict[str, Any]]
 
 
@@ -29,17 +29,19 @@ def plot_compute(records: Records, path: Path, context: int = 3) -> None:
             points = sorted((r["resolution"], r["gflops"]) for r in chosen if r["mode"] == mode)
             if mode == "further" and name == "universeg":
                 continue  # nothing of its context can be kept: both are the same
-            label = _NAMES[name] + (", each further slice" if mode == "further" else "")
-            axes.plot(*zip(*points, strict=True), style, marker="o", color=_COLOURS[name], label=label)
+            label = MODEL_NAMES[name] + (", each further slice" if mode == "further" else "")
+            axes.plot(*zip(*points, strict=True), style, marker="o", color=MODEL_COLOURS[name], label=label)
             for side, gflops in points[-2:]:
                 text = f"{gflops:,.0f}" if gflops >= 20 else f"{gflops:.1f}"
                 offset = (-12, 7) if name == "universeg" else (0, -15)
                 place = {"textcoords": "offset points", "xytext": offset, "ha": "center", "fontsize": 8}
-                axes.annotate(text, (side, gflops), color=_COLOURS[name], **place)
-    if shown == 3:
+                axes.annotate(text, (side, gflops), color=MODEL_COLOURS[name], **place)
+    if shown == PUBLISHED_CONTEXT:
         for name, gflops in PUBLISHED.items():
             star = "reported in the paper" if name == "paper" else None
-            axes.plot(512, gflops, "*", markersize=15, color="none", markeredgecolor="black", label=star, zorder=5)
+            axes.plot(
+                PUBLISHED_SIDE, gflops, "*", markersize=15, color="none", markeredgecolor="black", label=star, zorder=5
+            )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     sides = sorted({record["resolution"] for record in records})
@@ -69,8 +71,8 @@ def plot_propagations(records: Records, path: Path) -> None:
         mine = [record for record in chosen if (record["model"], record["mode"]) == (model, mode) and record.get(key)]
         points = sorted((r["resolution"] ** 2 * r["slices"] / 1e6, r[key]) for r in mine)
         if points:
-            text = f"{_NAMES[model]}, {label}"
-            axes.plot(*zip(*points, strict=True), style, color=_COLOURS[model], label=text)
+            text = f"{MODEL_NAMES[model]}, {label}"
+            axes.plot(*zip(*points, strict=True), style, color=MODEL_COLOURS[model], label=text)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("million voxels")
@@ -84,9 +86,9 @@ def _nearest(values: list[int], wanted: int) -> int:
 
 
 def _models(records: Records) -> list[str]:
-    """In the order of _NAMES."""
+    """In the order of MODEL_NAMES."""
     measured = {record["model"] for record in records}
-    return [name for name in _NAMES if name in measured]
+    return [name for name in MODEL_NAMES if name in measured]
 
 
 def _figure() -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from PatchICLLib.benchmark.compute import PUBLISHED, measure_compute
+from PatchICLLib.benchmark.compute import PUBLISHED, PUBLISHED_CONTEXT, PUBLISHED_SIDE, measure_compute
 from PatchICLLib.benchmark.models import check_models
 from PatchICLLib.benchmark.operators import count_operators
 from PatchICLLib.benchmark.plots import plot_compute, plot_propagations
@@ -70,7 +70,7 @@ def run_compute(
         chosen = [record for record in records if record["context"] == count]
         title = f"GFLOPs per target slice, {count} context image{'s' if count > 1 else ''}"
         _print(_grid(title, chosen, "gflops", lambda value: f"{value:,.2f}"))
-    if 3 in counts and 512 in sides:
+    if PUBLISHED_CONTEXT in counts and PUBLISHED_SIDE in sides:
         reported = ", ".join(f"{name} {gflops:.0f}" for name, gflops in PUBLISHED.items() if name in names)
         if reported:
             _print(f"Reported in the paper at 512 with 3 context images: {reported}.")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.evaluate_options import Judged, Product
 from PatchICLLib.command_line.evaluate_run import chosen_cases
 from PatchICLLib.command_line.options import axis_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
@@ -24,30 +25,25 @@ def run_calibration(
     data: Path,
     *,
     ks: Sequence[int],
-    axis: str,
-    sources: Sequence[str],
-    split: str,
-    max_structures: int | None,
+    judged: Judged,
     store: bool,
     json_file: Path | None,
-    weights: str | None,
-    device: str,
-    quiet: bool,
+    product: Product,
 ) -> None:
     """Fit the temperature, print the calibration error without and with it, and store it if asked to."""
-    settings = Settings(ks=tuple(ks), axis=axis_from_text(axis), max_structures=max_structures)
-    path = find_weights(weights)
+    settings = Settings(ks=tuple(ks), axis=axis_from_text(judged.axis), max_structures=judged.max_structures)
+    path = find_weights(product.weights)
     outputs = [] if json_file is None else [Output("--json", json_file, (".json",))]
     if store:
         outputs.append(Output("The model card", path.with_suffix(".json")))
     check_outputs(outputs, {} if store else {"--weights": path}, {"DATA": data})
-    cases = chosen_cases(data, sources, split)
-    chosen = resolve_device(device)
-    pretrained = load_weights(weights, None, chosen)
+    cases = chosen_cases(data, judged)
+    chosen = resolve_device(product.device)
+    pretrained = load_weights(product.weights, None, chosen)
     # fitted on the network's own logits, whatever the card says so far
     plain = replace(pretrained, card={key: value for key, value in pretrained.card.items() if key != "calibration"})
     method = NetworkMethod(pretrained.name, Propagator(plain, chosen), pretrained.sha256[:12])
-    with ProgressDisplay(quiet, unit="predictions") as display:
+    with ProgressDisplay(product.quiet, unit="predictions") as display:
         histograms = collect_histograms(
             cases, method, settings, lambda done, total, stage: display.show(stage, done, total)
         )
@@ -58,9 +54,9 @@ def run_calibration(
         "expected_calibration_error_without": round(expected_calibration_error(histograms, 1.0), 4),
         "predictions": len(histograms),
         "k": list(ks),
-        "split": split,
-        "command": f"patchicl evaluate calibration DATA --split {split} --k {','.join(map(str, ks))}"
-        + (f" --max-structures {max_structures}" if max_structures else ""),
+        "split": judged.split,
+        "command": f"patchicl evaluate calibration DATA --split {judged.split} --k {','.join(map(str, ks))}"
+        + (f" --max-structures {judged.max_structures}" if judged.max_structures else ""),
     }
     plain_console().print(
         f"Temperature {temperature:.3f}: expected calibration error {summary['expected_calibration_error']:.4f}, "

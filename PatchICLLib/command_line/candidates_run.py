@@ -9,6 +9,7 @@ from typing import Any, cast
 from rich.table import Table
 
 from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.evaluate_options import Judged, Product
 from PatchICLLib.command_line.evaluate_run import chosen_cases
 from PatchICLLib.command_line.options import axis_from_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay
@@ -30,27 +31,24 @@ def run_candidates(
     count: int,
     seed: int,
     spreads: Sequence[float],
-    axis: str,
-    sources: Sequence[str],
-    split: str,
-    max_structures: int | None,
+    judged: Judged,
     output: Path,
     json_file: Path | None,
-    weights: str | None,
-    device: str,
-    quiet: bool,
+    product: Product,
 ) -> None:
     """Predict what is not kept yet, find and score the answers, and print what they are worth."""
     if 0 in ks or not placements or any(placement not in PLACEMENTS for placement in placements):
         raise InputError("Give protocols among span and inset, and numbers of painted slices from 1 on.")
-    settings = Settings(tuple(ks), cast(tuple[Placement, ...], tuple(placements)), axis_from_text(axis), max_structures)
+    settings = Settings(
+        tuple(ks), cast(tuple[Placement, ...], tuple(placements)), axis_from_text(judged.axis), judged.max_structures
+    )
     with output_folder(output):
         outputs = [] if json_file is None else [Output("--json", json_file, (".json",))]
-        check_outputs(outputs, {"--weights": weights_file(weights)}, {"DATA": data})
-        cases = chosen_cases(data, sources, split)
-        (method,) = load_methods(["patchicl"], Weights(weights), device)
+        check_outputs(outputs, {"--weights": weights_file(product.weights)}, {"DATA": data})
+        cases = chosen_cases(data, judged)
+        (method,) = load_methods(["patchicl"], Weights(product.weights), product.device)
         answers: dict[float, list[Answers]] = {spread: [] for spread in spreads}
-        with ProgressDisplay(quiet, unit="predictions") as display:
+        with ProgressDisplay(product.quiet, unit="predictions") as display:
             for kept in predictions(
                 cases, method, settings, output, lambda done, total, stage: display.show(stage, done, total)
             ):

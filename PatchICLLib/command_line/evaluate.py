@@ -8,6 +8,19 @@ from typing import Annotated
 import typer
 
 from PatchICLLib.command_line.evaluate_experiments import add_experiments
+from PatchICLLib.command_line.evaluate_options import (
+    CasesArgument,
+    JsonOption,
+    Judged,
+    JudgedDevelopment,
+    KOption,
+    Networks,
+    Product,
+    ResumeOption,
+    ShardOption,
+    words,
+)
+from PatchICLLib.command_line.option_groups import with_groups
 
 evaluate = typer.Typer(
     help="Measure propagation on labelled scans beside what people use today; the paper's experiments in 2D.",
@@ -15,36 +28,13 @@ evaluate = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-DataArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="DATA",
-        show_default=False,
-        help="Folder, searched recursively, with pairs CASE_image and CASE_label; each folder is one source.",
-    ),
-]
-KOption = Annotated[str, typer.Option("--k", metavar="LIST", help="Numbers of painted slices.")]
-AxisOption = Annotated[
-    str, typer.Option(help="Axis across the slices: i, j, k, or auto: that with the largest spacing, else k.")
-]
-SourcesOption = Annotated[str | None, typer.Option(metavar="LIST", help="Only these sources (folder names).")]
-SplitOption = Annotated[
-    str, typer.Option(help="all, or development: only the cases that training never sees (datasets/split.py).")
-]
-WeightsOption = Annotated[
-    str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file, for the method patchicl.")
-]
-UniverSegWeightsOption = Annotated[
-    str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file, for the method universeg.")
-]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")]
-JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the summary as JSON.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
-
 
 @evaluate.command(no_args_is_help=True)
+@with_groups
 def propagation(
-    data: DataArgument,
+    data: CasesArgument,
+    judged: Judged,
+    networks: Networks,
     k: KOption = "1,2,3,5",
     protocol: Annotated[
         str,
@@ -79,26 +69,12 @@ def propagation(
             "first. Judged are the voxels on no painted plane of any.",
         ),
     ] = None,
-    axis: AxisOption = "auto",
-    sources: SourcesOption = None,
-    split: SplitOption = "all",
-    max_structures: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="At most so many structures of each source.")
-    ] = None,
-    shard: Annotated[
-        str, typer.Option(metavar="I/N", help="Do only part I of N; all parts may share one --output.")
-    ] = "1/1",
+    shard: ShardOption = "1/1",
     output: Annotated[Path, typer.Option(metavar="DIR", help="Where results (JSON lines) and figures go.")] = Path(
         "evaluation"
     ),
     json_file: JsonOption = None,
-    resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Keep what an earlier run has finished, or start anew.")
-    ] = True,
-    weights: WeightsOption = None,
-    universeg_weights: UniverSegWeightsOption = None,
-    device: DeviceOption = "auto",
-    quiet: QuietOption = False,
+    resume: ResumeOption = True,
 ) -> None:
     """Paint k slices of every structure with its reference, let each method fill the rest, and score that.
 
@@ -116,28 +92,24 @@ def propagation(
     run_propagation(
         data,
         ks=numbers_from_text(k, "--k"),
-        placements=_words(protocol),
-        method_names=_words(methods),
+        placements=words(protocol),
+        method_names=words(methods),
         library_cases=None if library_cases is None else numbers_from_text(library_cases, "--library-cases"),
         planes=planes,
-        axis=axis,
-        sources=_words(sources or ""),
-        split=split,
-        max_structures=max_structures,
+        judged=judged,
         shard=shard,
         output=output,
         json_file=json_file,
         resume=resume,
-        weights=weights,
-        universeg_weights=universeg_weights,
-        device=device,
-        quiet=quiet,
+        networks=networks,
     )
 
 
 @evaluate.command("hard", no_args_is_help=True)
+@with_groups
 def hard(
-    data: DataArgument,
+    data: CasesArgument,
+    product: Product,
     methods: Annotated[
         str, typer.Option(metavar="LIST", help="patchicl, and the peers that it is held against; as of propagation.")
     ] = "patchicl,nearest,interpolation,fill-between-slices,grow-from-seeds,random-walker",
@@ -145,9 +117,6 @@ def hard(
         "evaluation-hard"
     ),
     json_file: JsonOption = None,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
-    quiet: QuietOption = False,
 ) -> None:
     """Score structures on which peers are hard to beat, each against the peer that is best on it.
 
@@ -161,16 +130,15 @@ def hard(
 
     run_hard_cases(
         data,
-        method_names=_words(methods),
+        method_names=words(methods),
         output=output,
         json_file=json_file,
-        weights=weights,
-        device=device,
-        quiet=quiet,
+        product=product,
     )
 
 
 @evaluate.command(no_args_is_help=True)
+@with_groups
 def report(
     output: Annotated[
         Path, typer.Argument(metavar="DIR", show_default=False, help="--output of earlier runs, of all shards.")
@@ -184,22 +152,20 @@ def report(
 
 
 @evaluate.command(no_args_is_help=True)
+@with_groups
 def failures(
-    data: DataArgument,
+    data: CasesArgument,
     results: Annotated[
         Path, typer.Argument(metavar="DIR", show_default=False, help="--output of earlier runs of propagation.")
     ],
     output: Annotated[
         Path, typer.Option(metavar="FILE.png", show_default=False, help="The picture; its folder must exist.")
     ],
+    networks: Networks,
     method: Annotated[str, typer.Option(help="Whose failures.")] = "patchicl",
     k: KOption = "3,5",
     count: Annotated[int, typer.Option(min=1, help="Failures to show.")] = 6,
     by_source: Annotated[int, typer.Option(min=1, help="At most so many of each source.")] = 2,
-    weights: WeightsOption = None,
-    universeg_weights: UniverSegWeightsOption = None,
-    device: DeviceOption = "auto",
-    quiet: QuietOption = False,
 ) -> None:
     """Draw where a method loses most against its best peer: painted, wanted, and what the two made of it.
 
@@ -219,27 +185,18 @@ def failures(
         ks=numbers_from_text(k, "--k"),
         count=count,
         by_source=by_source,
-        weights=weights,
-        universeg_weights=universeg_weights,
-        device=device,
-        quiet=quiet,
+        networks=networks,
     )
 
 
 @evaluate.command("next-slice", no_args_is_help=True)
+@with_groups
 def next_slice(
-    data: DataArgument,
-    axis: AxisOption = "auto",
-    sources: SourcesOption = None,
-    split: SplitOption = "all",
-    max_structures: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="At most so many structures of each source.")
-    ] = None,
+    data: CasesArgument,
+    judged: Judged,
+    product: Product,
     most: Annotated[int, typer.Option(min=3, metavar="N", help="Slices after which the reader gives up.")] = 10,
     json_file: JsonOption = None,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
-    quiet: QuietOption = False,
 ) -> None:
     """Count the slices one has to paint until Dice 0.9, following the suggestion or filling the largest gap.
 
@@ -251,33 +208,22 @@ def next_slice(
 
     run_next_slice(
         data,
-        axis=axis,
-        sources=_words(sources or ""),
-        split=split,
-        max_structures=max_structures,
+        judged=judged,
         most=most,
         json_file=json_file,
-        weights=weights,
-        device=device,
-        quiet=quiet,
+        product=product,
     )
 
 
 @evaluate.command(no_args_is_help=True)
+@with_groups
 def calibration(
-    data: DataArgument,
+    data: CasesArgument,
+    judged: JudgedDevelopment,
+    product: Product,
     k: KOption = "2,3,5",
-    axis: AxisOption = "auto",
-    sources: SourcesOption = None,
-    split: SplitOption = "development",
-    max_structures: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="At most so many structures of each source.")
-    ] = None,
     store: Annotated[bool, typer.Option("--store", help="Store the temperature in the weights' model card.")] = False,
     json_file: JsonOption = None,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
-    quiet: QuietOption = False,
 ) -> None:
     """Fit the temperature that makes the probabilities true, and say how far off they were and are.
 
@@ -292,21 +238,19 @@ def calibration(
     run_calibration(
         data,
         ks=numbers_from_text(k, "--k"),
-        axis=axis,
-        sources=_words(sources or ""),
-        split=split,
-        max_structures=max_structures,
+        judged=judged,
         store=store,
         json_file=json_file,
-        weights=weights,
-        device=device,
-        quiet=quiet,
+        product=product,
     )
 
 
 @evaluate.command(no_args_is_help=True)
+@with_groups
 def candidates(
-    data: DataArgument,
+    data: CasesArgument,
+    judged: JudgedDevelopment,
+    product: Product,
     k: KOption = "1,2,3",
     protocol: Annotated[str, typer.Option(metavar="LIST", help="span, inset, as of propagation.")] = "inset",
     most: Annotated[int, typer.Option(min=2, max=4, metavar="N", help="At most so many answers.")] = 4,
@@ -320,19 +264,10 @@ def candidates(
             help="How far off logits of uncertain parts are taken to be; may be given several times, to compare.",
         ),
     ] = None,
-    axis: AxisOption = "auto",
-    sources: SourcesOption = None,
-    split: SplitOption = "development",
-    max_structures: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="At most so many structures of each source.")
-    ] = None,
     output: Annotated[
         Path, typer.Option(metavar="DIR", help="Where predictions are kept; those that are there are not made anew.")
     ] = Path("evaluation"),
     json_file: JsonOption = None,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
-    quiet: QuietOption = False,
 ) -> None:
     """Say what several answers are worth: the best of them against the one, and whether their probabilities are true.
 
@@ -345,24 +280,15 @@ def candidates(
     run_candidates(
         data,
         ks=numbers_from_text(k, "--k"),
-        placements=_words(protocol),
+        placements=words(protocol),
         count=most,
         seed=seed,
         spreads=spread or [SPREAD],
-        axis=axis,
-        sources=_words(sources or ""),
-        split=split,
-        max_structures=max_structures,
+        judged=judged,
         output=output,
         json_file=json_file,
-        weights=weights,
-        device=device,
-        quiet=quiet,
+        product=product,
     )
 
 
 add_experiments(evaluate)
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]

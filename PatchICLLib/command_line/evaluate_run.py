@@ -9,6 +9,7 @@ from typing import cast
 from rich.table import Table
 
 from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.evaluate_options import Judged, Networks, Product, is_development_only, words
 from PatchICLLib.command_line.evaluate_planes_run import planes_from_text, run_planes
 from PatchICLLib.command_line.options import axis_from_text, whole_number
 from PatchICLLib.command_line.progress_display import ProgressDisplay
@@ -38,18 +39,12 @@ def run_propagation(
     method_names: Sequence[str],
     library_cases: Sequence[int] | None,
     planes: str | None,
-    axis: str,
-    sources: Sequence[str],
-    split: str,
-    max_structures: int | None,
+    judged: Judged,
     shard: str,
     output: Path,
     json_file: Path | None,
     resume: bool,
-    weights: str | None,
-    universeg_weights: str | None,
-    device: str,
-    quiet: bool,
+    networks: Networks,
 ) -> None:
     """Evaluate, then print the table and write the figures of this run's rows."""
     unknown = [placement for placement in placements if placement not in PLACEMENTS]
@@ -65,27 +60,27 @@ def run_propagation(
     settings = Settings(
         tuple(ks),
         cast(tuple[Placement, ...], tuple(placements)),
-        axis_from_text(axis),
-        max_structures,
+        axis_from_text(judged.axis),
+        judged.max_structures,
         shard_from_text(shard),
     )
     with output_folder(output):
-        check_outputs(_outputs(output, json_file), {"--weights": weights_file(weights)}, {"DATA": data})
-        cases = chosen_cases(data, sources, split)
-        chosen = Weights(weights, universeg_weights)
+        check_outputs(_outputs(output, json_file), {"--weights": weights_file(networks.weights)}, {"DATA": data})
+        cases = chosen_cases(data, judged)
+        chosen = Weights(networks.weights, networks.universeg_weights)
         if variants is not None:
-            run_planes(cases, variants, settings, chosen, device, output, json_file, resume, quiet)
+            run_planes(cases, variants, settings, chosen, networks.device, output, json_file, resume, networks.quiet)
             return
         if library_cases is None:
-            methods = load_methods(list(method_names), chosen, device)
+            methods = load_methods(list(method_names), chosen, networks.device)
         else:
-            everybody = find_cases(data, sources)
+            everybody = find_cases(data, words(judged.sources))
             cases = [case for case in cases if has_company(case, everybody)]
             if not cases:
                 raise InputError("No case of DATA shows structures that another subject shows too: choose other data.")
-            methods = methods_with_libraries(list(method_names), library_cases, everybody, chosen, device)
+            methods = methods_with_libraries(list(method_names), library_cases, everybody, chosen, networks.device)
         unreadable: dict[str, str] = {}
-        with ProgressDisplay(quiet, unit="predictions") as display:
+        with ProgressDisplay(networks.quiet, unit="predictions") as display:
             rows = evaluate_propagation(
                 cases,
                 methods,
@@ -126,25 +121,24 @@ def run_failures(
     ks: Sequence[int],
     count: int,
     by_source: int,
-    weights: str | None,
-    universeg_weights: str | None,
-    device: str,
-    quiet: bool,
+    networks: Networks,
 ) -> None:
     """Find the failures in the results, predict them again, and draw them."""
     from PatchICLLib.evaluation.failure_pictures import draw_failures
 
-    check_outputs([Output("--output", output, (".png",))], {"--weights": weights_file(weights)}, {"DATA": data})
+    check_outputs(
+        [Output("--output", output, (".png",))], {"--weights": weights_file(networks.weights)}, {"DATA": data}
+    )
     rows = [row for row in _rows_of(results) if row.k in ks]
-    chosen = Weights(weights, universeg_weights)
-    (own,) = load_methods([method], chosen, device)
+    chosen = Weights(networks.weights, networks.universeg_weights)
+    (own,) = load_methods([method], chosen, networks.device)
     failures = worst(rows, own, count, by_source)
     if not failures:
         plain_console().print(f"On no structure is another method better than {method}: there is nothing to draw.")
         return
-    peers = load_methods(list(dict.fromkeys(failure.peer.method for failure in failures)), chosen, device)
+    peers = load_methods(list(dict.fromkeys(failure.peer.method for failure in failures)), chosen, networks.device)
     replayed = replay(failures, find_cases(data), {loaded.name: loaded for loaded in (own, *peers)})
-    with ProgressDisplay(quiet, unit="failures") as display:
+    with ProgressDisplay(networks.quiet, unit="failures") as display:
 
         def watched() -> Iterator[FailedSlice]:
             for done, scene in enumerate(replayed, start=1):
@@ -166,24 +160,19 @@ def run_failures(
 def run_next_slice(
     data: Path,
     *,
-    axis: str,
-    sources: Sequence[str],
-    split: str,
-    max_structures: int | None,
+    judged: Judged,
     most: int,
     json_file: Path | None,
-    weights: str | None,
-    device: str,
-    quiet: bool,
+    product: Product,
 ) -> None:
     """Play both readers and print how many slices each paints."""
     if json_file is not None:
         summary_file = Output("--json", json_file, (".json",))
-        check_outputs([summary_file], {"--weights": weights_file(weights)}, {"DATA": data})
-    settings = Settings(axis=axis_from_text(axis), max_structures=max_structures)
-    cases = chosen_cases(data, sources, split)
-    (method,) = load_methods(["patchicl"], Weights(weights), device)
-    with ProgressDisplay(quiet, unit="readers") as display:
+        check_outputs([summary_file], {"--weights": weights_file(product.weights)}, {"DATA": data})
+    settings = Settings(axis=axis_from_text(judged.axis), max_structures=judged.max_structures)
+    cases = chosen_cases(data, judged)
+    (method,) = load_methods(["patchicl"], Weights(product.weights), product.device)
+    with ProgressDisplay(product.quiet, unit="readers") as display:
         sessions = evaluate_next_slice(
             cases, method, settings, most, lambda done, total, stage: display.show(stage, done, total)
         )
@@ -216,16 +205,15 @@ def _show(rows: Sequence[Row], missing: dict[str, str], output: Path, json_file:
         write_json(summary, json_file)
 
 
-def chosen_cases(data: Path, sources: Sequence[str], split: str) -> list[Case]:
-    """Cases of a split.
+def chosen_cases(data: Path, judged: Judged) -> list[Case]:
+    """Cases of the sources and the split.
 
     Raises:
         InputError: unknown split, or no case in it.
     """
-    if split not in ("all", "development"):
-        raise InputError(f"--split must be all or development, but it is {split}.")
-    cases = find_cases(data, sources)
-    if split == "development":
+    development_only = is_development_only(judged.split)
+    cases = find_cases(data, words(judged.sources))
+    if development_only:
         cases = [case for case in cases if is_development(case.image_path)]
         if not cases:
             raise InputError(f"No case below {data} belongs to the development split: leave out --split.")

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.evaluate_options import Product
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.hard_cases import HardCase, against_best_peer, evaluate_hard_cases, hard_cases
@@ -28,18 +29,16 @@ def run_hard_cases(
     method_names: Sequence[str],
     output: Path,
     json_file: Path | None,
-    weights: str | None,
-    device: str,
-    quiet: bool,
+    product: Product,
 ) -> None:
     """Evaluate the set and print a row for each case."""
     if PRODUCT not in method_names or len(set(method_names)) < 2:
         raise InputError(f"Give --methods with {PRODUCT} and at least one peer.")
     with output_folder(output):
         outputs = [] if json_file is None else [Output("--json", json_file, (".json",))]
-        check_outputs(outputs, {"--weights": weights_file(weights)}, {"DATA": data})
-        methods = load_methods(list(dict.fromkeys(method_names)), Weights(weights), device)
-        with ProgressDisplay(quiet, unit="cases") as display:
+        check_outputs(outputs, {"--weights": weights_file(product.weights)}, {"DATA": data})
+        methods = load_methods(list(dict.fromkeys(method_names)), Weights(product.weights), product.device)
+        with ProgressDisplay(product.quiet, unit="cases") as display:
             found, absent = evaluate_hard_cases(
                 hard_cases(), data, methods, output, lambda done, total, stage: display.show(stage, done, total)
             )

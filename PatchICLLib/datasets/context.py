@@ -17,7 +17,8 @@ class ContextRule:
 
     Attributes:
         size: number of context pairs; the paper's text says 3 at evaluation and 5 at training.
-        same_case_first: prefer other slices of the target's own case; if False its whole subject is left out.
+        same_case_first: prefer other slices of the target's own case; if False its whole subject is left out. It always
+            is where the target is a picture, which has no other slices.
         seed: of the draw.
     """
 
@@ -46,7 +47,7 @@ class ContextPool:
         own = [e for e in others if e.subject == target.subject]
         foreign = [e for e in others if e.subject != target.subject]
         rng = np.random.default_rng([self.rule.seed, stable_number(target.key)])
-        groups = [own, foreign] if self.rule.same_case_first else [foreign]
+        groups = [own, foreign] if self.rule.same_case_first and target.plane else [foreign]
         chosen: list[Example] = []
         for group in groups:
             count = min(len(group), self.rule.size - len(chosen))

@@ -1,4 +1,4 @@
-"""The figures: Dice against operations (paper, fig. 4), and the cascade at work on examples (figs. 1 and 6)."""
+"""The figures: Dice and operations by resolution (paper, fig. 4), and the cascade at work (figs. 1 and 6)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from PatchICLLib.benchmark.compute import PUBLISHED, PUBLISHED_CONTEXT, PUBLISHED_SIDE
+from PatchICLLib.benchmark.plots import MODEL_COLOURS, MODEL_NAMES
+from PatchICLLib.experiments.published import OVERALL, PublishedTable
 from PatchICLLib.outputs import save_picture
 
 if TYPE_CHECKING:
@@ -41,27 +44,57 @@ class Scene:
     levels: tuple[LevelTrace, ...]
 
 
-def draw_cost(records: Sequence[dict[str, Any]], path: Path) -> bool:
-    """Dice against GFLOPs, a line a model; returns False, and draws nothing, if no operations are known."""
-    known = [r for r in records if r["gflops"]]
-    if not known:
+def draw_by_resolution(
+    records: Sequence[dict[str, Any]], path: Path, published: PublishedTable | None = None, context: int = 3
+) -> bool:
+    """Dice and GFLOPs against resolution, a line a model; returns False, and draws nothing, if no operations are known.
+
+    Args:
+        records: of ``cost_records``.
+        path: of the picture.
+        published: whose overall Dice is drawn dashed, as the paper says it of one resolution.
+        context: number of context images; the paper's GFLOPs, of three, are stars.
+    """
+    if not any(r["gflops"] for r in records):
         return False
-    figure = Figure(figsize=(6.4, 4.4), dpi=150, layout="constrained")
+    figure = Figure(figsize=(10, 4.2), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    for name in dict.fromkeys(r["model"] for r in known):
-        mine = sorted((r["gflops"], r["dice"], r["resolution"]) for r in known if r["model"] == name)
-        axes.plot([m[0] for m in mine], [m[1] for m in mine], marker="o", label=name)
-        for gflops, dice, side in mine:
-            axes.annotate(
-                f"{side}²", (gflops, dice), textcoords="offset points", xytext=(0, 7), ha="center", fontsize=8
-            )
-    axes.set_xscale("log")
-    axes.set(xlabel="GFLOPs per slice with its context", ylabel="Dice, mean over all examples")
-    axes.grid(True, which="both", alpha=0.25)
-    axes.legend(fontsize=8)
+    left, right = figure.subplots(1, 2)
+    models = list(dict.fromkeys(r["model"] for r in records))
+    for name in models:
+        mine = sorted((r["resolution"], r["dice"], r["gflops"]) for r in records if r["model"] == name)
+        style: dict[str, Any] = {"marker": "o", "label": MODEL_NAMES.get(name, name), "color": MODEL_COLOURS.get(name)}
+        (line,) = left.plot([side for side, _, _ in mine], [dice for _, dice, _ in mine], **style)
+        colour = line.get_color()
+        for side, dice, _ in mine:
+            _say(left, f"{dice:.3f}", side, dice, colour)
+        counted = [(side, gflops) for side, _, gflops in mine if gflops]
+        if counted:
+            right.plot(*zip(*counted, strict=True), **{**style, "color": colour})
+        for side, gflops in counted:
+            _say(right, f"{gflops:,.0f}" if gflops >= 20 else f"{gflops:.1f}", side, gflops, colour)
+        if published is not None and name in published.dice[OVERALL]:
+            left.axhline(published.dice[OVERALL][name], linestyle="--", linewidth=1, color=colour)
+        if context == PUBLISHED_CONTEXT and name in PUBLISHED:
+            right.plot(PUBLISHED_SIDE, PUBLISHED[name], "*", markersize=14, color="none", markeredgecolor="black")
+    dashed = f"\ndashed: the paper's, {published.title}" if published is not None else ""
+    left.set(ylabel="Dice, mean over all examples", title=f"Accuracy{dashed}")
+    starred = "\nstars: the paper's" if context == PUBLISHED_CONTEXT and set(models) & PUBLISHED.keys() else ""
+    right.set(ylabel="GFLOPs per slice with its context", title=f"Compute, {context} context images{starred}")
+    right.set_yscale("log")
+    sides = sorted({r["resolution"] for r in records})
+    for axes in (left, right):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sides, [f"{side}²" for side in sides])
+        axes.set_xlabel("pixels of the network's input")
+        axes.grid(True, alpha=0.25)
+    left.legend(fontsize=8)
     save_picture(figure, path)
     return True
+
+
+def _say(axes: Axes, text: str, x: float, y: float, colour: str) -> None:
+    axes.annotate(text, (x, y), textcoords="offset points", xytext=(0, 6), ha="center", fontsize=8, color=colour)
 
 
 def draw_cascade(scenes: Sequence[Scene], path: Path) -> None:

@@ -11,6 +11,7 @@ from PatchICLLib.datasets.class_split import Modality, class_split
 from PatchICLLib.datasets.context import ContextRule
 from PatchICLLib.datasets.example import Examples
 from PatchICLLib.datasets.image_folders import Folders, ImageFolders
+from PatchICLLib.datasets.joined import Joined
 from PatchICLLib.datasets.medsegbench import Bench, MedSegBench
 from PatchICLLib.datasets.split import is_development
 from PatchICLLib.datasets.totalsegmentator import Selection, TotalSegmentator
@@ -31,7 +32,15 @@ class FoldersSplit:
     development_only: bool = False
 
 
-Chosen = Selection | Bench | FoldersSplit | Volumes
+@dataclass(frozen=True)
+class VolumesAndPictures:
+    """Both, in one table."""
+
+    volumes: Volumes = Volumes()
+    pictures: FoldersSplit = FoldersSplit()
+
+
+Chosen = Selection | Bench | FoldersSplit | Volumes | VolumesAndPictures
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,7 @@ LAYOUTS: dict[str, Layout] = {
     "medsegbench": Layout("Modality", (), True),
     "images": Layout("Folder", (), True),
     "volumes": Layout("Source", (), False),
+    "paper": Layout("Source", (), False),
 }
 
 
@@ -69,7 +79,7 @@ class ExperimentRequest:
         models: as `--models` names them.
         resolutions: sides of the network's input in pixels.
         rule: how context is drawn.
-        most_per_class: at most so many examples of each class; None for all.
+        most_per_class, most_per_dataset: at most so many examples of each; None for all.
         output: folder of results, tables' source, and figures.
         device: see ``resolve_device``.
     """
@@ -81,13 +91,16 @@ class ExperimentRequest:
     resolutions: tuple[int, ...]
     rule: ContextRule
     most_per_class: int | None
+    most_per_dataset: int | None
     output: Path
     device: str = "auto"
 
     def experiment(self, shard: Shard | None = None) -> Experiment:
         """What every model is asked, in a part of it."""
         data = {"experiment": self.kind, "data": asdict(self.chosen)}
-        return Experiment(self.resolutions, self.rule, self.most_per_class, shard or Shard(), data)
+        return Experiment(
+            self.resolutions, self.rule, self.most_per_class, self.most_per_dataset, shard or Shard(), data
+        )
 
     def open_data(
         self, progress: Callable[[int, int], None] = lambda done, total: None, processes: int = 1
@@ -104,9 +117,14 @@ class ExperimentRequest:
             return MedSegBench(self.data, self.chosen)
         if isinstance(self.chosen, Volumes):
             return VolumeFolders(self.data, self.chosen)
-        if self.chosen.development_only:
-            return ImageFolders(self.data, self.chosen.folders, is_development)
-        return ImageFolders(self.data, self.chosen.folders)
+        if isinstance(self.chosen, VolumesAndPictures):
+            return Joined(VolumeFolders(self.data, self.chosen.volumes), self._pictures(self.chosen.pictures))
+        return self._pictures(self.chosen)
+
+    def _pictures(self, chosen: FoldersSplit) -> ImageFolders:
+        if chosen.development_only:
+            return ImageFolders(self.data, chosen.folders, is_development)
+        return ImageFolders(self.data, chosen.folders)
 
     def load_models(self) -> list[Model]:
         """All models on their device.

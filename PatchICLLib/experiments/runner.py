@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import operator
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,7 +32,8 @@ class Experiment:
     Attributes:
         resolutions: sides of the network's input in pixels.
         rule: how context is drawn.
-        most_per_class: at most so many examples of each class, the same ones in every run; None for all.
+        most_per_class, most_per_dataset: at most so many examples of each class, and of each data set, whose classes
+            take turns; the same ones in every run; None for all.
         shard: the part of the examples that this run does.
         data: what the examples are, for `settings.json`: results of other data never mix with these.
     """
@@ -38,6 +41,7 @@ class Experiment:
     resolutions: tuple[int, ...] = (128,)
     rule: ContextRule = ContextRule()
     most_per_class: int | None = None
+    most_per_dataset: int | None = None
     shard: Shard = Shard()
     data: dict[str, Any] = field(default_factory=dict)
 
@@ -61,12 +65,15 @@ def dice(reference: np.ndarray, predicted: np.ndarray) -> float:
 
 def choose_targets(data: Examples, experiment: Experiment) -> list[Example]:
     """The examples of this shard, sorted, so that neighbours share their files."""
-    chosen = data.examples()
-    if experiment.most_per_class is not None:
-        by_class: dict[str, list[Example]] = {}
-        for example in sorted(chosen, key=lambda e: stable_number(e.key)):
-            by_class.setdefault(data.class_name(example), []).append(example)
-        chosen = sorted(e for several in by_class.values() for e in several[: experiment.most_per_class])
+    of_class: Counter[str] = Counter()
+    by_dataset: dict[str, list[tuple[int, Example]]] = defaultdict(list)
+    for example in sorted(data.examples(), key=lambda e: stable_number(e.key)):
+        turn = of_class[name := data.class_name(example)]
+        of_class[name] += 1
+        if experiment.most_per_class is None or turn < experiment.most_per_class:
+            by_dataset[example.dataset].append((turn, example))
+    in_turn = [sorted(several, key=operator.itemgetter(0)) for several in by_dataset.values()]
+    chosen = sorted(example for several in in_turn for _, example in several[: experiment.most_per_dataset])
     shard = experiment.shard
     # all labels of one image, and all slices of one structure in a case, stay in one part
     return [e for e in chosen if stable_number(f"{e.dataset}/{e.case}") % shard.count == shard.index - 1]

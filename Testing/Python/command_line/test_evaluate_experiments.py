@@ -38,7 +38,7 @@ def test_table_2(totalsegmentator_folder: Path, tmp_path: Path, capsys: pytest.C
     assert organs["models"]["mean-mask"] == pytest.approx({"mean": mean, "sd": sd})
     assert entry["overall"]["n"] == 52
     assert entry["overall"]["models"]["mean-mask"]["mean"] == pytest.approx((mean + 1) / 2)
-    assert f"Organs (Abd./Pelvis) 26 {mean:.3f} ± {sd:.3f}" in printed
+    assert f"Organs (Abd./Pelvis) 26 {mean:.3f} ± {sd:.3f} 0.461 0.470" in printed  # and what the paper reports
     assert {line["class"]: line["n"] for line in entry["classes"]} == {"liver": 26, "sacrum": 26}
 
 
@@ -123,6 +123,31 @@ def test_own_volumes(totalsegmentator_folder: Path, tmp_path: Path) -> None:
     assert line["models"]["mean-mask"]["mean"] == pytest.approx((9 * 0.5 + 4 * 1.0) / 13)  # as in table 2
 
 
+def test_the_paper_in_small(
+    totalsegmentator_folder: Path, pictures_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Volumes and pictures in one table, a line each; volumes see themselves, pictures never their subject."""
+    data, output, summary_file = tmp_path / "data", tmp_path / "out", tmp_path / "summary.json"
+    shutil.copytree(pictures_folder, data)
+    (data / "livers").mkdir()
+    case = totalsegmentator_folder / "s0001"
+    shutil.copy(case / "ct.nii.gz", data / "livers" / "s0001_image.nii.gz")
+    shutil.copy(case / "segmentations" / "liver.nii.gz", data / "livers" / "s0001_label.nii.gz")
+    arguments = ["paper", data, "--output", output, "--json", summary_file, "--max-per-source", 2]
+    for part in ("1/2", "2/2"):
+        assert run(*arguments[:4], *arguments[6:], "--shard", part) == 0
+    assert run(*arguments) == 0
+    printed = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "CT (table 2) 0.417 0.397 2 of 7 27 of 45" in printed
+    resolutions = json.loads(summary_file.read_text(encoding="utf-8"))["resolutions"]
+    assert list(resolutions) == ["128", "256", "512"]
+    for entry in resolutions.values():
+        assert {line["category"]: line["n"] for line in entry["categories"]} == {"discs": 2, "livers": 2, "nuclei": 2}
+    rows = [json.loads(line) for path in output.glob("results*.jsonl") for line in path.read_text().splitlines()]
+    assert len(rows) == 3 * 6
+    assert {(row["dataset"], *row["context"]) for row in rows} >= {("livers", 3, 3), ("discs", 2, 0)}
+
+
 @pytest.mark.slow
 def test_two_processes_with_a_network_give_what_one_gives(medsegbench_folder: Path, tmp_path: Path) -> None:
     summaries = []
@@ -171,6 +196,7 @@ def test_bad_data(tmp_path: Path, refused: Callable[..., str]) -> None:
         ("medsegbench", "There is no file NAME_256.npz"),
         ("images", "There is no pair"),
         ("volumes", "No 3D case was found"),
+        ("paper", "No 3D case was found"),
     ):
         assert sentence in refused("evaluate", command, tmp_path, "--output", tmp_path / "out", *TRIVIAL)
     assert "There are no results" in refused("evaluate", "tables", tmp_path)

@@ -31,6 +31,13 @@ def test_other_cases_only() -> None:
     assert len(drawn) == 5 and "a" not in {e.case for e in drawn}
 
 
+def test_a_picture_learns_from_other_subjects_only() -> None:
+    """It has no other slices, whatever the rule prefers; pictures of its subject may show nearly the same."""
+    pool = ContextPool([example(case, i, plane="") for case in "abcd" for i in range(2)], ContextRule(5))
+    drawn = pool.draw(example("a", 0, plane=""))
+    assert len(drawn) == 5 and "a" not in {e.subject for e in drawn}
+
+
 def test_never_the_target_and_no_more_than_there_are() -> None:
     pool = ContextPool(POOL, ContextRule(3))
     assert pool.draw(example("a", 0, "spleen")) == []

@@ -6,13 +6,17 @@ from pathlib import Path
 
 import matplotlib.image
 import numpy as np
+import pytest
 import torch
+from matplotlib.figure import Figure
 
 from PatchICLLib.datasets.context import ContextRule
 from PatchICLLib.datasets.medsegbench import Bench, MedSegBench
+from PatchICLLib.experiments import figures
 from PatchICLLib.experiments.cost import cost_records
-from PatchICLLib.experiments.figures import draw_cascade, draw_cost
+from PatchICLLib.experiments.figures import draw_by_resolution, draw_cascade
 from PatchICLLib.experiments.models import MeanMask, ModelChoice
+from PatchICLLib.experiments.published import PublishedTable
 from PatchICLLib.experiments.runner import Experiment
 from PatchICLLib.experiments.scenes import cascade_scenes
 from PatchICLLib.weights import BUNDLED
@@ -20,10 +24,28 @@ from PatchICLLib.weights import BUNDLED
 
 def test_cost_is_drawn_where_it_is_known(tmp_path: Path) -> None:
     record = {"model": "a", "resolution": 128, "gflops": 3.0, "dice": 0.5, "seconds": 0.1}
-    assert draw_cost([record, {**record, "resolution": 256, "gflops": 9.0}], tmp_path / "cost.png")
+    assert draw_by_resolution([record, {**record, "resolution": 256, "gflops": 9.0}], tmp_path / "cost.png")
     assert matplotlib.image.imread(tmp_path / "cost.png").std() > 0
-    assert not draw_cost([{**record, "gflops": None}], tmp_path / "none.png")
+    assert not draw_by_resolution([{**record, "gflops": None}], tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "context", "dashed", "starred"), [("paper", 3, 1, 1), ("paper", 2, 1, 0), ("a", 3, 0, 0)]
+)
+def test_the_papers_own_figures_stand_beside_its_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, context: int, dashed: int, starred: int
+) -> None:
+    """A dashed line at its Dice, and a star at its operations, which are of three context images."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures, "save_picture", lambda figure, path: drawn.append(figure))
+    table = PublishedTable("somewhere", {"Overall": {"paper": 0.4}}, None)
+    record = {"model": model, "resolution": 512, "gflops": 300.0, "dice": 0.5, "seconds": 0.1}
+    draw_by_resolution([record], tmp_path / "cost.png", table, context)
+    accuracy, compute = drawn[0].axes
+    assert [float(line.get_ydata()[0]) for line in accuracy.lines if line.get_linestyle() == "--"] == [0.4] * dashed
+    stars = [line for line in compute.lines if line.get_marker() == "*"]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in stars] == [(512, 308.0)] * starred
 
 
 def test_the_cascade_shows_patches_of_every_level(medsegbench_folder: Path, tmp_path: Path) -> None:

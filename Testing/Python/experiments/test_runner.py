@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from PatchICLLib.datasets.context import ContextRule
 from PatchICLLib.datasets.example import Example
@@ -105,6 +108,19 @@ def test_at_most_so_many_of_each_class(tmp_path: Path) -> None:
     chosen = choose_targets(Squares(), Experiment(most_per_class=2))
     assert sorted(e.label for e in chosen) == ["alone", "left", "left", "right", "right"]
     assert choose_targets(Squares(), Experiment(most_per_class=2)) == chosen
+
+
+@given(st.integers(1, 9))
+def test_classes_take_turns_in_what_is_drawn_of_a_data_set(most: int) -> None:
+    """More are the same and some more; no class has two more than another that has some left."""
+    data, there = Squares(), {"left": 4, "right": 3, "alone": 1}
+    chosen = choose_targets(data, Experiment(most_per_dataset=most))
+    assert len(chosen) == min(most, 8)
+    assert set(chosen) <= set(choose_targets(data, Experiment(most_per_dataset=most + 1)))
+    drawn = Counter(example.label for example in chosen)
+    assert all(drawn[a] + 1 >= drawn[b] for a in there for b in there if drawn[a] < there[a])
+    both = choose_targets(data, Experiment(most_per_class=1, most_per_dataset=most))
+    assert len(both) == min(most, 3) and len({example.label for example in both}) == len(both)
 
 
 def test_results_of_other_settings_never_mix(tmp_path: Path) -> None:
