@@ -12,9 +12,8 @@ import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
-from PatchICLLib.baselines.per_label import PaintedSlices, Spacing, fill_per_label, nearness
+from PatchICLLib.baselines.per_label import PerLabel, Spacing, nearness
 from PatchICLLib.baselines.seeds import FREE, INSIDE, growth_window, seeds_of
-from PatchICLLib.errors import InputError
 
 # The best of fourteen pairs on development structures.
 _REGION = 0.3  # lambda: what the likelihood of an intensity counts beside the surface
@@ -28,38 +27,23 @@ _SIDES = (-1, 0, 1)
 _STEPS = [step for step in itertools.product(_SIDES, _SIDES, _SIDES) if step > (0, 0, 0)]
 
 
-def graph_cut(
-    painted: np.ndarray,
-    axis: int,
-    painted_slices: PaintedSlices = None,
-    *,
-    image: np.ndarray | None = None,
-    spacing: Spacing = (1.0, 1.0, 1.0),
-) -> np.ndarray:
+def _cut(
+    mask: np.ndarray, slices: tuple[int, ...], image: np.ndarray, spacing: Spacing
+) -> tuple[np.ndarray, np.ndarray]:
     """Minimum cut from the seeds and in the box of *Grow from seeds*.
 
     Neighbours in the 26-neighbourhood at a distance d are parted for ``exp(-(difference of intensities)^2 / 2 sigma^2)
     / d`` (sigma: half the root mean square of direct neighbours; d in units of the smallest spacing); a voxel costs
-    lambda times minus the logarithm of how often its intensity was painted on its side. Arguments as in `Baseline`,
-    each label on its own.
-
-    Raises:
-        InputError: `image` is missing, besides the cases of `Baseline`.
+    lambda times minus the logarithm of how often its intensity was painted on its side.
     """
-    if image is None:
-        raise InputError("The graph cut needs the image beside the painted labels: give image=.")
-    return fill_per_label(_cut, painted, axis, painted_slices, image, spacing)
-
-
-def _cut(
-    mask: np.ndarray, slices: tuple[int, ...], image: np.ndarray | None, spacing: Spacing
-) -> tuple[np.ndarray, np.ndarray]:
-    assert image is not None  # graph_cut has checked
     window = growth_window(mask, spacing)
     seeds, intensities = seeds_of(mask, slices)[window], image[window].astype(np.float64)
     filled = np.zeros_like(mask)
     filled[window] = minimum_cut(seeds, _surface(intensities, spacing), _REGION * _likelihood(intensities, seeds))
     return filled, nearness(slices, len(mask))
+
+
+graph_cut = PerLabel(_cut, "The graph cut")
 
 
 def minimum_cut(seeds: np.ndarray, surface: dict[tuple[int, int, int], np.ndarray], region: np.ndarray) -> np.ndarray:

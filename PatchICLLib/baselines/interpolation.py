@@ -8,29 +8,18 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from PatchICLLib.baselines.per_label import PaintedSlices, Spacing, fill_per_label
-
-
-def interpolate_shapes(
-    painted: np.ndarray,
-    axis: int,
-    painted_slices: PaintedSlices = None,
-    *,
-    image: np.ndarray | None = None,
-    spacing: Spacing = (1.0, 1.0, 1.0),
-) -> np.ndarray:
-    """Interpolate the shape of each label between its painted slices; arguments as in `Baseline`.
-
-    Between two painted slices a voxel belongs to the label where the blended signed distance is not negative. Beyond
-    the outermost painted slices the distance decays by 1 mm per mm. Towards a slice that was declared empty the shape
-    shrinks, and is gone beyond halfway. `image` is ignored.
-    """
-    return fill_per_label(_interpolate, painted, axis, painted_slices, None, spacing)
+from PatchICLLib.baselines.per_label import PerLabel, Spacing
 
 
 def _interpolate(
-    mask: np.ndarray, slices: tuple[int, ...], _image: np.ndarray | None, spacing: Spacing
+    mask: np.ndarray, slices: tuple[int, ...], _image: None, spacing: Spacing
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Interpolate the shape of each label between its painted slices.
+
+    Between two painted slices a voxel belongs to the label where the blended signed distance is not negative. Beyond
+    the outermost painted slices the distance decays by 1 mm per mm. Towards a slice that was declared empty the shape
+    shrinks, and is gone beyond halfway.
+    """
     # Outside every painted mask all distances are negative, so nothing can appear beyond their common bounding box.
     window = (slice(None), *_bounding_window(np.any(mask[list(slices)], axis=0)))
     cropped = mask[window]
@@ -57,6 +46,9 @@ def _interpolate(
     strength = np.full(mask.shape, -np.inf, np.float32)
     strength[window] = field
     return filled, strength
+
+
+interpolate_shapes = PerLabel(_interpolate)
 
 
 def _distance(mask: np.ndarray, pixel: tuple[float, float]) -> np.ndarray:

@@ -6,28 +6,17 @@ import math
 
 import numpy as np
 
-from PatchICLLib.baselines.per_label import PaintedSlices, Spacing, fill_per_label, nearness
-
-
-def nearest_slice(
-    painted: np.ndarray,
-    axis: int,
-    painted_slices: PaintedSlices = None,
-    *,
-    image: np.ndarray | None = None,
-    spacing: Spacing = (1.0, 1.0, 1.0),
-) -> np.ndarray:
-    """Copy the nearest painted slice of each label (on a tie the lower one); arguments as in `Baseline`.
-
-    Beyond the outermost painted slice its copy reaches half the gap to its neighbour (the best guess when slices are
-    painted evenly); when only one slice is painted, the radius of the disc that has its area. `image` is ignored.
-    """
-    return fill_per_label(_copy_nearest, painted, axis, painted_slices, None, spacing)
+from PatchICLLib.baselines.per_label import PerLabel, Spacing, nearness
 
 
 def _copy_nearest(
-    mask: np.ndarray, slices: tuple[int, ...], _image: np.ndarray | None, spacing: Spacing
+    mask: np.ndarray, slices: tuple[int, ...], _image: None, spacing: Spacing
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Copy the nearest painted slice of each label (on a tie the lower one).
+
+    Beyond the outermost painted slice its copy reaches half the gap to its neighbour (the best guess when slices are
+    painted evenly); when only one slice is painted, the radius of the disc that has its area.
+    """
     count = len(mask)
     first, last = slices[0], slices[-1]
     if len(slices) > 1:
@@ -40,3 +29,6 @@ def _copy_nearest(
     for index in range(max(0, math.ceil(first - reach_below)), min(count - 1, math.floor(last + reach_above)) + 1):
         filled[index] = mask[positions[np.abs(positions - index).argmin()]]
     return filled, nearness(slices, count)
+
+
+nearest_slice = PerLabel(_copy_nearest)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -47,36 +48,60 @@ class Baseline(Protocol):
 
 # mask (S, R, C) bool with the slices first, sorted painted slices, image (S, R, C) or None, spacing (mm) in that order
 # -> filled (S, R, C) bool and how strongly each voxel is claimed, broadcastable to (S, R, C), higher wins.
-FillOneLabel = Callable[[np.ndarray, tuple[int, ...], "np.ndarray | None", Spacing], tuple[np.ndarray, np.ndarray]]
+FillOneLabel = Callable[[np.ndarray, tuple[int, ...], Any, Spacing], tuple[np.ndarray, np.ndarray]]
 
 
-def fill_per_label(
-    fill: FillOneLabel,
-    painted: np.ndarray,
-    axis: int,
-    painted_slices: PaintedSlices,
-    image: np.ndarray | None,
-    spacing: Spacing,
-) -> np.ndarray:
-    """Run `fill` for each label; a voxel claimed by several goes to the strongest claim, then to the lower label."""
-    slices_of = slices_by_label(painted, axis, painted_slices)
-    if image is not None and image.shape != painted.shape:
-        raise InputError(f"The image has shape {image.shape} but the painted labels {painted.shape}: give one grid.")
-    order = (axis, *(other for other in range(3) if other != axis))
-    sliced = painted.transpose(order)
-    sliced_image = None if image is None else image.transpose(order)
-    sliced_spacing = (float(spacing[order[0]]), float(spacing[order[1]]), float(spacing[order[2]]))
+@dataclass(frozen=True)
+class PerLabel:
+    """A `Baseline` that fills one label after the other.
 
-    result = np.zeros(sliced.shape, painted.dtype)
-    strongest = np.full(sliced.shape, -np.inf, np.float32)
-    for label, slices in slices_of.items():
-        filled, strength = fill(sliced == label, slices, sliced_image, sliced_spacing)
-        filled[list(slices)] = False
-        wins = filled & (strength > strongest)
-        result[wins] = label
-        strongest = np.where(wins, strength, strongest)
-    result = np.where(sliced != 0, sliced, result)
-    return np.ascontiguousarray(result.transpose(np.argsort(order)))
+    A voxel claimed by several labels goes to the strongest claim, then to the lower label.
+
+    Attributes:
+        fill: fills one label; its docstring says how.
+        needs_image: what a message calls the baseline where the image is missing; None if it ignores the image.
+        check: raises InputError where a package that the baseline needs is not installed.
+    """
+
+    fill: FillOneLabel
+    needs_image: str | None = None
+    check: Callable[[], object] = lambda: None
+
+    def __call__(
+        self,
+        painted: np.ndarray,
+        axis: int,
+        painted_slices: PaintedSlices = None,
+        *,
+        image: np.ndarray | None = None,
+        spacing: Spacing = (1.0, 1.0, 1.0),
+    ) -> np.ndarray:
+        """See `Baseline`."""
+        if self.needs_image is None:
+            image = None
+        elif image is None:
+            raise InputError(f"{self.needs_image} needs the image beside the painted labels: give image=.")
+        self.check()
+        slices_of = slices_by_label(painted, axis, painted_slices)
+        if image is not None and image.shape != painted.shape:
+            raise InputError(
+                f"The image has shape {image.shape} but the painted labels {painted.shape}: give one grid."
+            )
+        order = (axis, *(other for other in range(3) if other != axis))
+        sliced = painted.transpose(order)
+        sliced_image = None if image is None else image.transpose(order)
+        sliced_spacing = (float(spacing[order[0]]), float(spacing[order[1]]), float(spacing[order[2]]))
+
+        result = np.zeros(sliced.shape, painted.dtype)
+        strongest = np.full(sliced.shape, -np.inf, np.float32)
+        for label, slices in slices_of.items():
+            filled, strength = self.fill(sliced == label, slices, sliced_image, sliced_spacing)
+            filled[list(slices)] = False
+            wins = filled & (strength > strongest)
+            result[wins] = label
+            strongest = np.where(wins, strength, strongest)
+        result = np.where(sliced != 0, sliced, result)
+        return np.ascontiguousarray(result.transpose(np.argsort(order)))
 
 
 def slices_by_label(painted: np.ndarray, axis: int, painted_slices: PaintedSlices) -> dict[int, tuple[int, ...]]:

@@ -11,42 +11,37 @@ from typing import Any
 
 import numpy as np
 
-from PatchICLLib.baselines.per_label import PaintedSlices, Spacing, fill_per_label
+from PatchICLLib.baselines.per_label import PerLabel, Spacing
 from PatchICLLib.baselines.seeds import FREE, INSIDE, OUTSIDE, growth_window, seeds_of
 from PatchICLLib.errors import InputError
 
 _EDGES = 1200.0  # beta, for intensities of standard deviation 1: the best of eight on development structures
 
 
-def random_walker(
-    painted: np.ndarray,
-    axis: int,
-    painted_slices: PaintedSlices = None,
-    *,
-    image: np.ndarray | None = None,
-    spacing: Spacing = (1.0, 1.0, 1.0),
-) -> np.ndarray:
-    """scikit-image's random walker from the seeds and in the box of *Grow from seeds*, at least as likely as not.
-
-    Arguments as in `Baseline`, each label on its own; where two claim a voxel, the more probable one has it.
-
-    Raises:
-        InputError: `image` is missing or scikit-image is not installed, besides the cases of `Baseline`.
-    """
-    if image is None:
-        raise InputError("The random walker needs the image beside the painted labels: give image=.")
-    _walker()
-    return fill_per_label(_walk, painted, axis, painted_slices, image, spacing)
+def _walker() -> Callable[..., Any]:
+    try:
+        from skimage.segmentation import random_walker as walker
+    except ImportError as error:
+        raise InputError(
+            "scikit-image is not installed: run `pip install scikit-image`, or leave out random-walker."
+        ) from error
+    return walker
 
 
 def _walk(
-    mask: np.ndarray, slices: tuple[int, ...], image: np.ndarray | None, spacing: Spacing
+    mask: np.ndarray, slices: tuple[int, ...], image: np.ndarray, spacing: Spacing
 ) -> tuple[np.ndarray, np.ndarray]:
-    assert image is not None  # random_walker has checked
+    """scikit-image's random walker from the seeds and in the box of *Grow from seeds*, at least as likely as not.
+
+    Where two labels claim a voxel, the more probable one has it.
+    """
     window = growth_window(mask, spacing)
     strength = np.full(mask.shape, -np.inf, np.float32)
     strength[window] = _probability(seeds_of(mask, slices)[window], image[window], spacing)
     return strength >= 0.5, strength
+
+
+random_walker = PerLabel(_walk, "The random walker", check=_walker)
 
 
 def _probability(seeds: np.ndarray, image: np.ndarray, spacing: Spacing) -> np.ndarray:
@@ -62,13 +57,3 @@ def _probability(seeds: np.ndarray, image: np.ndarray, spacing: Spacing) -> np.n
     options = {"beta": _EDGES, "mode": "cg_j", "tol": 1e-3, "prob_tol": np.inf, "spacing": spacing}
     found = _walker()(intensities, seeds, return_full_prob=True, **options)
     return found[INSIDE - 1].astype(np.float32)
-
-
-def _walker() -> Callable[..., Any]:
-    try:
-        from skimage.segmentation import random_walker as walker
-    except ImportError as error:
-        raise InputError(
-            "scikit-image is not installed: run `pip install scikit-image`, or leave out random-walker."
-        ) from error
-    return walker

@@ -10,54 +10,32 @@ from types import ModuleType
 
 import numpy as np
 
-from PatchICLLib.baselines.per_label import PaintedSlices, Spacing, fill_per_label, nearness
+from PatchICLLib.baselines.per_label import PerLabel, Spacing, nearness
 from PatchICLLib.baselines.seeds import INSIDE, growth_window, seeds_of
 from PatchICLLib.errors import InputError
 
 
-def fill_between_slices(
-    painted: np.ndarray,
-    axis: int,
-    painted_slices: PaintedSlices = None,
-    *,
-    image: np.ndarray | None = None,
-    spacing: Spacing = (1.0, 1.0, 1.0),
-) -> np.ndarray:
-    """Slicer's *Fill between slices*: `vtkITKMorphologicalContourInterpolator` with the effect's settings.
-
-    Arguments as in `Baseline`, each label on its own. The filter finds the painted slices by itself and fills nothing
-    beyond the outermost ones; slices declared empty mean nothing to it. `image` is ignored.
-    """
-    _slicer()
-    return fill_per_label(_interpolate_contours, painted, axis, painted_slices, None, spacing)
-
-
-def grow_from_seeds(
-    painted: np.ndarray,
-    axis: int,
-    painted_slices: PaintedSlices = None,
-    *,
-    image: np.ndarray | None = None,
-    spacing: Spacing = (1.0, 1.0, 1.0),
-) -> np.ndarray:
-    """Slicer's *Grow from seeds*: `vtkImageGrowCutSegment`, every voxel of the painted slices being a seed.
-
-    Arguments as in `Baseline`, each label on its own: a voxel of a painted slice is a seed of the label or of its
-    outside. Growth is confined to the painted extent plus 35 % on every side (at least 3 voxels): along the slices'
-    axis 35 % of the extent along it, in the plane 35 % of the larger side.
-
-    Raises:
-        InputError: `image` is missing, besides the cases of `Baseline`.
-    """
-    if image is None:
-        raise InputError("Grow from seeds needs the image beside the painted labels: give image=.")
-    _slicer()
-    return fill_per_label(_grow, painted, axis, painted_slices, image, spacing)
+def _slicer() -> ModuleType:
+    # ITK's default thread pool, inside slicer-core, crashes the interpreter when it exits after a filter has run.
+    os.environ.setdefault("ITK_GLOBAL_DEFAULT_THREADER", "Platform")
+    try:
+        import slicer
+    except ImportError as error:
+        raise InputError(
+            "Slicer's filters are not installed: run `pip install slicer-core`, or leave out "
+            "fill-between-slices and grow-from-seeds."
+        ) from error
+    return slicer
 
 
 def _interpolate_contours(
-    mask: np.ndarray, slices: tuple[int, ...], _image: np.ndarray | None, spacing: Spacing
+    mask: np.ndarray, slices: tuple[int, ...], _image: None, spacing: Spacing
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Slicer's *Fill between slices*: `vtkITKMorphologicalContourInterpolator` with the effect's settings.
+
+    The filter finds the painted slices by itself and fills nothing beyond the outermost ones; slices declared empty
+    mean nothing to it.
+    """
     window = growth_window(mask, spacing)
     interpolator = _slicer().vtkITKMorphologicalContourInterpolator()
     interpolator.SetInputData(_to_vtk(mask[window].astype(np.int16), spacing))
@@ -67,10 +45,18 @@ def _interpolate_contours(
     return filled, nearness(slices, len(mask))
 
 
+fill_between_slices = PerLabel(_interpolate_contours, check=_slicer)
+
+
 def _grow(
-    mask: np.ndarray, slices: tuple[int, ...], image: np.ndarray | None, spacing: Spacing
+    mask: np.ndarray, slices: tuple[int, ...], image: np.ndarray, spacing: Spacing
 ) -> tuple[np.ndarray, np.ndarray]:
-    assert image is not None  # grow_from_seeds has checked
+    """Slicer's *Grow from seeds*: `vtkImageGrowCutSegment`, every voxel of the painted slices being a seed.
+
+    A voxel of a painted slice is a seed of the label or of its outside. Growth is confined to the painted extent plus
+    35 % on every side (at least 3 voxels): along the slices' axis 35 % of the extent along it, in the plane 35 % of
+    the larger side.
+    """
     window = growth_window(mask, spacing)
     seeds = seeds_of(mask, slices)
     intensities = image[window]
@@ -86,17 +72,7 @@ def _grow(
     return filled, nearness(slices, len(mask))
 
 
-def _slicer() -> ModuleType:
-    # ITK's default thread pool, inside slicer-core, crashes the interpreter when it exits after a filter has run.
-    os.environ.setdefault("ITK_GLOBAL_DEFAULT_THREADER", "Platform")
-    try:
-        import slicer
-    except ImportError as error:
-        raise InputError(
-            "Slicer's filters are not installed: run `pip install slicer-core`, or leave out "
-            "fill-between-slices and grow-from-seeds."
-        ) from error
-    return slicer
+grow_from_seeds = PerLabel(_grow, "Grow from seeds", check=_slicer)
 
 
 def _to_vtk(array: np.ndarray, spacing: Spacing) -> object:

@@ -16,7 +16,7 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     dataclass.
     """
     seen = inspect.signature(command, eval_str=True).parameters.values()
-    groups = {parameter.name: parameter.annotation for parameter in seen if is_dataclass(parameter.annotation)}
+    groups: dict[str, Any] = {p.name: p.annotation for p in seen if is_dataclass(p.annotation)}
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in seen if p.name not in groups]
     parameters += [option for group in groups.values() for option in _options(group)]
 

@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from PatchICLLib.baselines.graph_cut import graph_cut
 from PatchICLLib.baselines.interpolation import interpolate_shapes
 from PatchICLLib.baselines.nearest import nearest_slice
-from PatchICLLib.baselines.per_label import Baseline
+from PatchICLLib.baselines.per_label import Baseline, PerLabel
 from PatchICLLib.baselines.random_walker import random_walker
 from PatchICLLib.baselines.slicer_filters import fill_between_slices, grow_from_seeds
 from PatchICLLib.errors import InputError
 
-BASELINES: list[Baseline] = [nearest_slice, interpolate_shapes, graph_cut]
+BASELINES: list[PerLabel] = [nearest_slice, interpolate_shapes, graph_cut]
 if importlib.util.find_spec("slicer") is not None:
     BASELINES += [fill_between_slices, grow_from_seeds]
 if importlib.util.find_spec("skimage") is not None:
     BASELINES.append(random_walker)
-every_baseline = pytest.mark.parametrize("baseline", BASELINES, ids=lambda baseline: baseline.__name__)
+every_baseline = pytest.mark.parametrize("baseline", BASELINES, ids=lambda baseline: baseline.fill.__name__)
 
 
 def paint(seed: int, axis: int, dtype: type) -> tuple[np.ndarray, np.ndarray, dict[int, list[int]]]:
@@ -92,7 +92,7 @@ def test_an_unknown_axis_is_an_error(baseline: Baseline) -> None:
 every_one_that_looks_at_the_image = pytest.mark.parametrize(
     "baseline",
     [baseline for baseline in BASELINES if baseline in (grow_from_seeds, random_walker, graph_cut)],
-    ids=lambda baseline: baseline.__name__,
+    ids=lambda baseline: baseline.fill.__name__,
 )
 
 
