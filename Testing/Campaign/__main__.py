@@ -14,7 +14,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # processes are forked: one threa
 
 import numpy as np  # noqa: E402
 
-from Testing.Campaign.faults import KINDS  # noqa: E402
+from Testing.Campaign import faults, file_faults  # noqa: E402, F401 (their kinds enter themselves)
+from Testing.Campaign.kinds import KINDS  # noqa: E402
 from Testing.Campaign.runner import Verdict, run_trial  # noqa: E402
 
 

@@ -20,9 +20,9 @@ from PatchICLSegmentLib.SharedLogic import sharedLogic  # noqa: E402
 from PySide6 import QtCore  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 
+from .Application import Application  # noqa: E402
 from .Brush import Brush  # noqa: E402
 from .Headless import SliceView  # noqa: E402
-from .Widgets import Application  # noqa: E402
 from .Worker import NearestSliceWorker  # noqa: E402
 
 

@@ -14,11 +14,11 @@ import slicer  # noqa: E402
 import slicer.util  # noqa: E402
 from PatchICLSegmentLib.Panel import EffectOptions  # noqa: E402
 
+from .Application import Application  # noqa: E402
 from .Brush import Brush  # noqa: E402
 from .Desk import Desk, FakeInstaller  # noqa: E402
 from .Headless import SliceView  # noqa: E402
 from .SegmentEditorModule import SegmentEditorModule  # noqa: E402
-from .Widgets import Application  # noqa: E402
 
 EFFECT_FILE = Path("SegmentEditorPatchICL/SegmentEditorPatchICLLib/SegmentEditorEffect.py")
 

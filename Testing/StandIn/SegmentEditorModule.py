@@ -5,7 +5,7 @@ from __future__ import annotations
 import slicer
 from slicer.util import VTKObservationMixin
 
-from .Widgets import SegmentEditorWidget
+from .SegmentEditorWidget import SegmentEditorWidget
 
 
 class SegmentEditorModule(VTKObservationMixin):

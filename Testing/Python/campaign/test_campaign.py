@@ -12,7 +12,7 @@ if sys.platform != "linux":
     pytest.skip("processes are forked and limited as on Linux", allow_module_level=True)
 
 from Testing.Campaign.__main__ import main, tally, trial
-from Testing.Campaign.faults import KINDS
+from Testing.Campaign.kinds import KINDS
 from Testing.Campaign.runner import run_trial
 
 TRIALS, PARTS = 200, 8

@@ -11,6 +11,7 @@ import slicer
 import slicer.util
 import vtk
 from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
+from PatchICLSegmentLib.State import State
 
 from Testing.StandIn.Headless import HeadlessSlicer
 from Testing.StandIn.Worker import NearestSliceWorker
@@ -131,3 +132,24 @@ def desk(application, qtApplication):
     yield desk
     desk.panel.cleanup()
     desk.panel.widget.close()
+
+
+@pytest.fixture
+def place(scene):
+    """A workplace of a volume that is not tilted."""
+    place = Workplace(scene, straightGeometry())
+    yield place
+    place.logic.shutdown()
+
+
+def begin(place, polls=3) -> None:
+    """Starts a run that still goes on after some answers of the worker."""
+    place.logic.startPropagation()
+    for _number in range(polls):
+        place.logic.poll()
+    assert place.logic.state is State.RUNNING
+
+
+def finish(logic) -> None:
+    while logic.state.isBusy:
+        logic.poll()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,20 +11,14 @@ import slicer.util
 import vtk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PatchICLSegmentLib.Errors import NoVoxelsError, OtherGridError, OverlapError, SceneError
-from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
-from PatchICLSegmentLib.Parameters import Parameters
+from PatchICLSegmentLib.Errors import NoVoxelsError, OtherGridError, SceneError
 from PatchICLSegmentLib.SceneIO.Lattice import brushGrid
-from PatchICLSegmentLib.SceneIO.PaintedSlices import Remark
-from PatchICLSegmentLib.SceneIO.SegmentMemory import memoryOf
 from PatchICLSegmentLib.SceneIO.Segments import SegmentBox, orientedImage, readSegment
 from PatchICLSegmentLib.SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
 from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
-from PatchICLSegmentLib.SceneIO.Voxels import Voxels
 from PatchICLSegmentLib.State import State
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.geometry.painting_review import review_painting
 from PatchICLLib.propagation.geometry.planes import find_planes
 
 from .conftest import SHAPE, Workplace, straightGeometry, warpNode
@@ -370,159 +363,3 @@ def testContoursThatSlicerCannotConvertAreSaid(workplace):
     with pytest.raises(SceneError, match="SlicerRT"):
         problem.mend()
     assert workplace.scene.GetNumberOfNodes() == count and workplace.logic.segmentationNode is original
-
-
-def organWithLesion(workplace, slices=(3, 8, 14), lesionSlices=None):
-    """Draws a square organ and a lesion within it; returns both as masks."""
-    organ, lesion = np.zeros((2, *SHAPE), bool)
-    for index in slices:
-        organ[index, 6:26, 6:28] = True
-    for index in slices if lesionSlices is None else lesionSlices:
-        lesion[index, 12:18, 12:20] = True
-    workplace.write(organ)
-    workplace.write(lesion, workplace.other)
-    workplace.logic.parameters = Parameters(scope="visible")
-    return organ, lesion
-
-
-def allowOverlap(workplace) -> None:
-    workplace.logic.editorNode.SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteNone)
-
-
-@pytest.mark.parametrize("lesionSlices", [(3, 8, 14), (6, 11)], ids=["on the same slices", "on others"])
-def testOrganKeepsWhatItsLesionOverlaps(workplace, lesionSlices):
-    organ, lesion = organWithLesion(workplace, lesionSlices=lesionSlices)
-    allowOverlap(workplace)
-    workplace.runToPreview()
-    logic = workplace.logic
-    masks = {name: box.filled() for name, box in logic.preview.masks().items()}
-    assert masks[workplace.organ][3:15].all(axis=0)[6:26, 6:28].all(), "no hole on any filled slice"
-    assert masks[workplace.other][lesionSlices[0] : lesionSlices[-1] + 1, 12:18, 12:20].all()
-    for name, mask in masks.items():
-        assert np.array_equal(logic.preview.plane(name, 6), mask[6])
-    logic.applyPreview()
-    assert np.array_equal(workplace.read()[[3, 8, 14]], organ[[3, 8, 14]])
-    assert np.array_equal(workplace.read(workplace.other)[list(lesionSlices)], lesion[list(lesionSlices)])
-    assert np.array_equal(workplace.read(), masks[workplace.organ])
-    assert np.array_equal(workplace.read(workplace.other), masks[workplace.other])
-    assert logic.history().undo()
-    assert np.array_equal(workplace.read(), organ) and np.array_equal(workplace.read(workplace.other), lesion)
-
-
-def testOverlapIsRefusedWhereTheEditorWouldTakeVoxels(workplace):
-    organ, lesion = organWithLesion(workplace)
-    with pytest.raises(OverlapError, match="Structure and other overlap") as refused:
-        workplace.logic.startPropagation()
-    problem = workplace.logic.remedies.of(refused.value)
-    assert problem.remedy == "Allow overlap"
-    problem.mend()
-    workplace.runToPreview()
-    workplace.logic.applyPreview()
-    assert np.array_equal(workplace.read()[8], organ[8]) and np.array_equal(
-        workplace.read(workplace.other)[8], lesion[8]
-    )
-
-
-def testStoppedLayersAreWrittenAsFarAsEachCame(workplace):
-    organ, lesion = organWithLesion(workplace)
-    earlier = lesion.copy()
-    earlier[5] = True
-    workplace.write(earlier, workplace.other)
-    segment = workplace.segmentation.GetSegmentation().GetSegment(workplace.other)
-    box = readSegment(workplace.segmentation, workplace.other, workplace.volume)
-    memory = memoryOf(workplace.segmentation, workplace.other, workplace.volume, box)
-    planes = {(0, index): None for index in (3, 8, 14)}
-    replace(memory, axis=0, planes=planes, written=Voxels.of(box)).store(segment)
-    allowOverlap(workplace)
-    logic = workplace.logic
-    logic.startPropagation()
-    while logic.progress is None or logic.progress.done < 5:
-        logic.poll()
-    assert logic.progress.layer == 0
-    logic.cancel(keepPartialResult=True)
-    logic.applyPreview()
-    assert workplace.read().any(axis=(1, 2)).sum() == 3 + 5
-    assert np.array_equal(workplace.read(workplace.other), earlier), "its slices were not come to"
-
-
-def testLayersComeBackWithASavedScene(workplace, tmp_path):
-    organWithLesion(workplace)
-    allowOverlap(workplace)
-    workplace.runToPreview()
-    masks = {name: box.filled() for name, box in workplace.logic.preview.masks().items()}
-    logic = PatchICLSegmentLogic(workplace.scene, makeWorker=workplace.makeWorker)
-    for name, box in logic.preview.masks().items():
-        assert np.array_equal(box.filled(), masks[name])
-    logic.shutdown()
-    node = workplace.logic.preview.node
-    storage = slicer.vtkMRMLSegmentationStorageNode()
-    workplace.scene.AddNode(storage)
-    storage.SetFileName(str(tmp_path / "preview.seg.nrrd"))
-    assert storage.WriteData(node)
-    again = slicer.modules.segmentations.logic().LoadSegmentationFromFile(storage.GetFileName(), True)
-    loaded = [readSegment(again, name, workplace.volume) for name in again.GetSegmentation().GetSegmentIDs()]
-    assert all(np.array_equal(box.filled(), mask) for box, mask in zip(loaded, masks.values(), strict=True))
-
-
-def paintWithStray(workplace, stray=6) -> np.ndarray:
-    """Large squares on slices 3, 9 and 14, one voxel on another."""
-    mask = np.zeros(SHAPE, bool)
-    mask[[3, 9, 14], 6:26, 6:28] = True
-    mask[stray, 30, 40] = True
-    workplace.write(mask)
-    return mask
-
-
-def testStrayVoxelGivesNoContextAndStays(workplace):
-    drawn = paintWithStray(workplace)
-    logic = workplace.logic
-    assert review_painting(drawn.astype(np.uint8), 0)[1].stray == (6,), "as on the command line"
-    rows = {row.index: (row.isContext, row.isStray) for row in logic.painting.slices()}
-    assert rows == {3: (True, False), 6: (False, True), 9: (True, False), 14: (True, False)}
-    workplace.runToPreview()
-    call = workplace.workers[0].calls[0]
-    assert call.options["ignore_slices"] == {1: [6]} and call.painted[6].sum() == 1
-    logic.applyPreview()
-    result = workplace.read()
-    assert np.array_equal(result[[3, 9, 14]], drawn[[3, 9, 14]])
-    assert result[6, 30, 40] and result[6, 6:26, 6:28].all(), "what is drawn stays, what is missing is filled in"
-    assert [row.index for row in logic.painting.slices()] == [3, 9, 14]
-
-
-@pytest.mark.parametrize("how", ["one", "all"])
-def testStraySliceIsOverruled(workplace, how):
-    drawn = paintWithStray(workplace)
-    logic = workplace.logic
-    if how == "one":
-        logic.painting.setContext(6, True)
-    else:
-        logic.parameters = Parameters(useAllSlices=True)
-    assert [(row.index, row.isContext) for row in logic.painting.slices()] == [(i, True) for i in (3, 6, 9, 14)]
-    workplace.runToPreview()
-    assert workplace.workers[0].calls[0].options["ignore_slices"] == {}
-    logic.applyPreview()
-    assert np.array_equal(workplace.read()[6], drawn[6]), "painted on purpose"
-    if how == "one":
-        logic.painting.setContext(6, False)
-        assert [row.isStray for row in logic.painting.slices()] == [False, True, False, False]
-
-
-def testSpillOfASphereBrushIsStray(workplace):
-    mask = np.zeros(SHAPE, bool)
-    j, i = np.ogrid[:40, :48]
-    for middle in (4, 13):
-        for offset, radius in ((0, 9), (-1, 4), (1, 4)):
-            mask[middle + offset] |= (j - 20) ** 2 + (i - 22) ** 2 <= radius**2
-    workplace.write(mask)
-    rows = workplace.logic.painting.slices()
-    assert [row.index for row in rows if row.isContext] == [4, 13]
-    assert [row.index for row in rows if row.isStray] == [3, 5, 12, 14]
-
-
-def testOutlineIsPointedOut(workplace):
-    mask = np.zeros(SHAPE, bool)
-    mask[[3, 12], 6:30, 6:40] = True
-    mask[12, 8:28, 8:38] = False
-    workplace.write(mask)
-    assert [row.remark for row in workplace.logic.painting.slices()] == [Remark.NONE, Remark.OUTLINE]
-    assert all(row.isContext for row in workplace.logic.painting.slices())

@@ -14,16 +14,10 @@ import slicer
 import slicer.util
 from PatchICLSegmentLib.Logic import State
 from PatchICLSegmentLib.Parameters import Parameters
-from PatchICLSegmentLib.PlanesStory import PlanesStory
-from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice
 from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
-from PatchICLSegmentLib.Story import Story, strokes
-from PatchICLSegmentLib.WorkerSession import defaultWorker
 from PySide6 import QtCore
 from PySide6.QtTest import QTest
 
-from Testing.StandIn.Desk import Desk
-from Testing.StandIn.Headless import SliceView
 from Testing.StandIn.Worker import NearestSliceWorker
 
 from .conftest import warpNode
@@ -297,93 +291,6 @@ def testWidgetsFollowParametersBothWays(desk):
     assert desk.logic.parameters == Parameters(seed=3, extent="painted")
 
 
-def testPreviewOpacityFollowsTheSlider(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
-    desk.ui.previewOpacitySlider.setValue(0.2)
-    assert desk.logic.preview.node.GetDisplayNode().GetOpacity2DFill() == pytest.approx(0.2)
-
-
-def testUncertaintySection(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
-    assert not desk.ui.nextSliceButton.enabled
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
-    assert desk.ui.uncertaintySection.collapsed, "read once in a while; what it suggests is Next slice"
-    assert desk.ui.nextSliceButton.enabled
-    table = desk.ui.reviewTable
-    values = [float(table.item(row, 2).text()) for row in range(table.rowCount)]
-    assert values == sorted(values, reverse=True) and len(values) == 10
-    table.cellClicked.emit(0, 0)
-    assert str(desk.logic.views.currentIndex()) == table.item(0, 0).text()
-    desk.ui.plotButton.click()
-    assert desk.application.plots == [desk.logic.results.chartNode]
-    desk.ui.entropyCheckBox.click()
-    assert desk.views[0].layers.GetForegroundVolumeID() is None
-    desk.ui.reviewButton.click()
-    assert desk.logic.segmentationNode.GetSegmentation().GetNumberOfSegments() == 2
-
-
-def testInspectSectionFollowsTheSlice(desk, tmp_path):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
-    desk.ui.patchesCheckBox.click()
-    desk.logic.views.jumpTo(8)
-    desk.settle()
-    assert desk.ui.levelTable.rowCount == 2 and "Slice 8" in desk.ui.inspectLabel.text
-    assert sorted(desk.logic.views.patchLayers.nodes()) == [0, 1]
-    assert desk.ui.levelSlider.maximum == 1 and desk.ui.levelName.text == "all"
-    desk.ui.levelSlider.setValue(1)
-    assert desk.ui.levelName.text == "2"
-    desk.logic.views.jumpTo(3)
-    desk.settle()
-    assert "not predicted" in desk.ui.inspectLabel.text and desk.logic.views.patchLayers.nodes() == {}
-    desk.application.folder = str(tmp_path / "export")
-    desk.ui.exportButton.click()
-    assert (tmp_path / "export" / "patchicl_selections.json").exists()
-
-
-def testLogitsOfTheSliceOnRequest(desk, tmp_path):
-    desk.openPhantom()
-    assert not desk.ui.logitsButton.enabled
-    desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
-    desk.ui.inspectSection.setProperty("collapsed", False)
-    desk.logic.views.jumpTo(8)
-    desk.settle()
-    assert desk.ui.inspectPicture.visible and not desk.ui.logitsSelector.enabled
-    height = desk.ui.inspectPicture.pixmap.height()
-    desk.ui.logitsButton.click()
-    assert "Asking" in desk.ui.inspectLabel.text and not desk.ui.logitsButton.enabled
-    while desk.logic.logits.isBusy:
-        desk.processEvents()
-    desk.settle()
-    assert desk.logic.state is State.PREVIEW and desk.ui.logitsSelector.enabled
-    assert desk.ui.inspectPicture.pixmap.height() > height, "the logits are a further row of pictures"
-    desk.ui.logitsSelector.setCurrentIndex(2)
-    assert desk.logic.views.logitsLayer.node() is not None
-    desk.logic.views.jumpTo(9)
-    desk.settle()
-    assert desk.logic.views.logitsLayer.node() is None and desk.ui.logitsButton.enabled
-
-
-def testClickOnALevelChoosesIt(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
-    desk.logic.views.jumpTo(8)
-    desk.settle()
-    desk.ui.levelTable.cellClicked.emit(1, 2)
-    assert desk.logic.parameters.patchLevel == 1 and desk.ui.levelName.text == "2"
-
-
 def testRegionOfInterest(desk):
     desk.openPhantom()
     desk.ui.fitRegionButton.click()
@@ -416,60 +323,6 @@ def testShortMemoryIsTold(desk, monkeypatch):
     desk.ui.propagateButton.click()
     desk.waitWhileBusy()
     assert "Memory was short" in desk.ui.statusLabel.text and desk.logic.state is State.PREVIEW
-
-
-def testNothingRunsBeforeTheInstallation(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
-    desk.installer.ready = False
-    desk.panel.install.refresh()
-    assert desk.ui.installHint.visible and "2900 MB" in desk.ui.installLabel.text
-    desk.ui.propagateButton.click()
-    assert desk.logic.state is State.IDLE and not desk.ui.installSection.collapsed
-    desk.application.answer = False
-    desk.ui.installButton.click()
-    assert desk.installer.calls == [], "declined: nothing happens"
-    desk.application.answer, desk.application.folder = True, "bad"
-    desk.ui.wheelsButton.click()
-    assert desk.ui.statusLabel.text == "The folder bad holds no wheels."
-    desk.ui.installButton.click()
-    assert desk.installer.calls == [("install", "bad"), ("install", "")]
-    assert not desk.ui.installHint.visible
-    desk.ui.propagateButton.click()
-    assert desk.logic.state.isBusy
-    desk.waitWhileBusy()
-    desk.ui.selfCheckButton.click()
-    desk.ui.copyReportButton.click()
-    assert desk.application.copied == [desk.ui.reportText.plainText] and "cpu" in desk.application.copied[0]
-    desk.ui.uninstallButton.click()
-    assert desk.installer.calls[-1] == ("uninstall",) and desk.ui.installHint.visible
-
-
-def testExtensionComesFirst(desk):
-    desk.installer.ready, desk.installer.extensionIsMissing = False, True
-    desk.application.answer = False
-    desk.ui.showInstallButton.click()
-    desk.panel.install.refresh()
-    desk.ui.installButton.click()
-    assert "2900 MB" in desk.application.questions[-1] and desk.application.extensions == []
-    desk.application.answer = True
-    desk.ui.installButton.click()
-    assert desk.application.extensions == ["PyTorch"] and desk.installer.calls == []
-    desk.application.folder = "wheels"
-    desk.ui.wheelsButton.click()
-    assert desk.installer.calls == [("install", "wheels")], "a folder of wheels needs no extension"
-
-
-def testTryItLoadsPaintsAndPropagates(desk):
-    assert desk.ui.tryItButton.visible
-    desk.ui.tryItButton.click()
-    assert desk.logic.state.isBusy and desk.logic.volumeNode.GetName() == "PatchICL sample brain"
-    assert len(desk.logic.painting.slices()) == 3
-    desk.waitWhileBusy()
-    assert desk.logic.state is State.PREVIEW and not desk.ui.tryItButton.visible
-    desk.ui.applyButton.click()
-    areas = desk.logic.currentPainting().box.areas(0)
-    assert (areas > 0).sum() > 10
 
 
 def testSceneCloseEmptiesThePanel(desk):
@@ -526,79 +379,3 @@ def testRangeIsOnlyEnabledWhereItMatters(desk):
     assert not desk.ui.firstSliceSpinBox.enabled
     desk.ui.extentSelector.setCurrentIndex(2)
     assert desk.ui.firstSliceSpinBox.enabled and desk.ui.lastSliceSpinBox.enabled
-
-
-@pytest.mark.slow
-def testStoryWithASphereWhereTheStructureIsNotOnTheSuggestedSlice(desk, monkeypatch):
-    """A sphere reaches into neighboring slices. A person says that it is not here; strokes would leave nothing."""
-    makeResult = NearestSliceWorker._result
-
-    def resultThatAsksForAnEmptySlice(*arguments):
-        result = makeResult(*arguments)
-        result.report["suggested_next_slice"] = 0
-        return result
-
-    monkeypatch.setattr(NearestSliceWorker, "_result", resultThatAsksForAnEmptySlice)
-    story = Story(desk.panel, desk, sphere=True)
-    story.run()
-    assert story.suggested == 0 and story.painted[0] is False
-    assert len(story.painted) > 4
-
-
-@pytest.mark.slow
-def testStory(desk):
-    Story(desk.panel, desk).run()
-
-
-@pytest.mark.slow
-def testStoryWithTheNetwork(application, qtApplication):
-    """The same with the bundled network in its worker process."""
-    desk = Desk(application, qtApplication, makeWorker=defaultWorker)
-    desk.logic.parameters = Parameters(device="cpu", extent="painted")
-    try:
-        Story(desk.panel, desk).run()
-    finally:
-        desk.panel.cleanup()
-        desk.panel.widget.close()
-
-
-@pytest.fixture
-def wideDesk(application, qtApplication):
-    """The panel beside three views, as in Slicer's four-up layout."""
-    names = {"Red": "Axial", "Green": "Coronal", "Yellow": "Sagittal"}
-    views = [SliceView(application, name, orientation, (320, 320)) for name, orientation in names.items()]
-    desk = Desk(application, qtApplication, views=views)
-    yield desk
-    desk.panel.cleanup()
-    desk.panel.widget.close()
-
-
-@pytest.mark.slow
-def testStoryOfPlanes(wideDesk):
-    PlanesStory(wideDesk.panel, wideDesk, leastDice=0.2).run()
-
-
-def testTheViewInHandDecidesWhereASliceIsDeclared(wideDesk):
-    """The view that was scrolled or jumped to last; the one under the mouse before all others."""
-    desk, logic = wideDesk.openPhantom(), wideDesk.logic
-    desk.paintWithMouse(4, 13)
-    assert logic.views.axisInHand == 0
-    jumpToSlice(desk.scene, desk.volume, 1, 35)
-    desk.settle()
-    desk.ui.notOnSliceButton.click()
-    desk.settle()
-    assert [row.plane for row in logic.painting.slices()] == [(0, 4), (0, 13), (1, 35)]
-    assert [desk.ui.paintedTable.item(row, 1).text() for row in range(3)] == ["k=4", "k=13", "j=35"]
-    desk.ui.paintedTable.cellClicked.emit(1, 1)
-    assert logic.views.planeInHand() == (0, 13)
-    crosshair = desk.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
-    crosshair.SetCursorPositionXYZ([100.0, 100.0, 0.0], desk.views[2].node)
-    assert logic.views.axisInHand == 2
-    crosshair.SetCursorPositionInvalid()
-    assert logic.views.axisInHand == 0
-
-
-def testStrokesCoverTheMask():
-    mask = np.zeros((12, 20), bool)
-    mask[3:9, 2:7] = mask[3:9, 12:18] = True
-    assert strokes(mask) == [((row, first), (row, last)) for row in (3, 5, 7) for first, last in ((2, 6), (12, 17))]

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import slicer
 import slicer.util
 from PatchICLSegmentLib.Errors import SceneError
-from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
 from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.State import State
 from vtk.util.numpy_support import vtk_to_numpy
 
-from .conftest import SHAPE, Workplace, straightGeometry, warpNode
-
-
-@pytest.fixture
-def place(scene):
-    place = Workplace(scene, straightGeometry())
-    yield place
-    place.logic.shutdown()
+from .conftest import SHAPE, begin, straightGeometry, warpNode
 
 
 def transformNode(scene, shift=(5.0, -7.0, 6.3)):
@@ -101,20 +91,13 @@ def voxels(segmentation, segmentId) -> tuple:
     return tuple(np.flatnonzero(array)), image.GetExtent()
 
 
-def run(place, polls=3):
-    place.logic.startPropagation()
-    for _number in range(polls):
-        place.logic.poll()
-    assert place.logic.state is State.RUNNING
-
-
 @pytest.mark.parametrize("change", CHANGES)
 def testChangeDuringTheRunStopsItInASentence(place, change):
     messages = []
     place.logic.failed.connect(messages.append)
     place.paint(0, [2, 15])
     before = voxels(place.segmentation, place.organ)
-    run(place)
+    begin(place)
     change(place)
     place.logic.poll()
     assert place.logic.state is State.IDLE and place.logic.preview is None
@@ -143,7 +126,7 @@ def testChangeUnderThePreviewLeavesDiscardOnly(place, change):
 def testChangeWhileTheWorkerHandsOverTheRest(place, change):
     place.paint(0, [2, 15])
     before = voxels(place.segmentation, place.organ)
-    run(place)
+    begin(place)
     place.logic.cancel(keepPartialResult=True)
     assert place.logic.state is State.KEEPING
     change(place)
@@ -221,7 +204,7 @@ def testPreviewOfAnotherSegmentationIsNotApplied(place):
 
 def testSelectionDuringTheRunDoesNotMatter(place):
     place.paint(0, [2, 15])
-    run(place)
+    begin(place)
     place.logic.select(None, None)
     while place.logic.state.isBusy:
         place.logic.poll()
@@ -238,7 +221,7 @@ def testSegmentThatIsRemovedTakesItsPreviewAlong(place, when):
     messages = []
     place.logic.failed.connect(messages.append)
     place.paint(0, [2, 15])
-    run(place)
+    begin(place)
     if when == "keeping":
         place.logic.cancel(keepPartialResult=True)
     while when == "preview" and place.logic.state.isBusy:
@@ -256,7 +239,7 @@ def testOneOfSeveralSegmentsIsRemoved(place, when):
     editorNode = place.logic.editorNode
     editorNode.SetOverwriteMode(editorNode.OverwriteNone)
     place.logic.parameters = Parameters(scope="visible")
-    run(place)
+    begin(place)
     while when == "preview" and place.logic.state.isBusy:
         place.logic.poll()
     place.segmentation.GetSegmentation().RemoveSegment(place.organ)
@@ -274,7 +257,7 @@ def testPreviewThatLostItsSegments(place, when):
     messages = []
     place.logic.failed.connect(messages.append)
     drawn = place.paint(0, [2, 15])
-    run(place)
+    begin(place)
     while when == "preview" and place.logic.state.isBusy:
         place.logic.poll()
     place.logic.preview.node.GetSegmentation().RemoveAllSegments()
@@ -338,134 +321,6 @@ def testWhatIsPaintedDuringThePreviewWins(place, action):
     assert result[3:13, 8, 8].all(), "all else is filled"
 
 
-# Unfinished previews
-
-
-def reloaded(place):
-    place.logic.shutdown()
-    place.logic = PatchICLSegmentLogic(place.scene, makeWorker=place.makeWorker)
-
-
-def savedAndLoaded(place, tmp_path):
-    path = str(tmp_path / "scène; a:b.mrb")
-    assert place.scene.WriteToMRB(path)
-    place.logic.shutdown()
-    place.scene.Clear(False)
-    place.logic = PatchICLSegmentLogic(place.scene, makeWorker=place.makeWorker)
-    assert place.scene.ReadFromMRB(path)
-    place.volume, place.segmentation = place.logic.volumeNode, place.logic.segmentationNode
-
-
-@pytest.fixture(params=["reload", "save"])
-def unfinished(place, request, tmp_path):
-    """A run was cut off after three of twelve slices: the module was reloaded, or the scene saved and loaded."""
-    place.segmentation.GetSegmentation().GetSegment(place.organ).SetName('é; "a:b"')
-    place.drawn = place.paint(0, [2, 15])
-    run(place, polls=4)
-    if request.param == "reload":
-        reloaded(place)
-    else:
-        savedAndLoaded(place, tmp_path)
-    return place
-
-
-def testUnfinishedPreviewIsNotOfferedAsFinished(unfinished):
-    logic = unfinished.logic
-    assert logic.state is State.UNFINISHED and len(logic.preview.filled) == 3
-    with pytest.raises(SceneError, match="did not end"):
-        logic.applyPreview()
-    assert logic.state is State.UNFINISHED and (unfinished.read() == unfinished.drawn).all()
-
-
-def testUnfinishedPreviewIsKept(unfinished):
-    logic = unfinished.logic
-    filled = list(logic.preview.filled)
-    logic.keepUnfinished()
-    assert logic.state is State.PREVIEW
-    reloaded(unfinished)
-    logic = unfinished.logic
-    assert logic.state is State.PREVIEW, "that it is wanted is remembered"
-    logic.applyPreview()
-    result = unfinished.read()
-    assert np.flatnonzero(result.any(axis=(1, 2))).tolist() == sorted([2, 15, *filled])
-    assert (result[[2, 15]] == unfinished.drawn[[2, 15]]).all()
-    assert logic.history().undo() and (unfinished.read() == unfinished.drawn).all()
-
-
-def testUnfinishedPreviewIsDiscarded(unfinished):
-    unfinished.logic.discardPreview()
-    assert unfinished.logic.state is State.IDLE and (unfinished.read() == unfinished.drawn).all()
-
-
-def testUnfinishedRunGoesOn(unfinished):
-    logic = unfinished.logic
-    filled = list(logic.preview.filled)
-    logic.select(None, None)
-    logic.goOn()
-    shown = logic.preview.masks()[unfinished.organ].areas(0)
-    assert np.flatnonzero(shown).tolist() == sorted([2, 15, *filled]), "what is there stays in sight"
-    while logic.state.isBusy:
-        logic.poll()
-    assert logic.state is State.PREVIEW
-    logic.applyPreview()
-    result = unfinished.read()
-    assert result.any(axis=(1, 2)).sum() == 14 and (result[[2, 15]] == unfinished.drawn[[2, 15]]).all()
-
-
-def testKeptSlicesDoNotTakeAwayWhatWasThere(place):
-    """Stopped early, a second run replaces the slices that it came to; the others stay as the first run left them."""
-    place.paint(0, [2, 15])
-    place.runToPreview()
-    place.logic.applyPreview()
-    first = place.read()
-    now = first.copy()
-    now[8, 6:30, 6:30] = True
-    place.write(now)
-    run(place, polls=4)
-    done = list(place.logic.preview.filled)
-    place.logic.cancel(keepPartialResult=True)
-    place.logic.applyPreview()
-    others = [index for index in range(SHAPE[0]) if index not in done]
-    assert (place.read()[others] == now[others]).all() and (place.read()[done] != first[done]).any()
-
-
-def testSceneSavedWithAFinishedPreviewLoadsOne(place, tmp_path):
-    drawn = place.paint(0, [2, 15])
-    place.runToPreview()
-    proposal = place.logic.preview.masks()[place.organ].filled()
-    savedAndLoaded(place, tmp_path)
-    assert place.logic.state is State.PREVIEW and place.logic.previewProblem is None
-    assert (place.logic.preview.plane(place.organ, 7) == proposal[7]).all()
-    place.logic.applyPreview()
-    assert (place.read() == proposal).all() and (place.read()[2] == drawn[2]).all()
-
-
-@pytest.mark.parametrize("when", ["running", "keeping", "preview"])
-def testAnotherSceneIsImported(place, tmp_path, when):
-    """The module's nodes are singletons; those of the other scene do not take the place of ours."""
-    drawn = place.paint(0, [2, 15])
-    place.runToPreview()
-    path = str(tmp_path / "other.mrb")
-    assert place.scene.WriteToMRB(path)
-    place.logic.discardPreview()
-    run(place, polls=4)
-    while when == "preview" and place.logic.state.isBusy:
-        place.logic.poll()
-    if when == "keeping":
-        place.logic.cancel(keepPartialResult=True)
-    preview = place.logic.preview
-    assert place.scene.ReadFromMRB(path)
-    assert place.logic.preview is preview and place.logic.volumeNode is place.volume
-    assert place.logic.segmentationNode is place.segmentation and place.logic.segmentId == place.organ
-    while place.logic.needsPolling:
-        place.logic.poll()
-    assert place.logic.state is State.PREVIEW
-    place.logic.applyPreview()
-    assert (place.read()[[2, 15]] == drawn[[2, 15]]).all() and place.read()[3].any()
-    hidden = [node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if node.GetHideFromEditors()]
-    assert hidden == [], "the imported preview is a segmentation that can be seen and deleted"
-
-
 def testSlicesOfAnotherSegmentationDoNotStayInSight(place):
     """Its segments may have the same identifiers."""
     place.paint(0, [2, 15])
@@ -480,19 +335,3 @@ def testSlicesOfAnotherSegmentationDoNotStayInSight(place):
     place.logic.updatePropagation()
     assert place.logic.preview.segmentationNode is place.segmentation is not first
     assert (place.logic.preview.masks()[place.organ].filled() == drawn).all()
-
-
-def testPreviewOfAnEarlierVersionIsApplied(place):
-    """It noted checksums of slices instead of voxels."""
-    drawn = place.paint(0, [2, 15])
-    place.runToPreview()
-    node = place.logic.preview.node
-    content = json.loads(node.GetAttribute("PatchICL.Basis"))
-    del content["held"], content["planes"]
-    content["slices"] = {place.organ: {"2": "0123abcd", "15": "0123abcd"}}
-    node.SetAttribute("PatchICL.Basis", json.dumps(content))
-    reloaded(place)
-    assert place.logic.state is State.PREVIEW
-    place.logic.applyPreview()
-    result = place.read()
-    assert (result[[2, 15]] == drawn[[2, 15]]).all() and result[3:15].any(axis=(1, 2)).all()

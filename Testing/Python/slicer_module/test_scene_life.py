@@ -12,7 +12,7 @@ import slicer.util
 from PatchICLSegmentLib.State import State
 
 from Testing.StandIn.Headless import SceneCrash
-from Testing.StandIn.Widgets import SegmentEditorWidget
+from Testing.StandIn.SegmentEditorWidget import SegmentEditorWidget
 
 
 def shown(desk):
