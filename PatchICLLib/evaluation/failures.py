@@ -10,7 +10,7 @@ import numpy as np
 
 from PatchICLLib.datasets.cases import Case
 from PatchICLLib.errors import InputError
-from PatchICLLib.evaluation.methods import Method
+from PatchICLLib.evaluation.methods import Method, Painting
 from PatchICLLib.evaluation.protocol import judged_slices, paint
 from PatchICLLib.evaluation.results import Row
 from PatchICLLib.images.volume import Volume
@@ -132,10 +132,8 @@ def replay(failures: Sequence[Failure], cases: Sequence[Case], methods: Mapping[
         spacing = (image.spacing[0], image.spacing[1], image.spacing[2])
         reference = labels == own.label
         painted = paint(reference, own.axis, own.painted_slices)
-        predicted = {
-            name: methods[name].predict(image.array, painted, own.painted_slices, spacing, own.axis, 1).labels
-            for name in (own.method, failure.peer.method)
-        }
+        given = Painting(image.array, painted, own.painted_slices, spacing, own.axis)
+        predicted = {name: methods[name].predict(given).labels for name in (own.method, failure.peer.method)}
         others = tuple(axis for axis in range(3) if axis != own.axis)
         wrong = (predicted[own.method] != reference).sum(others)
         wrong[~judged_slices(len(wrong), own.painted_slices)] = -1

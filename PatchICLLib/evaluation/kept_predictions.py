@@ -65,18 +65,18 @@ def predictions(
         names = (one.case.source, one.case.name, str(one.label), one.placement, str(one.k), method.identity)
         path = folder / (re.sub(r"[^\w.-]", "_", "--".join(names)) + ".npz")
         if not path.is_file():
-            predicted = method.predict(one.image, one.painted, one.slices, one.spacing, one.axis, 1)
+            predicted = method.predict(one.given)
             assert predicted.probability is not None
             window = bounding_box(one.reference | predicted.labels | (predicted.probability > 0))
             _write(
                 path,
                 labels=predicted.labels[window],
                 probability=predicted.probability[window],
-                painted=one.painted[window] > 0,
+                painted=one.given.painted[window] > 0,
                 reference=one.reference[window],
-                slices=np.array(one.slices) - window[one.axis].start,
-                axis=np.array(one.axis),
-                spacing=np.array(one.spacing),
+                slices=np.array(one.given.slices) - window[one.given.axis].start,
+                axis=np.array(one.given.axis),
+                spacing=np.array(one.given.spacing),
             )
         held = _read(path)
         yield KeptPrediction(

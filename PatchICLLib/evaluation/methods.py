@@ -24,6 +24,36 @@ if TYPE_CHECKING:
     from PatchICLLib.propagation import PropagationResult
 
 Spacing = tuple[float, float, float]
+_LABEL = 1  # of what is painted
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """What a method is given: a scan, and a structure painted on some of its slices.
+
+    Attributes:
+        image: (K, J, I) real numbers.
+        painted: (K, J, I) integers, 1 where the structure was painted.
+        slices: all that were looked at along the axis, also those where nothing of the structure was found.
+        spacing: mm along (k, j, i).
+        axis: array axis across the slices.
+    """
+
+    image: np.ndarray
+    painted: np.ndarray
+    slices: tuple[int, ...]
+    spacing: Spacing
+    axis: int
+
+    @property
+    def arguments(self) -> tuple[np.ndarray, np.ndarray, Spacing]:
+        """Of an engine's ``propagate``."""
+        return self.image, self.painted, self.spacing
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of the same."""
+        return {"axis": self.axis, "painted_slices": self.slices or None}
 
 
 @dataclass(frozen=True)
@@ -59,23 +89,8 @@ class Method(Protocol):
     @property
     def identity(self) -> str: ...
 
-    def predict(
-        self,
-        image: np.ndarray,
-        painted: np.ndarray,
-        painted_slices: tuple[int, ...],
-        spacing: Spacing,
-        axis: int,
-        label: int,
-    ) -> PredictedStructure:
-        """Predict the whole volume.
-
-        Args:
-            image: (K, J, I) real numbers.
-            painted: (K, J, I) integers, `label` where it was painted; `painted_slices` are all slices that were
-                looked at along `axis`, also those where nothing of the structure was found.
-            spacing: mm along (k, j, i).
-        """
+    def predict(self, given: Painting) -> PredictedStructure:
+        """Predict the whole volume."""
         ...
 
 
@@ -87,18 +102,10 @@ class BaselineMethod:
     fill: Baseline
     identity: str = ""
 
-    def predict(
-        self,
-        image: np.ndarray,
-        painted: np.ndarray,
-        painted_slices: tuple[int, ...],
-        spacing: Spacing,
-        axis: int,
-        label: int,
-    ) -> PredictedStructure:
+    def predict(self, given: Painting) -> PredictedStructure:
         start = time.perf_counter()
-        filled = self.fill(painted, axis, painted_slices, image=image, spacing=spacing)
-        return PredictedStructure(filled == label, None, None, time.perf_counter() - start)
+        filled = self.fill(given.painted, given.axis, given.slices, image=given.image, spacing=given.spacing)
+        return PredictedStructure(filled == _LABEL, None, None, time.perf_counter() - start)
 
 
 class Engine(Protocol):
@@ -110,14 +117,14 @@ class Engine(Protocol):
 
 
 def propagated(
-    engine: Engine, image: np.ndarray, painted: np.ndarray, spacing: Spacing, label: int, options: dict[str, Any]
+    engine: Engine, image: np.ndarray, painted: np.ndarray, spacing: Spacing, **options: Any
 ) -> PredictedStructure:
-    """A structure as an engine finds it, and the seconds that it takes; ``options`` are those of ``propagate``."""
+    """A structure as an engine finds it, and the seconds that it takes; arguments as of ``propagate``."""
     start = time.perf_counter()
     result = engine.propagate(image, painted, spacing, outputs=frozenset({"probability", "entropy"}), **options)
     seconds = time.perf_counter() - start
     suggested = result.report["suggested_next_slice"]
-    return PredictedStructure(result.labels == label, result.probability, result.entropy, seconds, suggested)
+    return PredictedStructure(result.labels == _LABEL, result.probability, result.entropy, seconds, suggested)
 
 
 @dataclass(frozen=True)
@@ -136,17 +143,8 @@ class NetworkMethod:
     identity: str
     prior: bool = True
 
-    def predict(
-        self,
-        image: np.ndarray,
-        painted: np.ndarray,
-        painted_slices: tuple[int, ...],
-        spacing: Spacing,
-        axis: int,
-        label: int,
-    ) -> PredictedStructure:
-        options = {"axis": axis, "painted_slices": painted_slices, "labels": [label], "prior": self.prior}
-        return propagated(self.propagator, image, painted, spacing, label, options)
+    def predict(self, given: Painting) -> PredictedStructure:
+        return propagated(self.propagator, *given.arguments, **given.options, labels=[_LABEL], prior=self.prior)
 
 
 @dataclass(frozen=True)

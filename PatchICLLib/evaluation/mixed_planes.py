@@ -178,9 +178,10 @@ def score_planes(
 ) -> tuple[float, float, float]:
     """Dice on the judged voxels, (K, J, I) bool, with seconds by the clock and of the processor."""
     painted = painted_on(reference, planes)
-    options = {"painted_slices": list(planes), "labels": [1], "prior": method.prior}
     before = time.process_time()
-    predicted = propagated(method.propagator, image, painted, spacing, 1, options)
+    predicted = propagated(
+        method.propagator, image, painted, spacing, painted_slices=list(planes), labels=[1], prior=method.prior
+    )
     return dice(reference, predicted.labels, judged), predicted.seconds, time.process_time() - before
 
 

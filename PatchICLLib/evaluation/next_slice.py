@@ -18,7 +18,7 @@ import numpy as np
 
 from PatchICLLib.datasets.cases import Case, Structure
 from PatchICLLib.evaluation.bootstrap import mean_over_groups
-from PatchICLLib.evaluation.methods import Method, Spacing
+from PatchICLLib.evaluation.methods import Method, Painting, Spacing
 from PatchICLLib.evaluation.protocol import paint, painted_positions
 from PatchICLLib.evaluation.runner import Settings, structures_by_case
 
@@ -64,7 +64,7 @@ def paint_until_good(
     scores: list[float] = []
     while True:
         so_far = tuple(sorted(slices))
-        predicted = method.predict(image, paint(reference, axis, so_far), so_far, spacing, axis, 1)
+        predicted = method.predict(Painting(image, paint(reference, axis, so_far), so_far, spacing, axis))
         common = 2 * int((predicted.labels & reference).sum())
         scores.append(common / (int(predicted.labels.sum()) + int(reference.sum())))
         if scores[-1] >= goal or len(slices) >= min(most, structure.last - structure.first + 1):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from PatchICLLib.datasets.cases import Case
+from PatchICLLib.evaluation.methods import Painting
 from PatchICLLib.evaluation.protocol import paint, painted_positions
 from PatchICLLib.evaluation.runner import Settings, structures_by_case
 
@@ -19,26 +20,18 @@ class PaintedStructure:
     Attributes:
         case: it is of.
         name, label: of the structure.
-        image: (K, J, I) of the case.
-        spacing: (sk, sj, si) in mm.
         reference: (K, J, I) bool.
-        axis: of the slices.
-        k, placement: how many are painted, and where.
-        slices: that are painted.
-        painted: (K, J, I), 0 where nothing is painted.
+        k, placement: how many slices are painted, and where.
+        given: the scan with these slices.
     """
 
     case: Case
     name: str
     label: int
-    image: np.ndarray
-    spacing: tuple[float, float, float]
     reference: np.ndarray
-    axis: int
     k: int
     placement: str
-    slices: tuple[int, ...]
-    painted: np.ndarray
+    given: Painting
 
 
 def painted_structures(
@@ -60,7 +53,5 @@ def painted_structures(
                     slices = painted_positions(structure.first, structure.last, k, placement)
                     painted = paint(reference, axis, slices)
                     if painted.any():
-                        yield PaintedStructure(
-                            case, structure.name, structure.label, image.array, image.spacing_kji, reference, axis, k,
-                            placement, tuple(slices), painted,
-                        )  # fmt: skip
+                        given = Painting(image.array, painted, slices, image.spacing_kji, axis)
+                        yield PaintedStructure(case, structure.name, structure.label, reference, k, placement, given)

@@ -18,7 +18,7 @@ from PatchICLLib.datasets.cases import (
 )
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.calibration import Bins, neighbourhood
-from PatchICLLib.evaluation.methods import Method, PredictedStructure, Spacing
+from PatchICLLib.evaluation.methods import Method, Painting, PredictedStructure, Spacing
 from PatchICLLib.evaluation.metrics import dice, slice_scores, surface_scores
 from PatchICLLib.evaluation.protocol import (
     Placement,
@@ -216,7 +216,7 @@ def score_painted(
     painted = paint(reference, axis, slices)
     if isinstance(method, LibraryMethod):
         method = method.on(case, structure)
-    predicted = method.predict(image, painted, slices, spacing, axis, 1)
+    predicted = method.predict(Painting(image, painted, slices, spacing, axis))
 
     order = (axis, *(other for other in range(3) if other != axis))
     sliced_reference, sliced_labels = reference.transpose(order), predicted.labels.transpose(order)

@@ -98,12 +98,12 @@ def collect_histograms(
         if one.reference is not reference:
             reference, window = one.reference, neighbourhood(one.reference)
         assert window is not None
-        predicted = method.predict(one.image, one.painted, one.slices, one.spacing, one.axis, 1)
+        predicted = method.predict(one.given)
         if predicted.probability is None:
             raise ValueError(f"{method.name} gives no probabilities")
-        judged = judged_slices(one.reference.shape[one.axis], one.slices)[window[one.axis]]
-        seen = np.compress(judged, predicted.probability[window], one.axis).ravel()
-        truth = np.compress(judged, one.reference[window], one.axis).ravel()
+        judged = judged_slices(one.reference.shape[one.given.axis], one.given.slices)[window[one.given.axis]]
+        seen = np.compress(judged, predicted.probability[window], one.given.axis).ravel()
+        truth = np.compress(judged, one.reference[window], one.given.axis).ravel()
         if seen.size:
             found.append(LogitHistogram.of(seen, truth))
     return found

@@ -11,7 +11,7 @@ import numpy as np
 
 from PatchICLLib.datasets.cases import Case, Structure, stable_hash
 from PatchICLLib.datasets.subjects import other_subjects
-from PatchICLLib.evaluation.methods import Engine, NetworkMethod, PredictedStructure, Spacing, propagated
+from PatchICLLib.evaluation.methods import Engine, NetworkMethod, Painting, PredictedStructure, propagated
 from PatchICLLib.evaluation.report import WITH_LIBRARY
 from PatchICLLib.library import Filled, Library
 from PatchICLLib.library import Structure as KnownStructure
@@ -45,44 +45,27 @@ class LibraryMethod:
         """The same for one structure, whose subject is left out."""
         return replace(self, target=(case, structure))
 
-    def predict(
-        self,
-        image: np.ndarray,
-        painted: np.ndarray,
-        painted_slices: tuple[int, ...],
-        spacing: Spacing,
-        axis: int,
-        label: int,
-    ) -> PredictedStructure:
+    def predict(self, given: Painting) -> PredictedStructure:
         assert self.target is not None
         case, structure = self.target
         with tempfile.TemporaryDirectory() as folder:
             library = self._library(Path(folder) / "library", case, structure)
             if not library.cases:
-                return self._alone(image, painted, painted_slices, spacing, axis, label)
-            options = {
-                "direction": np.reshape(case.read()[0].direction, (3, 3)),
-                "library": library,
-                "match": {label: library.structures[0].label},
-                "axis": axis,
-                "painted_slices": painted_slices or None,
-            }
-            return propagated(self.propagator, image, painted, spacing, label, options)
+                return self._alone(given)
+            return propagated(
+                self.propagator,
+                *given.arguments,
+                **given.options,
+                direction=np.reshape(case.read()[0].direction, (3, 3)),
+                library=library,
+                match={1: library.structures[0].label},
+            )
 
-    def _alone(
-        self,
-        image: np.ndarray,
-        painted: np.ndarray,
-        painted_slices: tuple[int, ...],
-        spacing: Spacing,
-        axis: int,
-        label: int,
-    ) -> PredictedStructure:
+    def _alone(self, given: Painting) -> PredictedStructure:
         """Where no other subject shows the structure: the product without a library, which needs something painted."""
-        if not painted_slices:
-            return PredictedStructure(painted == label, None, None, 0.0)
-        alone = NetworkMethod(self.name, self.propagator, self.identity)
-        return alone.predict(image, painted, painted_slices, spacing, axis, label)
+        if not given.slices:
+            return PredictedStructure(given.painted == 1, None, None, 0.0)
+        return NetworkMethod(self.name, self.propagator, self.identity).predict(given)
 
     def _library(self, folder: Path, case: Case, structure: Structure) -> Library:
         library = Library.open(folder, may_be_new=True)
@@ -114,20 +97,9 @@ class AveragedMethod:
     identity: str
     name: str = "averaged-without-library"
 
-    def predict(
-        self,
-        image: np.ndarray,
-        painted: np.ndarray,
-        painted_slices: tuple[int, ...],
-        spacing: Spacing,
-        axis: int,
-        label: int,
-    ) -> PredictedStructure:
+    def predict(self, given: Painting) -> PredictedStructure:
         both = [
-            NetworkMethod(self.name, self.propagator, self.identity, prior).predict(
-                image, painted, painted_slices, spacing, axis, label
-            )
-            for prior in (True, False)
+            NetworkMethod(self.name, self.propagator, self.identity, prior).predict(given) for prior in (True, False)
         ]
         probabilities = [one.probability for one in both if one.probability is not None]
         mean = np.asarray(np.mean(probabilities, axis=0, dtype=np.float32))

@@ -9,7 +9,7 @@ import torch
 from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.trace import CascadeOutput
 from PatchICLLib.evaluation.ablations import HINTS, HintAlone, WithoutHints
-from PatchICLLib.evaluation.methods import load_methods
+from PatchICLLib.evaluation.methods import Painting, load_methods
 from PatchICLLib.evaluation.protocol import paint
 from PatchICLLib.propagation.refinement.outlines import Outlines
 
@@ -56,7 +56,7 @@ def test_in_a_still_picture_a_hint_alone_is_enough() -> None:
     image[reference] += 100
     painted = paint(reference, 0, (0, 11))
     for method in load_methods(["shape-alone", "vote-alone", "without-hints"], device="cpu"):
-        predicted = method.predict(image, painted, (0, 11), (1.0, 1.0, 1.0), 0, 1).labels
+        predicted = method.predict(Painting(image, painted, (0, 11), (1.0, 1.0, 1.0), 0)).labels
         dice = 2 * (predicted & reference).sum() / (predicted.sum() + reference.sum())
         assert dice > 0.9, method.name
 
@@ -71,7 +71,7 @@ def test_what_is_to_do_without_hints_gets_no_outlines(name: str, monkeypatch: py
     painted = np.zeros(image.shape, np.uint8)
     painted[[0, 4], 5:15, 5:15] = 1
     (method,) = load_methods([name], device="cpu")
-    method.predict(image, painted, (0, 4), (1.0, 1.0, 1.0), 0, 1)
+    method.predict(Painting(image, painted, (0, 4), (1.0, 1.0, 1.0), 0))
     (product,) = load_methods(["patchicl"], device="cpu")
     with pytest.raises(AssertionError, match="a hint"):
-        product.predict(image, painted, (0, 4), (1.0, 1.0, 1.0), 0, 1)
+        product.predict(Painting(image, painted, (0, 4), (1.0, 1.0, 1.0), 0))

@@ -12,7 +12,7 @@ from PatchICLLib.datasets.cases import find_cases
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.failure_pictures import draw_failures
 from PatchICLLib.evaluation.failures import replay, worst
-from PatchICLLib.evaluation.methods import PredictedStructure, load_methods
+from PatchICLLib.evaluation.methods import Painting, PredictedStructure, load_methods
 from PatchICLLib.evaluation.results import Row
 from PatchICLLib.evaluation.runner import Settings, evaluate_propagation
 
@@ -50,9 +50,9 @@ class Flooded:
     def __init__(self, index: int) -> None:
         self.index = index
 
-    def predict(self, image, painted, painted_slices, spacing, axis, label):  # type: ignore[no-untyped-def]
+    def predict(self, given: Painting) -> PredictedStructure:
         (nearest,) = load_methods(["nearest"])
-        labels = nearest.predict(image, painted, painted_slices, spacing, axis, label).labels.copy()
+        labels = nearest.predict(given).labels.copy()
         labels[self.index] = True
         return PredictedStructure(labels, None, None, 1.0)
 

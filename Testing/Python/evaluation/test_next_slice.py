@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from PatchICLLib.datasets.cases import find_cases
-from PatchICLLib.evaluation.methods import PredictedStructure
+from PatchICLLib.evaluation.methods import Painting, PredictedStructure
 from PatchICLLib.evaluation.next_slice import (
     Session,
     evaluate_next_slice,
@@ -34,17 +33,9 @@ class Oracle:
     def __init__(self, suggestions: list[int | None]) -> None:
         self.suggestions = suggestions
 
-    def predict(
-        self,
-        image: np.ndarray,
-        painted: np.ndarray,
-        painted_slices: tuple[int, ...],
-        spacing: tuple[float, float, float],
-        axis: int,
-        label: int,
-    ) -> PredictedStructure:
-        suggestion = self.suggestions[min(len(painted_slices) - 2, len(self.suggestions) - 1)]
-        return PredictedStructure(painted == label, None, None, 0.0, suggestion)
+    def predict(self, given: Painting) -> PredictedStructure:
+        suggestion = self.suggestions[min(len(given.slices) - 2, len(self.suggestions) - 1)]
+        return PredictedStructure(given.painted == 1, None, None, 0.0, suggestion)
 
 
 def test_readers_paint_until_the_goal(data: Path) -> None:

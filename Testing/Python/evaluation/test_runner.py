@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from PatchICLLib.datasets.cases import find_cases
 from PatchICLLib.errors import InputError
-from PatchICLLib.evaluation.methods import Method, PredictedStructure, load_methods
+from PatchICLLib.evaluation.methods import Method, Painting, PredictedStructure, load_methods
 from PatchICLLib.evaluation.report import summarise
 from PatchICLLib.evaluation.results import Row, read_rows
 from PatchICLLib.evaluation.runner import Settings, Shard, evaluate_propagation
@@ -27,23 +27,15 @@ class Recorder:
         self.calls: list[tuple[tuple[int, ...], int, tuple[float, float, float]]] = []
         self.fail_after = fail_after
 
-    def predict(
-        self,
-        image: np.ndarray,
-        painted: np.ndarray,
-        painted_slices: tuple[int, ...],
-        spacing: tuple[float, float, float],
-        axis: int,
-        label: int,
-    ) -> PredictedStructure:
+    def predict(self, given: Painting) -> PredictedStructure:
         if self.fail_after is not None and len(self.calls) == self.fail_after:
             raise RuntimeError("stopped")
-        assert image.shape == painted.shape
-        others = tuple(other for other in range(3) if other != axis)
-        assert set(np.flatnonzero(painted.any(axis=others))) <= set(painted_slices)
-        self.calls.append((painted_slices, axis, spacing))
-        quarter = np.full(image.shape, 0.25, np.float32)
-        return PredictedStructure(painted == label, quarter, quarter, 2.0)
+        assert given.image.shape == given.painted.shape
+        others = tuple(other for other in range(3) if other != given.axis)
+        assert set(np.flatnonzero(given.painted.any(axis=others))) <= set(given.slices)
+        self.calls.append((given.slices, given.axis, given.spacing))
+        quarter = np.full(given.image.shape, 0.25, np.float32)
+        return PredictedStructure(given.painted == 1, quarter, quarter, 2.0)
 
 
 def timeless(rows: list[Row]) -> list[Row]:

@@ -9,7 +9,7 @@ import pytest
 from scipy.special import expit
 
 from PatchICLLib.datasets.cases import find_cases
-from PatchICLLib.evaluation.methods import PredictedStructure
+from PatchICLLib.evaluation.methods import Painting, PredictedStructure
 from PatchICLLib.evaluation.runner import Settings
 from PatchICLLib.evaluation.temperature import (
     LogitHistogram,
@@ -59,8 +59,8 @@ class Certain:
     name: str = "certain"
     identity: str = ""
 
-    def predict(self, image, painted, painted_slices, spacing, axis, label) -> PredictedStructure:
-        probability = np.where(image > image.mean(), 0.9, 0.1).astype(np.float32)
+    def predict(self, given: Painting) -> PredictedStructure:
+        probability = np.where(given.image > given.image.mean(), 0.9, 0.1).astype(np.float32)
         return PredictedStructure(probability > 0.5, probability, None, 0.0)
 
 

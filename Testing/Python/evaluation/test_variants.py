@@ -11,7 +11,7 @@ import torch
 from PatchICLLib.benchmark.scans import painted_phantom
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.errors import InputError
-from PatchICLLib.evaluation.methods import CHANGING, load_methods
+from PatchICLLib.evaluation.methods import CHANGING, Painting, load_methods
 from PatchICLLib.evaluation.metrics import dice
 from PatchICLLib.evaluation.variants import VARIANTS, Variant
 from PatchICLLib.hints import geodesic_vote
@@ -147,7 +147,7 @@ def test_methods_that_change_the_result_are_the_variants(pretrained):
     image, painted, _ = painted_phantom((8, 32, 32))
     assert set(CHANGING) == {*OTHERWISE} - {*LOSSLESS}
     for method in load_methods([*CHANGING]):
-        predicted = method.predict(image, painted, (0, 4, 7), (1.0, 1.0, 1.0), 0, 1)
+        predicted = method.predict(Painting(image, painted, (0, 4, 7), (1.0, 1.0, 1.0), 0))
         own = VARIANTS[method.name].propagate(
             pretrained, image, painted, axis=0, painted_slices=(0, 4, 7), outputs=frozenset({"probability"})
         )

@@ -13,7 +13,7 @@ from PatchICLLib.command_line.evaluate_run import run_propagation
 from PatchICLLib.datasets.cases import find_cases
 from PatchICLLib.errors import InputError
 from PatchICLLib.evaluation.library_methods import has_company
-from PatchICLLib.evaluation.methods import load_methods
+from PatchICLLib.evaluation.methods import Painting, load_methods
 from PatchICLLib.evaluation.plots import FIGURES, write_plots
 from PatchICLLib.evaluation.report import summarise
 from PatchICLLib.evaluation.runner import Settings, evaluate_propagation
@@ -84,14 +84,14 @@ def test_structures_that_nobody_else_shows_are_filled_without_a_library(data: Pa
 
     method = LibraryMethod(engine, "w", 5, (cone,)).on(cone, Structure(7, "label 7", 3, 16))
     painted = np.where(np.arange(20)[:, None, None] == 9, labels == 7, False).astype(np.uint8)
-    assert not method.predict(image.array, np.zeros_like(painted), (), (1.0, 1.0, 1.0), 0, 1).labels.any()
-    assert method.predict(image.array, painted, (9,), (1.0, 1.0, 1.0), 0, 1).suggested_slice == 3
+    assert not method.predict(Painting(image.array, np.zeros_like(painted), (), (1.0, 1.0, 1.0), 0)).labels.any()
+    assert method.predict(Painting(image.array, painted, (9,), (1.0, 1.0, 1.0), 0)).suggested_slice == 3
     assert "library" not in engine.got[0]
 
 
 def test_the_control_averages_with_and_without_hints() -> None:
     engine, volume = KnowsOnlyTheLibrary(), np.zeros((4, 5, 6), np.uint8)
-    predicted = AveragedMethod(engine, "w").predict(volume, volume, (1,), (1.0, 1.0, 1.0), 0, 1)
+    predicted = AveragedMethod(engine, "w").predict(Painting(volume, volume, (1,), (1.0, 1.0, 1.0), 0))
     assert [got["prior"] for got in engine.got] == [True, False]
     assert predicted.probability is not None
     np.testing.assert_allclose(predicted.probability, 0.55)
