@@ -1,11 +1,15 @@
-"""What runs along several axes found, as one: averages of probabilities, each run listened to near its own planes.
+"""What runs along several axes found, as one: averages of their logits, each run listened to near its own planes.
 
 Beside a painted plane the run along its axis knows best, half-way between two planes hardly more than a run across. So
 a run counts by one over the distance to the nearest plane that it learned from, and one slice more.
+
+Where several count, far from what they learned from, they miss different parts, and their average is smaller than the
+structure; and what painted planes show of its shape says more than elsewhere. There both are made up for.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -13,12 +17,16 @@ import torch
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
+from PatchICLLib.propagation.carried_shape import CarriedShape
+from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.plan import Plan
-from PatchICLLib.propagation.refinement.across_slices import TEMPERATURE, softened
 from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
 from PatchICLLib.runtime.transfers import to_device
 
-_SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
+_MOST = 18.0  # a logit as sure as can be: what a run says beyond the slices and windows that it looked at, below 0
+_SHRUNK = 0.8  # logit of what averages miss where three runs count alike
+_SHAPE = 0.6  # logit of a voxel of distance to the outline of a carried shape there
+_CHUNK = 2**22  # voxels fused at a time
 
 Box = tuple[slice, slice, slice]
 
@@ -59,25 +67,33 @@ class Fusion:
     def _fused(self, label: int, parts: dict[int, list[FilledSlices]]) -> Iterator[FilledSlices]:
         whole = self.whole
         box = _around([_stored(whole.runs[run], filled) for run, some in parts.items() for filled in some])
-        seen = whole.orientation.seen_box(box)
+        turned, seen = whole.orientation, whole.orientation.seen_box(box)
         indices = [z for z in self._slices(label, parts) if z not in whole.painted[label]]
-        if not indices:
-            return
         device = next(filled.logits.device for some in parts.values() for filled in some)
-        shape = [span.stop - span.start for span in box]
-        mean, weight = torch.zeros(shape, device=device), torch.zeros(shape, device=device)
-        for run, plan in enumerate(whole.runs):
-            if plan.asked(label):
-                self._weigh(label, run, parts.get(run, []), box, mean, weight)
-        mean /= weight.clamp_min(torch.finfo(weight.dtype).tiny)
-        turned = whole.orientation
-        planes = mean.permute(turned.axes)
-        numbers = places([turned.slice_index(z) - box[turned.axes[0]].start for z in indices], device)
-        chosen = planes.index_select(0, numbers)
-        if turned.mirrored_sides:
-            chosen = chosen.flip(turned.mirrored_sides)
-        logits = TEMPERATURE * torch.logit(chosen, _SURE)
-        yield FilledSlices(label, tuple(indices), seen[1:], logits)
+        voices = [
+            _Voice(plan, label, parts.get(run, []), run in self._ended)
+            for run, plan in enumerate(whole.runs)
+            if plan.asked(label)
+        ]
+        shapes = self._shapes(label, device)
+        count = max(1, _CHUNK * (box[whole.axis].stop - box[whole.axis].start) // max(1, _voxels(box)))
+        for first in range(0, len(indices), count):
+            some = indices[first : first + count]
+            stored = [turned.slice_index(z) for z in some]
+            part = _with(box, whole.axis, slice(min(stored), max(stored) + 1))
+            planes = _spoken(part, voices, shapes, device).permute(turned.axes)
+            chosen = planes.index_select(0, places([z - min(stored) for z in stored], device))
+            if turned.mirrored_sides:
+                chosen = chosen.flip(turned.mirrored_sides)
+            yield FilledSlices(label, tuple(some), seen[1:], chosen)
+
+    def _shapes(self, label: int, device: torch.device) -> list[CarriedShape]:
+        """Shapes of painted slices carried along every axis that has some."""
+        known = self.whole.painted_planes[label]
+        painting = self.whole.orientation.stored(self.whole.volume.painted)
+        spacing = self.whole.spacing
+        found = [CarriedShape.of(painting, label, axis, known[axis], known, spacing, device) for axis in known]
+        return [shape for shape in found if shape is not None]
 
     def _slices(self, label: int, parts: dict[int, list[FilledSlices]]) -> list[int]:
         """Slices along the axis of the whole of which a run says something, within the region and extent."""
@@ -94,41 +110,92 @@ class Fusion:
                     found.update(z + side for z in filled.indices for side in beside)
         return sorted(z for z in found if z in whole.extent)
 
-    def _weigh(
-        self, label: int, run: int, some: Sequence[FilledSlices], box: Box, mean: Tensor, weight: Tensor
-    ) -> None:
-        """Add what a run says to sums in a stored box."""
-        plan = self.whole.runs[run]
-        turned, start = plan.orientation, [span.start for span in box]
-        axis = turned.axes[0]
-        predicted = {z for filled in some for z in filled.indices}
-        known = plan.asked(label) if run in self._ended else predicted
-        between = _between(known, plan.painted[label], len(plan.volume.image)) if label in plan.sparse else {}
-        own = np.array(plan.painted[label])
-        weights = np.zeros(box[axis].stop - box[axis].start, np.float32)
-        for z in (*known, *between):
-            place = turned.slice_index(z) - start[axis]
-            if 0 <= place < len(weights):
-                weights[place] = 1 / (plan.volume.step * (np.abs(own - z).min() + 1))
-        sent = to_device(array_tensor(weights), mean.device)
-        weight += sent.view([-1 if a == axis else 1 for a in range(3)])
-        planes = mean.permute(turned.axes)
-        for filled in some:
-            probability = softened(filled.logits.float())
-            if turned.mirrored_sides:
-                probability = probability.flip(turned.mirrored_sides)
-            rows, columns = (
-                slice(span.start - start[a], span.stop - start[a])
-                for span, a in zip(turned.stored_window(filled.window), turned.axes[1:], strict=True)
-            )
-            for numbers, at, shares in _targets(filled.indices, between):
-                stored = [turned.slice_index(z) - start[axis] for z in at]
+
+class _Voice:
+    """What a run says of a label, and how much it counts.
+
+    Args:
+        plan: of the run.
+        label: asked for.
+        slices: of it that were filled.
+        ended: whether the run has: what it was to fill and has not is empty then.
+    """
+
+    def __init__(self, plan: Plan, label: int, slices: Sequence[FilledSlices], ended: bool) -> None:
+        self.plan, self.slices, self.axis = plan, slices, plan.axis
+        predicted = {z for filled in slices for z in filled.indices}
+        known = plan.asked(label) if ended else predicted
+        depth, own = len(plan.volume.image), np.array(plan.painted[label])
+        self._between = _between(known, plan.painted[label], depth) if label in plan.sparse else {}
+        self.weights = np.zeros(depth, np.float32)  # of slices as they are stored
+        for z in (*known, *self._between):
+            self.weights[plan.orientation.slice_index(z)] = 1 / (plan.volume.step * (np.abs(own - z).min() + 1))
+
+    def add(self, logits: Tensor, weights: Tensor, box: Box) -> None:
+        """Add logits, and as much as a voxel is short of where it knows nothing, times weights of slices in a box."""
+        turned, start = self.plan.orientation, [span.start for span in box]
+        planes = logits.permute(turned.axes)
+        for filled in self.slices:
+            window = turned.stored_window(filled.window)
+            sides = [(span, box[a]) for span, a in zip(window, turned.axes[1:], strict=True)]
+            common = [slice(max(span.start, own.start), min(span.stop, own.stop)) for span, own in sides]
+            if any(span.start >= span.stop for span in common):
+                continue
+            goal = [slice(c.start - own.start, c.stop - own.start) for c, (_, own) in zip(common, sides, strict=True)]
+            cut = [slice(c.start - span.start, c.stop - span.start) for c, (span, _) in zip(common, sides, strict=True)]
+            for numbers, at, shares in _targets(filled.indices, self._between):
+                stored = [turned.slice_index(z) - start[self.axis] for z in at]
                 inside = [n for n, place in enumerate(stored) if 0 <= place < len(weights)]
-                goals = places([stored[n] for n in inside], mean.device)
-                part = to_device(array_tensor(np.array([shares[n] for n in inside])), mean.device)
-                seen = probability.index_select(0, places([numbers[n] for n in inside], mean.device))
-                factor = (part * sent.index_select(0, goals))[:, None, None]
-                planes[:, rows, columns].index_add_(0, goals, factor * seen)
+                if not inside:
+                    continue
+                goals = places([stored[n] for n in inside], logits.device)
+                part = to_device(array_tensor(np.array([shares[n] for n in inside], np.float32)), logits.device)
+                said = _cut(filled, [numbers[n] for n in inside], turned, cut)
+                factor = (part * weights.index_select(0, goals))[:, None, None]
+                planes[:, goal[0], goal[1]].index_add_(0, goals, factor * (said.clamp(-_MOST, _MOST) + _MOST))
+
+
+def _cut(filled: FilledSlices, numbers: Sequence[int], turned: Orientation, window: Sequence[slice]) -> Tensor:
+    """Some slices, float32, through a window of theirs in which rows and columns run as they are stored."""
+    logits = filled.logits
+    sides = [
+        slice(logits.shape[side] - span.stop, logits.shape[side] - span.start)
+        if side in turned.mirrored_sides
+        else span
+        for side, span in enumerate(window, 1)
+    ]
+    seen = logits[:, sides[0], sides[1]].index_select(0, places(numbers, logits.device)).float()
+    return seen.flip(turned.mirrored_sides) if turned.mirrored_sides else seen
+
+
+def _spoken(box: Box, voices: Sequence[_Voice], shapes: Sequence[CarriedShape], device: torch.device) -> Tensor:
+    """Logits of a box as all runs see it together."""
+    logits = torch.zeros([span.stop - span.start for span in box], device=device)
+    total, squares = torch.zeros(1, 1, 1, device=device), torch.zeros(1, 1, 1, device=device)
+    by_axis = {}
+    for voice in voices:
+        weights = to_device(array_tensor(voice.weights[box[voice.axis]].copy()), device)
+        voice.add(logits, weights, box)
+        by_axis[voice.axis] = _along(weights, voice.axis)
+        total, squares = total + by_axis[voice.axis], squares + by_axis[voice.axis].square()
+    heard = total.clamp_min(torch.finfo(total.dtype).tiny)
+    logits.div_(heard).sub_(_MOST)
+    # 0 where one run alone counts, 1 where three count alike
+    unsure = 1.5 * (1 - squares / heard.square())
+    unsure *= total > 0
+    logits += _SHRUNK * unsure
+    carried, weight = torch.zeros(1, 1, 1, device=device), torch.zeros(1, 1, 1, device=device)
+    for shape in shapes:
+        if shape.axis in by_axis:
+            distances, known = shape.within(box)
+            own = by_axis[shape.axis] * _along(to_device(array_tensor(known.astype(np.float32)), device), shape.axis)
+            carried, weight = carried + own * distances.movedim(0, shape.axis), weight + own
+    return logits + _SHAPE * unsure * carried / weight.clamp_min(torch.finfo(weight.dtype).tiny)
+
+
+def _along(values: Tensor, axis: int) -> Tensor:
+    """One value for each slice of an axis, to go with volumes."""
+    return values.view([-1 if a == axis else 1 for a in range(3)])
 
 
 def _between(known: Collection[int], painted: Collection[int], depth: int) -> dict[int, dict[int, float]]:
@@ -174,3 +241,12 @@ def _around(boxes: Sequence[Box]) -> Box:
         slice(min(span.start for span in spans), max(span.stop for span in spans)) for spans in zip(*boxes, strict=True)
     )
     return k, j, i
+
+
+def _with(box: Box, axis: int, span: slice) -> Box:
+    k, j, i = (span if a == axis else own for a, own in enumerate(box))
+    return k, j, i
+
+
+def _voxels(box: Box) -> int:
+    return math.prod(span.stop - span.start for span in box)

@@ -66,6 +66,11 @@ class Orientation:
         turned = np.transpose(stored, self.axes)
         return turned[tuple(slice(None, None, -1 if m else None) for m in self.mirrored)]
 
+    def stored(self, seen: np.ndarray) -> np.ndarray:
+        """Slices, rows, columns as a stored array; nothing is copied."""
+        upright = seen[tuple(slice(None, None, -1 if m else None) for m in self.mirrored)]
+        return np.transpose(upright, np.argsort(self.axes))
+
     def slice_index(self, index: int) -> int:
         """Stored index of a slice, or the slice of a stored index."""
         return self.shape[self.axes[0]] - 1 - index if self.mirrored[0] else index
