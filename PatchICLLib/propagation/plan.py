@@ -20,7 +20,7 @@ from PatchICLLib.propagation.geometry.painted_slices import check_label_count, w
 from PatchICLLib.propagation.geometry.painting_review import PaintingReview, review_painting
 from PatchICLLib.propagation.geometry.planes import PaintedPlanes, find_planes
 from PatchICLLib.propagation.geometry.region_limit import RegionLimit
-from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume, check_volumes
+from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume, check_volumes, voxels_of
 from PatchICLLib.propagation.geometry.whole_numbers import whole_numbers
 from PatchICLLib.propagation.layers import layers_to_propagate, with_gaps, with_open_planes
 from PatchICLLib.propagation.options import PropagationOptions
@@ -151,7 +151,7 @@ class Plan:
             for named, what in _named(options):
                 named_planes(named, label, image.shape, axis, what)  # those of other axes exist at least
         plan = cls._along(axis, image, painted, spacing, options, reviews, unpainted, evidence)
-        if options.axis is not None and is_painted and crosses_slices(drawn, axis):
+        if options.axis is not None and is_painted and crosses_slices(voxels_of(drawn), axis):
             plan = replace(plan, warnings=(_CROSSED.format(axis=AXIS_NAMES[axis]), *plan.warnings))
         return plan
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import KDTree
 from scipy.special import logit
 
 from PatchICLLib.propagation.geometry.evidence import SINGLE, Evidence
@@ -95,13 +96,19 @@ class UncertainParts:
 
 
 def _owners(held: np.ndarray, open_: np.ndarray, present: Sequence[int]) -> np.ndarray:
-    """Of each open voxel its label, or else the nearest one."""
+    """Of each open voxel its label, or else the nearest one; 0 or something else elsewhere."""
     if len(present) == 1:
-        return np.full(held.shape, present[0])
+        return np.full(held.shape, present[0], held.dtype)
     if not present or not open_.any():
-        return np.zeros(held.shape, int)
-    nearest = ndimage.distance_transform_edt(~np.isin(held, present), return_distances=False, return_indices=True)
-    return np.asarray(held[tuple(nearest)])
+        return np.zeros(held.shape, held.dtype)
+    inside = np.isin(held, present)
+    owners = np.where(inside, held, np.zeros((), held.dtype))
+    border = np.argwhere(inside & ~ndimage.binary_erosion(inside))
+    strangers = np.nonzero(open_ & ~inside)
+    # few voxels are open: a transform of the whole volume would take more memory than all of the result
+    _, nearest = KDTree(border).query(np.stack(strangers, 1))
+    owners[strangers] = held[tuple(border[nearest].T)]
+    return owners
 
 
 def _close(

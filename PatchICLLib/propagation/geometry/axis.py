@@ -10,7 +10,6 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from PatchICLLib.propagation.geometry.holding_planes import planes_holding
-from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
 
 AXIS_NAMES = ("k", "j", "i")
 _ADJACENT = 3  # so many painted slices in a row say nothing about how they were painted
@@ -21,7 +20,7 @@ _FARTHER = 1.5  # times: the axis along which so much more of the way is made is
 THICKER = 1.01  # times: spacings that differ by less count as equal
 
 
-def axes_of_slices(mask: np.ndarray, spacing: tuple[float, float, float]) -> list[int]:
+def axes_of_slices(at: np.ndarray, spacing: tuple[float, float, float]) -> list[int]:
     """The axes across whose slices a painting may lie as a whole.
 
     Somebody who paints on a few slices leaves gaps between them, along that axis only; along the others the painted
@@ -30,14 +29,14 @@ def axes_of_slices(mask: np.ndarray, spacing: tuple[float, float, float]) -> lis
     slices; ties go to the thicker slices.
 
     Args:
-        mask: (K, J, I) bool, the smallest box around all that is painted.
+        at: (n, 3) voxels that are painted, each once, ascending.
         spacing: (sk, sj, si) in mm.
 
     Returns:
         One axis, 0 for k, 1 for j, 2 for i; several where nothing decides between them; none where the painting lies on
         an oblique plane, or on slices of several axes.
     """
-    candidates = [axis for axis in _likeliest(mask) if not crosses_slices(mask, axis)]
+    candidates = [axis for axis in _likeliest(at) if not crosses_slices(at, axis)]
     if not candidates:
         return []
     thickest = max(candidates, key=lambda axis: spacing[axis])
@@ -50,9 +49,9 @@ def thickest_axis(spacing: tuple[float, float, float]) -> int:
     return next(axis for axis in range(3) if THICKER * spacing[axis] >= max(spacing))
 
 
-def _likeliest(mask: np.ndarray) -> list[int]:
+def _likeliest(at: np.ndarray) -> list[int]:
     """The axes between which gaps, neighbours and number of the painted slices do not decide, one in general."""
-    present = [np.flatnonzero(mask.any(tuple(a for a in range(3) if a != axis))) for axis in range(3)]
+    present = [np.flatnonzero(np.bincount(at[:, axis] - at[:, axis].min())) for axis in range(3)]
     adjacent = [int((np.diff(slices) == 1).sum()) for slices in present]
     gaps = [len(slices) - 1 - count for slices, count in zip(present, adjacent, strict=True)]
     apart = [axis for axis in range(3) if gaps[axis] > 0 and gaps[axis] >= 2 * adjacent[axis]]
@@ -65,19 +64,19 @@ def _likeliest(mask: np.ndarray) -> list[int]:
     return sorted({*apart, *(axis for axis in range(3) if len(present[axis]) == 1)})
 
 
-def crosses_slices(painted: np.ndarray, axis: int) -> bool:
+def crosses_slices(at: np.ndarray, axis: int) -> bool:
     """Whether much was drawn on an oblique plane, or on slices of another axis, across many slices of an axis.
 
     Args:
-        painted: (K, J, I), 0 where nothing is painted.
+        at: (n, 3) voxels that are painted, each once, ascending; at least one.
         axis: 0 for k, 1 for j, 2 for i.
     """
-    mask = np.moveaxis(painted[bounding_box(painted)] != 0, axis, 0)
-    runs = list(_long_runs(mask))
+    seen = at[:, [axis, *(a for a in range(3) if a != axis)]]
+    runs = list(_long_runs(seen - seen.min(0)))
     if any(_lies_on_fewer_slices(run) for run in runs):
         return True
     across = sum(int(part.sum()) for run in runs for part in _parts(run) if _crosses(part))
-    return bool(across > _SHARE * np.count_nonzero(mask))
+    return bool(across > _SHARE * len(at))
 
 
 def _lies_on_fewer_slices(run: np.ndarray) -> bool:
@@ -86,38 +85,46 @@ def _lies_on_fewer_slices(run: np.ndarray) -> bool:
     Seen along the third axis, slices of two are rows and columns that cover what is painted. As many as are needed at
     least can be matched with each other (Koenig 1931).
     """
-    fewer = int(_FEWER * len(run))
-    needed = (int((maximum_bipartite_matching(csr_array(run.any(third))) >= 0).sum()) for third in range(3))
-    if any(count <= fewer for count in needed):
-        return True
-    return _apart(run) <= fewer and len(planes_holding(np.argwhere(run), most=fewer)) <= fewer
+    shape = run.max(0) + 1
+    fewer = int(_FEWER * shape[0])
+    for first, second in ((1, 2), (0, 2), (0, 1)):
+        held = np.zeros((shape[first], shape[second]), bool)
+        held[run[:, first], run[:, second]] = True
+        if int((maximum_bipartite_matching(csr_array(held)) >= 0).sum()) <= fewer:
+            return True
+    return _apart(run) <= fewer and len(planes_holding(run, most=fewer)) <= fewer
 
 
 def _apart(run: np.ndarray) -> int:
     """Some number of voxels no two of which share a plane: they need as many planes, and are sooner found."""
-    free = np.ones(run.shape[1], bool), np.ones(run.shape[2], bool)
+    counts = np.bincount(run[:, 0])
+    of_slice = np.split(run[np.argsort(run[:, 0], kind="stable"), 1:], np.cumsum(counts)[:-1])
+    rows, columns = (np.ones(run[:, side].max() + 1, bool) for side in (1, 2))
     count = 0
-    for plane in run[np.argsort(run.sum((1, 2)))]:
-        left = plane & free[0][:, None] & free[1]
-        row, column = np.unravel_index(int(left.argmax()), left.shape)
-        if left[row, column]:
-            free[0][row] = free[1][column] = False
+    for z in np.argsort(counts, kind="stable"):
+        left = np.flatnonzero(rows[of_slice[z][:, 0]] & columns[of_slice[z][:, 1]])
+        if len(left):
+            row, column = of_slice[z][left[0]]
+            rows[row] = columns[column] = False
             count += 1
     return count
 
 
-def _long_runs(mask: np.ndarray) -> Iterator[np.ndarray]:
-    """Neighbouring painted slices; only where many are adjacent can the painting cross them."""
-    present = mask.any((1, 2))
+def _long_runs(at: np.ndarray) -> Iterator[np.ndarray]:
+    """Voxels of neighbouring painted slices, the first one 0; only where many are adjacent can it cross them."""
+    present = np.bincount(at[:, 0]) > 0
     edges = np.flatnonzero(np.diff(present.astype(np.int8), prepend=0, append=0))
     for first, stop in zip(edges[::2], edges[1::2], strict=True):
         if stop - first > _ADJACENT:
-            yield mask[first:stop]
+            yield at[(at[:, 0] >= first) & (at[:, 0] < stop)] - [first, 0, 0]
 
 
 def _parts(run: np.ndarray) -> Iterator[np.ndarray]:
     """Connected parts, each within its own box."""
-    numbers, _ = ndimage.label(run, np.ones((3, 3, 3)))
+    corner = run.min(0)
+    mask = np.zeros(run.max(0) - corner + 1, bool)
+    mask[tuple((run - corner).T)] = True
+    numbers, _ = ndimage.label(mask, np.ones((3, 3, 3)))
     for number, box in enumerate(ndimage.find_objects(numbers), 1):
         yield numbers[box] == number
 

@@ -12,7 +12,7 @@ from PatchICLLib.propagation.geometry.holding_planes import Plane, on, on_any
 from PatchICLLib.propagation.geometry.named_slices import Named, named_planes, plane_name
 from PatchICLLib.propagation.geometry.painting_review import PaintingReview, review_painting
 from PatchICLLib.propagation.geometry.planes import PaintedPlanes
-from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
+from PatchICLLib.propagation.geometry.sliced_volume import bounding_box, voxels_of
 
 _FEW = 1 / 3  # of the planes of the main axis: an axis of so few says something near its planes alone,
 _REACH = 1 / 3  # of the structure's extent away from them
@@ -141,7 +141,7 @@ class _LabelPlanes:
         ignored: set[Plane],
     ) -> _LabelPlanes:
         box = bounding_box(painted)
-        at = np.argwhere(painted[box] == label) + [span.start for span in box]
+        at = voxels_of(painted[box] == label) + [span.start for span in box]
         every = {(axis, z) for axis, indices in by_axis.items() for z in indices}
         kept = every - ignored
         filled, learned = set(), set()

@@ -9,7 +9,7 @@ where a review takes them for a slip of the brush. Planes that are declared pain
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -27,7 +27,7 @@ from PatchICLLib.propagation.geometry.named_slices import (
 )
 from PatchICLLib.propagation.geometry.painted_slices import slices_by_label
 from PatchICLLib.propagation.geometry.painting_review import review_masks
-from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
+from PatchICLLib.propagation.geometry.sliced_volume import bounding_box, voxels_of
 
 Box = tuple[slice, slice, slice]
 _FURTHER = 0.05  # of the largest plane: what a plane of a further axis holds at least that no other explains
@@ -106,16 +106,16 @@ def find_planes(
     layers = list(painted) if isinstance(painted, Sequence) or painted.ndim == 4 else [painted]
     box = _common([bounding_box(layer) for layer in layers])
     labels = [layer[box] for layer in layers]
-    mask = np.logical_or.reduce([layer != 0 for layer in labels])
-    if not mask.size:
+    places = _places_by_label(labels, box)
+    if not places:
         raise InputError("Nothing is painted: paint the structure on at least one slice, on two or more if possible.")
-    places = _places_by_label(labels, box) if names_planes(declared, _DECLARED) else {}
     said = {
         label: [plane for plane in explicit_planes(declared, label, _DECLARED) if on(at, plane).any()]
-        for label, at in places.items()
+        for label, at in (places if names_planes(declared, _DECLARED) else {}).items()
     }
     forced = list(dict.fromkeys(plane for planes in said.values() for plane in planes))
-    main = _only_axis(mask, spacing, {axis for axis, _ in forced})
+    every = _each_once(list(places.values()))
+    main = _only_axis(every, spacing, {axis for axis, _ in forced})
     if main is not None:
         found = {
             label: [(main, box[main].start + index) for index in indices]
@@ -123,8 +123,7 @@ def find_planes(
             for label, indices in slices_by_label(np.moveaxis(layer, main, 0)).items()
         }
     else:
-        places = places or _places_by_label(labels, box)
-        main, cover = _several_axes(np.concatenate(list(places.values())), forced, spacing)
+        main, cover = _several_axes(every, forced, spacing)
         found = {label: planes_holding(at, said.get(label, ()), cover) for label, at in places.items()}
     for label, planes in found.items():
         planes += named_planes(declared, label, layers[0].shape, main, _DECLARED)
@@ -132,18 +131,18 @@ def find_planes(
     return PaintedPlanes(main, of_label, tuple(_contradictions(layers, of_label)))
 
 
-def _only_axis(mask: np.ndarray, spacing: tuple[float, float, float], said: set[int]) -> int | None:
+def _only_axis(at: np.ndarray, spacing: tuple[float, float, float], said: set[int]) -> int | None:
     """The axis across whose slices everything lies; None where there is none.
 
     Args:
-        mask: (K, J, I) bool, the smallest box around the painting.
+        at: (n, 3) voxels that are painted, each once.
         spacing: (sk, sj, si) in mm.
         said: axes of declared planes that hold something.
 
     Raises:
         InputError: nothing decides between several.
     """
-    candidates = axes_of_slices(mask, spacing)
+    candidates = axes_of_slices(at, spacing)
     if said:
         candidates = [axis for axis in candidates if said == {axis}]
     if len(candidates) > 1:
@@ -179,7 +178,7 @@ def _several_axes(
     cover += [(main, int(z)) for z in np.unique(rest[:, main])]
     for axis in axes:
         part = every[~on_any(every, [plane for plane in cover if plane[0] != axis or plane in forced])]
-        if len(part) and crosses_slices(_as_mask(part), axis):
+        if len(part) and crosses_slices(part, axis):
             raise InputError(
                 "The painted voxels do not lie on slices of the volume: paint on axial, coronal or sagittal slices of "
                 "the volume itself (rotate the view to the volume plane), or name the axis."
@@ -197,20 +196,28 @@ def _contradictions(
     for label, by_axis in of_label.items():
         if len(by_axis) < 2:
             continue
-        mask = _mask_of(layers, label)
-        kept = {axis: _to_learn_from(mask, axis, indices) for axis, indices in by_axis.items()}
+        shown = {
+            (axis, index): np.logical_or.reduce([layer.take(index, axis) == label for layer in layers])
+            for axis, indices in by_axis.items()
+            for index in indices
+        }
+        kept = {
+            # without spill and specks
+            axis: review_masks({index: shown[axis, index] for index in indices}, layers[0].shape[axis]).context
+            for axis, indices in by_axis.items()
+        }
         for one, other in combinations(kept, 2):
             for index, crossing in product(kept[one], kept[other]):
                 planes = (one, index), (other, crossing)
-                if voxels := _differing(mask, *planes):
+                if voxels := _differing(shown, *planes):
                     yield Contradiction(label, planes, voxels)
 
 
-def _differing(mask: np.ndarray, first: Plane, second: Plane) -> int:
+def _differing(masks: Mapping[Plane, np.ndarray], first: Plane, second: Plane) -> int:
     """Voxels of the common line of two planes of which they disagree; 0 if that may well be the shape."""
     shown, changes = [], [_DIFFERENT]
     for plane, across in ((first, second), (second, first)):
-        lines = np.moveaxis(mask.take(plane[1], plane[0]), across[0] - (across[0] > plane[0]), 0)
+        lines = np.moveaxis(masks[plane], across[0] - (across[0] > plane[0]), 0)
         middle = across[1]
         if not 2 <= middle < len(lines) - 2:
             return 0
@@ -221,25 +228,26 @@ def _differing(mask: np.ndarray, first: Plane, second: Plane) -> int:
     return round(differing) if differing > max(*changes, _DIFFERENT_SHARE * max(line.sum() for line in shown)) else 0
 
 
-def _to_learn_from(mask: np.ndarray, axis: int, indices: Iterable[int]) -> tuple[int, ...]:
-    """Without spill and specks."""
-    return review_masks({index: mask.take(index, axis) for index in indices}, mask.shape[axis]).context
-
-
-def _mask_of(layers: Sequence[np.ndarray], label: int) -> np.ndarray:
-    """(K, J, I) bool: where a label is painted."""
-    return next(part for layer in layers if (part := layer == label).any())
-
-
 def _places_by_label(layers: Iterable[np.ndarray], box: Box) -> dict[int, np.ndarray]:
     """(n, 3) voxels of each label, ascending, of a box."""
-    found = {}
+    found: dict[int, np.ndarray] = {}
     for layer in layers:
-        at = np.argwhere(layer)
+        at = voxels_of(layer)
         kinds = layer[tuple(at.T)]
-        for label in np.unique(kinds):
-            found[int(label)] = at[kinds == label] + [span.start for span in box]
+        labels = np.unique(kinds)
+        for label in labels:
+            own = at if len(labels) == 1 else at[kinds == label]
+            found[int(label)] = own + [span.start for span in box]
     return found
+
+
+def _each_once(places: Sequence[np.ndarray]) -> np.ndarray:
+    """(n, 3) voxels of any label, ascending."""
+    if len(places) == 1:
+        return places[0]
+    every = np.concatenate(places)
+    shape = tuple(every.max(0) + 1)
+    return np.stack(np.unravel_index(np.unique(np.ravel_multi_index(tuple(every.T), shape)), shape), 1)
 
 
 def _common(boxes: Sequence[Box]) -> Box:
@@ -248,14 +256,6 @@ def _common(boxes: Sequence[Box]) -> Box:
     spans = zip(*filled, strict=True)
     k, j, i = (slice(min(s.start for s in span), max(s.stop for s in span)) for span in spans)
     return k, j, i
-
-
-def _as_mask(at: np.ndarray) -> np.ndarray:
-    """(K, J, I) bool of voxels, as large as they need."""
-    at = at - at.min(0)
-    mask = np.zeros(at.max(0) + 1, bool)
-    mask[tuple(at.T)] = True
-    return mask
 
 
 def _by_axis(planes: Iterable[Plane]) -> dict[int, tuple[int, ...]]:

@@ -110,6 +110,14 @@ def bounding_box(array: np.ndarray) -> tuple[slice, slice, slice]:
     return found[0], found[1], found[2]
 
 
+def voxels_of(array: np.ndarray) -> np.ndarray:
+    """(n, 3) where an array of three dimensions is not 0, ascending; quick where that is little of a large one."""
+    box = bounding_box(array)
+    marks = np.ascontiguousarray(array[box] != 0)
+    at = np.unravel_index(np.flatnonzero(marks), marks.shape)  # many times quicker than along three axes at once
+    return np.stack([places + span.start for places, span in zip(at, box, strict=True)], 1)
+
+
 def _storage_order(array: np.ndarray) -> list[int]:
     """Axes from the farthest to the nearest neighbours in memory."""
     return sorted(range(3), key=lambda a: -abs(array.strides[a]))
