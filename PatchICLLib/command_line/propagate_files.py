@@ -206,7 +206,9 @@ def _summarise(files: PropagationFiles, report: dict[str, Any], filled: Segmenta
     for sentence in report["warnings"]:
         console.print(f"  {sentence}", style="yellow", markup=False, soft_wrap=True)
     if report.get("suggested_next_slice") is not None:
-        console.print(f"  to improve it most, paint slice {report['suggested_next_slice']} next")
+        axes = {axis for by_axis in report["painted_planes"].values() for axis in by_axis}
+        along = f" along {report['axis']}" if len(axes) > 1 else ""
+        console.print(f"  to improve it most, paint slice {report['suggested_next_slice']}{along} next")
 
 
 def _summarise_candidates(files: PropagationFiles, report: dict[str, Any]) -> None:

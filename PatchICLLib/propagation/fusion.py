@@ -67,8 +67,11 @@ class Fusion:
     def _fused(self, label: int, parts: dict[int, list[FilledSlices]]) -> Iterator[FilledSlices]:
         whole = self.whole
         box = _around([_stored(whole.runs[run], filled) for run, some in parts.items() for filled in some])
+        if label in whole.limits:
+            box = _common(box, whole.limits[label])
         turned, seen = whole.orientation, whole.orientation.seen_box(box)
-        indices = [z for z in self._slices(label, parts) if z not in whole.painted[label]]
+        inside = range(seen[0].start, seen[0].stop)
+        indices = [z for z in self._slices(label, parts) if z in inside and z not in whole.painted[label]]
         device = next(filled.logits.device for some in parts.values() for filled in some)
         voices = [
             _Voice(plan, label, parts.get(run, []), run in self._ended)
@@ -239,6 +242,13 @@ def _stored(plan: Plan, filled: FilledSlices) -> Box:
 def _around(boxes: Sequence[Box]) -> Box:
     k, j, i = (
         slice(min(span.start for span in spans), max(span.stop for span in spans)) for spans in zip(*boxes, strict=True)
+    )
+    return k, j, i
+
+
+def _common(box: Box, limits: Box) -> Box:
+    k, j, i = (
+        slice(max(own.start, most.start), min(own.stop, most.stop)) for own, most in zip(box, limits, strict=True)
     )
     return k, j, i
 

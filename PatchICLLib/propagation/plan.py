@@ -31,7 +31,13 @@ _CROSSED = (
     "painted."
 )
 
+_ACROSS = (
+    "There are {what} of slices along {axis} alone, so none of what is painted only across these (labels {labels}): "
+    "paint it on one of them, or name its axis."
+)
+
 Steps = tuple[float, float, float]
+Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +61,7 @@ class Plan:
         runs: then the plans along these axes, whose slices are fused along the axis of this one; each learns from its
             own planes and knows of the others. Jobs are those of all runs. Empty: this plan is the only one.
         sparse: labels of which such a run fills every second slice alone.
+        limits: where several runs fill what is between painted slices alone, for each label the box, as stored.
     """
 
     options: PropagationOptions
@@ -70,6 +77,7 @@ class Plan:
     planes: Mapping[int, frozenset[Plane]] = field(default_factory=dict)
     runs: tuple[Plan, ...] = ()
     sparse: frozenset[int] = frozenset()
+    limits: Mapping[int, Box] = field(default_factory=dict)
 
     @property
     def axis(self) -> int:
@@ -167,8 +175,9 @@ class Plan:
         unpainted: Sequence[int],
         evidence: Evidence | None,
         shares: Mapping[int, Share] | None = None,
+        limits: Mapping[int, Box] | None = None,
     ) -> Plan:
-        """A plan along one axis; of labels in ``shares``, only some slices are filled."""
+        """A plan along one axis; of labels in ``shares`` only some slices are filled, of others within ``limits``."""
         volume = SlicedVolume.along(axis, image, painted, spacing, evidence)
         turned, depth = volume.orientation, image.shape[axis]
         context = {
@@ -185,7 +194,9 @@ class Plan:
             if not slices:
                 continue
             filled = [z for z in slices if (volume.painted[z] == label).any()]
-            gaps = find_gaps(slices, filled, len(volume.image), options.context_size or CONTEXT_SIZE, extent)
+            span = turned.seen_box(limits[label])[0] if limits else None
+            ends = extent if span is None else (span.start, span.stop - 1)
+            gaps = find_gaps(slices, filled, len(volume.image), options.context_size or CONTEXT_SIZE, ends)
             share = None if shares is None else shares.get(label)
             if share is not None:
                 gaps = [some for gap in gaps if (some := gap.reduced(share.reach, share.sparse)).slices]
@@ -233,12 +244,18 @@ class Plan:
         def along(axis: int, of_label: Mapping[int, frozenset[Plane]], own: PropagationOptions) -> Plan:
             reviews, alone = learned.reviews.get(axis, {}), unpainted if axis == main else ()
             told, shares = replace(known, planes=of_label), learned.shares.get(axis)
-            return cls._along(axis, image, painted, spacing, own, reviews, alone, told, shares)
+            return cls._along(axis, image, painted, spacing, own, reviews, alone, told, shares, limits)
+
+        limits = None
+        if options.extent == "painted":
+            drawn = painted if evidence is None else evidence.drawn(painted)
+            limits = {label: learned.between(label, drawn) for label in learned.known}
 
         axes = sorted({*learned.reviews, *([main] if unpainted else [])}, key=lambda axis: (axis != main, axis))
         runs = tuple(along(axis, learned.beside(axis), options if axis == main else across) for axis in axes)
         whole = along(main, learned.known, options)
         sentences = [one.sentence(f"label {one.label}") for one in planes.contradictions if one.label in learned.known]
+        sentences += _without_main(main, options, learned)
         for run in runs:
             before = "" if run.axis == main else f"Along {AXIS_NAMES[run.axis]}: "
             sentences += [before + text for text in run.warnings]
@@ -250,6 +267,7 @@ class Plan:
             warnings=tuple(sentences),
             planes=learned.known,
             runs=runs,
+            limits=limits or {},
         )
 
 
@@ -331,3 +349,11 @@ def plan_propagation(
 def _named(options: PropagationOptions) -> tuple[tuple[Named, str], tuple[Named, str]]:
     """Slices that are named, with what they are."""
     return (options.painted_slices, "declared painted"), (options.ignore_slices, "to be ignored")
+
+
+def _without_main(main: int, options: PropagationOptions, learned: LearnedPlanes) -> list[str]:
+    """What to tell of labels that are painted across the slices of the main axis alone."""
+    labels = ", ".join(str(label) for label in learned.known if label not in learned.reviews.get(main, {}))
+    asked = ("selections", "selections" in options.outputs), ("logits", len(options.logits_slices) > 0)
+    what = " and ".join(name for name, is_asked in asked if is_asked)
+    return [_ACROSS.format(what=what, axis=AXIS_NAMES[main], labels=labels)] if labels and what else []

@@ -52,6 +52,21 @@ class LearnedPlanes:
             for label, planes in self.known.items()
         }
 
+    def between(self, label: int, painted: np.ndarray) -> tuple[slice, slice, slice]:
+        """The box between the outermost planes of a label along each axis.
+
+        Along an axis with a single plane it reaches as far as the planes across show the label, along one with none it
+        has no end.
+        """
+        shown = bounding_box(painted == label)
+        spans = []
+        for axis, count in enumerate(painted.shape):
+            review = self.reviews.get(axis, {}).get(label)
+            own = () if review is None else review.context
+            whole = slice(own[0], own[-1] + 1) if len(own) > 1 else slice(0, count)
+            spans.append(shown[axis] if len(own) == 1 else whole)
+        return spans[0], spans[1], spans[2]
+
 
 def learned_planes(
     painted: np.ndarray,
