@@ -13,7 +13,7 @@ from PatchICLLib.benchmark.flops import count_flops
 from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.errors import InputError
 from PatchICLLib.presets import build
-from PatchICLLib.training.loss import cascade_loss
+from PatchICLLib.training.loss import cascade_loss, recital_loss
 from PatchICLLib.training.recipe import RECIPES, Recipe
 
 
@@ -42,8 +42,8 @@ def measure_training(
         recipe = RECIPES[name]
         model = build(recipe.model)
         mean = 0.0
-        for (size, context), share in shapes[name].items():
-            mean += share * step_flops(model, recipe, size, context)
+        for shape, share in shapes[name].items():
+            mean += share * step_flops(model, recipe, *shape)
             done += 1
             progress(done, total)
         record = {"recipe": name, "steps": recipe.steps, "gflops": mean / 1e9, "tflops": mean * recipe.steps / 1e12}
@@ -51,30 +51,37 @@ def measure_training(
     return records
 
 
-def step_flops(model: nn.Module, recipe: Recipe, size: int, context: int) -> int:
+def step_flops(model: nn.Module, recipe: Recipe, size: int, targets: int, context: int, recite: bool = False) -> int:
     """Operations of a step, forward and backward, on a batch of one of the recipe's shapes.
 
     Args:
         model: of the recipe.
-        recipe: says how many tasks and targets a batch has.
+        recipe: says how many tasks a batch has.
         size: side of the images in pixels.
-        context: context images of each task.
+        targets, context: images of each task.
+        recite: the step has a recital.
     """
-    plan = recipe.plan
-    images = torch.randn(plan.tasks, context, size, size)
-    targets = torch.randn(plan.tasks * plan.targets_at(size), 1, size, size)
+    images = torch.randn(recipe.plan.tasks, context, size, size)
+    queries = torch.randn(recipe.plan.tasks * targets, 1, size, size)
+    masks, asked = (images > 0).float(), {"recite": True} if recite else {}
     noise = torch.Generator().manual_seed(0)
 
     def step() -> None:
-        encoded = model.encode_context(images, (images > 0).float(), None, noise)  # type: ignore[operator]
-        output = model(targets, encoded, Hints.none(targets), None, noise)
-        cascade_loss(output, (targets > 0).float()).backward()
+        encoded = model.encode_context(images, masks, None, noise)  # type: ignore[operator]
+        output = model(queries, encoded, Hints.none(queries), None, noise, **asked)
+        loss = cascade_loss(output, (queries > 0).float())
+        (loss + recital_loss(output, masks) if recite else loss).backward()
 
     return count_flops(step, gradients=True)
 
 
-def _shapes(recipe: Recipe) -> dict[tuple[int, int], float]:
-    """Size and number of context images of a batch, with their share of all batches."""
-    sizes, contexts = recipe.plan.sizes, Counter(recipe.plan.contexts)
-    whole = sum(share for _, share in sizes) * sum(contexts.values())
-    return {(size, k): share * count / whole for size, share in sizes for k, count in contexts.items()}
+def _shapes(recipe: Recipe) -> dict[tuple[int, int, int, bool], float]:
+    """Size, targets and context images of a batch, and whether it has a recital, with their share of all batches."""
+    contexts = Counter(recipe.plan.contexts)
+    stages = Counter((recipe.plan.sizes_at(step), step < recipe.recital) for step in range(recipe.steps))
+    return {
+        (size, targets, k, recite): share * count / contexts.total() * steps / recipe.steps
+        for (offered, recite), steps in stages.items()
+        for size, targets, share in offered
+        for k, count in contexts.items()
+    }

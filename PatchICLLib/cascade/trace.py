@@ -23,6 +23,8 @@ class LevelTrace:
         before: (N, 1, S, S) logits from the level before, upsampled.
         after: (N, 1, S, S) logits after fusion (eq. 4).
         context: per context image, the patches that were encoded, indices (B, k, Kc).
+        recited: (B, Kc, P, P) logits that the tokens of each set's first context image give of their own masks; None
+            where nobody asked for them.
     """
 
     resolution: int
@@ -33,6 +35,7 @@ class LevelTrace:
     before: Tensor
     after: Tensor
     context: Tensor
+    recited: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,8 @@ def _run(request: TrainingRequest) -> None:
             trainer.begin_with(initial)
         elif universeg is not None:
             trainer.begin_with_encoder(universeg.network)
+        if recipe.centred and checkpoint is None and initial is None:
+            trainer.begin_centred()
         first, started = trainer.step, time.monotonic()
         token.raise_if_cancelled()
         complete = trainer.train()
@@ -284,7 +286,9 @@ def _check_recipe(checkpoint: Checkpoint, recipe: dict[str, Any], output: Path) 
     """The length may change, nothing else: a checkpoint means something for its own recipe only."""
     from PatchICLLib.training.recipe import Recipe
 
-    made = {**Recipe().describe(), **checkpoint.recipe}  # what recipes did not say yet was as it is now by default
+    # what recipes did not say yet was as it is now by default
+    default = Recipe().describe()
+    made = {**default, **checkpoint.recipe, "plan": {**default["plan"], **checkpoint.recipe["plan"]}}
     differing = [name for name in recipe if name != "steps" and recipe[name] != made[name]]
     if differing:
         raise InputError(

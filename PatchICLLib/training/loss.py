@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from PatchICLLib.cascade.hint_channels import pool
+from PatchICLLib.cascade.patches import crop_patches
 from PatchICLLib.cascade.trace import CascadeOutput
 
 
@@ -36,4 +37,23 @@ def cascade_loss(output: CascadeOutput, target: Tensor) -> Tensor:
         target: (N, 1, H, W), 0 to 1.
     """
     losses = [level_loss(level.after, pool(target, level.resolution)) for level in output.levels]
+    return torch.stack(losses).sum()
+
+
+def recital_loss(output: CascadeOutput, masks: Tensor) -> Tensor:
+    """Sum of the levels' losses of what context tokens tell of their own masks; not in the paper.
+
+    A token must hold its mask in a form that the decoder can write before attention has anything to pass on to targets.
+
+    Args:
+        output: of the cascade, asked to recite.
+        masks: (B, k, H, W) of the context, 0 to 1.
+    """
+    losses = []
+    for level in output.levels:
+        assert level.recited is not None
+        truth = crop_patches(pool(masks[:, :1], level.resolution), level.context[:, 0], level.grid)
+        sets, _, _, side = level.recited.shape  # patches of an image below each other, as one image
+        logits, truth = (x.reshape(sets, 1, -1, side) for x in (level.recited, truth))
+        losses.append(level_loss(logits, truth))
     return torch.stack(losses).sum()

@@ -41,7 +41,9 @@ class BatchPlan:
         targets: T, target slices of a task.
         contexts: numbers of context slices to choose from, with repetition as weight.
         sizes: input sizes and how often.
-        fitted, hints: see ``TaskShape``.
+        fitted, hints, holding: see ``TaskShape``.
+        smaller_first: (number, size, targets), ascending: batches before that number show so many target slices of
+            that size instead.
     """
 
     tasks: int = 3
@@ -50,17 +52,27 @@ class BatchPlan:
     sizes: tuple[tuple[int, float], ...] = ((128, 0.85), (256, 0.15))
     fitted: float = 0.0
     hints: bool = True
+    holding: bool = False
+    smaller_first: tuple[tuple[int, int, int], ...] = ()
 
     def targets_at(self, size: int) -> int:
         """Target slices of a task: larger inputs cost more, fewer keep a step's time about the same."""
         return self.targets if size <= 128 else max(1, self.targets // 2)
 
-    def draw(self, rng: np.random.Generator) -> TaskShape:
-        """The shape of a batch."""
-        sizes, shares = zip(*self.sizes, strict=True)
-        size = int(rng.choice(sizes, p=np.array(shares) / sum(shares)))
+    def sizes_at(self, number: int) -> tuple[tuple[int, int, float], ...]:
+        """Size, target slices of a task and probability, of the batch of a number."""
+        for end, size, targets in self.smaller_first:
+            if number < end:
+                return ((size, targets, 1.0),)
+        whole = sum(share for _, share in self.sizes)
+        return tuple((size, self.targets_at(size), share / whole) for size, share in self.sizes)
+
+    def draw(self, rng: np.random.Generator, number: int) -> TaskShape:
+        """The shape of the batch of a number."""
+        offered = self.sizes_at(number)
+        size, targets, _ = offered[int(rng.choice(len(offered), p=[share for *_, share in offered]))]
         context = int(rng.choice(self.contexts))
-        return TaskShape(context, self.targets_at(size), size, self.fitted, self.hints)
+        return TaskShape(context, targets, size, self.fitted, self.hints, self.holding)
 
 
 @dataclass(frozen=True)
@@ -161,7 +173,7 @@ class BatchStream(Dataset[TaskBatch]):
 
     def part(self, number: int, places: range) -> TaskBatch:
         """Some of the tasks of a batch."""
-        shape = self.plan.draw(np.random.default_rng([self.seed, number, 0]))
+        shape = self.plan.draw(np.random.default_rng([self.seed, number, 0]), number)
         return TaskBatch.collate(
             [self._task(np.random.default_rng([self.seed, number, 1 + place]), shape) for place in places]
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from PatchICLLib.cascade.configuration import SparseConfiguration
@@ -29,6 +29,8 @@ class Recipe:
         clip: largest gradient norm.
         ema: decay of the averaged weights, reached after a while.
         seed: of weights, batches and selection noise.
+        centred: initial weights of the preset `paper` are scaled and centred on a batch, see ``centred_start``.
+        recital: steps in which its context tokens must also tell their own masks, see ``recital_loss``.
     """
 
     model: Configuration = field(default_factory=SparseConfiguration)
@@ -42,6 +44,8 @@ class Recipe:
     clip: float = 1.0
     ema: float = 0.998
     seed: int = 1
+    centred: bool = False
+    recital: int = 0
 
     def rate(self, step: int) -> float:
         """Learning rate at a step: warm-up, plateau, half cosine."""
@@ -53,9 +57,6 @@ class Recipe:
     def describe(self) -> dict[str, Any]:
         return asdict(self)
 
-
-# for models that cost far more per image and read no hints
-_SMALL_BATCHES = BatchPlan(tasks=2, targets=2, sizes=((128, 1.0),), hints=False)
 
 RECIPES: dict[str, Recipe] = {
     "bundled": Recipe(),
@@ -77,16 +78,33 @@ RECIPES: dict[str, Recipe] = {
         decay=0.9,
         seed=78,
     ),
+    # most of what attention, masks and decoder must learn of each other can be learned where a task costs a tenth: on
+    # pictures that are their own first level, then on the first two levels
     "paper": Recipe(
         PaperConfiguration(),
-        replace(_SMALL_BATCHES, sizes=((128, 0.9), (256, 0.1))),
-        steps=2640,  # as many operations as `universeg`
-        # at 5e-4 what all tokens share grows until what differs between them drowns, and the context goes unread
-        learning_rate=1e-4,
-        warm_up=200,
+        BatchPlan(
+            tasks=4,
+            targets=1,
+            contexts=(1, 2, 3, 3, 3),
+            sizes=((128, 1.0),),
+            hints=False,
+            holding=True,
+            smaller_first=((300, 24, 4), (360, 64, 2)),
+        ),
+        steps=700,
+        learning_rate=2.5e-4,
+        warm_up=30,
+        decay=0.35,
+        centred=True,
+        recital=360,
     ),
     # as many operations in all as `bundled` and `finish`, see `patchicl benchmark training`
-    "universeg": Recipe(UniverSegInContextConfiguration(), _SMALL_BATCHES, steps=2705, learning_rate=5e-4),
+    "universeg": Recipe(
+        UniverSegInContextConfiguration(),
+        BatchPlan(tasks=2, targets=2, sizes=((128, 1.0),), hints=False),
+        steps=2705,
+        learning_rate=5e-4,
+    ),
     # a minute that shows whether installation and data folder work; its weights are of no use
     "check": Recipe(
         SparseConfiguration(

@@ -24,6 +24,7 @@ from PatchICLLib.training.volumes import LabelledVolume
 
 _PARCELS = 0.25  # of structures that are not pseudo-labels are cut into parts without an edge
 _NOTHING = 0.0, 0.0, 0.0
+_TRACE = 0.1  # of a structure's largest slice
 _TURNED = 0.1  # radians, deviation of subjects who lie alike
 
 Draw = Callable[[np.random.Generator], LabelledVolume]
@@ -38,6 +39,7 @@ class TaskShape:
         size: pixels a side.
         fitted: share of the draws within volumes that are refused if the product would show them at another size.
         hints: whether hints are computed; models that do not read them learn from more tasks in the same time.
+        holding: all target slices hold the structure, and more than a trace of it (paper, section 4.1).
     """
 
     context: int
@@ -45,6 +47,7 @@ class TaskShape:
     size: int
     fitted: float = 0.0
     hints: bool = True
+    holding: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,9 @@ class StackTasks:
     ) -> tuple[TaskBatch, float]:
         """The same, with the distance of its slices in units of the field of view."""
         painted, depth = stack.painted, len(stack.mask)
-        free = np.setdiff1d(np.arange(depth), painted)
+        free = np.setdiff1d(np.flatnonzero(_held(stack)) if shape.holding else np.arange(depth), painted)
+        if len(free) < shape.targets:
+            raise Unsuitable
         targets = np.sort(rng.choice(free, shape.targets, replace=False))
         region = self._region(stack, rng, alike)
         if shape.fitted and input_size(region) != shape.size and rng.random() < shape.fitted:
@@ -203,3 +208,9 @@ class VolumeTasks(StackTasks):
         """
         stack = cut_stack(self.draw(rng), rng, shape.context, shape.targets, self.parcels)
         return self.render(stack, rng, shape)
+
+
+def _held(stack: Stack) -> np.ndarray:
+    """Which slices (Z,) hold more than a trace of the structure."""
+    areas = stack.mask.sum((1, 2))
+    return areas > _TRACE * areas.max()

@@ -21,6 +21,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from PatchICLLib.cascade.hint_channels import Hints
+from PatchICLLib.cascade.paper.centred_start import centre
+from PatchICLLib.cascade.trace import LevelTrace
 from PatchICLLib.errors import InputError
 from PatchICLLib.outputs import StagedFiles, append_lines, drop_unfinished_line, write_errors
 from PatchICLLib.presets import build
@@ -28,7 +30,7 @@ from PatchICLLib.runtime.child_process import starting
 from PatchICLLib.training.average import WeightAverage
 from PatchICLLib.training.batch_hints import batch_hints
 from PatchICLLib.training.checkpoint import Checkpoint
-from PatchICLLib.training.loss import cascade_loss
+from PatchICLLib.training.loss import cascade_loss, recital_loss
 from PatchICLLib.training.mixture import BatchStream, Tasks
 from PatchICLLib.training.parts import Division, PartStream, noise_of
 from PatchICLLib.training.ranks import Ranks
@@ -40,6 +42,7 @@ from PatchICLLib.weights import Pretrained
 
 CHECKPOINT, LOG, PICTURES = "checkpoint.pt", "log.jsonl", "pictures"
 PRECISIONS = ("auto", "32", "bf16")
+_CENTRED_ON = 12  # tasks
 FIGURES = ("loss", "dice_hints", "dice_bare", "gradient")  # of a part of a step
 
 
@@ -171,6 +174,13 @@ class Trainer:
         self.model.features.load(universeg)
         self.average = WeightAverage(self.model, self.recipe.ema)
 
+    def begin_centred(self) -> None:
+        """Start with weights that are centred on tasks of the mixture, see ``centred_start``."""
+        plan = replace(self.recipe.plan, tasks=_CENTRED_ON, hints=False)
+        batch = BatchStream(self.mixture, plan, self.recipe.seed, 1)[0].to(self.device)
+        centre(self.model, batch.context_images, batch.context_masks, batch.target_images)
+        self.average = WeightAverage(self.model, self.recipe.ema)
+
     def has_encoder(self, universeg: UniverSeg) -> bool:
         """Whether the model reads with this encoder, bit for bit."""
         theirs = universeg.state_dict()
@@ -273,7 +283,7 @@ class Trainer:
             # gradients of all processes are averaged with the last part only
             waiting = self.parallel.no_sync() if self.ranks.together and not last else nullcontext()  # type: ignore[operator]
             with waiting:
-                loss, logits = self.parallel(chunk, batch_hints(chunk), noise)
+                loss, logits = self.parallel(chunk, batch_hints(chunk), noise, self.step < self.recipe.recital)
                 (loss / len(chunks)).backward()
             figures.append(part_figures(chunk, logits, loss.detach()))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
@@ -333,15 +343,27 @@ class Step(nn.Module):
         super().__init__()
         self.model, self.device, self.half_precision = model, device, half_precision
 
-    def forward(self, batch: TaskBatch, hints: Hints, noise: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss of eq. 6, and logits (B*T, 1, S, S) without a gradient."""
+    def forward(
+        self, batch: TaskBatch, hints: Hints, noise: torch.Generator, recite: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss of eq. 6, with that of a recital, and logits (B*T, 1, S, S) without a gradient."""
+        asked = {"recite": True} if recite else {}  # the preset `paper` alone can
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision):
             context = self.model.encode_context(
                 batch.context_images, batch.context_masks, batch.context_positions, noise, subject=batch.subject
             )
-            output = self.model(batch.target_images, context, hints, batch.target_positions, noise)
-        output = replace(output, levels=tuple(replace(v, after=v.after.float()) for v in output.levels))
-        return cascade_loss(output, batch.target_masks), output.logits.detach()
+            output = self.model(batch.target_images, context, hints, batch.target_positions, noise, **asked)
+        output = replace(output, levels=tuple(_single(v) for v in output.levels))
+        loss = cascade_loss(output, batch.target_masks)
+        if recite:
+            loss = loss + recital_loss(output, batch.context_masks)
+        return loss, output.logits.detach()
+
+
+def _single(level: LevelTrace) -> LevelTrace:
+    """In single precision, what losses read."""
+    recited = None if level.recited is None else level.recited.float()
+    return replace(level, after=level.after.float(), recited=recited)
 
 
 def _start_worker(_: int) -> None:

@@ -138,6 +138,7 @@ class PaperCascade(nn.Module):
         positions: Tensor | None = None,
         generator: torch.Generator | None = None,
         sets: Tensor | None = None,
+        recite: bool = False,
     ) -> CascadeOutput:
         """Segment targets.
 
@@ -149,6 +150,7 @@ class PaperCascade(nn.Module):
             generator: noise of the patch selection in training.
             sets: (N,) long, the set of the context that each target belongs to; None if each of the B sets has N / B
                 targets, set by set.
+            recite: also decode what tokens of each set's first context image hold of their masks, see ``LevelTrace``.
 
         Raises:
             InputError: for a target that does not fit the context.
@@ -166,7 +168,7 @@ class PaperCascade(nn.Module):
             # before the first level nothing is known: one bit of entropy everywhere
             before = target.new_zeros(n, 1, side, side) if before is None else resized(before, side)
             own = known if sets is None else known.select(sets)
-            level, registers = self._segment_level(maps, before, registers, own, count, generator)
+            level, registers = self._segment_level(maps, before, registers, own, count, generator, recite)
             levels.append(replace(level, context=known.indices))
             before = level.after
         return CascadeOutput(levels[-1].after, tuple(levels))
@@ -179,6 +181,7 @@ class PaperCascade(nn.Module):
         context: PaperContextLevel,
         count: int,
         generator: torch.Generator | None,
+        recite: bool,
     ) -> tuple[LevelTrace, Tensor]:
         c = self.configuration
         grid = PatchGrid(before.shape[-1], c.patch_size, c.patch_stride)
@@ -187,21 +190,34 @@ class PaperCascade(nn.Module):
         code = self.resolution((grid.size,))
         tokens, skips = self.encoder(crop_features(maps, selection.indices, grid), code)
         tokens = (tokens + self.embed_resolution(code)).reshape(len(before), -1, c.features)
-        attended, registers = self._attend(tokens, self._positions(selection.indices, grid), handed_on, context)
+        places = self._positions(selection.indices, grid)
+        attended, registers, shown = self._attend(tokens, places, handed_on, context)
         residual, coverage = aggregate(self.decoder(attended.flatten(0, 1), skips, code), selection.indices, grid)
         after = fuse(before, residual, coverage)
-        return LevelTrace(grid.size, grid, weights, selection, coverage, before, after, context.indices), registers
+        recited = self._recite(shown[:, : context.indices.shape[2]], code) if recite else None
+        return LevelTrace(
+            grid.size, grid, weights, selection, coverage, before, after, context.indices, recited
+        ), registers
+
+    def _recite(self, tokens: Tensor, code: Tensor) -> Tensor:
+        """Attended context tokens (B, K, d) -> logits (B, K, P, P): no skip connection could tell the mask."""
+        features, patch = self.configuration.features, self.configuration.patch_size
+        nothing = tokens.new_zeros(1, 1, 1, 1)
+        count = tokens.shape[0] * tokens.shape[1]
+        blank = [nothing.expand(count, features, patch // n, patch // n) for n in (1, 2, 4)]
+        return self.decoder(tokens.flatten(0, 1), blank, code).view(*tokens.shape[:2], patch, patch)
 
     def _attend(
         self, tokens: Tensor, positions: Tensor, handed_on: Tensor | None, context: PaperContextLevel
-    ) -> tuple[Tensor, Tensor]:
-        """Joint layers: target tokens (N, K, d) and their positions -> attended tokens and the level's registers."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Joint layers: target tokens (N, K, d) and their positions -> attended tokens, the level's registers, and the
+        attended context tokens of each set beside its first target."""
         c = self.configuration
         repeat = len(tokens) // len(context.tokens)
         registers = context.registers.repeat_interleave(repeat, 0)
         if handed_on is not None:
             registers = torch.cat((registers, handed_on), dim=1)
-        count, first, last = tokens.shape[1], registers.shape[1], registers.shape[1] + tokens.shape[1]
+        first, last = registers.shape[1], registers.shape[1] + tokens.shape[1]
         together = torch.cat((registers, tokens, context.tokens.repeat_interleave(repeat, 0)), dim=1)
         types = torch.full((together.shape[1],), CONTEXT, device=tokens.device)
         types[first:last] = TARGET
@@ -214,7 +230,7 @@ class PaperCascade(nn.Module):
         for layer in self.joint_layers:
             together = layer(together, types, rotation, visible)
         together = self.norm(together)
-        return together[:, first : first + count], together[:, : c.registers]
+        return together[:, first:last], together[:, : c.registers], together[::repeat, last:]
 
     # ---- shared --------------------------------------------------------------------------------------------------
 

@@ -37,19 +37,28 @@ def test_counting_without_computing_changes_nothing():
 def test_a_step_costs_in_proportion_to_its_tasks_and_a_training_to_its_steps():
     recipe = RECIPES["check"]
     model = build(recipe.model)
-    one = step_flops(model, recipe, 64, 2)
+    one = step_flops(model, recipe, 64, 2, 2)
     twice = replace(recipe, plan=replace(recipe.plan, tasks=2 * recipe.plan.tasks))
-    assert step_flops(model, twice, 64, 2) == pytest.approx(2 * one, rel=0.01)  # some is done once for all tasks
+    assert step_flops(model, twice, 64, 2, 2) == pytest.approx(2 * one, rel=0.01)  # some is done once for all tasks
     (record,) = measure_training(["check"])
     assert record == {"recipe": "check", "steps": 20, "gflops": one / 1e9, "tflops": pytest.approx(20 * one / 1e12)}
     assert json.loads(json.dumps(record))
+
+
+def test_smaller_pictures_and_recital_count_for_as_long_as_they_last(monkeypatch):
+    whole = RECIPES["check"]
+    plan = replace(whole.plan, smaller_first=((5, 32, 3),))
+    monkeypatch.setitem(RECIPES, "check", replace(whole, plan=plan))
+    small, large = (step_flops(build(whole.model), whole, *shape) for shape in ((32, 3, 2), (64, 2, 2)))
+    (record,) = measure_training(["check"])
+    assert record["tflops"] * 1e12 == pytest.approx(5 * small + 15 * large)
 
 
 @pytest.mark.slow
 def test_counts_of_universeg_are_those_of_its_convolutions():
     """Closed form: three times the forward pass, less the gradients of images and of support maps nobody reads."""
     recipe = RECIPES["universeg"]
-    count = step_flops(build(recipe.model), recipe, 128, 3)
+    count = step_flops(build(recipe.model), recipe, 128, recipe.plan.targets, 3)
     slices, product = recipe.plan.tasks * recipe.plan.targets, 2 * 9 * 64 * 128**2
     unread, images = 3 * 64 * product, 3 * 3 * product
     assert count == pytest.approx(slices * (3 * 34.33e9 - 2 * unread - images), rel=1e-3)

@@ -13,8 +13,10 @@ pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 from PatchICLLib.cascade.paper import PaperConfiguration  # noqa: E402
 from PatchICLLib.command_line.app import main  # noqa: E402
 from PatchICLLib.errors import WeightsError  # noqa: E402
+from PatchICLLib.training import trainer as trainer_module  # noqa: E402
 from PatchICLLib.training.batch_hints import batch_hints  # noqa: E402
 from PatchICLLib.training.frozen_encoder import trained_universeg  # noqa: E402
+from PatchICLLib.training.loss import recital_loss  # noqa: E402
 from PatchICLLib.training.synthetic import random_anatomy  # noqa: E402
 from PatchICLLib.training.tasks import TaskShape, Unsuitable, VolumeTasks  # noqa: E402
 from PatchICLLib.training.trainer import Trainer, TrainerOptions  # noqa: E402
@@ -41,6 +43,31 @@ def test_the_encoder_is_the_trained_one_and_stays_so(tiny_recipe, anatomy_mixtur
     assert all(torch.equal(tensor, universeg.state_dict()[name]) for name, tensor in averaged.items())
     learned = [name for name, tensor in trainer.model.state_dict().items() if not torch.equal(tensor, before[name])]
     assert learned and not any(name.startswith("features.") for name in learned)
+
+
+def test_a_centred_start_is_of_the_recipe_and_recital_ends_in_time(tiny_recipe, anatomy_mixture, tmp_path, monkeypatch):
+    asked = []
+
+    def listen(output, masks):
+        asked.append(masks.shape)
+        return recital_loss(output, masks)
+
+    monkeypatch.setattr(trainer_module, "recital_loss", listen)
+    recipe = tiny_recipe(model=PAPER, steps=3, recital=2, centred=True)
+    recipe = replace(recipe, plan=replace(recipe.plan, hints=False))
+
+    def started(folder: str) -> Trainer:
+        trainer = Trainer(recipe, anatomy_mixture, TrainerOptions(tmp_path / folder, workers=0, log_every=3))
+        trainer.begin_centred()
+        return trainer
+
+    trainer, again = started("one"), started("other")
+    ours, theirs = trainer.model.state_dict(), again.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert all(torch.equal(ours[name], trainer.average.weights[name]) for name in ours)
+    assert float(trainer.model.decoder.head[-1].bias) < -0.5  # background, before anything is learned
+    assert trainer.train()
+    assert len(asked) == 2
 
 
 def test_what_ships_is_the_default():

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from PatchICLLib.training.loss import cascade_loss, level_loss, soft_dice_loss
+from PatchICLLib.cascade.patches import PatchGrid
+from PatchICLLib.training.loss import cascade_loss, level_loss, recital_loss, soft_dice_loss
 
 
 def by_hand(logits: np.ndarray, target: np.ndarray) -> float:
@@ -52,3 +53,21 @@ def test_dice_loss_ranges_from_0_to_1_and_spares_empty_slices():
     assert soft_dice_loss(certain, y).item() == pytest.approx(0, abs=1e-6)
     assert soft_dice_loss(-certain, y).item() == pytest.approx(1, abs=0.01)
     assert soft_dice_loss(torch.full_like(y, -50.0), torch.zeros_like(y)).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_recital_compares_the_patches_of_the_first_context_image_with_its_own_mask():
+    rng = np.random.default_rng(2)
+    masks = (rng.random((2, 3, 16, 16)) < 0.5).astype(float)  # two sets of three images; the level has half the pixels
+    indices = torch.tensor([[[3, 0], [1, 2], [0, 1]], [[2, 1], [0, 3], [3, 2]]])
+    recited = rng.normal(size=(2, 2, 4, 4))
+    level = SimpleNamespace(resolution=8, grid=PatchGrid(8, 4, 4), context=indices, recited=torch.from_numpy(recited))
+    pooled = masks[:, 0].reshape(2, 8, 2, 8, 2).mean((2, 4))
+    corners = {0: (0, 0), 1: (0, 4), 2: (4, 0), 3: (4, 4)}
+    truth = np.stack(
+        [
+            np.concatenate([pooled[s, r : r + 4, c : c + 4] for r, c in (corners[n] for n in indices[s, 0].tolist())])
+            for s in (0, 1)
+        ]
+    )
+    loss = recital_loss(SimpleNamespace(levels=(level,)), torch.from_numpy(masks))
+    assert loss.item() == pytest.approx(by_hand(recited.reshape(2, 1, 8, 4), truth[:, None]))

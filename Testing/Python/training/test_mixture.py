@@ -75,6 +75,17 @@ def test_sizes_and_contexts_follow_the_plan():
     assert {(s.size, s.targets) for s in asked} == {(128, 4), (256, 2)}
 
 
+def test_smaller_pictures_may_come_first_and_nothing_else_changes():
+    sizes = ((128, 0.8), (256, 0.2))
+    plan = BatchPlan(targets=4, sizes=sizes, smaller_first=((3, 24, 6), (5, 64, 2)))
+    shapes, usual = (
+        [p.draw(np.random.default_rng(n), n) for n in range(40)] for p in (plan, BatchPlan(targets=4, sizes=sizes))
+    )
+    assert [(s.size, s.targets) for s in shapes[:5]] == [(24, 6)] * 3 + [(64, 2)] * 2
+    assert shapes[5:] == usual[5:]
+    assert [s.context for s in shapes] == [s.context for s in usual]
+
+
 def test_kinds_come_as_often_as_their_weights_and_unsuitable_draws_are_drawn_again(anatomy_mixture):
     made = BatchStream(anatomy_mixture, BatchPlan(1, 1, (1,), ((32, 1.0),)), 0, 1)[0]
     calls = {"common": 0, "rare": 0}

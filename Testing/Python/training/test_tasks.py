@@ -93,6 +93,18 @@ def test_fitted_tasks_are_of_the_size_that_the_product_would_show(size: int, fit
                 tasks(np.random.default_rng(seed), always)
 
 
+def test_targets_hold_the_structure_where_they_must():
+    """Within a stack four slices beyond the ball's ends are there as well, and most of its end slices are a trace."""
+    tasks = VolumeTasks(lambda rng: ball_volume())
+    areas = {holding: [] for holding in (False, True)}
+    for holding, seen in areas.items():
+        for seed in range(30):
+            task = drawn(tasks, TaskShape(2, 3, 32, holding=holding), seed)
+            seen += (task.target_masks >= 0.5).flatten(1).sum(1).tolist()
+    assert min(areas[False]) == 0
+    assert min(areas[True]) > 10
+
+
 def test_without_augmentation_a_task_is_what_it_was_cut_from():
     """A bright ball: target images and masks must agree, and the hints must nearly solve it."""
     task = drawn(VolumeTasks(lambda rng: ball_volume(), augment=False), TaskShape(3, 4, 64), 0)

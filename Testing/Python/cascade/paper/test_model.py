@@ -155,6 +155,30 @@ def test_gradients_reach_everything_but_the_encoder(tiny):
             assert torch.isfinite(parameter.grad).all(), name
 
 
+def test_recites_the_first_context_images_masks_from_tokens_alone(tiny):
+    images, masks = squares(2, 3, 32)
+    targets = images[:, :2].flatten(0, 1)[:, None]
+    context = tiny.encode_context(images, masks)
+    with torch.no_grad():
+        plain, asked = tiny(targets, context), tiny(targets, context, recite=True)
+    assert torch.equal(plain.logits, asked.logits)
+    for level, silent in zip(asked.levels, plain.levels, strict=True):
+        assert silent.recited is None
+        sets, _, patches = level.context.shape
+        assert level.recited.shape == (sets, patches, 8, 8)
+    # a decoder that reads nothing but tokens writes the same for the same tokens
+    seen = []
+    handle = tiny.norm.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    with torch.no_grad():
+        tiny(targets, context, recite=True)
+    handle.remove()
+    level, code = asked.levels[-1], tiny.resolution((32,))
+    tokens = seen[-1][0, -context.levels[-1].tokens.shape[1] :][: level.context.shape[2]]
+    blank = [torch.zeros(len(tokens), TINY.features, side, side) for side in (8, 4, 2)]
+    with torch.no_grad():
+        torch.testing.assert_close(tiny.decoder(tokens, blank, code)[:, 0], level.recited[0])
+
+
 def test_takes_the_encoder_of_a_trained_universeg(tiny):
     torch.manual_seed(4)
     network = UniverSeg(TINY.encoder)
