@@ -20,6 +20,11 @@ ORIGIN = (-31.0, 42.5, 7.25)
 OBLIQUE = (0.96, 0.0, 0.28, 0.0, -1.0, 0.0, 0.28, 0.0, -0.96)
 
 
+def run(*arguments: object) -> int:
+    """The exit code of `patchicl` with these arguments."""
+    return main([str(argument) for argument in arguments])
+
+
 def save(array: np.ndarray, path: Path, spacing: tuple[float, float, float] = SPACING) -> Path:
     """Write an array on an oblique, flipped, anisotropic grid."""
     image = sitk.GetImageFromArray(array)
@@ -27,6 +32,11 @@ def save(array: np.ndarray, path: Path, spacing: tuple[float, float, float] = SP
     image.SetOrigin(ORIGIN)
     image.SetDirection(OBLIQUE)
     sitk.WriteImage(image, str(path))
+    return path
+
+
+def save_plain(array: np.ndarray, path: Path, is_vector: bool = False) -> Path:
+    sitk.WriteImage(sitk.GetImageFromArray(array, isVector=is_vector), str(path))
     return path
 
 
@@ -110,9 +120,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> SimpleEngine:
 def refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Run a command that must fail with exit code 2, one sentence on stderr, and nothing written; returns it."""
 
-    def run(*arguments: object) -> str:
+    def refusal(*arguments: object) -> str:
         before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
-        code = main([str(argument) for argument in arguments])
+        code = run(*arguments)
         captured = capfd.readouterr()
         assert code == 2
         assert captured.err.startswith("patchicl: ") and captured.err.count("\n") == 1, captured.err
@@ -120,4 +130,4 @@ def refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., 
         assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
         return captured.err
 
-    return run
+    return refusal

@@ -7,14 +7,15 @@ import json
 import pytest
 
 from PatchICLLib.command_line import benchmark_run
-from PatchICLLib.command_line.app import main
+
+from .conftest import run
 
 
 @pytest.mark.slow
 def test_compute_prints_a_table_and_writes_records_and_a_figure(tmp_path, capsys):
     json_file, plot = tmp_path / "cost.json", tmp_path / "cost.png"
     arguments = ["--models", "universeg,sparse", "--resolutions", "128,64", "--context", "3"]
-    code = main(["benchmark", "compute", *arguments, "--json", str(json_file), "--plot", str(plot), "--quiet"])
+    code = run("benchmark", "compute", *arguments, "--json", json_file, "--plot", plot, "--quiet")
     assert code == 0
     records = json.loads(json_file.read_text(encoding="utf-8"))
     assert len(records) == 2 * 2 * 2
@@ -48,12 +49,12 @@ def test_compute_prints_a_table_and_writes_records_and_a_figure(tmp_path, capsys
     ],
 )
 def test_bad_options_are_refused_with_a_sentence(arguments, said, capsys):
-    assert main(["benchmark", *arguments, "--quiet"]) == 2
+    assert run("benchmark", *arguments, "--quiet") == 2
     assert said in capsys.readouterr().err
 
 
 def test_compute_refuses_a_size_that_a_model_cannot_take(capsys):
-    assert main(["benchmark", "compute", "--models", "paper", "--resolutions", "100", "--quiet"]) == 2
+    assert run("benchmark", "compute", "--models", "paper", "--resolutions", "100", "--quiet") == 2
     assert "multiple of 8" in capsys.readouterr().err
 
 
@@ -73,7 +74,7 @@ def test_speed_prints_tables_and_writes_records_and_a_figure(tmp_path, capsys, m
     monkeypatch.setattr(benchmark_run, "measure_slices", lambda *a, **k: list(slices))
     json_file, plot = tmp_path / "speed.json", tmp_path / "speed.png"
     arguments = ["--volumes", "64x64x16,64x64x16:3", "--json", str(json_file), "--plot", str(plot), "--quiet"]
-    assert main(["benchmark", "speed", *arguments]) == 0
+    assert run("benchmark", "speed", *arguments) == 0
     extrapolated = slices[0] | {"mode": "extrapolated", "scan": "64x64x16", "slices": 16, "labels": 1, "seconds": 26.0}
     assert json.loads(json_file.read_text(encoding="utf-8")) == [*timed, *slices, extrapolated]
     printed = capsys.readouterr().out
@@ -95,7 +96,7 @@ def test_operators_prints_a_table(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(benchmark_run, "count_operators", counted)
     json_file = tmp_path / "operators.json"
     arguments = ["--volume", "64x64x16", "--labels", "2,1", "--batches", "cpu", "--json", str(json_file), "--quiet"]
-    assert main(["benchmark", "operators", *arguments]) == 0
+    assert run("benchmark", "operators", *arguments) == 0
     assert [record["labels"] for record in json.loads(json_file.read_text(encoding="utf-8"))] == [1, 2]
     printed = capsys.readouterr().out
     assert all(said in printed for said in ("64x64x16", "on the CPU", "1,001", "1,002", "7,777", "2 labels"))
@@ -105,7 +106,7 @@ def test_operators_prints_a_table(tmp_path, capsys, monkeypatch):
 def test_savings_prints_a_table_and_writes_records(tmp_path, capsys):
     json_file = tmp_path / "savings.json"
     arguments = ["--volume", "32x32x21", "--variants", "context-anew", "--rounds", "1", "--threads", "1"]
-    assert main(["benchmark", "savings", *arguments, "--json", str(json_file), "--quiet"]) == 0
+    assert run("benchmark", "savings", *arguments, "--json", json_file, "--quiet") == 0
     records = json.loads(json_file.read_text(encoding="utf-8"))
     assert [record["variant"] for record in records] == ["product", "context-anew"]
     printed = capsys.readouterr().out
@@ -117,7 +118,7 @@ def test_savings_prints_a_table_and_writes_records(tmp_path, capsys):
 def test_overfit_says_whether_the_goal_was_reached(tmp_path, capsys):
     json_file = tmp_path / "course.json"
     arguments = ["overfit", "--preset", "sparse", "--tasks", "1", "--steps", "2", "--json", str(json_file), "--quiet"]
-    assert main(arguments) == 1
+    assert run(*arguments) == 1
     report = json.loads(json_file.read_text(encoding="utf-8"))
     assert report["reached"] is False
     assert report["steps"] == 2
@@ -125,5 +126,5 @@ def test_overfit_says_whether_the_goal_was_reached(tmp_path, capsys):
 
 
 def test_overfit_refuses_an_unknown_preset(capsys):
-    assert main(["overfit", "--preset", "dense", "--quiet"]) == 2
+    assert run("overfit", "--preset", "dense", "--quiet") == 2
     assert "sparse, paper, universeg" in capsys.readouterr().err

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from PatchICLLib.command_line.app import main
 from PatchICLLib.segmentations.files import SUFFIXES, numbered_path
+
+from .conftest import run
 
 
 def labels_of(path: Path) -> np.ndarray:
@@ -22,7 +23,7 @@ def labels_of(path: Path) -> np.ndarray:
 def test_answers_lie_beside_the_best_one(scan: Path, painted: Path, engine, name: str, capfd) -> None:
     out, report = scan.parent / name, scan.parent / "report.json"
     before = set(os.listdir(scan.parent))
-    assert main(["propagate", str(scan), str(painted), str(out), "--candidates", "4", "--report", str(report)]) == 0
+    assert run("propagate", scan, painted, out, "--candidates", "4", "--report", report) == 0
     assert engine.options["candidates"] == 4
     stem, ending = {
         "out.nii.gz": ("out", ".nii.gz"), "out.NRRD": ("out", ".NRRD"), "out.2.mha": ("out.2", ".mha"),
@@ -41,7 +42,7 @@ def test_answers_lie_beside_the_best_one(scan: Path, painted: Path, engine, name
 
 def test_one_answer_is_said_to_be_one(scan: Path, painted: Path, engine, capfd) -> None:
     engine.answers = 1
-    assert main(["propagate", str(scan), str(painted), str(scan.parent / "out.nii"), "--candidates", "3"]) == 0
+    assert run("propagate", scan, painted, scan.parent / "out.nii", "--candidates", "3") == 0
     assert "one answer: the model is not torn" in capfd.readouterr().out
     assert sorted(os.listdir(scan.parent)) == ["out.nii", "painted.nii.gz", "scan.nii.gz"]
 
@@ -63,7 +64,7 @@ def test_an_answer_is_no_other_output(scan: Path, painted: Path, engine, refused
 
 @pytest.mark.parametrize("count", ["0", "5"])
 def test_other_numbers_are_refused(scan: Path, painted: Path, engine, count: str) -> None:
-    assert main(["propagate", str(scan), str(painted), str(scan.parent / "o.nii"), "--candidates", count]) == 2
+    assert run("propagate", scan, painted, scan.parent / "o.nii", "--candidates", count) == 2
     assert not engine.options
 
 

@@ -8,16 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 
-from PatchICLLib.command_line.app import main
-
-
-def save(array: np.ndarray, like: Path, path: Path) -> Path:
-    image = sitk.GetImageFromArray(array)
-    image.CopyInformation(sitk.ReadImage(str(like)))
-    sitk.WriteImage(image, str(path))
-    return path
+from .conftest import run, save
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +22,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_tells_grid_axis_slices_and_files(scan: Path, painted: Path, tmp_path: Path, capsys) -> None:
     output, report, found = tmp_path / "out.mhd", tmp_path / "report.json", tmp_path / "found.json"
-    assert main(["check", str(scan), str(painted), str(output), "--report", str(report), "--json", str(found)]) == 0
+    assert run("check", scan, painted, output, "--report", report, "--json", found) == 0
     printed = capsys.readouterr().out
     assert "18 x 16 x 6 voxels of 0.7 x 0.8 x 2.5 mm, 16-bit signed integer" in printed
     assert "painted along k" in printed and "label 1: painted on slices 1, 4; up to 4 to fill" in printed
@@ -52,7 +44,7 @@ def test_names_and_overlap_are_told(tmp_path: Path, scan: Path, painting: np.nda
     layers[1, 4] = 0
     segments = (Segment(1, "liver"), Segment(2, "[lesion]"))
     write_slicer_file(tmp_path / "two.seg.nrrd", Segmentation(layers, segments), read_scalar_image(scan))
-    assert main(["check", str(scan), str(tmp_path / "two.seg.nrrd")]) == 0
+    assert run("check", scan, tmp_path / "two.seg.nrrd") == 0
     printed = capsys.readouterr().out
     assert "in 2 layers, since segments overlap" in printed and "label 2, [lesion]: painted on slices 1" in printed
 
@@ -61,32 +53,8 @@ def test_what_looks_odd_is_told(scan: Path, tmp_path: Path, capsys) -> None:
     array = np.zeros((6, 16, 18), np.uint8)
     array[1, 2:14, 2:16] = array[4, 2:14, 2:16] = 1
     array[4, 3:13, 3:15] = 0
-    assert main(["check", str(scan), str(save(array, scan, tmp_path / "ring.nrrd"))]) == 0
+    assert run("check", scan, save(array, tmp_path / "ring.nrrd")) == 0
     assert "on slice 4 is an outline" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "more, says",
-    [
-        (["--axis", "x"], "--axis must be"),
-        (["--labels", "7"], "Label 7 is not painted"),
-        (["--labels", "liver"], "no segment named liver"),
-        (["--extent", "0:60"], "beyond the last slice"),
-        (["--painted-slices", "99"], "Slice 99"),
-    ],
-)
-def test_what_propagate_refuses_is_refused_in_the_same_words(
-    scan: Path, painted: Path, tmp_path: Path, more: list[str], says: str, refused
-) -> None:
-    message = refused("check", scan, painted, tmp_path / "out.nrrd", *more)
-    assert says in message
-
-
-@pytest.mark.parametrize("output", ["scan.nii.gz", "painted.nii.gz", "out.xyz", "no/such/out.nrrd"])
-def test_outputs_that_cannot_be_written_are_refused(scan: Path, painted: Path, tmp_path: Path, output: str, refused):
-    ours = refused("check", scan, painted, tmp_path / output)
-    theirs = refused("propagate", scan, painted, tmp_path / output)
-    assert ours == theirs
 
 
 def test_the_finding_may_not_replace_an_output(scan: Path, painted: Path, tmp_path: Path, refused) -> None:
@@ -95,7 +63,7 @@ def test_the_finding_may_not_replace_an_output(scan: Path, painted: Path, tmp_pa
 
 
 def test_nothing_painted_and_unreadable_files_are_refused(scan: Path, tmp_path: Path, refused) -> None:
-    empty = save(np.zeros((6, 16, 18), np.uint8), scan, tmp_path / "empty.nrrd")
+    empty = save(np.zeros((6, 16, 18), np.uint8), tmp_path / "empty.nrrd")
     assert "Nothing is painted" in refused("check", scan, empty)
     assert "does not exist" in refused("check", tmp_path / "none.nii", empty)
 
@@ -104,5 +72,5 @@ def test_a_painting_that_crosses_the_named_axis_is_told(scan: Path, tmp_path: Pa
     array = np.zeros((6, 16, 18), np.uint8)
     array[:5, 8, 2:16] = 1
     array[2, 2:14, 2:16] = 1
-    assert main(["check", str(scan), str(save(array, scan, tmp_path / "crossed.nrrd")), "--axis", "k"]) == 0
+    assert run("check", scan, save(array, tmp_path / "crossed.nrrd"), "--axis", "k") == 0
     assert "cross" in capsys.readouterr().out

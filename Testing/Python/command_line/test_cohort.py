@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from PatchICLLib.command_line.app import main
 from PatchICLLib.command_line.cohort_manifest import read_manifest
 from PatchICLLib.errors import InputError
+
+from .conftest import run
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def labels(folder: Path) -> dict[str, np.ndarray]:
 def test_a_cohort_is_done_and_reported(scans: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, report = manifest(scans, 2, "out", "nowhere.nii.gz;painted.nii.gz;out/lost.nii.gz"), scans / "report.json"
     arguments = ["cohort", str(path), "--device", "cpu", "--axis", "k", "--json", str(report)]
-    assert main(arguments) == 2
+    assert run(*arguments) == 2
     captured = capsys.readouterr()
     assert "patchicl: 1 of 3 scans failed; the same command tries them again." in captured.err
     assert "lost.nii.gz" in captured.out and "2 done, 0 finished before, 1 failed" in " ".join(captured.out.split())
@@ -57,8 +58,8 @@ def test_a_cohort_is_done_and_reported(scans: Path, capsys: pytest.CaptureFixtur
     np.testing.assert_array_equal(one, two)
 
     single = scans / "single.nii.gz"
-    assert main(["propagate", str(scans / "scan.nii.gz"), str(scans / "painted.nii.gz"), str(single), "--axis", "k",
-                 "--device", "cpu", "--quiet"]) == 0  # fmt: skip
+    assert run("propagate", scans / "scan.nii.gz", scans / "painted.nii.gz", single, "--axis", "k",
+                 "--device", "cpu", "--quiet") == 0  # fmt: skip
     np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(single))), one)
 
 
@@ -67,7 +68,7 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(scans: Path, repo
     count = 5
     whole, parts = manifest(scans, count, "whole"), manifest(scans, count, "parts")
     common = ["--device", "cpu", "--axis", "k", "--quiet"]
-    assert main(["cohort", str(whole), *common]) == 0
+    assert run("cohort", whole, *common) == 0
     command = [sys.executable, "-m", "PatchICLLib", "cohort", str(parts), *common]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(repository)})
     deadline = time.monotonic() + 120
@@ -79,7 +80,7 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(scans: Path, repo
     time.sleep(2)  # its own process ends with it
     finished = {path: path.stat().st_mtime_ns for path in (scans / "parts").glob("*.report.json")}
     assert 0 < len(finished) < count
-    assert main(["cohort", str(parts), *common]) == 0
+    assert run("cohort", parts, *common) == 0
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     expected, found = labels(scans / "whole"), labels(scans / "parts")
     assert expected.keys() == found.keys() and len(found) == count
@@ -92,7 +93,7 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(scans: Path, repo
 def test_a_cohort_on_a_dask_cluster(scans: Path) -> None:
     pytest.importorskip("distributed", reason="needs Dask: pip install patchicl[distributed]")
     path = manifest(scans, 2, "out")
-    assert main(["cohort", str(path), "--device", "cpu", "--axis", "k", "--dask", "local", "--quiet"]) == 0
+    assert run("cohort", path, "--device", "cpu", "--axis", "k", "--dask", "local", "--quiet") == 0
     assert len(labels(scans / "out")) == 2
 
 

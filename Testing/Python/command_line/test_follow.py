@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from PatchICLLib.command_line.app import main
 from PatchICLLib.follow.frame_files import FrameFiles
 from PatchICLLib.images import read_label_map, read_scalar_image
 from PatchICLLib.images.frames import read_frames
@@ -62,8 +61,7 @@ def painted(phantom: MovingPhantom, tmp_path: Path, frame: int = 0) -> Path:
     return save(phantom.labels[frame], tmp_path / f"painted{frame}.nii.gz")
 
 
-def run(*arguments: object) -> int:
-    return main([str(argument) for argument in ("follow", *arguments)])
+run = partial(conftest.run, "follow")
 
 
 def test_a_folder_in_the_order_of_its_names(phantom, folder, tmp_path, capsys) -> None:

@@ -12,14 +12,15 @@ import pytest
 import torch
 
 from PatchICLLib.cascade.sparse import SparseCascade
-from PatchICLLib.command_line.app import main
 from PatchICLLib.command_line.info_report import bundled_weights, total_memory
 from PatchICLLib.version import __version__
 from PatchICLLib.weights import save_weights
 
+from .conftest import run
+
 
 def test_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["info", "--json", str(tmp_path / "info.json")]) == 0
+    assert run("info", "--json", tmp_path / "info.json") == 0
     facts = json.loads((tmp_path / "info.json").read_text(encoding="utf-8"))
     assert facts["patchicl"] == __version__
     assert facts["python"] == platform.python_version()

@@ -49,19 +49,24 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT as POSIX does")
-@pytest.mark.parametrize(("engine_kind", "presses"), [("honours", 1), ("ignores", 2)])
-def test_interrupt(scan: Path, painted: Path, engine_kind: str, presses: int) -> None:
-    """The first Ctrl-C asks the engine to stop, a second one does not wait for it."""
-    output = scan.parent / "out.nii.gz"
+def at_work(engine_kind: str, scan: Path, painted: Path) -> subprocess.Popen[str]:
+    """A propagation whose engine has begun."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SLOW_ENGINE, engine_kind, "propagate", str(scan), str(painted), str(output)],
+        [sys.executable, "-c", SLOW_ENGINE, engine_kind, "propagate", scan, painted, scan.parent / "out.nii.gz"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "working\n"
+    return process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT as POSIX does")
+@pytest.mark.parametrize(("engine_kind", "presses"), [("honours", 1), ("ignores", 2)])
+def test_interrupt(scan: Path, painted: Path, engine_kind: str, presses: int) -> None:
+    """The first Ctrl-C asks the engine to stop, a second one does not wait for it."""
+    process = at_work(engine_kind, scan, painted)
     started = time.monotonic()
     for _ in range(presses):
         process.send_signal(signal.SIGINT)
@@ -76,15 +81,7 @@ def test_interrupt(scan: Path, painted: Path, engine_kind: str, presses: int) ->
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_termination_cleans_up_as_ctrl_c_does(scan: Path, painted: Path) -> None:
-    output = scan.parent / "out.nii.gz"
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLOW_ENGINE, "ignores", "propagate", str(scan), str(painted), str(output)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "working\n"
+    process = at_work("ignores", scan, painted)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, "patchicl: Cancelled; nothing was written.\n")

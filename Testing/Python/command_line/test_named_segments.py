@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from PatchICLLib.command_line.app import main
 from PatchICLLib.images import read_scalar_image
 from PatchICLLib.segmentations import Segment, Segmentation
 from PatchICLLib.segmentations.files import read_segmentation
 from PatchICLLib.segmentations.slicer_file import write_slicer_file
+
+from .conftest import run
 
 SHAPE = (9, 40, 44)
 
@@ -44,8 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def propagate(folder: Path, output: Path, *options: object) -> int:
-    command = ["propagate", folder / "scan.nrrd", folder / "painted.seg.nrrd", output, "--device", "cpu", *options]
-    return main([str(part) for part in command])
+    return run("propagate", folder / "scan.nrrd", folder / "painted.seg.nrrd", output, "--device", "cpu", *options)
 
 
 def test_overlapping_segments_are_filled_apart_and_keep_their_names(folder, tmp_path, capsys):
@@ -82,18 +82,10 @@ def test_overlap_is_refused_where_it_cannot_be_stored(folder, tmp_path, capsys):
     assert "overlap" in message and ".seg.nrrd" in message and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "labels, says",
-    [
-        ("spleen", "There is no segment named spleen; there are liver, [a] lesion"),
-        ("liver,,2", "values or names"),
-        ("0", "1 or larger"),
-        ("1,7", "Label 7 is not painted"),
-    ],
-)
-def test_names_and_values_that_are_not_there_are_told(folder, tmp_path, capsys, labels, says):
-    assert propagate(folder, tmp_path / "out.seg.nrrd", "--labels", labels) == 2
-    assert says in capsys.readouterr().err.replace("\n", " ")
+def test_a_name_that_is_not_there_is_told(folder, tmp_path, capsys):
+    assert propagate(folder, tmp_path / "out.seg.nrrd", "--labels", "spleen") == 2
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "There is no segment named spleen; there are liver, [a] lesion" in said
 
 
 def test_a_cohort_takes_names_too(folder, tmp_path):
@@ -101,7 +93,7 @@ def test_a_cohort_takes_names_too(folder, tmp_path):
         {"image": "scan.nrrd", "painted": "painted.seg.nrrd", "output": str(tmp_path / "a.seg.nrrd"), "labels": "liver"}
     ]
     (folder / "cohort.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert main(["cohort", str(folder / "cohort.json"), "--device", "cpu"]) == 0
+    assert run("cohort", folder / "cohort.json", "--device", "cpu") == 0
     header = nrrd.read_header(str(tmp_path / "a.seg.nrrd"))
     assert header["Segment0_Name"] == "liver" and header["Segment1_Name"] == "[a] lesion"
     report = json.loads((tmp_path / "a.report.json").read_text(encoding="utf-8"))
@@ -124,17 +116,8 @@ def test_examples_with_names_are_matched_by_name(tmp_path):
         mask = Segmentation(array, tuple(Segment(label, name) for label, name in enumerate(order, start=1)))
         write_slicer_file(tmp_path / f"{number}.seg.nrrd", mask, image)
         names += ["--context", f"{tmp_path / f'{number}.nrrd'}:{tmp_path / f'{number}.seg.nrrd'}"]
-    command = [
-        "segment",
-        tmp_path / "0.nrrd",
-        tmp_path / "out.seg.nrrd",
-        *names,
-        "--labels",
-        "right",
-        "--device",
-        "cpu",
-    ]
-    assert main([str(part) for part in command]) == 0
+    files = tmp_path / "0.nrrd", tmp_path / "out.seg.nrrd"
+    assert run("segment", *files, *names, "--labels", "right", "--device", "cpu") == 0
     found = read_segmentation(tmp_path / "out.seg.nrrd", read_scalar_image(tmp_path / "0.nrrd"))
     assert [segment.name for segment in found.segments] == ["left", "right"]
     assert not found.mask(1).any()
@@ -143,28 +126,18 @@ def test_examples_with_names_are_matched_by_name(tmp_path):
 
 def test_a_dicom_segmentation_goes_in_and_out(tmp_path):
     pytest.importorskip("highdicom", reason="needs highdicom: pip install patchicl[dicom]")
+    from PatchICLLib.segmentations.dicom_seg import write_dicom_seg
     from Testing.Miniatures.dicom import write_series
 
     series = write_series(tmp_path / "series", SHAPE)
     image = read_scalar_image(series)
     array = np.zeros(SHAPE, np.uint8)
     array[[1, 6], 10:20, 12:25] = 1
-    from PatchICLLib.segmentations.dicom_seg import write_dicom_seg
-
     write_dicom_seg(tmp_path / "painted.dcm", Segmentation(array, (Segment(1, "liver"),)), image)
-    command = [
-        "propagate",
-        series,
-        tmp_path / "painted.dcm",
-        tmp_path / "out.dcm",
-        "--labels",
-        "liver",
-        "--device",
-        "cpu",
-    ]
-    assert main([str(part) for part in command]) == 0
+    command = ["propagate", series, tmp_path / "painted.dcm"]
+    options = ["--labels", "liver", "--device", "cpu"]
+    assert run(*command, tmp_path / "out.dcm", *options) == 0
     filled = read_segmentation(tmp_path / "out.dcm", image)
     assert filled.names == {1: "liver"}
-    command[3] = series / "out.dcm"
-    assert main([str(part) for part in command]) == 2 and not (series / "out.dcm").exists()
+    assert run(*command, series / "out.dcm", *options) == 2 and not (series / "out.dcm").exists()
     assert (filled.mask(1)[[1, 6]] == (array[[1, 6]] > 0)).all() and filled.mask(1)[2:6].any()

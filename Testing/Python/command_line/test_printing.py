@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import SimpleITK as sitk
 
-from PatchICLLib.command_line.app import main
 from PatchICLLib.command_line.progress_display import ProgressDisplay
+
+from .conftest import run
 
 ODD_NAMES = ["[red]x[/red].nii", "[/].nii", "[/bold] a.nii", ":smile: [link=x].nii", "größe ∑ 日本.nii", "[[x\\[.nii"]
 
@@ -37,24 +38,22 @@ def test_a_full_disk_below_the_summary(
         with open("/dev/full", "w", buffering=buffering) as full:
             monkeypatch.setattr(sys, "stdout", full)
             monkeypatch.setattr(sys, "stderr", full)
-            assert main(["propagate", str(scan), str(painted), str(tmp_path / f"{buffering}.nii")]) == 0
-            assert main(["propagate", str(scan), str(scan), str(scan)]) == 2
+            assert run("propagate", scan, painted, tmp_path / f"{buffering}.nii") == 0
+            assert run("propagate", scan, scan, scan) == 2
         assert (tmp_path / f"{buffering}.nii").exists()
 
 
-def test_a_reader_that_has_gone(scan: Path, painted: Path, engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_has_gone_and_a_console_that_is_closed(
+    scan: Path, painted: Path, engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    with open(writer, "w") as pipe:
-        monkeypatch.setattr(sys, "stdout", pipe)
-        assert main(["propagate", str(scan), str(painted), str(scan.with_name("out.nii"))]) == 0
-
-
-def test_a_console_that_is_closed(scan: Path, painted: Path, engine, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = io.StringIO()
     closed.close()
-    monkeypatch.setattr(sys, "stdout", closed)
-    assert main(["propagate", str(scan), str(painted), str(scan.with_name("out.nii"))]) == 0
+    with open(writer, "w") as pipe:
+        for stream in (pipe, closed):
+            monkeypatch.setattr(sys, "stdout", stream)
+            assert run("propagate", scan, painted, scan.with_name("out.nii")) == 0
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
@@ -69,8 +68,8 @@ def test_names_are_shown_as_they_are(
     for path in (image, output):
         path.parent.mkdir(exist_ok=True)  # a name such as [/red] is that of a folder as well
     sitk.WriteImage(sitk.ReadImage(str(scan)), str(image))
-    assert main(["propagate", str(image), str(painted), str(output)]) == 0
-    assert main(["propagate", str(image), str(painted), str(image)]) == 2
+    assert run("propagate", image, painted, output) == 0
+    assert run("propagate", image, painted, image) == 2
     out.flush(), err.flush()
     shown = name.encode(encoding, "backslashreplace").decode(encoding)
     assert f"Wrote {tmp_path / shown}" in out.buffer.getvalue().decode(encoding)
@@ -131,7 +130,7 @@ def test_ctrl_c_while_files_take_their_places(
             monkeypatch.setattr(os, name, counted(getattr(os, name)))
 
     engine.during = begin
-    code = main(["propagate", str(scan), str(painted), str(output), "--report", str(report)])
+    code = run("propagate", scan, painted, output, "--report", report)
     monkeypatch.undo()
     error = capsys.readouterr().err
     complete = output.exists() and report.exists()

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from PatchICLLib.command_line.app import main
 from PatchICLLib.errors import InputError
 
-from .conftest import save
+from .conftest import run, save
 
 ALL_OUTPUTS = ("labels.nrrd", "probability.nii.gz", "entropy.mha", "selections.json", "report.json")
 
@@ -34,7 +34,7 @@ def test_engine_is_given_the_arrays_and_options(scan: Path, painted: Path, engin
         "--region", "k=1:4,i=2:9", "--device", "cpu", "--weights", "some",
         "--preset", "sparse", "--ignore-slices", "3", "--use-all-slices",
     )  # fmt: skip
-    assert main(arguments) == 0
+    assert run(*arguments) == 0
     np.testing.assert_array_equal(engine.image, sitk.GetArrayFromImage(sitk.ReadImage(str(scan))))
     assert engine.spacing == pytest.approx((2.5, 0.8, 0.7))
     assert engine.model == {"weights": "some", "device": "cpu", "preset": "sparse"}
@@ -57,7 +57,7 @@ def test_engine_is_given_the_arrays_and_options(scan: Path, painted: Path, engin
 
 
 def test_defaults_leave_the_choice_to_the_engine(scan: Path, painted: Path, engine) -> None:
-    assert main(["propagate", str(scan), str(painted), str(scan.parent / "out.nii")]) == 0
+    assert run("propagate", scan, painted, scan.parent / "out.nii") == 0
     assert engine.model == {"weights": None, "device": "auto", "preset": None}
     assert engine.options == {
         "axis": None,
@@ -145,7 +145,7 @@ def test_nothing_is_written_when_one_output_cannot_be_completed(
 def test_labels_stored_as_real_numbers_become_integers(scan: Path, painted: Path, painting, engine) -> None:
     image = sitk.Cast(sitk.ReadImage(str(painted)), sitk.sitkFloat64)
     sitk.WriteImage(image, str(scan.parent / "real.nrrd"))
-    assert main(["propagate", str(scan), str(scan.parent / "real.nrrd"), str(scan.parent / "out.nii")]) == 0
+    assert run("propagate", scan, scan.parent / "real.nrrd", scan.parent / "out.nii") == 0
     stored = sitk.GetArrayFromImage(sitk.ReadImage(str(scan.parent / "out.nii")))
     assert stored.dtype == np.uint8
     np.testing.assert_array_equal(stored[[1, 2, 4]], painting[[1, 2, 4]])
@@ -175,7 +175,7 @@ def test_check_knows_other_structures_too(
     organ = painting == 1
     organ[3] = True
     organ = save(organ.astype(np.uint8), scan.parent / "organ.nrrd")
-    assert main(["check", str(scan), str(painted), "--inside", str(organ), "--json", str(scan.parent / "c.json")]) == 0
+    assert run("check", scan, painted, "--inside", organ, "--json", scan.parent / "c.json") == 0
     there = int((painting == 3).sum())
     assert f"{there} painted voxels lie outside organ.nrrd (--inside) and stay." in capfd.readouterr().out
     found = json.loads((scan.parent / "c.json").read_text(encoding="utf-8"))

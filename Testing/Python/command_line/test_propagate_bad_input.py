@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 
 from .conftest import save as save_on_grid
+from .conftest import save_plain as save
 
 
 @pytest.fixture(autouse=True)
@@ -20,92 +20,36 @@ def no_computation(engine) -> None:
     engine.during = fail
 
 
-def save(array: np.ndarray, path: Path, is_vector: bool = False) -> Path:
-    sitk.WriteImage(sitk.GetImageFromArray(array, isVector=is_vector), str(path))
-    return path
-
-
-def test_missing_image(tmp_path: Path, painted: Path, refused: Callable[..., str]) -> None:
-    assert "no.nii does not exist" in refused("propagate", tmp_path / "no.nii", painted, tmp_path / "out.nii")
-
-
-def test_missing_painting(tmp_path: Path, scan: Path, refused: Callable[..., str]) -> None:
-    assert "no.nii does not exist" in refused("propagate", scan, tmp_path / "no.nii", tmp_path / "out.nii")
-
-
-def test_unreadable_image(tmp_path: Path, painted: Path, refused: Callable[..., str]) -> None:
+def test_files_of_another_kind(tmp_path: Path, scan: Path, painted: Path, refused: Callable[..., str]) -> None:
     (tmp_path / "odd.nrrd").write_text("NRRD0004\nnonsense")
-    assert "cannot be read" in refused("propagate", tmp_path / "odd.nrrd", painted, tmp_path / "out.nii")
-
-
-def test_folder_without_dicom(tmp_path: Path, painted: Path, refused: Callable[..., str]) -> None:
     (tmp_path / "empty").mkdir()
-    assert "no DICOM series" in refused("propagate", tmp_path / "empty", painted, tmp_path / "out.nii")
-
-
-def test_grids_that_differ(tmp_path: Path, scan: Path, painting: np.ndarray, refused: Callable[..., str]) -> None:
-    other = save(painting, tmp_path / "other.nii.gz")  # same size, another place
-    message = refused("propagate", scan, other, tmp_path / "out.nii")
-    assert "scan.nii.gz" in message and "other.nii.gz" in message
-    assert "spacing 0.7 x 0.8 x 2.5 mm and 1 x 1 x 1 mm" in message
-    assert "origin" in message and "direction" in message and "size" not in message
-
-
-@pytest.mark.parametrize(
-    ("shape", "is_vector", "expected"),
-    [((6, 8, 9, 3), True, "3 components"), ((2, 6, 8, 9), False, "4 dimensions"), ((8, 9), False, "2D")],
-)
-def test_image_of_another_kind(
-    tmp_path: Path, painted: Path, refused: Callable[..., str], shape: tuple, is_vector: bool, expected: str
-) -> None:
-    image = save(np.arange(np.prod(shape)).reshape(shape).astype(np.uint8), tmp_path / "other.nrrd", is_vector)
-    assert expected in refused("propagate", image, painted, tmp_path / "out.nii")
-
-
-@pytest.mark.parametrize(("value", "dtype", "expected"), [(np.nan, np.float32, "NaN"), (3, np.int16, "same value 3")])
-def test_image_with_nothing_to_see(
-    tmp_path: Path, painted: Path, refused: Callable[..., str], value: float, dtype: type, expected: str
-) -> None:
-    image = save(np.full((6, 8, 9), value, dtype), tmp_path / "flat.nii.gz")
-    assert expected in refused("propagate", image, painted, tmp_path / "out.nii")
-
-
-def test_one_slice(tmp_path: Path, painted: Path, refused: Callable[..., str]) -> None:
-    image = save(np.arange(72, dtype=np.int16).reshape(1, 8, 9), tmp_path / "thin.nii.gz")
-    assert "only one slice" in refused("propagate", image, painted, tmp_path / "out.nii")
-
-
-@pytest.mark.parametrize(("value", "expected"), [(-1.0, "negative"), (0.5, "not whole numbers")])
-def test_labels_of_another_kind(tmp_path: Path, refused: Callable[..., str], value: float, expected: str) -> None:
-    image = save(np.arange(432, dtype=np.int16).reshape(6, 8, 9), tmp_path / "image.nii.gz")
-    labels = save(np.full((6, 8, 9), value, np.float32), tmp_path / "labels.nii.gz")
-    assert expected in refused("propagate", image, labels, tmp_path / "out.nii")
+    color = save(np.zeros((6, 8, 9, 3), np.uint8), tmp_path / "color.nrrd", is_vector=True)
+    negative = save_on_grid(np.full((6, 16, 18), -1, np.int16), tmp_path / "negative.nii.gz")
+    elsewhere = save(np.ones((6, 16, 18), np.uint8), tmp_path / "elsewhere.nii.gz")
+    for image, painting, expected in (
+        (tmp_path / "no.nii", painted, "no.nii does not exist"),
+        (scan, tmp_path / "no.nii", "no.nii does not exist"),
+        (tmp_path / "odd.nrrd", painted, "cannot be read"),
+        (tmp_path / "empty", painted, "no DICOM series"),
+        (color, painted, "3 components"),
+        (scan, negative, "negative"),
+        (scan, elsewhere, "spacing 0.7 x 0.8 x 2.5 mm and 1 x 1 x 1 mm"),
+    ):
+        assert expected in refused("propagate", image, painting, tmp_path / "out.nii")
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
+    ("arguments", "expected"),
     [
-        (["--axis", "x"], "--axis must be"),
-        (["--labels", "liver"], "no segment named liver"),
-        (["--labels", "1,,3"], "--labels must be"),
-        (["--labels", "0"], "background"),
-        (["--painted-slices", "3;4"], "--painted-slices must be"),
-        (["--extent", "9:3"], "--extent must be"),
-        (["--context-size", "0"], "--context-size"),
-        (["--report", "report.txt"], "unknown ending; use one of .json"),
-        (["--selections", "nowhere/selections.json"], "does not exist; create it first"),
-        (["--entropy", "entropy.png"], "unknown ending"),
-    ],
-)
-def test_options(
-    tmp_path: Path, scan: Path, painted: Path, refused: Callable[..., str], options: list[str], expected: str
-) -> None:
-    assert expected in refused("propagate", scan, painted, tmp_path / "out.nii", *options)
-
-
-@pytest.mark.parametrize(
-    ("output", "expected"),
-    [
+        ("out.nii --axis x", "--axis must be"),
+        ("out.nii --labels liver", "no segment named liver"),
+        ("out.nii --labels 1,,3", "--labels must be values or names"),
+        ("out.nii --labels 0", "background"),
+        ("out.nii --painted-slices 3;4", "--painted-slices must be"),
+        ("out.nii --extent 9:3", "--extent must be"),
+        ("out.nii --report report.txt", "unknown ending; use one of .json"),
+        ("out.nii --report nowhere/report.json", "does not exist; create it first"),
+        ("out.nii --entropy entropy.png", "unknown ending"),
         ("nowhere/out.nii", "does not exist; create it first"),
         ("out.xyz", "unknown ending"),
         ("scan.nii.gz", "OUTPUT and IMAGE are the same file"),
@@ -113,20 +57,17 @@ def test_options(
         (".", "unknown ending"),
     ],
 )
-def test_output_names(
-    tmp_path: Path, scan: Path, painted: Path, refused: Callable[..., str], output: str, expected: str
+def test_outputs_and_options(
+    tmp_path: Path, scan: Path, painted: Path, refused: Callable[..., str], arguments: str, expected: str
 ) -> None:
-    assert expected in refused("propagate", scan, painted, tmp_path / output)
+    """In the same words by `patchicl check`."""
+    output, *options = arguments.split()
+    said = [refused(command, scan, painted, tmp_path / output, *options) for command in ("propagate", "check")]
+    assert expected in said[0] and said[0] == said[1]
 
 
-def test_output_folder_is_not_writable(
-    tmp_path: Path, scan: Path, painted: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_arguments: object, **_options: object) -> str:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("tempfile.mkdtemp", refuse)
-    assert "is not writable" in refused("propagate", scan, painted, tmp_path / "out.nii")
+def test_context_size(tmp_path: Path, scan: Path, painted: Path, refused: Callable[..., str]) -> None:
+    assert "--context-size" in refused("propagate", scan, painted, tmp_path / "out.nii", "--context-size", "0")
 
 
 @pytest.mark.parametrize("option", ["--outside", "--inside"])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from PatchICLLib.command_line.app import main
 from PatchICLLib.demo.sample import load_sample
+
+from .conftest import run
 
 LABEL = 4
 
@@ -58,7 +59,7 @@ def test_all_outputs(files, part: tuple[sitk.Image, sitk.Image]) -> None:
         "--probability", str(folder / "p.nii.gz"), "--entropy", str(folder / "e.nii.gz"),
         "--selections", str(folder / "s.json"), "--report", str(folder / "r.json"), "--device", "cpu",
     ]  # fmt: skip
-    assert main(["propagate", str(scan), str(painted), str(out), *options]) == 0
+    assert run("propagate", scan, painted, out, *options) == 0
 
     result = sitk.ReadImage(str(out))
     labels, reference = sitk.GetArrayFromImage(result), sitk.GetArrayFromImage(part[1])
@@ -83,7 +84,7 @@ def test_all_outputs(files, part: tuple[sitk.Image, sitk.Image]) -> None:
     assert all(level["patches"] for one in selections for level in one["levels"])
 
     again = folder / "again.nii.gz"
-    assert main(["propagate", str(scan), str(painted), str(again), "--device", "cpu", "--quiet"]) == 0
+    assert run("propagate", scan, painted, again, "--device", "cpu", "--quiet") == 0
     np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(again))), labels)
 
 
@@ -107,22 +108,24 @@ def test_painting_on_no_plane_of_the_volume(files, refused: Callable[..., str]) 
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
+    ("options", "expected", "is_checked"),
     [
-        (["--labels", "7"], "Label 7 is not painted"),
-        (["--painted-slices", "99"], "99"),
-        (["--extent", "3:99"], "99"),
-        (["--device", "tpu"], "device must be"),
-        (["--device", "cuda:77"], "cuda"),
-        (["--weights", "nonsense"], "no weights nonsense"),
-        (["--weights", "nowhere.safetensors"], "nowhere.safetensors"),
-        (["--preset", "nonsense"], "preset must be one of"),
+        ("--labels 7", "Label 7 is not painted", True),
+        ("--painted-slices 99", "Slice 99", True),
+        ("--extent 3:99", "beyond the last slice", True),
+        ("--device tpu", "device must be", False),
+        ("--device cuda:77", "cuda", False),
+        ("--weights nonsense", "no weights nonsense", False),
+        ("--weights nowhere.safetensors", "nowhere.safetensors", False),
+        ("--preset nonsense", "preset must be one of", False),
     ],
 )
 def test_options_that_only_the_engine_can_judge(
-    files, refused: Callable[..., str], options: list[str], expected: str
+    files, refused: Callable[..., str], options: str, expected: str, is_checked: bool
 ) -> None:
-    assert expected in refused("propagate", *files((2, 9, 15)), *options)
+    """What it says of the painting, `patchicl check` says in the same words."""
+    for command in ("propagate", "check") if is_checked else ("propagate",):
+        assert expected in refused(command, *files((2, 9, 15)), *options.split())
 
 
 def test_damaged_weights(files, tmp_path: Path, refused: Callable[..., str]) -> None:

@@ -11,16 +11,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from PatchICLLib.command_line.app import main
 from PatchICLLib.command_line.context_pairs import read_context, split_pair
 from PatchICLLib.errors import InputError
 
+from .conftest import run
+from .conftest import save_plain as save
+
 SIZE = (12, 16)
-
-
-def save(array: np.ndarray, path: Path, is_vector: bool = False) -> Path:
-    sitk.WriteImage(sitk.GetImageFromArray(array, isVector=is_vector), str(path))
-    return path
 
 
 class SimpleSegmenter:
@@ -71,7 +68,7 @@ def read(path: Path) -> np.ndarray:
 def test_all_labels_of_a_picture(tmp_path: Path, segmenter, example: str, target: Path) -> None:
     arguments = ["segment", str(target), str(tmp_path / "out.png"), "--context", example, "--context", example]
     extras = ["--probability", str(tmp_path / "p.tif"), "--entropy", str(tmp_path / "e.nii.gz")]
-    assert main([*arguments, *extras, "--weights", "some", "--device", "cpu"]) == 0
+    assert run(*arguments, *extras, "--weights", "some", "--device", "cpu") == 0
     assert segmenter.model == {"weights": "some", "device": "cpu"}
     assert segmenter.images.shape == (2, *SIZE)
     expected = np.zeros(SIZE, np.uint8)
@@ -82,7 +79,7 @@ def test_all_labels_of_a_picture(tmp_path: Path, segmenter, example: str, target
 
 
 def test_one_label(tmp_path: Path, segmenter, example: str, target: Path) -> None:
-    assert main(["segment", str(target), str(tmp_path / "out.png"), "--context", example, "--labels", "2"]) == 0
+    assert run("segment", target, tmp_path / "out.png", "--context", example, "--labels", "2") == 0
     assert set(np.unique(read(tmp_path / "out.png"))) == {0, 2}
 
 
@@ -93,7 +90,7 @@ def test_volume_slice_by_slice_keeps_its_geometry(tmp_path: Path, segmenter, exa
     image.SetSpacing((0.5, 0.5, 4.0))
     image.SetOrigin((3.0, -2.0, 8.0))
     sitk.WriteImage(image, str(tmp_path / "scan.nrrd"))
-    assert main(["segment", str(tmp_path / "scan.nrrd"), str(tmp_path / "out.nrrd"), "--context", example]) == 0
+    assert run("segment", tmp_path / "scan.nrrd", tmp_path / "out.nrrd", "--context", example) == 0
     out = sitk.ReadImage(str(tmp_path / "out.nrrd"))
     np.testing.assert_array_equal(sitk.GetArrayFromImage(out), (array == 100).astype(int))
     assert out.GetSpacing() == image.GetSpacing() and out.GetOrigin() == image.GetOrigin()
@@ -113,6 +110,11 @@ def test_no_pair(text: str) -> None:
         split_pair(text)
 
 
+def arrays_of(pairs):
+    context = read_context(pairs)
+    return context.images, context.masks
+
+
 def test_examples_of_other_sizes_keep_their_proportions(tmp_path: Path) -> None:
     """A small wide example and a large high one are fitted into the same square."""
     small, large = np.tile(np.arange(32, dtype=np.float32) * 4, (16, 1)), np.ones((64, 40), np.float32)
@@ -124,8 +126,7 @@ def test_examples_of_other_sizes_keep_their_proportions(tmp_path: Path) -> None:
         split_pair(f"{save(image, tmp_path / f'{name}.tif')}:{save(mask, tmp_path / f'{name}_mask.tif')}")
         for name, image, mask in (("small", small, small_mask), ("large", large, large_mask))
     ]
-    context = read_context(pairs)
-    images, masks = context.images, context.masks
+    images, masks = arrays_of(pairs)
     assert images.shape == masks.shape == (2, 64, 64)
     expected = np.zeros((64, 64))
     expected[24:40, 16:48] = 7
@@ -141,8 +142,7 @@ def test_examples_of_one_size_are_not_resampled(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     image, mask = rng.normal(size=(9, 14)).astype(np.float32), rng.integers(0, 3, (9, 14)).astype(np.uint8)
     pair = split_pair(f"{save(image, tmp_path / 'a.tif')}:{save(mask, tmp_path / 'm.tif')}")
-    context = read_context([pair, pair])
-    images, masks = context.images, context.masks
+    images, masks = arrays_of([pair, pair])
     np.testing.assert_array_equal(images, [image, image])
     np.testing.assert_array_equal(masks, [mask, mask])
 
@@ -152,8 +152,7 @@ def test_volume_as_example_counts_with_its_labelled_slices(tmp_path: Path) -> No
     mask = np.zeros((5, *SIZE), np.uint8)
     mask[1, 2, 3] = mask[4, 5, 6] = 1
     pair = split_pair(f"{save(image, tmp_path / 'v.nrrd')}:{save(mask, tmp_path / 'm.nrrd')}")
-    context = read_context([pair])
-    images, masks = context.images, context.masks
+    images, masks = arrays_of([pair])
     np.testing.assert_array_equal(images, image[[1, 4]])
     np.testing.assert_array_equal(masks, mask[[1, 4]])
 
@@ -183,6 +182,10 @@ def test_bad_input(tmp_path: Path, segmenter, example: str, target: Path, refuse
     assert "out.png" not in os.listdir(tmp_path)
 
 
+def ramp(folder: Path) -> Path:
+    return save(np.arange(60 * 64, dtype=np.uint16).reshape(60, 64), folder / "image.png")
+
+
 def grey_mask(count: int) -> np.ndarray:
     """A disc with an edge of ``count`` grey levels."""
     rows, columns = np.meshgrid(np.arange(60) - 30, np.arange(64) - 32, indexing="ij")
@@ -192,17 +195,17 @@ def grey_mask(count: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["mask.png", "mask.jpg"])
 def test_grey_levels_are_no_labels(tmp_path: Path, segmenter: SimpleSegmenter, refused: Callable, name: str) -> None:
-    image = save(np.arange(60 * 64, dtype=np.uint16).reshape(60, 64), tmp_path / "image.png")
+    image = ramp(tmp_path)
     mask = save(grey_mask(60 if name == "mask.png" else 1), tmp_path / name)  # JPEG makes grey levels of two values
     error = refused("segment", image, tmp_path / "out.png", "--context", f"{image}:{mask}")
     assert "look like grey levels, not labels" in error and "save it as PNG or TIFF" in error
 
 
 def test_many_labels_are_asked_about(tmp_path: Path, segmenter: SimpleSegmenter, refused: Callable) -> None:
-    image = save(np.arange(60 * 64, dtype=np.uint16).reshape(60, 64), tmp_path / "image.png")
+    image = ramp(tmp_path)
     many = np.kron(np.arange(1, 71, dtype=np.uint8).reshape(7, 10), np.ones((4, 4), np.uint8))
     mask = save(np.pad(many, ((0, 32), (0, 24))), tmp_path / "mask.png")
     error = refused("segment", image, tmp_path / "out.png", "--context", f"{image}:{mask}")
     assert "70 labels to segment" in error and "or write --labels all" in error
     command = ["segment", str(image), str(tmp_path / "out.png"), "--context", f"{image}:{mask}", "--quiet"]
-    assert main([*command, "--labels", "all"]) == 0
+    assert run(*command, "--labels", "all") == 0

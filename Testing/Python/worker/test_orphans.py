@@ -45,26 +45,22 @@ def test_worker_exits_when_its_client_is_killed(state: str) -> None:
     wait_until(lambda: not runs(pid))
 
 
-def test_worker_on_a_plain_pipe_answers_and_exits_at_its_end() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "PatchICLLib.worker", "--engine", ENGINE],
-        env=worker_environment(True, ENVIRONMENT),
-        input=b'{"type":"health"}\n',
-        capture_output=True,
-        timeout=20,
+def told(message: bytes) -> subprocess.CompletedProcess[bytes]:
+    """What a worker on a plain pipe makes of a message."""
+    command = [sys.executable, "-m", "PatchICLLib.worker", "--engine", ENGINE]
+    return subprocess.run(
+        command, env=worker_environment(True, ENVIRONMENT), input=message + b"\n", capture_output=True, timeout=20
     )
+
+
+def test_worker_on_a_plain_pipe_answers_and_exits_at_its_end() -> None:
+    done = told(b'{"type":"health"}')
     assert done.returncode == 0
     answers = [json.loads(line) for line in done.stdout.splitlines() if line]
     assert "health" in {answer["type"] for answer in answers}
 
 
 def test_worker_that_is_told_nonsense_exits_and_says_why() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "PatchICLLib.worker", "--engine", ENGINE],
-        env=worker_environment(True, ENVIRONMENT),
-        input=b'{"type":"dance"}\n',
-        capture_output=True,
-        timeout=20,
-    )
+    done = told(b'{"type":"dance"}')
     assert done.returncode == 1
     assert b"unknown type of message: 'dance'" in done.stderr
