@@ -76,10 +76,10 @@ def test_missing_data_file_is_named(tmp_path: Path, ending: str, capfd) -> None:
     assert f"its voxels should lie in the file {file.name.removesuffix('.gz')}" in message and "No such file" in message
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.float32("nan"), np.float64("inf"), np.float64("-inf")])
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_not_a_number_in_every_format(tmp_path: Path, ending: str, value: float, capfd) -> None:
-    array = ARRAY.astype(np.float32)
+def test_not_a_number_in_every_format(tmp_path: Path, ending: str, value: np.floating, capfd) -> None:
+    array = ARRAY.astype(value.dtype)
     array[1, 2, 3] = array[4, 5, 6] = value
     path = save(tmp_path / f"scan{ending}", array)
     assert "has 2 voxels that are NaN or infinite" in sentence(path, capfd)

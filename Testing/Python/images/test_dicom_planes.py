@@ -37,13 +37,13 @@ def planes(count: int = 5, gap: float = 2.5, shape: tuple[int, int] = (7, 6)) ->
     return [Plane(rng.integers(0, 900, shape), (-30.0, 12.0, 5.0 + index * gap)) for index in range(count)]
 
 
-def _dataset(sop_class: str, pixels: np.ndarray, photometric: str) -> Dataset:
+def _dataset(sop_class: str, pixels: np.ndarray, photometric: str, series: str = "1.2.3.4.5") -> Dataset:
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = sop_class
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.3.4", "1.2.3.4.5"
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.3.4", series
     dataset.Rows, dataset.Columns = pixels.shape[-2:]
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, photometric
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
@@ -51,11 +51,11 @@ def _dataset(sop_class: str, pixels: np.ndarray, photometric: str) -> Dataset:
     return dataset
 
 
-def write_series(folder: Path, stack: list[Plane]) -> Path:
+def write_series(folder: Path, stack: list[Plane], series: str = "1.2.3.4.5") -> Path:
     """A file a plane, in an order of names that is not the order of planes."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for index, plane in enumerate(stack):
-        dataset = _dataset(CT, plane.pixels, plane.photometric)
+        dataset = _dataset(CT, plane.pixels, plane.photometric, series)
         dataset.Modality = "CT"
         if plane.position is not None:
             dataset.ImagePositionPatient = list(plane.position)
@@ -70,7 +70,8 @@ def write_series(folder: Path, stack: list[Plane]) -> Path:
             dataset[keyword] = pydicom.dataelem.RawDataElement(
                 pydicom.tag.Tag(tag), "DS", len(content), content, 0, False, True
             )
-        dataset.save_as(folder / f"{(index * 3) % len(stack)}_{index}.dcm", enforce_file_format=True)
+        name = f"{(index * 3) % len(stack)}_{index}.dcm"
+        dataset.save_as(folder / (name if series.endswith("5") else f"other_{name}"), enforce_file_format=True)
     return folder
 
 
@@ -137,6 +138,18 @@ def test_planes_are_sorted_by_position(tmp_path: Path, kind: str) -> None:
     assert volume.spacing == pytest.approx((2.5, 0.9, 0.8))
     assert volume.origin == pytest.approx((-30.0, 12.0, 5.0))
     np.testing.assert_allclose(volume.direction, np.eye(3).ravel(), atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_oblique_planes(tmp_path: Path, kind: str) -> None:
+    tilt = np.array([[1.0, 0.0, 0.0], [0.0, 0.8, -0.6], [0.0, 0.6, 0.8]])
+    places = [tuple(np.array([-30.0, 12.0, 5.0]) + 2.5 * index * tilt[:, 2]) for index in range(5)]
+    along = (*tilt[:, 0], *tilt[:, 1])
+    stack = [replace(p, position=place, orientation=along) for p, place in zip(planes(), places, strict=True)]
+    volume = read_scalar_image(write(kind, tmp_path, stack))
+    np.testing.assert_array_equal(volume.array, [plane.pixels for plane in stack])
+    assert volume.spacing == pytest.approx((2.5, 0.9, 0.8)) and volume.origin == pytest.approx(places[0])
+    np.testing.assert_allclose(np.reshape(volume.direction, (3, 3)), tilt, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -239,6 +252,18 @@ def test_other_files_in_the_folder_do_not_matter(tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("PatientPosition: HFS")
     (folder / "subfolder").mkdir()
     assert read_scalar_image(folder).array.shape == (5, 7, 6)
+
+
+def test_two_series_are_listed(tmp_path: Path, capfd) -> None:
+    write_series(tmp_path / "scan", planes())
+    message = sentence(write_series(tmp_path / "scan", planes(3), "1.2.3.4.6"), capfd)
+    assert "2 DICOM series" in message and "5 files in" in message and "3 files in" in message
+
+
+def test_folders_without_a_volume(tmp_path: Path, capfd) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "holds no DICOM series" in sentence(tmp_path / "empty", capfd)
+    assert "only one slice" in sentence(write_series(tmp_path / "scan", planes(1)), capfd)
 
 
 def test_a_folder_of_other_images_names_one(tmp_path: Path, capfd) -> None:

@@ -48,10 +48,6 @@ def test_a_single_time_point_is_a_volume(tmp_path: Path) -> None:
     np.testing.assert_array_equal(volume.array, RAMP)
 
 
-def test_missing_file_is_named(tmp_path: Path) -> None:
-    assert "nowhere.nii does not exist" in sentence(tmp_path / "nowhere.nii")
-
-
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd", "a.mha", "a.png", "a.txt"])
 @pytest.mark.parametrize("content", [b"", b"this is no image at all"])
 def test_unreadable_file(tmp_path: Path, name: str, content: bytes, capfd: pytest.CaptureFixture[str]) -> None:
@@ -61,48 +57,34 @@ def test_unreadable_file(tmp_path: Path, name: str, content: bytes, capfd: pytes
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("name", ["cut.nii", "cut.nii.gz", "cut.nrrd", "cut.mha"])
-def test_truncated_file(tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    noise = np.random.default_rng(0).integers(-999, 999, (20, 20, 20)).astype(np.int16)
-    path = save(noise, tmp_path / name)
-    path.write_bytes(path.read_bytes()[:-2000])
-    assert "cannot be read" in sentence(path)
-    assert capfd.readouterr().err == ""
-
-
 def test_gzip_that_is_intact_around_a_truncated_nifti(tmp_path: Path) -> None:
     whole = save(RAMP, tmp_path / "whole.nii").read_bytes()
     (tmp_path / "cut.nii.gz").write_bytes(gzip.compress(whole[:-10]))
     assert "ends after" in sentence(tmp_path / "cut.nii.gz")
 
 
-def test_rgb_image(tmp_path: Path) -> None:
-    path = save(np.zeros((4, 5, 6, 3), np.uint8), tmp_path / "rgb.nrrd", is_vector=True)
-    assert "3 components per voxel" in sentence(path)
-
-
-def test_4d_image(tmp_path: Path) -> None:
-    message = sentence(save(np.stack([RAMP, RAMP]), tmp_path / "4d.nii.gz"))
-    assert "4 dimensions" in message and "6 x 5 x 4 x 2" in message
-
-
-def test_2d_image(tmp_path: Path) -> None:
-    assert "is 2D (size 6 x 5)" in sentence(save(RAMP[0].astype(np.uint8), tmp_path / "flat.png"))
+@pytest.mark.parametrize(
+    ("array", "name", "expected"),
+    [
+        (np.zeros((4, 5, 6, 3), np.uint8), "rgb.nrrd", "3 components per voxel"),
+        (np.stack([RAMP, RAMP]), "4d.nii.gz", "has 4 dimensions (size 6 x 5 x 4 x 2)"),
+        (RAMP[0].astype(np.uint8), "flat.png", "is 2D (size 6 x 5)"),
+        (np.full((4, 5, 6), 7, np.int16), "flat.nii", "same value 7 in every voxel"),
+        (RAMP.astype(np.complex64), "k.nii", "complex"),
+    ],
+)
+def test_no_scalar_volume(tmp_path: Path, array: np.ndarray, name: str, expected: str) -> None:
+    path = save(array, tmp_path / name, is_vector=name == "rgb.nrrd")
+    assert expected in sentence(path)
+    if name == "rgb.nrrd":
+        with pytest.raises(InputError, match="3 components"):
+            read_slices(path)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_one_slice_volume(tmp_path: Path, axis: int) -> None:
     path = save(np.take(RAMP, [0], axis), tmp_path / "thin.mha")
     assert "has only one slice" in sentence(path)
-
-
-@pytest.mark.parametrize("name", ["hole.nii", "hole.nii.gz", "hole.nrrd", "hole.mha"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_not_a_number(tmp_path: Path, value: float, dtype: type, name: str) -> None:
-    array = RAMP.astype(dtype)
-    array[1, 2, 3] = value
-    assert "has 1 voxels that are NaN or infinite" in sentence(save(array, tmp_path / name))
 
 
 @pytest.mark.parametrize("big_endian", [False, True])
@@ -117,16 +99,6 @@ def test_not_a_number_in_either_byte_order(tmp_path: Path, big_endian: bool) -> 
     array[0, 0, 0] = array[3, 4, 5] = np.nan
     nibabel.save(image_class(array, np.eye(4), header), tmp_path / "hole.nii.gz")
     assert "has 2 voxels" in sentence(tmp_path / "hole.nii.gz")
-
-
-def test_constant_image(tmp_path: Path) -> None:
-    assert "same value 7 in every voxel" in sentence(save(np.full((4, 5, 6), 7, np.int16), tmp_path / "flat.nii"))
-
-
-def test_complex_image(tmp_path: Path) -> None:
-    path = tmp_path / "k.nii"
-    sitk.WriteImage(sitk.GetImageFromArray(RAMP.astype(np.complex64)), str(path))
-    assert "complex" in sentence(path)
 
 
 # Label maps
@@ -218,9 +190,3 @@ def test_reads_grey_pictures(tmp_path: Path, ending: str) -> None:
     volume = read_slices(save(array, tmp_path / f"picture{ending}"))
     assert volume.array.shape == (6, 8) and len(volume.spacing) == 2
     assert np.abs(volume.array.astype(int) - array).max() <= (8 if ending == ".jpg" else 0)
-
-
-def test_colour_picture_is_refused(tmp_path: Path) -> None:
-    path = save(np.zeros((6, 8, 3), np.uint8), tmp_path / "colour.png", is_vector=True)
-    with pytest.raises(InputError, match="3 components"):
-        read_slices(path)

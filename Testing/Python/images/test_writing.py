@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.images import Volume, check_image_output, read_label_map, read_scalar_image, write_like
-from PatchICLLib.outputs import StagedFiles
+from PatchICLLib.images import Volume, check_image_output, read_scalar_image, write_like
 
 ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
@@ -121,72 +118,3 @@ def test_folder_is_not_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_checking_leaves_nothing_behind(tmp_path: Path) -> None:
     check_image_output(tmp_path / "out.nii.gz")
     assert os.listdir(tmp_path) == []
-
-
-DISK_FULL = """
-import resource, sys
-from pathlib import Path
-import numpy as np
-from PatchICLLib.errors import InputError
-from PatchICLLib.images import Volume, write_like
-
-noise = np.random.default_rng(0).integers(0, 60000, (40, 64, 64)).astype(np.uint16)
-volume = Volume(noise, (1.0,) * 3, (0.0,) * 3, (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0), Path("scan"), "")
-resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
-try:
-    write_like(noise, volume, sys.argv[1])
-except InputError as error:
-    print(error)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
-@pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("existing", [None, b"from before"])
-def test_full_disk_leaves_no_half_file(tmp_path: Path, ending: str, existing: bytes | None) -> None:
-    target = tmp_path / f"out{ending}"
-    if existing is not None:
-        target.write_bytes(existing)
-    done = subprocess.run(
-        [sys.executable, "-c", DISK_FULL, str(target)], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert "could not be written completely" in done.stdout
-    assert done.stderr == ""
-    assert os.listdir(tmp_path) == ([] if existing is None else [target.name])
-    assert existing is None or target.read_bytes() == existing
-
-
-def test_files_appear_together_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the second file cannot be moved into place, the first is taken back."""
-    first, second, third = (tmp_path / name for name in ("first.txt", "second.txt", "third.txt"))
-    first.write_text("old first")
-    real_replace = os.replace
-
-    def replace(source: Path, target: Path) -> None:
-        if Path(target) == third:
-            raise PermissionError(13, "file is open elsewhere", str(source), None, str(target))
-        real_replace(source, target)
-
-    with pytest.raises(InputError, match="file is open elsewhere"), StagedFiles() as files:
-        for path in (first, second, third):
-            files.path_for(path).write_text("new")
-        assert not second.exists()
-        monkeypatch.setattr(os, "replace", replace)
-        files.commit()
-    assert sorted(os.listdir(tmp_path)) == ["first.txt"]
-    assert first.read_text(encoding="utf-8") == "old first"
-
-
-def test_interrupted_before_commit(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), StagedFiles() as files:
-        files.path_for(tmp_path / "out.txt").write_text("half")
-        raise KeyboardInterrupt
-    assert os.listdir(tmp_path) == []
-
-
-def test_both_files_of_a_header_format_arrive(tmp_path: Path) -> None:
-    source = volume()
-    write_like(source.array, source, tmp_path / "out.mhd")
-    assert len(os.listdir(tmp_path)) == 2
-    labels = read_label_map(tmp_path / "out.mhd", like=source)
-    np.testing.assert_array_equal(labels.array, source.array)

@@ -78,10 +78,3 @@ def test_every_dependency_is_pinned(repository: Path) -> None:
     wanted |= {normalised(text) for extra in project["optional-dependencies"].values() for text in extra}
     lines = (repository / "constraints.txt").read_text(encoding="utf-8").splitlines()
     assert wanted - {normalised(line) for line in lines if not line.startswith("#")} == set()
-
-
-def test_pictures_and_files_that_the_readme_links_exist(repository: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", (repository / "README.md").read_text(encoding="utf-8"))
-    local = [target for target in targets if "://" not in target]
-    assert local
-    assert [target for target in local if not (repository / target).exists()] == []

@@ -136,34 +136,20 @@ def test_what_an_independent_writer_wrote_is_read(image, tmp_path):
         files.append(tmp_path / f"{name}.nrrd")
         sitk.WriteImage(one, str(files[-1]))
     coded = {"CodeValue": "85756007", "CodingSchemeDesignator": "SCT", "CodeMeaning": "Tissue"}
-    entries = [
-        [
-            {
-                "labelID": 1,
-                "SegmentLabel": name,
-                "SegmentDescription": name,
-                "SegmentAlgorithmType": "MANUAL",
-                "SegmentedPropertyCategoryCodeSequence": coded,
-                "SegmentedPropertyTypeCodeSequence": coded,
-                "recommendedDisplayRGBValue": [200, 100, 50],
-            }
-        ]
-        for name in masks()
-    ]
+    common = {
+        "labelID": 1,
+        "SegmentAlgorithmType": "MANUAL",
+        "SegmentedPropertyCategoryCodeSequence": coded,
+        "SegmentedPropertyTypeCodeSequence": coded,
+        "recommendedDisplayRGBValue": [200, 100, 50],
+    }
+    entries = [[{**common, "SegmentLabel": name, "SegmentDescription": name}] for name in masks()]
     facts = {"ContentCreatorName": "A", "SeriesNumber": "5", "InstanceNumber": "1", "SeriesDescription": "s"}
     (tmp_path / "meta.json").write_text(json.dumps({**facts, "segmentAttributes": entries}))
     images = sorted(image.path.iterdir())
-    dcmqi(
-        "itkimage2segimage",
-        "--inputImageList",
-        ",".join(map(str, files)),
-        "--inputDICOMList",
-        ",".join(map(str, images)),
-        "--inputMetadata",
-        tmp_path / "meta.json",
-        "--outputDICOM",
-        tmp_path / "theirs.dcm",
-    )
+    inputs = "--inputImageList", ",".join(map(str, files)), "--inputDICOMList", ",".join(map(str, images))
+    more = "--inputMetadata", tmp_path / "meta.json", "--outputDICOM", tmp_path / "theirs.dcm"
+    dcmqi("itkimage2segimage", *inputs, *more)
     read = read_dicom_seg(tmp_path / "theirs.dcm", image)
     for name, mask in masks().items():
         assert (voxels_of(read, name) == mask).all(), name
