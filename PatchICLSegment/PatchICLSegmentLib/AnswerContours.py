@@ -8,7 +8,7 @@ import numpy as np
 import slicer
 
 from .Preview import Preview
-from .SceneIO.Segments import orientedImage
+from .SceneIO.Segments import addSegmentation, orientedImage
 from .SceneIO.Volumes import removeWithDisplay
 from .Translation import _
 
@@ -32,14 +32,10 @@ class AnswerContours:
     def show(self, preview: Preview, answers: Sequence[np.ndarray]) -> None:
         """Args: answers: label arrays, (K, J, I) or (L, K, J, I), on the volume of the preview."""
         self.hide()
-        volumeNode = preview.volumeNode
         name = self.scene.GenerateUniqueName(_("{name} answers").format(name=preview.segmentationNode.GetName()))
-        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+        node = addSegmentation(preview.volumeNode, name)
         node.SetSaveWithScene(False)
         node.SetHideFromEditors(1)
-        node.CreateDefaultDisplayNodes()
-        node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         representation = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
         for number, answer in enumerate(answers):
             for layer in answer.reshape(-1, *preview.basis.shape):

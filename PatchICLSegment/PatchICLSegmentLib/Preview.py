@@ -18,7 +18,7 @@ from .PreviewColor import previewColor
 from .Proposal import Proposal
 from .Provenance import StoredText
 from .SceneIO.Lattice import binaryLabelmap
-from .SceneIO.Segments import SegmentBox, orientedImage, sliceRegion
+from .SceneIO.Segments import SegmentBox, addSegmentation, orientedImage, sliceRegion
 from .SceneIO.SegmentWriter import hasClosedSurface
 from .SceneIO.Volumes import removeWithDisplay
 from .SceneIO.Voxels import noVoxels
@@ -64,13 +64,8 @@ class Preview:
         """
         scene = volumeNode.GetScene()
         name = _("{name} preview").format(name=segmentationNode.GetName())
-        node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(name))
-        node.CreateDefaultDisplayNodes()
-        # Not to be chosen as a segmentation to work on.
-        node.SetHideFromEditors(1)
-        # In this order: the grid is that of the volume as seen from under the transform.
-        node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        node = addSegmentation(volumeNode, scene.GenerateUniqueName(name))
+        node.SetHideFromEditors(1)  # not to be chosen as a segmentation to work on
         node.SetNodeReferenceID(_VOLUME_ROLE, volumeNode.GetID())
         node.SetNodeReferenceID(_SEGMENTATION_ROLE, segmentationNode.GetID())
         node.SetAttribute(_BASIS_ATTRIBUTE, basis.toText())

@@ -78,29 +78,3 @@ class Installer(Protocol):
     def uninstall(self) -> None: ...
 
     def report(self, workerHealth: Mapping[str, Any] | None = None) -> str: ...
-
-
-class Logic(Protocol):
-    """What the panel needs of the logic; `Logic.PatchICLSegmentLogic` is the real one.
-
-    Signals (see `Signal`): stateChanged(), progressChanged(), failed(message), paintingChanged(), resultsChanged().
-    """
-
-    stateChanged: Any
-    progressChanged: Any
-    failed: Any
-    paintingChanged: Any
-    resultsChanged: Any
-
-    def startPropagation(self) -> None: ...
-
-    def poll(self) -> None: ...
-
-    @property
-    def needsPolling(self) -> bool: ...
-
-    def cancel(self, keepPartialResult: bool) -> None: ...
-
-    def applyPreview(self) -> None: ...
-
-    def discardPreview(self) -> None: ...

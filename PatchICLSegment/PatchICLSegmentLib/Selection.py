@@ -10,7 +10,7 @@ from .Protocols import UndoKeeper
 from .Remedies import Remedies
 from .SceneIO.PaintedSlices import Shown
 from .SceneIO.Regions import addRegion, fitRegion, spansOfRegion
-from .SceneIO.Segments import segmentIds
+from .SceneIO.Segments import addSegmentation, segmentIds
 from .SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
 from .SceneIO.Volumes import gridOfVolume
 from .Signal import Signal
@@ -155,11 +155,7 @@ class Selection:
         volumeNode = self.volumeNode
         gridOfVolume(volumeNode)
         name = _("{volume} segmentation").format(volume=volumeNode.GetName())
-        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.scene.GenerateUniqueName(name))
-        node.CreateDefaultDisplayNodes()
-        # In this order: the grid is that of the volume as seen from under the transform.
-        node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        node = addSegmentation(volumeNode, self.scene.GenerateUniqueName(name))
         segmentId = node.GetSegmentation().AddEmptySegment("", _("Structure"))
         node.GetSegmentation().GetSegment(segmentId).SetColor(*FIRST_SEGMENT_COLOR)
         self.select(volumeNode, node, segmentId)

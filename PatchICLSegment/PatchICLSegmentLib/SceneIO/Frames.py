@@ -12,7 +12,7 @@ import vtk
 
 from ..Errors import SceneError
 from ..Translation import _
-from .Segments import SegmentBox, orientedImage
+from .Segments import SegmentBox, addSegmentation, orientedImage
 from .Volumes import VolumeGrid, arrayOfVolume, gridOfVolume, removeWithDisplay
 
 _MADE_HERE = "PatchICL.Frames"
@@ -152,10 +152,7 @@ class FrameSegmentations:
         sequence.SetNodeReferenceID(_CARRIED_FROM, segmentationNode.GetID())
         for take in ("IndexName", "IndexUnit", "IndexType"):
             getattr(sequence, f"Set{take}")(getattr(frames.browser.GetMasterSequenceNode(), f"Get{take}")())
-        proxy = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-        proxy.CreateDefaultDisplayNodes()
-        proxy.SetAndObserveTransformNodeID(frames.volumeNode.GetTransformNodeID())
-        proxy.SetReferenceImageGeometryParameterFromVolumeNode(frames.volumeNode)
+        proxy = addSegmentation(frames.volumeNode, name)
         # Before the browser knows of it: Slicer takes offense at a sequence without a frame.
         sequence.SetDataNodeAtValue(_frameNode(proxy, frames, looks, masks), frames.values[frames.current])
         browser = frames.browser

@@ -13,7 +13,7 @@ from ..Translation import _
 from .Lattice import occupiedExtent, volumeToSegmentation
 from .PaintedSlices import planesByAxis
 from .SegmentMemory import SegmentMemory
-from .Segments import SegmentBox, orientedImage
+from .Segments import SegmentBox, addSegmentation, orientedImage
 from .Volumes import VolumeGrid, gridOfVolume
 
 _MOST_SAMPLES = 4  # a side of a voxel, where the original is finer
@@ -31,11 +31,7 @@ def copyOnGrid(scene, segmentationNode, volumeNode):
     labelmaps = _labelmaps(segmentationNode, volumeNode)
     source = segmentationNode.GetSegmentation()
     name = _("{segmentation} on {volume}").format(segmentation=segmentationNode.GetName(), volume=volumeNode.GetName())
-    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(name))
-    node.CreateDefaultDisplayNodes()
-    # In this order: the grid is that of the volume as seen from under the transform.
-    node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    node = addSegmentation(volumeNode, scene.GenerateUniqueName(name))
     transform = vtk.vtkGeneralTransform()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
         segmentationNode.GetParentTransformNode(), volumeNode.GetParentTransformNode(), transform

@@ -15,6 +15,16 @@ from .Lattice import binaryLabelmap, demandVoxelsOf, imageToVolume
 from .Volumes import gridOfVolume
 
 
+def addSegmentation(volumeNode, name: str):
+    """Adds a segmentation without segments that lies on the voxels of a volume, wherever that is moved to now."""
+    node = volumeNode.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.CreateDefaultDisplayNodes()
+    # In this order: the grid is that of the volume as seen from under the transform.
+    node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    return node
+
+
 @dataclass(frozen=True)
 class SegmentBox:
     """The voxels of a segment, cropped to where it is.
