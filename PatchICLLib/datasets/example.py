@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -48,28 +48,31 @@ class Example:
         return f"{self.dataset}/{self.case}/{self.plane}{self.index}"
 
 
-class Examples(Protocol):
+class Examples(ABC):
     """A data set, or several of one kind."""
+
+    _examples: list[Example]
+    _contexts: list[Example]
 
     def examples(self) -> list[Example]:
         """All that may serve as target or as context, sorted."""
-        ...
+        return self._examples
 
     def contexts(self) -> list[Example]:
         """All that may serve as context; often the same."""
-        ...
+        return self._contexts
 
+    @abstractmethod
     def read(self, example: Example) -> tuple[np.ndarray, np.ndarray]:
         """Image (H, W) float32 and mask (H, W) bool."""
-        ...
 
     def category(self, example: Example) -> str:
         """The line of the paper's table that the example belongs to."""
-        ...
+        return example.dataset
 
     def class_name(self, example: Example) -> str:
         """What counts as one class where classes won are counted: a structure, or a whole data set."""
-        ...
+        return f"{example.dataset} {example.label}"
 
 
 def stable_number(text: str) -> int:

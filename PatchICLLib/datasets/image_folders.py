@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from PatchICLLib.datasets.example import DatasetError, Example
+from PatchICLLib.datasets.example import DatasetError, Example, Examples
 
 INSTANCES = "nuclei"  # folders with this in their name hold instance numbers, joined to one label
 
@@ -32,7 +32,7 @@ class Folders:
     longest: int = 512
 
 
-class ImageFolders:
+class ImageFolders(Examples):
     """Images of one or several folders; colour is turned to grey by the mean of its channels.
 
     Images of one subject, told by names such as SUBJECT_NUMBER, never serve each other as context.
@@ -67,24 +67,11 @@ class ImageFolders:
             name: path for name, path in found.items() if not self.folders.names or name in self.folders.names
         }
         self._files: dict[tuple[str, str], Path] = {}
-        self._contexts: list[Example] = []
-        self._examples: list[Example] = []
+        self._contexts, self._examples = [], []
         for name, path in self.paths.items():
             self._add(name, path, is_target)
         if not self._examples:
             raise DatasetError(f"No image in {data} serves as a target: see the split and the pixels that are needed.")
-
-    def examples(self) -> list[Example]:
-        return self._examples
-
-    def contexts(self) -> list[Example]:
-        return self._contexts
-
-    def category(self, example: Example) -> str:
-        return example.dataset
-
-    def class_name(self, example: Example) -> str:
-        return f"{example.dataset} {example.label}"
 
     def read(self, example: Example) -> tuple[np.ndarray, np.ndarray]:
         """Image and mask of one label."""

@@ -7,7 +7,7 @@ import numpy as np
 from PatchICLLib.datasets.example import DatasetError, Example, Examples
 
 
-class Joined:
+class Joined(Examples):
     """The examples of all parts; each part reads its own.
 
     Args:
@@ -27,12 +27,6 @@ class Joined:
             self._part_of |= dict.fromkeys(names, part)
         self._examples = sorted(example for part in parts for example in part.examples())
         self._contexts = sorted(example for part in parts for example in part.contexts())
-
-    def examples(self) -> list[Example]:
-        return self._examples
-
-    def contexts(self) -> list[Example]:
-        return self._contexts
 
     def category(self, example: Example) -> str:
         return self._part_of[example.dataset].category(example)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from PatchICLLib.datasets.example import DatasetError, Example
+from PatchICLLib.datasets.example import DatasetError, Example, Examples
 from PatchICLLib.resources import resource_path
 
 SPLITS = ("train", "val", "test")
@@ -79,7 +79,7 @@ class Bench:
     keep_open: int = 4
 
 
-class MedSegBench:
+class MedSegBench(Examples):
     """Images of the data sets whose files lie in a folder; colour is turned to grey by the mean of its channels.
 
     Args:
@@ -102,12 +102,6 @@ class MedSegBench:
             if self.bench.context_split != self.bench.split or self.bench.most_images is not None
             else self._examples
         )
-
-    def examples(self) -> list[Example]:
-        return self._examples
-
-    def contexts(self) -> list[Example]:
-        return self._contexts
 
     def category(self, example: Example) -> str:
         return known_datasets()[example.dataset].modality

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from PatchICLLib.datasets.class_split import Modality, class_split
-from PatchICLLib.datasets.example import DatasetError, Example
+from PatchICLLib.datasets.example import DatasetError, Example, Examples
 from PatchICLLib.datasets.slicing import Slicing, square_slice
 from PatchICLLib.errors import InputError
 from PatchICLLib.images.reading import read_volume
@@ -48,7 +48,7 @@ class Selection:
     most_cases: int | None = None
 
 
-class TotalSegmentator:
+class TotalSegmentator(Examples):
     """Slices of structures, from files that stay where they are.
 
     Args:
@@ -81,13 +81,7 @@ class TotalSegmentator:
         self.name = NAMES[modality]
         self.cases = self._cases()
         self.missing: dict[str, str] = {}
-        self._examples = self._indexed(index_file, progress, processes)
-
-    def examples(self) -> list[Example]:
-        return self._examples
-
-    def contexts(self) -> list[Example]:
-        return self._examples
+        self._examples = self._contexts = self._indexed(index_file, progress, processes)
 
     def category(self, example: Example) -> str:
         return class_split().category(example.label, self.modality)

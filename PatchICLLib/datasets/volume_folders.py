@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from PatchICLLib.datasets.cases import Case, find_cases, label_names
-from PatchICLLib.datasets.example import Example
+from PatchICLLib.datasets.example import Example, Examples
 from PatchICLLib.datasets.slicing import Slicing, square_slice
 from PatchICLLib.datasets.split import case_stem, is_development
 
@@ -29,7 +29,7 @@ class Volumes:
     slicing: Slicing = Slicing()
 
 
-class VolumeFolders:
+class VolumeFolders(Examples):
     """Slices of labelled volumes below a folder, found as for `patchicl evaluate propagation`.
 
     Several images that share a label map are one subject. A file `labels.json` beside the cases may name the labels.
@@ -46,8 +46,7 @@ class VolumeFolders:
         self.volumes = volumes or Volumes()
         self._cases: dict[tuple[str, str], Case] = {}
         self._values: dict[tuple[str, str, str], int] = {}
-        self._contexts: list[Example] = []
-        self._examples: list[Example] = []
+        self._contexts, self._examples = [], []
         for case in find_cases(data, self.volumes.sources):
             found = self._slices(case)
             self._contexts += found
@@ -55,18 +54,6 @@ class VolumeFolders:
                 self._examples += found
         self._contexts.sort()
         self._examples.sort()
-
-    def examples(self) -> list[Example]:
-        return self._examples
-
-    def contexts(self) -> list[Example]:
-        return self._contexts
-
-    def category(self, example: Example) -> str:
-        return example.dataset
-
-    def class_name(self, example: Example) -> str:
-        return f"{example.dataset} {example.label}"
 
     def read(self, example: Example) -> tuple[np.ndarray, np.ndarray]:
         """Image and mask of a slice; where pixels are far from square, both are resampled to square ones."""
