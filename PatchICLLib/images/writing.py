@@ -15,7 +15,7 @@ from PatchICLLib.images.nifti_geometry import NiftiGeometry, compress
 from PatchICLLib.images.output_paths import check_image_output
 from PatchICLLib.images.reading import read_volume
 from PatchICLLib.images.volume import Volume
-from PatchICLLib.outputs import StagedFiles, write_errors
+from PatchICLLib.outputs import StagedFiles, incomplete, write_errors
 
 
 def write_like(array: np.ndarray, volume: Volume, path: str | Path) -> None:
@@ -71,9 +71,7 @@ def _check_stored(stored: Volume, array: np.ndarray, meant: Volume, path: Path) 
             "nothing was changed there; use another format, such as .nrrd."
         )
     if stored.array.dtype != array.dtype or not np.array_equal(stored.array, array):
-        raise InputError(
-            f"The output {path} could not be written completely (is the disk full?); nothing was changed there."
-        )
+        raise incomplete(path)
 
 
 def _write(image: sitk.Image, path: Path, nifti: NiftiGeometry | None) -> None:

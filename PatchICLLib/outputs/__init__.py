@@ -7,7 +7,7 @@ from PatchICLLib.outputs.json_files import append_lines, complete_lines, drop_un
 from PatchICLLib.outputs.new_folder import output_folder, remove_empty
 from PatchICLLib.outputs.pictures import is_drawn, save_picture, stage_picture
 from PatchICLLib.outputs.set_aside import set_aside
-from PatchICLLib.outputs.staged_files import StagedFiles, recover_folders, write_errors
+from PatchICLLib.outputs.staged_files import StagedFiles, incomplete, recover_folders, write_errors
 from PatchICLLib.outputs.written import forget_written, note_written, written
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "complete_lines",
     "drop_unfinished_line",
     "forget_written",
+    "incomplete",
     "is_drawn",
     "note_written",
     "output_folder",

@@ -145,6 +145,13 @@ def recover_folders(files: Iterable[Path]) -> None:
             ) from error
 
 
+def incomplete(path: str | Path) -> InputError:
+    """What a file is refused with that did not come to be what was to be written."""
+    return InputError(
+        f"The output {path} could not be written completely (is the disk full?); nothing was changed there."
+    )
+
+
 @contextlib.contextmanager
 def write_errors(path: str | Path, *kinds: type[Exception]) -> Iterator[None]:
     """Say in a sentence that a file could not be written; for OSError and what else a writer raises.
@@ -156,6 +163,4 @@ def write_errors(path: str | Path, *kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except caught as error:
-        raise InputError(
-            f"The output {path} could not be written completely (is the disk full?); nothing was changed there."
-        ) from error
+        raise incomplete(path) from error

@@ -11,7 +11,7 @@ from PatchICLLib.images import Volume, check_can_hold_grid, read_label_map
 from PatchICLLib.images.file_kind import check_readable_path
 from PatchICLLib.images.output_paths import VOLUME_SUFFIXES
 from PatchICLLib.images.writing import stage_image
-from PatchICLLib.outputs import Output, StagedFiles, write_errors
+from PatchICLLib.outputs import Output, StagedFiles, incomplete, write_errors
 from PatchICLLib.segmentations import dicom_seg, slicer_file
 from PatchICLLib.segmentations.segmentation import Segmentation
 
@@ -99,6 +99,4 @@ def _check_stored(stored: Segmentation, meant: Segmentation, path: Path) -> None
     labels = [segment.label for segment in meant.segments] or [int(v) for v in np.unique(meant.array) if v]
     for found, label in zip(stored.segments, labels, strict=True):
         if not np.array_equal(stored.mask(found.label), meant.mask(label)):
-            raise InputError(
-                f"The output {path} could not be written completely (is the disk full?); nothing was changed there."
-            )
+            raise incomplete(path)
