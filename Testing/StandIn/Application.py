@@ -92,9 +92,7 @@ class Application:
 
     def showVolume(self, volumeNode):
         for view in self.views:
-            view.layers.SetBackgroundVolumeID(volumeNode.GetID())
-            view.node.RotateToVolumePlane(volumeNode)
-            view.fit()
+            view.show(volumeNode)
 
     def openModule(self):
         self.modulesOpened += 1

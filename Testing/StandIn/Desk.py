@@ -17,7 +17,7 @@ from PatchICLSegmentLib.Logic import PatchICLSegmentLogic  # noqa: E402
 from PatchICLSegmentLib.Panel import Panel  # noqa: E402
 from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice  # noqa: E402
 from PatchICLSegmentLib.SharedLogic import sharedLogic  # noqa: E402
-from PySide6 import QtCore  # noqa: E402
+from PySide6 import QtGui  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 
 from .Application import Application  # noqa: E402
@@ -65,21 +65,23 @@ class FakeInstaller:
 class Desk:
     """The panel, two slice views with a brush, and a worker without a network."""
 
-    def __init__(self, application, qtApplication, makeWorker=None, size=320, installer=None, views=None):
-        self.qtApplication, self.scene = qtApplication, application.scene
-        self.views = views or [
-            SliceView(application, "Red", "Axial", (size, size)),
-            SliceView(application, "Green", "Coronal", (size, size)),
-        ]
-        self.application, self.installer = Application(self.views), installer or FakeInstaller()
-        self.workers, self.makeWorker = [], makeWorker or self.makeFake
-
+    def __init__(self, application, qtApplication, makeWorker=None, installer=None, views=None):
+        self._lay(application, qtApplication, makeWorker, installer or FakeInstaller(), views)
         self.panel = Panel(self.scene, self.application, self.makeLogic, self.installer)
         self.ui, self.logic = self.panel.ui, self.panel.logic
         self.brushes = [Brush(view, self.ui.segmentEditor) for view in self.views]
         self.panel.widget.resize(380, 900)
         self.panel.widget.show()
         self.panel.enter()
+
+    def _lay(self, application, qtApplication, makeWorker, installer, views):
+        self.qtApplication, self.scene = qtApplication, application.scene
+        self.views = views or [
+            SliceView(application, name, orientation, (320, 320))
+            for name, orientation in (("Red", "Axial"), ("Green", "Coronal"))
+        ]
+        self.application, self.installer = Application(self.views), installer
+        self.workers, self.makeWorker = [], makeWorker or self.makeFake
 
     def makeLogic(self, scene):
         """The logic of the scene, with this desk's worker if it is the first to ask."""
@@ -89,10 +91,12 @@ class Desk:
         self.workers.append(NearestSliceWorker(device, weights))
         return self.workers[-1]
 
-    def openPhantom(self):
+    def phantom(self):
         image = np.random.default_rng(0).normal(100, 15, (18, 40, 48)).astype(np.int16)
-        matrix = np.diag([-0.8, -0.9, 2.5, 1.0])
-        self.volume = slicer.util.addVolumeFromArray(image, matrix, "ct")
+        return slicer.util.addVolumeFromArray(image, np.diag([-0.8, -0.9, 2.5, 1.0]), "ct")
+
+    def openPhantom(self):
+        self.volume = self.phantom()
         self.ui.volumeSelector.setCurrentNode(self.volume)
         self.settle()
         return self
@@ -136,15 +140,26 @@ class Desk:
             self.brushes[0].radius = 6.0
             self.brushes[0].drag([(150, 150), (160, 150), (170, 155)])
         self.settle()
+        return self
+
+    def propagate(self):
+        self.ui.propagateButton.click()
+        self.waitWhileBusy()
+
+    def startUntil(self, done):
+        """Propagates until so many slices are there."""
+        self.ui.propagateButton.click()
+        self.runUntil(done)
+
+    def runUntil(self, done):
+        while self.logic.progress is None or self.logic.progress.done < done:
+            assert self.logic.state.isBusy, self.ui.statusLabel.text
+            self.processEvents()
+
+    def close(self):
+        self.panel.cleanup()
+        self.panel.widget.close()
 
     def key(self, keys):
-        sequence = {
-            "Ctrl+Return": (QtCore.Qt.Key_Return, QtCore.Qt.ControlModifier),
-            "Ctrl+Shift+Return": (QtCore.Qt.Key_Return, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
-            "Ctrl+Shift+N": (QtCore.Qt.Key_N, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
-            "Ctrl+Shift+E": (QtCore.Qt.Key_E, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
-            "Ctrl+Shift+D": (QtCore.Qt.Key_D, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
-            "Ctrl+Shift+X": (QtCore.Qt.Key_X, QtCore.Qt.ControlModifier | QtCore.Qt.ShiftModifier),
-        }[keys]
         self.panel.widget.activateWindow()
-        QTest.keyClick(self.panel.widget, *sequence)
+        QTest.keySequence(self.panel.widget, QtGui.QKeySequence(keys))

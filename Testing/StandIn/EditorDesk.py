@@ -9,15 +9,12 @@ from . import SegmentEditorEffects
 
 SegmentEditorEffects.install()
 
-import numpy as np  # noqa: E402
 import slicer  # noqa: E402
 import slicer.util  # noqa: E402
 from PatchICLSegmentLib.Panel import EffectOptions  # noqa: E402
 
-from .Application import Application  # noqa: E402
 from .Brush import Brush  # noqa: E402
 from .Desk import Desk, FakeInstaller  # noqa: E402
-from .Headless import SliceView  # noqa: E402
 from .SegmentEditorModule import SegmentEditorModule  # noqa: E402
 
 EFFECT_FILE = Path("SegmentEditorPatchICL/SegmentEditorPatchICLLib/SegmentEditorEffect.py")
@@ -31,14 +28,8 @@ class EditorDesk(Desk):
         views: those of a desk that is open already.
     """
 
-    def __init__(self, application, qtApplication, makeWorker=None, views=None, effectFile=None, size=320):
-        self.qtApplication, self.scene = qtApplication, application.scene
-        self.views = views or [
-            SliceView(application, "Red", "Axial", (size, size)),
-            SliceView(application, "Green", "Coronal", (size, size)),
-        ]
-        self.application, self.installer = Application(self.views), FakeInstaller()
-        self.workers, self.makeWorker = [], makeWorker or self.makeFake
+    def __init__(self, application, qtApplication, makeWorker=None, views=None, effectFile=None):
+        self._lay(application, qtApplication, makeWorker, FakeInstaller(), views)
         self.logic = self.makeLogic(self.scene)  # with this worker, before the effect makes one with Slicer's
         EffectOptions.makeApplication = lambda _options: self.application
         EffectOptions.makeInstaller = lambda _options: self.installer
@@ -69,12 +60,8 @@ class EditorDesk(Desk):
         self.processEvents()
 
     def openPhantom(self):
-        image = np.random.default_rng(0).normal(100, 15, (18, 40, 48)).astype(np.int16)
-        self.volume = slicer.util.addVolumeFromArray(image, np.diag([-0.8, -0.9, 2.5, 1.0]), "ct")
-        return self.choose(self.volume)
-
-    def choose(self, volume):
         """What somebody does first in the Segment Editor: a segmentation, its volume, and a segment."""
+        self.volume = volume = self.phantom()
         self.application.showVolume(volume)
         self.segmentation = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "drawn")
         self.segmentation.CreateDefaultDisplayNodes()

@@ -145,6 +145,33 @@ class HeadlessSlicer:
         self._folder.cleanup()
 
 
+def sequenceOf(scene, volume, values, images, current):
+    """Makes a volume the proxy of a sequence, as Slicer's reader of sequences does."""
+    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "frames")
+    sequence.SetIndexName("time")
+    sequence.SetIndexUnit("s")
+    for value, image in zip(values, images, strict=True):
+        slicer.util.updateVolumeFromArray(volume, image)
+        sequence.SetDataNodeAtValue(volume, value)
+    browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "browser")
+    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
+    browser.AddProxyNode(volume, sequence, False)
+    browser.SetSelectedItemNumber(current)
+    return browser, sequence
+
+
+def pixelsOf(window) -> np.ndarray:
+    """RGB pixels of a render window, (rows, columns, 3), first row on top."""
+    window.Render()
+    grab = vtk.vtkWindowToImageFilter()
+    grab.SetInput(window)
+    grab.ReadFrontBufferOff()
+    grab.Update()
+    image = grab.GetOutput()
+    columns, rows, _ = image.GetDimensions()
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1, :, :3].copy()
+
+
 class View:
     """An offscreen render window with the displayable managers of a view node."""
 
@@ -177,14 +204,7 @@ class View:
 
     def picture(self) -> np.ndarray:
         """RGB pixels of the view, (rows, columns, 3), first row on top."""
-        self.window.Render()
-        grab = vtk.vtkWindowToImageFilter()
-        grab.SetInput(self.window)
-        grab.ReadFrontBufferOff()
-        grab.Update()
-        image = grab.GetOutput()
-        columns, rows, _ = image.GetDimensions()
-        return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1, :, :3].copy()
+        return pixelsOf(self.window)
 
 
 class SliceView(View):
@@ -223,10 +243,9 @@ class SliceView(View):
         return self.logic.GetSliceCompositeNode()
 
     def show(self, volume) -> None:
+        """A volume, on its planes."""
         self.layers.SetBackgroundVolumeID(volume.GetID())
-        self.fit()
-
-    def fit(self) -> None:
+        self.node.RotateToVolumePlane(volume)
         self.logic.ResizeSliceNode(*self.window.GetSize())
         self.logic.FitSliceToBackground()
         self.logic.SnapSliceOffsetToIJK()

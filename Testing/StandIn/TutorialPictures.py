@@ -32,7 +32,7 @@ from scipy import ndimage  # noqa: E402
 from Testing.StandIn import PythonQt  # noqa: E402
 from Testing.StandIn.Desk import Desk  # noqa: E402
 from Testing.StandIn.EditorDesk import EditorDesk  # noqa: E402
-from Testing.StandIn.Headless import HeadlessSlicer, SliceView, ThreeDView  # noqa: E402
+from Testing.StandIn.Headless import HeadlessSlicer, SliceView, ThreeDView, pixelsOf, sequenceOf  # noqa: E402
 
 qt = PythonQt.install()
 
@@ -74,16 +74,7 @@ def plotPicture(chartNode, size) -> np.ndarray:
         if points:
             plot.SetMarkerStyle(vtk.vtkPlotPoints.DIAMOND)
             plot.SetMarkerSize(series.GetMarkerSize())
-    window.Render()
-    grab = vtk.vtkWindowToImageFilter()
-    grab.SetInput(window)
-    grab.ReadFrontBufferOff()
-    grab.Update()
-    image = grab.GetOutput()
-    columns, rows, _ = image.GetDimensions()
-    from vtk.util.numpy_support import vtk_to_numpy
-
-    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1, :, :3].copy()
+    return pixelsOf(window)
 
 
 def saveSideBySide(path: Path, *images: qt.QImage, gap: int = 8) -> None:
@@ -218,8 +209,7 @@ def drawLibrary(screen: Screen, path: Path, cases: Path) -> None:
         middle = slicesToPaint(thalami, 1)[0] + 2  # not a painted one
         world = (gridOfVolume(volume).ijkToWorld @ [columns.mean(), rows.mean(), middle, 1])[:3]
         desk.settle()
-        desk.ui.propagateButton.click()
-        desk.waitWhileBusy()
+        desk.propagate()
         jumpToSlice(screen.slicer.scene, volume, 0, middle, inPlane=world)
         panel = screen.panelImage("library", height=SMALL)
         images += [panel, imageOf(desk.views[0].picture())]
@@ -240,14 +230,7 @@ def drawSequence(screen: Screen, path: Path) -> None:
     bent = [bentSample(scene, 1, voxels) for voxels in (0, 4, 8)]
     (_image, thalami, matrix), truths = bent[0], [truth for _image, truth, _matrix in bent]
     volume = slicer.util.addVolumeFromArray(bent[0][0], matrix, "sequence")
-    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode")
-    for number, (image, _thalami, _matrix) in enumerate(bent):
-        slicer.util.updateVolumeFromArray(volume, image)
-        sequence.SetDataNodeAtValue(volume, str(number))
-    browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
-    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
-    browser.AddProxyNode(volume, sequence, False)
-    browser.SetSelectedItemNumber(0)
+    browser, _sequence = sequenceOf(scene, volume, "012", [image for image, _thalami, _matrix in bent], 0)
     desk.logic.select(volume, None)
     desk.application.showVolume(volume)
     segmentation, segmentId = desk.logic.createSegmentation(), desk.logic.segmentId

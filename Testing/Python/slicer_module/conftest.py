@@ -13,7 +13,7 @@ import vtk
 from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
 from PatchICLSegmentLib.State import State
 
-from Testing.StandIn.Headless import HeadlessSlicer
+from Testing.StandIn.Headless import HeadlessSlicer, SliceView
 from Testing.StandIn.Worker import NearestSliceWorker
 
 SHAPE = (18, 40, 48)
@@ -72,6 +72,8 @@ class Workplace:
         self.volume = slicer.util.addVolumeFromArray(image, geometry, "ct")
         self.workers = []
         self.logic = PatchICLSegmentLogic(scene, makeWorker=self.makeWorker)
+        self.messages = []  # what failed
+        self.logic.failed.connect(self.messages.append)
         self.logic.select(self.volume, None)
         self.segmentation = self.logic.createSegmentation()
         self.organ = self.logic.segmentId
@@ -103,8 +105,51 @@ class Workplace:
 
     def runToPreview(self) -> None:
         self.logic.startPropagation()
+        self.finish()
+
+    def propagate(self, axis: int, indices, segmentId=None, size: int = 9) -> np.ndarray:
+        """Paints as `paint`, and propagates until there is a preview; returns what `paint` gave."""
+        painted = self.paint(axis, indices, segmentId, size)
+        self.runToPreview()
+        return painted
+
+    def startUntil(self, done: int) -> None:
+        """Propagates until so many slices are there."""
+        self.logic.startPropagation()
+        while self.logic.progress is None or self.logic.progress.done < done:
+            self.logic.poll()
+
+    def finish(self) -> None:
         while self.logic.state.isBusy:
             self.logic.poll()
+
+    def settle(self) -> None:
+        """Until nothing is expected of the worker."""
+        while self.logic.needsPolling:
+            self.logic.poll()
+
+    def proposal(self, segmentId=None) -> np.ndarray:
+        """Voxels of a segment in the preview."""
+        return self.logic.preview.masks()[segmentId or self.organ].filled()
+
+    def indices(self) -> list[int]:
+        """Of the slices that count as painted."""
+        return [row.index for row in self.logic.painting.slices()]
+
+    def reload(self) -> None:
+        """What a reload of the module does: another logic for the same scene."""
+        self.logic.shutdown()
+        self.logic = PatchICLSegmentLogic(self.scene, makeWorker=self.makeWorker)
+
+    def saveAndLoad(self, folder) -> None:
+        """Saves the scene, closes it, and loads it for another logic."""
+        path = str(folder / "scène; a:b.mrb")
+        assert self.scene.WriteToMRB(path)
+        self.logic.shutdown()
+        self.scene.Clear(False)
+        self.logic = PatchICLSegmentLogic(self.scene, makeWorker=self.makeWorker)
+        assert self.scene.ReadFromMRB(path)
+        self.volume, self.segmentation = self.logic.volumeNode, self.logic.segmentationNode
 
 
 @pytest.fixture(params=[straightGeometry, obliqueGeometry], ids=["straight", "oblique"])
@@ -112,6 +157,14 @@ def workplace(scene, request):
     place = Workplace(scene, request.param())
     yield place
     place.logic.shutdown()
+
+
+@pytest.fixture
+def view(application, workplace):
+    """An axial view of the workplace's volume."""
+    view = SliceView(application, "Red", "Axial", (240, 240))
+    view.show(workplace.volume)
+    return view
 
 
 @pytest.fixture(scope="session")
@@ -130,8 +183,7 @@ def desk(application, qtApplication):
 
     desk = Desk(application, qtApplication)
     yield desk
-    desk.panel.cleanup()
-    desk.panel.widget.close()
+    desk.close()
 
 
 @pytest.fixture
@@ -148,8 +200,3 @@ def begin(place, polls=3) -> None:
     for _number in range(polls):
         place.logic.poll()
     assert place.logic.state is State.RUNNING
-
-
-def finish(logic) -> None:
-    while logic.state.isBusy:
-        logic.poll()

@@ -13,12 +13,11 @@ from PatchICLSegmentLib.State import State
 def run(place, count: int = 3) -> list[np.ndarray]:
     """Asks for answers and gives the masks that the preview shows, one after the other."""
     place.logic.parameters = Parameters(candidates=count)
-    place.painted = place.paint(0, (4, 9))
-    place.runToPreview()
+    place.painted = place.propagate(0, (4, 9))
     shown = []
     for number in range(place.logic.answers.count):
         place.logic.answers.show(number)
-        shown.append(place.logic.preview.masks()[place.organ].filled())
+        shown.append(place.proposal())
     if shown:
         place.logic.answers.show(0)
     return shown
@@ -49,7 +48,7 @@ def testAfterTheLastComesTheFirst(workplace):
     for _step in range(3):
         answers.showNext()
         numbers.append(answers.number)
-        assert (workplace.logic.preview.masks()[workplace.organ].filled() == shown[answers.number]).all()
+        assert (workplace.proposal() == shown[answers.number]).all()
     assert numbers == [1, 0, 1]
     assert answers.mostDifferentSlice == 8
 
@@ -107,20 +106,16 @@ def testAKeptRunHasOneAnswer(workplace):
     logic = workplace.logic
     logic.parameters = Parameters(candidates=4)
     workplace.paint(0, (2, 16))
-    logic.startPropagation()
-    while logic.progress is None or logic.progress.done < 3:
-        logic.poll()
+    workplace.startUntil(3)
     logic.cancel(keepPartialResult=True)
-    while logic.needsPolling:
-        logic.poll()
+    workplace.settle()
     assert logic.state is State.PREVIEW and logic.answers.count == 0
 
 
 def testTheRowOfThePanel(desk):
     ui, logic = desk.ui, desk.logic
     row = (ui.answerLabel, ui.nextAnswerButton, ui.answerContoursCheckBox)
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk.openPhantom().paintWithMouse(3, 14)
     assert not any(widget.visible for widget in row)
     ui.candidatesSpinBox.setValue(3)
     desk.key("Ctrl+Return")

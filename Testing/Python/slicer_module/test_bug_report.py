@@ -218,14 +218,12 @@ def testReportIsOfferedWhereAFailureIsShown(desk):
     desk.openPhantom()
     desk.volume.SetName("Smith^John")
     desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     assert not desk.ui.failureButton.visible, "nothing failed"
     worker = desk.workers[-1]
     worker.failure, worker.died = "The worker crashed (SIGSEGV).", True
     worker.prints = ["Fatal Python error: Segmentation fault", 'File "/home/smith/x.py", line 7 in step']
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     assert desk.ui.statusLabel.text == "The worker crashed (SIGSEGV)." and desk.ui.failureButton.visible
     desk.ui.failureButton.click()
     report = desk.application.copied[-1]
@@ -255,8 +253,7 @@ def testWithoutThePyTorchExtension(desk):
 
     desk.panel.install.installer = PackageInstaller(isInstalled=lambda name: False, torchUtilities=lambda: None)
     desk.panel.install.refresh()
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk.openPhantom().paintWithMouse(3, 14)
     assert desk.logic.currentPainting().slices and "Install the PyTorch extension first" in desk.ui.installLabel.text
     desk.ui.propagateButton.click()
     assert not desk.logic.state.isBusy and not desk.ui.installSection.collapsed

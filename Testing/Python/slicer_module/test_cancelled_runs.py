@@ -6,28 +6,23 @@ import pytest
 from PatchICLSegmentLib.Running import CANCEL_PATIENCE_SECONDS
 from PatchICLSegmentLib.State import State
 
-from .conftest import finish
-
 
 @pytest.mark.parametrize("keep", [True, False])
 def testCancelKeepsOrDropsWhatIsFinished(workplace, keep):
     logic = workplace.logic
     drawn = workplace.paint(0, [2, 15])
-    logic.startPropagation()
-    while logic.progress is None or logic.progress.done < 4:
-        logic.poll()
+    workplace.startUntil(4)
     logic.cancel(keepPartialResult=keep)
     assert logic.state is (State.KEEPING if keep else State.IDLE), "neither needs any waiting"
     if keep:
         assert (logic.preview.masks()[workplace.organ].areas(0) > 0).sum() == 2 + 4
-    while logic.needsPolling:
-        logic.poll()
+    workplace.settle()
     assert (workplace.read() == drawn).all()
     if keep:
         assert logic.state is State.PREVIEW
         assert (logic.preview.masks()[workplace.organ].areas(0) > 0).sum() == 2 + 4
     else:
-        assert logic.state is State.IDLE and logic.preview is None
+        assert logic.state is State.IDLE and logic.preview is None and logic.results.run is None
     workplace.runToPreview()
     assert (logic.preview.masks()[workplace.organ].areas(0) > 0).sum() == 14
 
@@ -35,9 +30,7 @@ def testCancelKeepsOrDropsWhatIsFinished(workplace, keep):
 def keptRun(workplace):
     """A run that was stopped after four slices, its preview kept; the worker has not answered yet."""
     drawn = workplace.paint(0, [2, 15])
-    workplace.logic.startPropagation()
-    while workplace.logic.progress is None or workplace.logic.progress.done < 4:
-        workplace.logic.poll()
+    workplace.startUntil(4)
     workplace.logic.cancel(keepPartialResult=True)
     assert workplace.logic.state is State.KEEPING
     return drawn
@@ -70,20 +63,16 @@ def testKeptPreviewIsDiscardedAtOnce(workplace):
     drawn = keptRun(workplace)
     workplace.logic.discardPreview()
     assert workplace.logic.state is State.IDLE and workplace.logic.preview is None
-    while workplace.logic.needsPolling:
-        workplace.logic.poll()
+    workplace.settle()
     assert workplace.logic.results.run is None and (workplace.read() == drawn).all()
 
 
 def testKeptPreviewOutlivesItsWorker(workplace):
-    messages = []
-    workplace.logic.failed.connect(messages.append)
     keptRun(workplace)
     workplace.workers[0].died = True
     workplace.workers[0].failure = "The worker was killed."
-    while workplace.logic.needsPolling:
-        workplace.logic.poll()
-    assert messages == ["The worker was killed."] and workplace.logic.state is State.PREVIEW
+    workplace.settle()
+    assert workplace.messages == ["The worker was killed."] and workplace.logic.state is State.PREVIEW
     workplace.logic.applyPreview()
     assert (workplace.read().any(axis=(1, 2))).sum() == 2 + 4
 
@@ -105,18 +94,6 @@ def testNextRunWaitsForTheCancelledOne(workplace):
     assert logic.state is State.IDLE and logic.needsPolling
     logic.startPropagation()
     assert len(workplace.workers[0].calls) == 1
-    finish(logic)
+    workplace.finish()
     assert len(workplace.workers[0].calls) == 2 and logic.state is State.PREVIEW
     assert (logic.preview.masks()[workplace.organ].areas(0) > 0).sum() == 14
-
-
-def testCancelledRunIsHeardOut(workplace):
-    workplace.paint(0, [2, 15])
-    workplace.logic.startPropagation()
-    while workplace.logic.state is not State.RUNNING:
-        workplace.logic.poll()
-    workplace.logic.cancel()
-    while workplace.logic.needsPolling:
-        workplace.logic.poll()
-    assert workplace.logic.state is State.IDLE and workplace.logic.preview is None
-    assert workplace.logic.results.run is None

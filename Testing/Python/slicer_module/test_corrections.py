@@ -13,23 +13,18 @@ pytest.importorskip("slicer", reason="needs slicer-core (pip install slicer-core
 import slicer
 import slicer.util
 from PatchICLSegmentLib.Evidence import SINGLE
-from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
 from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.SceneIO.SegmentMemory import SegmentMemory
 
-from .conftest import SHAPE, Workplace, straightGeometry
+from .conftest import SHAPE
 
 
 @pytest.fixture
-def applied(scene):
+def applied(place):
     """Three axial slices, propagated and applied."""
-    place = Workplace(scene, straightGeometry())
-    place.paint(0, [3, 8, 14])
-    place.runToPreview()
+    place.propagate(0, [3, 8, 14])
     place.logic.applyPreview()
-    place.before = place.read()
-    yield place
-    place.logic.shutdown()
+    return place
 
 
 def correct(place, region, value):
@@ -67,26 +62,22 @@ def testErasingSaysWhereTheSegmentIsNot(applied):
     codes = np.unique(call.evidence[5:8, 10, 8:12]).tolist()
     assert len(codes) == 1 and codes[0] > SINGLE and call.options["excluded"] == {codes[0]: [1]}
     assert (call.evidence > 0).sum() == 3 * 4
-    assert not applied.logic.preview.masks()[applied.organ].filled()[5:8, 10, 8:12].any()
+    assert not applied.proposal()[5:8, 10, 8:12].any()
     applied.logic.applyPreview()
     assert not applied.read()[5:8, 10, 8:12].any() and applied.read()[5:8, 9, 8:12].all()
 
 
-def testACorrectionOverAPreviewCountsInItsBoxOnly(scene):
-    place = Workplace(scene, straightGeometry())
-    place.paint(0, [3, 14])
-    place.runToPreview()
+def testACorrectionOverAPreviewCountsInItsBoxOnly(place):
+    place.propagate(0, [3, 14])
     mask = correct(place, (slice(5, 9), 10, slice(16, 20)), True)
     rows = place.logic.painting.slices()
     assert [(row.plane, row.isWhole) for row in rows] == [((0, 3), True), ((0, 14), True), ((1, 10), False)]
     place.logic.updatePropagation()
-    while place.logic.state.isBusy:
-        place.logic.poll()
-    proposal = place.logic.preview.masks()[place.organ].filled()
+    place.finish()
+    proposal = place.proposal()
     assert proposal[5:9, 10, 16:20].all() and proposal[7, 10, 6:15].all(), "the coronal slice is filled around it"
     place.logic.applyPreview()
     assert (place.read()[mask]).all()
-    place.logic.shutdown()
 
 
 @pytest.mark.parametrize("how", ["keeps", "is saved"])
@@ -95,13 +86,7 @@ def testWhatWasCorrectedStaysCorrected(applied, tmp_path, how):
     applied.runToPreview()
     applied.logic.applyPreview()
     if how == "is saved":
-        scene, path = applied.scene, str(tmp_path / "é; a:b.mrb")
-        applied.logic.shutdown()
-        assert scene.WriteToMRB(path)
-        scene.Clear(True)
-        assert scene.ReadFromMRB(path)
-        applied.logic = PatchICLSegmentLogic(scene, makeWorker=applied.makeWorker)
-        applied.volume, applied.segmentation = applied.logic.volumeNode, applied.logic.segmentationNode
+        applied.saveAndLoad(tmp_path)
     rows = applied.logic.painting.slices()
     assert (1, 10) in [row.plane for row in rows]
     applied.runToPreview()
@@ -144,11 +129,9 @@ def testSlicesOfAllAxesAreDeclaredEmptyRemovedAndIgnored(applied):
     assert [row.plane for row in logic.painting.slices()] == [(0, 1), (0, 3), (0, 8), (0, 14)]
 
 
-def testDrawingAfreshLeavesWhatOtherSlicesShowThere(scene):
-    place = Workplace(scene, straightGeometry())
+def testDrawingAfreshLeavesWhatOtherSlicesShowThere(place):
     place.paint(0, [3, 14], size=12)
-    drawn = place.paint(1, [10], size=8)
-    place.runToPreview()
+    drawn = place.propagate(1, [10], size=8)
     place.logic.applyPreview()
     place.logic.painting.drawAfresh(8)
     assert np.array_equal(place.read()[8, 10], drawn[8, 10]) and place.read()[8].sum() == drawn[8, 10].sum()
@@ -156,37 +139,30 @@ def testDrawingAfreshLeavesWhatOtherSlicesShowThere(scene):
     place.paint(0, [8], size=11)
     rows = {row.plane: row for row in place.logic.painting.slices()}
     assert rows[0, 8].isWhole and set(rows) == {(0, 3), (0, 8), (0, 14), (1, 10)}
-    place.logic.shutdown()
 
 
-def testASliceRemovedFromAPreviewPaintsNothing(scene):
+def testASliceRemovedFromAPreviewPaintsNothing(place):
     """Though slices of other axes, which cross it, leave their lines on it."""
-    place = Workplace(scene, straightGeometry())
     place.paint(0, [3, 8, 14], size=12)
     place.paint(1, [10], size=14)
-    place.paint(2, [12], size=14)
-    place.runToPreview()
+    place.propagate(2, [12], size=14)
     place.logic.painting.remove(10, axis=1)
     assert (1, 10) not in [row.plane for row in place.logic.painting.slices()]
     place.logic.painting.drawAfresh(8, axis=0)
     assert (0, 8) not in [row.plane for row in place.logic.painting.slices()]
     place.logic.updatePropagation()
-    while place.logic.state.isBusy:
-        place.logic.poll()
+    place.finish()
     declared = place.workers[-1].calls[-1].options["painted_slices"]
     assert (1, 10) not in [plane for planes in declared.values() for plane in planes]
     place.logic.applyPreview()
     sums = [int(place.read()[:, j].sum()) for j in (9, 10, 11)]
     assert sums[1] >= min(sums[0], sums[2])  # no hole where the slice was
-    place.logic.shutdown()
 
 
-def testAStoppedRunLeavesSlicesThatItDidNotComeTo(scene):
+def testAStoppedRunLeavesSlicesThatItDidNotComeTo(place):
     """Also where slices of other axes, and corrections, cross them."""
-    place = Workplace(scene, straightGeometry())
     place.paint(0, [3, 14])
-    place.paint(1, [10], size=12)
-    place.runToPreview()
+    place.propagate(1, [10], size=12)
     place.logic.applyPreview()
     now = correct(place, (slice(9, 13), 12, slice(20, 24)), True)
     place.logic.painting.remove(3)
@@ -200,11 +176,9 @@ def testAStoppedRunLeavesSlicesThatItDidNotComeTo(scene):
     place.logic.applyPreview()
     others = [index for index in range(SHAPE[0]) if index not in came]
     assert np.array_equal(place.read()[others], now[others])
-    place.logic.shutdown()
 
 
-def testSegmentsThatOverlapOnSlicesOfDifferentAxesAreFilledApart(scene):
-    place = Workplace(scene, straightGeometry())
+def testSegmentsThatOverlapOnSlicesOfDifferentAxesAreFilledApart(place):
     organ = place.paint(0, [3, 8], size=20)
     place.paint(1, [30])  # a slice that both have, without overlap there
     organ = place.paint(1, [12], size=20)
@@ -217,7 +191,6 @@ def testSegmentsThatOverlapOnSlicesOfDifferentAxesAreFilledApart(scene):
     job = place.logic._prepared()
     for label, mask in ((1, organ), (2, other)):
         assert np.array_equal((job.layers == label).any(axis=0), mask)
-    place.logic.shutdown()
 
 
 def testMemoryOfALargeOrganIsSmall():

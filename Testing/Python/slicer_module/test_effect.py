@@ -32,15 +32,7 @@ def bothDesks(application, qtApplication, editorDesk):
     panelDesk = Desk(application, qtApplication, views=editorDesk.views)
     panelDesk.panel.exit()
     yield editorDesk, panelDesk
-    panelDesk.panel.cleanup()
-    panelDesk.panel.widget.close()
-
-
-def runUntil(desk, count):
-    """Until some slices are there."""
-    while desk.logic.progress is None or desk.logic.progress.done < count:
-        assert desk.logic.state.isBusy, desk.ui.statusLabel.text
-        desk.processEvents()
+    panelDesk.close()
 
 
 def testTheLibraryOfThePanelIsUsedInTheEffectToo(editorDesk):
@@ -52,8 +44,7 @@ def testTheLibraryOfThePanelIsUsedInTheEffectToo(editorDesk):
 
 
 def testTheWholeStoryInsideTheSegmentEditor(editorDesk):
-    desk = editorDesk.openPhantom()
-    desk.paintWithMouse(3, 9, 14)
+    desk = editorDesk.openPhantom().paintWithMouse(3, 9, 14)
     drawn = desk.voxels()
     assert desk.options is None, "made when it is chosen for the first time, not while Slicer starts"
     desk.activate()
@@ -81,14 +72,12 @@ def testTheWholeStoryInsideTheSegmentEditor(editorDesk):
 
 def testOtherEffectsWhileItRuns(editorDesk):
     """Deactivated and activated again during a run: nothing is lost, and slices come meanwhile."""
-    desk = editorDesk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk = editorDesk.openPhantom().paintWithMouse(3, 14)
     desk.activate()
-    desk.ui.propagateButton.click()
-    runUntil(desk, 2)
+    desk.startUntil(2)
     desk.activate("Paint")
     assert not desk.options.widget.isVisible()
-    runUntil(desk, 5)
+    desk.runUntil(5)
     desk.activate()
     assert desk.logic.state is State.RUNNING and desk.ui.progressBar.visible and desk.ui.progressBar.value >= 5
     assert "of 10 slices" in desk.ui.statusLabel.text
@@ -100,8 +89,7 @@ def testOtherEffectsWhileItRuns(editorDesk):
 
 
 def testUpdateWhilePaintingWithAnotherEffect(editorDesk):
-    desk = editorDesk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk = editorDesk.openPhantom().paintWithMouse(3, 14)
     desk.activate()
     desk.ui.liveCheckBox.setChecked(True)
     desk.logic.clock = lambda: 0.0
@@ -123,8 +111,7 @@ def testAnotherSegmentIsWorkedOn(editorDesk):
     assert desk.logic.segmentId == second
     desk.paintWithMouse(3, 14)
     desk.activate()
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     told = []
     desk.logic.paintingChanged.connect(lambda: told.append(desk.logic.segmentId))
     desk.ui.applyButton.click()
@@ -150,8 +137,7 @@ def testThePanelGoesOnWithWhatTheEffectBegan(bothDesks):
     editorDesk.paintWithMouse(3, 14)
     drawn = editorDesk.voxels()
     editorDesk.activate()
-    editorDesk.ui.propagateButton.click()
-    runUntil(editorDesk, 3)
+    editorDesk.startUntil(3)
     assert panelDesk.logic is editorDesk.logic
     editorDesk.module.exit()
     panelDesk.panel.enter()
@@ -176,8 +162,7 @@ def testTheEffectGoesOnWithWhatThePanelBegan(bothDesks):
     panelDesk.ui.segmentationSelector.setCurrentNode(editorDesk.segmentation)
     panelDesk.settle()
     panelDesk.paintWithMouse(3, 14)
-    panelDesk.ui.propagateButton.click()
-    runUntil(panelDesk, 3)
+    panelDesk.startUntil(3)
     panelDesk.panel.exit()
     editorDesk.module.enter()
     assert editorDesk.editor.segmentationNode() is editorDesk.segmentation, "the Segment Editor keeps its choices"
@@ -303,19 +288,15 @@ def testEffectsRegisteredLaterAreShownInThePanelsEditor(desk):
 
 
 def testSceneClosedDuringARunWithTheEffectActive(editorDesk):
-    desk = editorDesk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk = editorDesk.openPhantom().paintWithMouse(3, 14)
     desk.activate()
-    desk.ui.propagateButton.click()
-    runUntil(desk, 2)
+    desk.startUntil(2)
     desk.scene.Clear(False)
     desk.settle()
     assert desk.logic.state is State.IDLE and desk.editor.activeEffectName == ""
-    desk.openPhantom()
-    desk.paintWithMouse(4, 13)
+    desk.openPhantom().paintWithMouse(4, 13)
     desk.activate()
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     desk.ui.applyButton.click()
     assert desk.voxels().any(axis=(1, 2)).sum() == 10
 
@@ -324,16 +305,14 @@ def testSceneClosedWhileThePanelIsHiddenAndTheEffectDrives(bothDesks):
     editorDesk, panelDesk = bothDesks
     editorDesk.paintWithMouse(3, 14)
     editorDesk.activate()
-    editorDesk.ui.propagateButton.click()
-    runUntil(editorDesk, 2)
+    editorDesk.startUntil(2)
     editorDesk.scene.Clear(False)
     editorDesk.settle()
     editorDesk.module.exit()
     panelDesk.panel.enter()
     panelDesk.openPhantom()
     panelDesk.paintWithMouse(3, 14)
-    panelDesk.ui.propagateButton.click()
-    panelDesk.waitWhileBusy()
+    panelDesk.propagate()
     panelDesk.ui.applyButton.click()
     assert panelDesk.logic.currentPainting().box.areas(0).astype(bool).sum() == 12
 
@@ -343,8 +322,7 @@ def testReloadOfTheModuleLeavesOneLogic(bothDesks):
     editorDesk, panelDesk = bothDesks
     editorDesk.paintWithMouse(3, 14)
     editorDesk.activate()
-    editorDesk.ui.propagateButton.click()
-    runUntil(editorDesk, 3)
+    editorDesk.startUntil(3)
     before, options = editorDesk.logic, editorDesk.options
     editorDesk.module.exit()
     told = []

@@ -14,24 +14,10 @@ from PatchICLSegmentLib.State import State
 from PatchICLSegmentLib.WorkerSession import defaultWorker
 
 from Testing.Miniatures.moving import SPACING, dice, moving_phantom
+from Testing.StandIn.Headless import sequenceOf
 
 VALUES = ("0", "0.2", "0.4", "0.6", "0.8")
 CURRENT = 2
-
-
-def sequenceOf(scene, volume, images, current):
-    """Makes a volume the proxy of a sequence, as Slicer's reader of sequences does."""
-    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "frames")
-    sequence.SetIndexName("time")
-    sequence.SetIndexUnit("s")
-    for value, image in zip(VALUES, images, strict=False):
-        slicer.util.updateVolumeFromArray(volume, image)
-        sequence.SetDataNodeAtValue(volume, value)
-    browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "browser")
-    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
-    browser.AddProxyNode(volume, sequence, False)
-    browser.SetSelectedItemNumber(current)
-    return browser, sequence
 
 
 class Story:
@@ -41,7 +27,7 @@ class Story:
         self.place, self.logic = place, place.logic
         image = slicer.util.arrayFromVolume(place.volume).copy()
         self.images = [image + 10 * number for number in range(5)]
-        self.browser, self.sequence = sequenceOf(place.scene, place.volume, self.images, CURRENT)
+        self.browser, self.sequence = sequenceOf(place.scene, place.volume, VALUES, self.images, CURRENT)
         place.paint(0, range(4, 9))
         self.logic.parameters = Parameters(scope="visible")
         segment = place.segmentation.GetSegmentation().GetSegment(place.other)
@@ -56,7 +42,15 @@ class Story:
 
     def fill(self):
         self.logic.sequence.start()
+        self.finish()
+
+    def finish(self):
         while self.logic.sequence.isBusy:
+            self.logic.poll()
+
+    def fillOne(self):
+        self.logic.sequence.start()
+        while not self.filled:
             self.logic.poll()
 
     @property
@@ -153,17 +147,14 @@ def testWhatIsCorrectedOnAFrameStays(story):
 
 def testCancelKeepsFinishedFrames(story):
     logic, place = story.logic, story.place
-    logic.sequence.start()
-    while not logic.sequence.frames.filled():
-        logic.poll()
+    story.fillOne()
     logic.sequence.cancel()
     assert not logic.sequence.isBusy and logic.sequence.told == "Stopped. 1 other frame is filled."
     assert np.array_equal(story.shown(3, place.organ), np.roll(story.masks[place.organ], 1, axis=2))
     assert np.array_equal(story.shown(CURRENT, place.organ), story.masks[place.organ])
     for number in (0, 1, 4):
         assert story.shown(number, place.organ) is None  # not what was seen on the frame before
-    while logic.needsPolling:
-        logic.poll()
+    story.place.settle()
     story.browser.SetSelectedItemNumber(CURRENT)
     story.assertMineUntouched()
     story.logic.sequence.discard()
@@ -183,12 +174,9 @@ def testGoingToAnotherFrameMeanwhileChangesNothing(story):
 def testAFailureKeepsFinishedFramesAndIsTold(story):
     said = []
     story.logic.failed.connect(said.append)
-    story.logic.sequence.start()
-    while not story.logic.sequence.frames.filled():
-        story.logic.poll()
+    story.fillOne()
     story.place.workers[-1].failure = "The worker ran out of memory."
-    while story.logic.sequence.isBusy:
-        story.logic.poll()
+    story.finish()
     assert said == ["The worker ran out of memory."]
     assert np.array_equal(story.shown(3, story.place.organ), np.roll(story.masks[story.place.organ], 1, axis=2))
 
@@ -246,8 +234,7 @@ def testOneThingAtATime(story):
         with pytest.raises(SceneError, match="busy|being filled"):
             action()
     logic.sequence.cancel()
-    while logic.needsPolling:
-        logic.poll()
+    story.place.settle()
     logic.parameters = Parameters(scope="selected")
     logic.select(story.place.volume, story.place.segmentation, story.place.organ)
     story.place.runToPreview()
@@ -261,9 +248,7 @@ def testWhatIsTakenAwayMeanwhile(story, what):
     logic, scene = story.logic, story.place.scene
     said = []
     logic.failed.connect(said.append)
-    logic.sequence.start()
-    while not logic.sequence.frames.filled():
-        logic.poll()
+    story.fillOne()
     if what == "scene":
         scene.Clear(0)
     else:
@@ -271,8 +256,7 @@ def testWhatIsTakenAwayMeanwhile(story, what):
         scene.RemoveNode(nodes.get(what, story.filled.sequence))
         assert len(said) == 1 and "was removed while frames" in said[0]
     assert not logic.sequence.isBusy
-    while logic.needsPolling:
-        logic.poll()
+    story.place.settle()
 
 
 def testInThePanel(desk):
@@ -280,7 +264,7 @@ def testInThePanel(desk):
     ui = desk.ui
     assert ui.framesWidget.isHidden()
     image = slicer.util.arrayFromVolume(desk.volume).copy()
-    browser, _sequence = sequenceOf(desk.scene, desk.volume, [image + number for number in range(3)], 0)
+    browser, _sequence = sequenceOf(desk.scene, desk.volume, VALUES[:3], [image + number for number in range(3)], 0)
     desk.paintWithMouse(4, 9)
     desk.settle()
     assert not ui.framesWidget.isHidden() and not ui.discardFramesButton.enabled
@@ -324,7 +308,7 @@ def testWithTheWorkerProcess(scene):
     phantom = moving_phantom(frames=4, farthest=4.0)
     matrix = np.diag([-SPACING[2], -SPACING[1], SPACING[0], 1.0])
     volume = slicer.util.addVolumeFromArray(phantom.images[1], matrix, "heart")
-    sequenceOf(scene, volume, phantom.images, 1)
+    sequenceOf(scene, volume, VALUES[:4], phantom.images, 1)
     logic = PatchICLSegmentLogic(scene, makeWorker=defaultWorker)
     try:
         logic.parameters = Parameters(device="cpu", scope="visible")
@@ -351,7 +335,7 @@ def testWithTheWorkerProcess(scene):
 def testItIsSavedWithTheScene(desk, tmp_path):
     desk.openPhantom()
     image = slicer.util.arrayFromVolume(desk.volume).copy()
-    sequenceOf(desk.scene, desk.volume, [image + number for number in range(3)], 1)
+    sequenceOf(desk.scene, desk.volume, VALUES[:3], [image + number for number in range(3)], 1)
     desk.paintWithMouse(*range(4, 9))
     desk.settle()
     organ = desk.logic.segmentId

@@ -16,33 +16,17 @@ from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
 from PatchICLSegmentLib.State import State
 
 from PatchICLLib.propagation.result.slice_logits import LevelLogits, SliceLogits
-from Testing.StandIn.Headless import SliceView
 
 from .conftest import SHAPE
-
-
-def answer(logic) -> None:
-    while logic.needsPolling:
-        logic.poll()
-
-
-@pytest.fixture
-def view(application, workplace):
-    view = SliceView(application, "Red", "Axial", (240, 240))
-    view.layers.SetBackgroundVolumeID(workplace.volume.GetID())
-    view.node.RotateToVolumePlane(workplace.volume)
-    view.fit()
-    return view
 
 
 @pytest.fixture
 def asked(workplace, view):
     """A workplace with a preview, slice 7 shown, and the logits of it asked for."""
-    workplace.paint(0, [3, 12])
-    workplace.runToPreview()
+    workplace.propagate(0, [3, 12])
     jumpToSlice(workplace.scene, workplace.volume, 0, 7)
     workplace.logic.logits.start()
-    answer(workplace.logic)
+    workplace.settle()
     return workplace
 
 
@@ -63,7 +47,7 @@ def testQuestionUsesTheSettingsOfTheRun(workplace, view):
     jumpToSlice(workplace.scene, workplace.volume, 0, 7)
     workplace.logic.parameters = Parameters(seed=9)
     workplace.logic.logits.start()
-    answer(workplace.logic)
+    workplace.settle()
     assert workplace.workers[0].calls[1].options["seed"] == 4
     assert workplace.workers[0].calls[1].options["patch_budget"] == 0.5
 
@@ -72,8 +56,7 @@ def testWhatCannotBeAskedIsSaid(workplace, view):
     logic = workplace.logic
     with pytest.raises(SceneError, match="propagate first"):
         logic.logits.start()
-    workplace.paint(0, [3, 12])
-    workplace.runToPreview()
+    workplace.propagate(0, [3, 12])
     jumpToSlice(workplace.scene, workplace.volume, 0, 3)
     with pytest.raises(SceneError, match="not predicted"):
         logic.logits.start()
@@ -84,21 +67,17 @@ def testWhatCannotBeAskedIsSaid(workplace, view):
 
 
 def testFailureIsTold(workplace, view):
-    messages = []
-    workplace.logic.failed.connect(messages.append)
-    workplace.paint(0, [3, 12])
-    workplace.runToPreview()
+    workplace.propagate(0, [3, 12])
     jumpToSlice(workplace.scene, workplace.volume, 0, 7)
     workplace.workers[0].failure = "The worker ran out of memory."
     workplace.logic.logits.start()
-    answer(workplace.logic)
-    assert messages == ["The worker ran out of memory."] and workplace.logic.logits.found is None
+    workplace.settle()
+    assert workplace.messages == ["The worker ran out of memory."] and workplace.logic.logits.found is None
     assert workplace.logic.state is State.PREVIEW
 
 
 def testPropagationGoesBeforeAQuestion(workplace, view):
-    workplace.paint(0, [3, 12])
-    workplace.runToPreview()
+    workplace.propagate(0, [3, 12])
     jumpToSlice(workplace.scene, workplace.volume, 0, 7)
     workplace.logic.logits.start()
     workplace.logic.poll()

@@ -139,8 +139,7 @@ def earlier(workplace, tmp_path):
 
 
 def testARunLearnsFromEarlierCases(earlier, tmp_path):
-    earlier.paint(0, (4, 9))
-    earlier.runToPreview()
+    earlier.propagate(0, (4, 9))
     options = earlier.workers[-1].calls[-1].options
     assert options["library"] == str(tmp_path / "cases") and options["match"] == {1: 1}
     direction = np.array(options["direction"])
@@ -191,10 +190,7 @@ def testUnknownSegmentsStillHaveToBePainted(earlier):
 def testPaintedAndUnpaintedSegmentsInOneRun(earlier):
     logic = earlier.logic
     logic.parameters = Parameters(scope="visible")
-    earlier.paint(0, (4, 9), earlier.other)
-    logic.startPropagation()
-    while logic.state.isBusy:
-        logic.poll()
+    earlier.propagate(0, (4, 9), earlier.other)
     call = earlier.workers[-1].calls[-1]
     assert call.options["axis"] == 0 and call.options["match"] == {1: 1} and call.painted.ndim == 3
     assert set(np.unique(call.painted)) == {0, 2}
@@ -273,8 +269,7 @@ def testNothingPaintedInThePanel(desk, tmp_path):
     desk.logic.select(desk.logic.volumeNode, desk.logic.segmentationNode, again)
     desk.settle()
     assert "Liver comes from 1 earlier case" in desk.ui.statusLabel.text
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     assert "from 2 earlier cases, nothing is painted" in desk.ui.statusLabel.text
     desk.ui.applyButton.click()
     desk.settle()
@@ -322,8 +317,7 @@ def testThreePatientsEachWithLessPainting(application, qtApplication, tmp_path):
                 slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentation, organ, desk.volume)
                 jumpToSlice(desk.scene, desk.volume, 0, slices[0])
             desk.settle()
-            desk.ui.propagateButton.click()
-            desk.waitWhileBusy()
+            desk.propagate()
             assert desk.logic.state is State.PREVIEW, desk.ui.statusLabel.text
             assert ("nothing is painted" in desk.ui.statusLabel.text) == (not slices)
             desk.ui.applyButton.click()
@@ -336,8 +330,7 @@ def testThreePatientsEachWithLessPainting(application, qtApplication, tmp_path):
             desk.ui.addCaseButton.click()
             assert desk.ui.libraryTable.item(0, 2).text() == str(number + 1)
     finally:
-        desk.panel.cleanup()
-        desk.panel.widget.close()
+        desk.close()
     assert min(dice) > 0.85, dice
     cases = Library.open(tmp_path / "cases").cases
     assert [case.filled.how for case in cases] == ["propagated"] * 3 and cases[2].filled.weights

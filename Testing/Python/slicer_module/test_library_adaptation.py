@@ -49,8 +49,7 @@ def testWhatIsGainedIsTold(taught, tmp_path):
 
 
 def testThatNothingIsGainedIsTold(taught):
-    taught.paint(0, (4, 9))
-    taught.runToPreview()  # makes the worker
+    taught.propagate(0, (4, 9))  # makes the worker
     taught.logic.discardPreview()
     taught.workers[-1].gain = -0.01
     assert learn(taught.logic)[-1].endswith("0.840 after. Nothing was gained, so the network stays as it is.")
@@ -63,8 +62,7 @@ def testItIsStoppedAndGoesOn(taught):
     assert not logic.adaptation.isBusy and "goes on from there" in logic.adaptation.told
     assert "step 4 of" in learn(logic)[1]
     assert len(taught.workers) == 1 and "used for Liver" in logic.adaptation.told
-    taught.paint(0, (4, 9))
-    taught.runToPreview()
+    taught.propagate(0, (4, 9))
     assert logic.state is State.PREVIEW
 
 
@@ -90,8 +88,7 @@ def testItDoesNotBeginWhereItCannot(taught, tmp_path):
     logic.startPropagation()
     with pytest.raises(SceneError, match="busy"):
         logic.adaptation.start()
-    while logic.state.isBusy:
-        logic.poll()
+    taught.finish()
     with pytest.raises(SceneError, match="Apply or discard"):
         logic.adaptation.start()
     logic.discardPreview()
@@ -107,8 +104,7 @@ def testItDoesNotBeginWhereItCannot(taught, tmp_path):
 def testAFailureIsTold(taught):
     failed = []
     taught.logic.failed.connect(failed.append)
-    taught.paint(0, (4, 9))
-    taught.runToPreview()
+    taught.propagate(0, (4, 9))
     taught.logic.discardPreview()
     taught.workers[-1].failure = "Case 1 was removed."
     learn(taught.logic)

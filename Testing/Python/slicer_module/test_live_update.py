@@ -28,9 +28,10 @@ def live(workplace):
     return workplace
 
 
-def finish(place) -> None:
-    while place.logic.state.isBusy:
-        place.logic.poll()
+def update(live):
+    live.clock.rest()
+    live.logic.poll()
+    live.finish()
 
 
 def testNothingStartsWhileTheHandMoves(live):
@@ -45,7 +46,7 @@ def testNothingStartsWhileTheHandMoves(live):
     live.clock.rest(0.4)
     live.logic.poll()
     assert live.logic.state.isBusy and live.workers[-1].calls[-1].painted.any(axis=(1, 2)).sum() == 3
-    finish(live)
+    live.finish()
     assert live.logic.state is State.PREVIEW and not live.logic.needsPolling
 
 
@@ -65,55 +66,47 @@ def testARunUnderWayIsSuperseded(live):
     assert live.logic.state is State.RUNNING
     live.paint(0, [8], size=14)
     live.clock.rest()
-    finish(live)
+    live.finish()
     first, second = live.workers[-1].calls
     assert not first.painted[8].any() and second.painted[8].any()
-    mask = live.logic.preview.masks()[live.organ].filled()
+    mask = live.proposal()
     drawn = live.read()
     assert (mask[[3, 8, 12]] == drawn[[3, 8, 12]]).all() and mask[7].sum() == drawn[8].sum()
 
 
 def testWhatIsShownStaysUntilASliceReplacesIt(live):
     live.paint(0, [3, 12])
-    live.clock.rest()
-    live.logic.poll()
-    finish(live)
-    before = live.logic.preview.masks()[live.organ].filled()
+    update(live)
+    before = live.proposal()
     assert before[5].any()
     live.paint(0, [8], size=14)
     live.clock.rest()
     while live.logic.state is not State.RUNNING:
         live.logic.poll()
-    now = live.logic.preview.masks()[live.organ].filled()
+    now = live.proposal()
     replaced = live.logic.progress.slice_index
     others = [index for index in range(len(now)) if index not in (3, 8, 12, replaced)]
     assert (now[others] == before[others]).all()
     assert (now[8] == live.read()[8]).all()
-    finish(live)
+    live.finish()
     assert live.logic.state is State.PREVIEW
 
 
 def testSlicesThatTheNewRunDoesNotFillGo(live):
     """The range became shorter: nothing of the earlier run is left beyond it."""
     live.paint(0, [3, 12])
-    live.clock.rest()
-    live.logic.poll()
-    finish(live)
+    update(live)
     live.write(np.where(np.arange(18)[:, None, None] == 12, False, live.read()))
     live.paint(0, [6])
-    live.clock.rest()
-    live.logic.poll()
-    finish(live)
-    mask = live.logic.preview.masks()[live.organ].filled()
+    update(live)
+    mask = live.proposal()
     assert np.flatnonzero(mask.any(axis=(1, 2))).tolist() == [3, 4, 5, 6]
 
 
 def testNothingNewStartsNothing(live):
     """After Apply, and where a stroke changed nothing, the network is not asked again."""
     live.paint(0, [3, 12])
-    live.clock.rest()
-    live.logic.poll()
-    finish(live)
+    update(live)
     live.write(live.read())
     live.clock.rest()
     live.logic.poll()
@@ -125,14 +118,12 @@ def testNothingNewStartsNothing(live):
 
 
 def testWhatIsMissingIsTold(live):
-    told = []
-    live.logic.failed.connect(told.append)
     live.paint(0, [3, 12])
     live.segmentation.GetDisplayNode().SetSegmentVisibility(live.organ, False)
     live.clock.rest()
     live.logic.poll()
     live.logic.poll()
-    assert len(told) == 1 and "hidden" in told[0] and live.logic.state is State.IDLE
+    assert len(live.messages) == 1 and "hidden" in live.messages[0] and live.logic.state is State.IDLE
 
 
 def testClosingTheSceneForgetsWhatWasDue(live):

@@ -12,7 +12,8 @@ from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.SceneIO.SliceViews import nodesOfClass
 from PatchICLSegmentLib.State import State
 
-from .conftest import finish
+from Testing.StandIn.Headless import sequenceOf
+from Testing.StandIn.Worker import NearestSliceWorker
 
 
 def testPreviewThenApplyIsOneUndoStep(workplace):
@@ -21,10 +22,10 @@ def testPreviewThenApplyIsOneUndoStep(workplace):
     otherDrawn = workplace.paint(0, [5], workplace.other)[5].sum()
     logic.startPropagation()
     assert logic.state is State.PREPARING
-    finish(logic)
+    workplace.finish()
     assert logic.state is State.PREVIEW
     assert (workplace.read() == drawn).all(), "nothing is written before Apply"
-    proposal = logic.preview.masks()[workplace.organ].filled()
+    proposal = workplace.proposal()
     logic.applyPreview()
     assert logic.state is State.IDLE and logic.preview is None
     result = workplace.read()
@@ -33,7 +34,7 @@ def testPreviewThenApplyIsOneUndoStep(workplace):
     assert otherDrawn and workplace.read(workplace.other)[5].sum() <= otherDrawn
     assert logic.history().undo()
     assert (workplace.read() == drawn).all()
-    assert [row.index for row in logic.painting.slices()] == [3, 8, 14]
+    assert workplace.indices() == [3, 8, 14]
     assert logic.history().redo() and (workplace.read() == result).all()
 
 
@@ -114,11 +115,9 @@ def testParametersReachTheWorker(workplace):
 
 
 def testOneWorkerServesManyRunsUntilTheDeviceChanges(workplace):
-    workplace.paint(0, [3, 8])
-    workplace.runToPreview()
+    workplace.propagate(0, [3, 8])
     workplace.logic.applyPreview()
-    workplace.paint(0, [14])
-    workplace.runToPreview()
+    workplace.propagate(0, [14])
     assert len(workplace.workers) == 1
     workplace.logic.parameters = Parameters(device="cpu")
     workplace.runToPreview()
@@ -146,14 +145,13 @@ def testVisibleSegmentsInOneRun(workplace):
 
 def testCorrectedSliceBecomesPainted(workplace):
     logic = workplace.logic
-    workplace.paint(0, [3, 12])
-    workplace.runToPreview()
+    workplace.propagate(0, [3, 12])
     logic.applyPreview()
-    assert [row.index for row in logic.painting.slices()] == [3, 12]
+    assert workplace.indices() == [3, 12]
     corrected = workplace.read()
     corrected[7, 20:24, 20:24] = True
     workplace.write(corrected)
-    assert [row.index for row in logic.painting.slices()] == [3, 7, 12]
+    assert workplace.indices() == [3, 7, 12]
     workplace.runToPreview()
     assert sorted(np.flatnonzero(workplace.workers[0].calls[-1].painted.any(axis=(1, 2)))) == [3, 7, 12]
     logic.applyPreview()
@@ -162,18 +160,17 @@ def testCorrectedSliceBecomesPainted(workplace):
 
 def testDrawAfreshClearsAndWaitsForTheDrawing(workplace):
     logic = workplace.logic
-    workplace.paint(0, [3, 12])
-    workplace.runToPreview()
+    workplace.propagate(0, [3, 12])
     logic.applyPreview()
     proposal = workplace.read()
     logic.painting.drawAfresh(7)
     assert not workplace.read()[7].any()
-    assert [row.index for row in logic.painting.slices()] == [3, 12]
+    assert workplace.indices() == [3, 12]
     logic.history().undo()
     assert (workplace.read() == proposal).all()
     logic.painting.drawAfresh(7)
     workplace.paint(0, [7])
-    assert [row.index for row in logic.painting.slices()] == [3, 7, 12]
+    assert workplace.indices() == [3, 7, 12]
 
 
 def testNotOnThisSliceBoundsTheStructure(workplace):
@@ -186,9 +183,9 @@ def testNotOnThisSliceBoundsTheStructure(workplace):
     assert workplace.workers[0].calls[0].options["painted_slices"] == {1: [10]}
     logic.applyPreview()
     assert not workplace.read()[10].any()
-    assert [row.index for row in logic.painting.slices()] == [3, 8, 10]
+    assert workplace.indices() == [3, 8, 10]
     logic.painting.setNotOnSlice(10, False)
-    assert [row.index for row in logic.painting.slices()] == [3, 8]
+    assert workplace.indices() == [3, 8]
     logic.painting.setNotOnSlice(8)
     assert not workplace.read()[8].any(), "what was drawn there is cleared"
 
@@ -209,7 +206,7 @@ def testRemoveSlice(workplace):
     workplace.logic.painting.setNotOnSlice(10)
     workplace.logic.painting.remove(10)
     workplace.logic.painting.remove(8)
-    assert [row.index for row in workplace.logic.painting.slices()] == [3]
+    assert workplace.indices() == [3]
     assert not workplace.read()[8].any()
 
 
@@ -236,33 +233,17 @@ def testMaskingHoldsForApply(workplace, how):
         editorNode.SetMaskMode(node.EditAllowedOutsideVisibleSegments)
         allowed = ~other
     workplace.runToPreview()
-    proposal = logic.preview.masks()[workplace.organ].filled()
+    proposal = workplace.proposal()
     logic.applyPreview()
     assert (workplace.read() == np.where(allowed, proposal, drawn)).all()
     assert (workplace.read(workplace.other) == other).all()
-    assert [row.index for row in logic.painting.slices()] == [3, 12]
-
-
-def testDrawingDuringThePreviewIsKept(workplace):
-    workplace.paint(0, [3, 12])
-    workplace.runToPreview()
-    proposal = workplace.logic.preview.masks()[workplace.organ].filled()[7]
-    drawn = workplace.paint(0, [7], size=20)
-    workplace.logic.applyPreview()
-    assert (workplace.read()[7] == drawn[7]).all() and (drawn[7] != proposal).any()
+    assert workplace.indices() == [3, 12]
 
 
 def testPreviewOfAnotherFrameIsNotApplied(workplace):
-    scene = workplace.scene
-    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode")
-    for value in ("0.0", "0.4"):
-        sequence.SetDataNodeAtValue(workplace.volume, value)
-    browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
-    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
-    browser.AddProxyNode(workplace.volume, sequence, False)
-    browser.SetSelectedItemNumber(0)
-    drawn = workplace.paint(0, [3, 12])
-    workplace.runToPreview()
+    image = slicer.util.arrayFromVolume(workplace.volume).copy()
+    browser, _sequence = sequenceOf(workplace.scene, workplace.volume, ("0.0", "0.4"), [image] * 2, 0)
+    drawn = workplace.propagate(0, [3, 12])
     assert workplace.logic.results.run["frame"] == "0 (0.0)"
     browser.SetSelectedItemNumber(1)
     with pytest.raises(SceneError, match="frame 0"):
@@ -291,8 +272,6 @@ def testLargeVolumeDoesNotBlock(scene):
     """512 x 512 x 300: the application's thread copies no volume for the table, and never waits for the worker."""
     import threading
     import tracemalloc
-
-    from .conftest import NearestSliceWorker
 
     goOn = threading.Event()
 

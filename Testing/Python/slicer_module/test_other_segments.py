@@ -18,8 +18,6 @@ from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice
 from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
 from vtk.util import numpy_support
 
-from Testing.StandIn.Headless import SliceView
-
 from .conftest import SHAPE, Workplace, obliqueGeometry
 
 NODE = slicer.vtkMRMLSegmentationNode
@@ -126,7 +124,7 @@ def testPreviewAndApplyKeepToTheArea(others, mode):
     before = {name: others.read(name) for name in (others.organ, others.other, others.hidden)}
     others.logic.editorNode.SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteNone)
     others.runToPreview()
-    proposal = others.logic.preview.masks()[others.organ].filled()
+    proposal = others.proposal()
     assert (forbiddenOf(others) == expected).all()
     assert not (proposal & expected & ~drawn).any()
     assert proposal[4:12].any()
@@ -178,8 +176,7 @@ def testSegmentsOfARunCompeteAndDoNotExcludeEachOther(others):
 @pytest.mark.parametrize("overwrite", ["OverwriteAllSegments", "OverwriteVisibleSegments", "OverwriteNone"])
 def testTheOverwriteModeExcludesNothing(others, overwrite):
     others.logic.editorNode.SetOverwriteMode(getattr(slicer.vtkMRMLSegmentEditorNode, overwrite))
-    others.paint(0, [15])
-    others.runToPreview()
+    others.propagate(0, [15])
     assert not forbiddenOf(others).any()
     setArea(others, "outsideVisible")
     others.runToPreview()
@@ -194,8 +191,7 @@ def testCompletedSegmentsExcludeWhereThatIsChosen(others, allowsOverlap):
     LOGIC.SetSegmentStatus(segmentation.GetSegment(others.other), LOGIC.Flagged)
     if allowsOverlap:
         others.logic.editorNode.SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteNone)
-    others.paint(0, [3, 12])
-    others.runToPreview()
+    others.propagate(0, [3, 12])
     assert not forbiddenOf(others).any(), "not chosen"
     others.logic.parameters = Parameters(completedExclude=True)
     others.runToPreview()
@@ -219,7 +215,7 @@ def testLesionThatWasTakenFromItsOrganStaysInside(others):
 
     paint(painted)
     others.runToPreview()
-    first = others.logic.preview.masks()[others.organ].filled()
+    first = others.proposal()
     others.logic.applyPreview()
     assert (others.read() == first).all() and first[8, 10, 10]
     assert (others.read(others.other) == organ & ~first).all()
@@ -230,7 +226,7 @@ def testLesionThatWasTakenFromItsOrganStaysInside(others):
     others.write(organ & ~smaller, others.other)
     others.runToPreview()
     assert (forbiddenOf(others) == ~organ).all()
-    second = others.logic.preview.masks()[others.organ].filled()
+    second = others.proposal()
     assert second[8].sum() < first[8].sum() and second[8].any()
     others.logic.applyPreview()
     assert (others.read() == second).all()
@@ -241,15 +237,14 @@ def testLesionThatWasTakenFromItsOrganStaysInside(others):
 
 def testWhatWasWrittenElsewhereIsNotInside(others):
     """An earlier result that leaked out of the organ is forbidden, once the area says so; Slicer lets it stay."""
-    drawn = others.paint(0, [3, 12])
-    others.runToPreview()
+    drawn = others.propagate(0, [3, 12])
     others.logic.applyPreview()
     leaked = others.read()
     setArea(others, "insideSingle", others.other)
     others.runToPreview()
     inside = others.read(others.other)
     assert (forbiddenOf(others) == ~inside).all()
-    assert not (others.logic.preview.masks()[others.organ].filled() & ~inside & ~drawn).any()
+    assert not (others.proposal() & ~inside & ~drawn).any()
     others.logic.applyPreview()
     assert (others.read() & ~inside == leaked & ~inside).all()
     others.runToPreview()
@@ -300,28 +295,21 @@ def testTheRunTellsWhatItWasTold(others):
     assert told["painted_voxels"] == (forbidden & drawn).sum() > 0
 
 
-def testAnotherAreaIsOtherWork(application, others):
+def testAnotherAreaIsOtherWork(others, view):
     """Propagating while somebody paints begins anew; logits of a slice are not asked for with other evidence."""
     logic = others.logic
     others.paint(0, [3, 12])
     logic.updatePropagation()
-    while logic.state.isBusy:
-        logic.poll()
+    others.finish()
     logic.updatePropagation()
     assert not logic.state.isBusy
     setArea(others, "outsideAll")
     logic.updatePropagation()
     assert logic.state.isBusy
-    while logic.state.isBusy:
-        logic.poll()
-    view = SliceView(application, "Red", "Axial", (240, 240))
-    view.layers.SetBackgroundVolumeID(others.volume.GetID())
-    view.node.RotateToVolumePlane(others.volume)
-    view.fit()
+    others.finish()
     jumpToSlice(others.scene, others.volume, 0, 7)
     logic.logits.start()
-    while logic.logits.isBusy:
-        logic.poll()
+    others.settle()
     question, run = others.workers[-1].calls[-1], others.workers[-1].calls[-2]
     assert (question.evidence == run.evidence).all()
     setArea(others, "everywhere")

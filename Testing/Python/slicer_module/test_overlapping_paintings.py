@@ -81,9 +81,7 @@ def testStoppedLayersAreWrittenAsFarAsEachCame(workplace):
     replace(memory, axis=0, planes=planes, written=Voxels.of(box)).store(segment)
     allowOverlap(workplace)
     logic = workplace.logic
-    logic.startPropagation()
-    while logic.progress is None or logic.progress.done < 5:
-        logic.poll()
+    workplace.startUntil(5)
     assert logic.progress.layer == 0
     logic.cancel(keepPartialResult=True)
     logic.applyPreview()

@@ -67,9 +67,7 @@ def views(application, workplace):
         SliceView(application, "Yellow", "Sagittal", (240, 240)),
     ]
     for view in made:
-        view.layers.SetBackgroundVolumeID(workplace.volume.GetID())
-        view.node.RotateToVolumePlane(workplace.volume)
-        view.fit()
+        view.show(workplace.volume)
     return made
 
 
@@ -195,14 +193,6 @@ def testPatchesAreOneLayerPerLevel(workplace, views):
     logic.views.updatePatches()
     assert logic.views.patchLayers.nodes() == {}
     assert not any(views[0].layers.GetNthLayerVolumeID(index) for index in range(3, 6))
-
-
-def testPaintedSliceHasNoPatches(workplace, views):
-    finishedRun(workplace)
-    workplace.logic.parameters = Parameters(patchesVisible=True)
-    jumpToSlice(workplace.scene, workplace.volume, 0, 3)
-    workplace.logic.views.updatePatches()
-    assert workplace.logic.views.patchLayers.nodes() == {}
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -21,7 +21,7 @@ from PatchICLSegmentLib.State import State
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.geometry.planes import find_planes
 
-from .conftest import SHAPE, Workplace, straightGeometry, warpNode
+from .conftest import SHAPE, warpNode
 
 CONVERTER = slicer.vtkSegmentationConverter
 
@@ -84,22 +84,12 @@ def testAnObliquePlaneIsRefusedInTheLibrarysSentence(workplace):
     assert logic.state is State.IDLE and (workplace.read() == drawn).all()
 
 
-def testWhatIsPaintedOnAnotherAxisDuringAPreviewSurvivesApply(workplace):
-    workplace.paint(0, [3, 9])
-    workplace.runToPreview()
-    drawn = workplace.paint(2, [20])
-    workplace.logic.applyPreview()
-    assert (workplace.read()[:, :, 20] == drawn[:, :, 20]).all()
-    assert np.array_equal(workplace.read()[[3, 9]], drawn[[3, 9]])
-
-
 orders, signs = st.permutations([0, 1, 2]), st.tuples(*[st.sampled_from([1, -1])] * 3)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=orders, sign=signs, cut=st.tuples(*[st.integers(-3, 3)] * 3), seed=st.integers(0, 99))
-def testSameVoxelsInAnotherOrderAreReadAndWrittenExactly(latticePlace, order, sign, cut, seed):
-    place = latticePlace
+def testSameVoxelsInAnotherOrderAreReadAndWrittenExactly(place, order, sign, cut, seed):
     mask = np.random.default_rng(seed).random(SHAPE) > 0.5
     place.write(mask)
     # A volume whose array is the first one's, cut or extended in front, with flipped and permuted axes.
@@ -177,18 +167,10 @@ def testWhatIsRememberedCountsTheSlicesOfTheVolume(workplace, name):
     assert not corrected.isWhole and {part.stop - part.start for part in corrected.region} == {1, 4}
 
 
-@pytest.fixture
-def latticePlace(scene):
-    place = Workplace(scene, straightGeometry())
-    yield place
-    place.logic.shutdown()
-
-
 @pytest.mark.parametrize("name", OTHER_GRIDS)
 def testOtherGridIsRefusedAndNothingIsOverwritten(workplace, name):
     logic = workplace.logic
-    workplace.paint(0, [3, 12])
-    workplace.runToPreview()
+    workplace.propagate(0, [3, 12])
     mask = np.zeros((20, 40, 48), bool)
     for number, index in enumerate((5, 11, 17)):
         mask[index, 8 : 20 + number, 8 : 22 + number] = True
@@ -237,12 +219,11 @@ def testVolumeThatWasPaintedOnIsOffered(workplace, name):
     problem.mend()
     assert workplace.logic.volumeNode.GetName() == "painted on" and cropped is not None
     assert workplace.logic.remedies.problem() is None
-    assert [row.index for row in workplace.logic.painting.slices()] == [5, 11] and voxelsOf(workplace) == before
+    assert workplace.indices() == [5, 11] and voxelsOf(workplace) == before
 
 
 def testResultsOfThisModuleAreNotOfferedAsVolumes(workplace):
-    workplace.paint(0, [3, 12])
-    workplace.runToPreview()
+    workplace.propagate(0, [3, 12])
     workplace.logic.views.updateEntropy()
     other = slicer.util.addVolumeFromArray(np.zeros((9, 20, 24), np.int16), np.eye(4), "elsewhere")
     workplace.scene.RemoveNode(workplace.volume)

@@ -42,8 +42,7 @@ def testSegmentationIsCreatedWithTheVolume(desk):
 
 
 def testPaintedSlicesAppearAsPicturesAndInTheTable(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(4, 9, 13)
+    desk.openPhantom().paintWithMouse(4, 9, 13)
     table, strip = desk.ui.paintedTable, desk.ui.paintedStrip
     assert [strip.item(row).text() for row in range(strip.count)] == ["S 10.0", "S 22.5", "S 32.5"]
     assert not strip.item(0).icon().isNull() and "Slice 4, S 10.0 mm" in strip.item(0).toolTip()
@@ -96,8 +95,7 @@ def testInputsFoldOnceTheyAreChosen(desk):
 
 
 def testButtonsWhileRunning(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk.openPhantom().paintWithMouse(3, 14)
     desk.ui.propagateButton.click()
     assert desk.logic.state is State.PREPARING
     assert not desk.ui.propagateButton.enabled and desk.ui.cancelButton.visible and desk.ui.progressBar.visible
@@ -115,11 +113,8 @@ def testButtonsWhileRunning(desk):
 
 @pytest.mark.parametrize("keep", [True, False])
 def testUnfinishedPreviewOffersToKeepToDiscardOrToGoOn(desk, tmp_path, keep):
-    desk.openPhantom()
-    desk.paintWithMouse(2, 16)
-    desk.ui.propagateButton.click()
-    while desk.logic.progress is None or desk.logic.progress.done < 3:
-        desk.processEvents()
+    desk.openPhantom().paintWithMouse(2, 16)
+    desk.startUntil(3)
     desk.reload(str(tmp_path / "scene.mrb"))
     desk.settle()
     count = len(desk.logic.preview.filled)
@@ -136,10 +131,7 @@ def testUnfinishedPreviewOffersToKeepToDiscardOrToGoOn(desk, tmp_path, keep):
 
 
 def testPreviewThatDoesNotFitCanOnlyBeDiscarded(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(2, 16)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.openPhantom().paintWithMouse(2, 16).propagate()
     desk.volume.SetSpacing(0.8, 0.9, 2.6)
     assert "discard it and propagate again" in desk.ui.statusLabel.text
     assert not desk.ui.applyButton.enabled and desk.ui.discardButton.enabled
@@ -149,11 +141,8 @@ def testPreviewThatDoesNotFitCanOnlyBeDiscarded(desk):
 
 @pytest.mark.parametrize("keep", [True, False])
 def testCancelWithinASecond(desk, keep):
-    desk.openPhantom()
-    desk.paintWithMouse(2, 16)
-    desk.ui.propagateButton.click()
-    while desk.logic.progress is None or desk.logic.progress.done < 3:
-        desk.processEvents()
+    desk.openPhantom().paintWithMouse(2, 16)
+    desk.startUntil(3)
     start = time.monotonic()
     (desk.ui.keepButton if keep else desk.ui.cancelButton).click()
     assert time.monotonic() - start < 1.0
@@ -167,8 +156,7 @@ def testCancelWithinASecond(desk, keep):
 
 
 def testShortcuts(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk.openPhantom().paintWithMouse(3, 14)
     desk.key("Ctrl+Return")
     assert desk.logic.state.isBusy
     desk.waitWhileBusy()
@@ -184,8 +172,7 @@ def testShortcuts(desk):
 
 
 def testLeavingTheModuleFreesKeysAndMouse(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk.openPhantom().paintWithMouse(3, 14)
     desk.panel.exit()
     assert desk.ui.segmentEditor.activeEffectName == "" and not desk.ui.segmentEditor.shortcutsInstalled
     desk.key("Ctrl+Return")
@@ -233,8 +220,7 @@ def testRotatedViewWarnsAndIsCured(desk):
 
 
 def testNonLinearTransformIsHardenedOnRequest(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk.openPhantom().paintWithMouse(3, 14)
     warpNode(desk.scene, desk.volume)
     warp = desk.volume.GetTransformNodeID()
     desk.ui.propagateButton.click()
@@ -301,8 +287,7 @@ def testRegionOfInterest(desk):
     assert region is desk.logic.regionNode and region.IsA("vtkMRMLMarkupsROINode")
     desk.panel.refresh()
     assert "Up to 14 slices" in desk.ui.statusLabel.text, "slices 1 to 16, two of them painted"
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     spans = desk.workers[0].calls[0].options["region"]
     assert [list(span) for span in spans] == desk.logic.results.run["region"]
     desk.ui.regionSelector.setCurrentNode(None)
@@ -318,28 +303,12 @@ def testShortMemoryIsTold(desk, monkeypatch):
         return result
 
     monkeypatch.setattr(NearestSliceWorker, "_result", resultOfAShortMemory)
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.openPhantom().paintWithMouse(3, 14).propagate()
     assert "Memory was short" in desk.ui.statusLabel.text and desk.logic.state is State.PREVIEW
 
 
-def testSceneCloseEmptiesThePanel(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.processEvents()
-    desk.scene.Clear(False)
-    desk.settle()
-    assert desk.logic.state is State.IDLE and desk.ui.paintedTable.rowCount == 0
-    assert desk.ui.volumeSelector.currentNode() is None and desk.ui.propagateButton.enabled
-    assert desk.ui.segmentEditor.editorNode.GetScene() is desk.scene
-
-
 def testPanelStaysUsableWhileRunning(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(2, 16)
+    desk.openPhantom().paintWithMouse(2, 16)
     desk.ui.propagateButton.click()
     desk.processEvents()
     desk.logic.views.jumpTo(5)
@@ -347,18 +316,6 @@ def testPanelStaysUsableWhileRunning(desk):
     assert desk.logic.state.isBusy and desk.logic.parameters.entropyOpacity == 0.3
     desk.waitWhileBusy()
     assert desk.logic.state is State.PREVIEW
-
-
-def testFailureIsShownWithoutPopup(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(2, 16)
-    desk.ui.propagateButton.click()
-    while desk.logic.state is not State.RUNNING:
-        desk.processEvents()
-    desk.workers[0].failure = "Out of memory; choose a range of slices."
-    desk.waitWhileBusy()
-    assert desk.ui.statusLabel.text == "Out of memory; choose a range of slices."
-    assert desk.application.questions == [] and desk.ui.propagateButton.enabled
 
 
 def testEstimateBeforeTheRun(desk):
@@ -369,8 +326,7 @@ def testEstimateBeforeTheRun(desk):
     desk.ui.extentSelector.setCurrentIndex(1)
     desk.panel.refresh()
     assert desk.ui.statusLabel.text.startswith("Up to 10 slices")
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     desk.ui.discardButton.click()
     assert "about 1 s, " in desk.ui.statusLabel.text
 

@@ -10,8 +10,7 @@ from PatchICLSegmentLib.Logic import State
 
 
 def testNothingRunsBeforeTheInstallation(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk.openPhantom().paintWithMouse(3, 14)
     desk.installer.ready = False
     desk.panel.install.refresh()
     assert desk.ui.installHint.visible and "2900 MB" in desk.ui.installLabel.text

@@ -123,8 +123,7 @@ def check(desk, height: int, state: str) -> None:
 def testWhatIsPressedAgainAndAgainIsInSight(desk, tmp_path):
     for height in HEIGHTS:
         check(desk, height, "before a volume is chosen")
-    desk.openPhantom()
-    desk.paintWithMouse(3, 8, 14)
+    desk.openPhantom().paintWithMouse(3, 8, 14)
     for height in HEIGHTS:
         check(desk, height, "painted")
         strip = desk.ui.paintedStrip
@@ -137,9 +136,7 @@ def testWhatIsPressedAgainAndAgainIsInSight(desk, tmp_path):
     areaBox = desk.ui.segmentEditor.areaBox
     areaBox.setCurrentIndex(areaBox.findText("Outside all segments"))
     assert desk.ui.areaLabel.visible
-    desk.ui.propagateButton.click()
-    while desk.logic.progress is None or desk.logic.progress.done < 2:
-        desk.processEvents()
+    desk.startUntil(2)
     for height in HEIGHTS:
         check(desk, height, "running")
     assert desk.ui.cancelButton.visible and desk.ui.keepButton.visible and desk.ui.progressBar.visible
@@ -148,8 +145,7 @@ def testWhatIsPressedAgainAndAgainIsInSight(desk, tmp_path):
     for height in HEIGHTS:
         check(desk, height, "unfinished preview")
     desk.ui.candidatesSpinBox.setValue(4)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     desk.ui.nextAnswerButton.click()
     for height in HEIGHTS:
         check(desk, height, "several answers")
@@ -157,8 +153,7 @@ def testWhatIsPressedAgainAndAgainIsInSight(desk, tmp_path):
         desk.panel.propagate.problem(LONG)
         check(desk, height, "several answers and a long sentence")
     desk.ui.candidatesSpinBox.setValue(1)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     for height in HEIGHTS:
         check(desk, height, "preview")
         desk.panel.propagate.problem(LONG)
@@ -174,8 +169,7 @@ def testWhatIsPressedAgainAndAgainIsInSight(desk, tmp_path):
 
 
 def testNothingOfTheBarMovesWhenARunStarts(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk.openPhantom().paintWithMouse(3, 14)
     places = []
     for state in ("idle", "running", "preview"):
         check(desk, HEIGHTS[0], state)
@@ -195,8 +189,7 @@ def testResultsAreNotWiderThanThePanel(desk):
     desk.volume.SetName("A & B of a long name that a scanner made")
     desk.panel.refresh()
     desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     desk.logic.views.jumpTo(8)
     for name in SECTIONS:
         getattr(desk.ui, name).setProperty("collapsed", False)
@@ -222,8 +215,7 @@ def testWideEditorWidensThePanelInsteadOfBeingCutOff(desk):
 
 
 def testManyPaintedSlicesScrollInTheirRow(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(*range(2, 12, 2))
+    desk.openPhantom().paintWithMouse(*range(2, 12, 2))
     desk.logic.views.jumpTo(16)
     desk.ui.notOnSliceButton.click()
     check(desk, HEIGHTS[0], "six slices")
@@ -240,8 +232,7 @@ def testManyPaintedSlicesScrollInTheirRow(desk):
 
 def testAClickDoesNotTakeTheKeys(desk):
     """The button that takes the place of Propagate would have the focus: Space would stop the run."""
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk.openPhantom().paintWithMouse(3, 14)
     desk.modulePanel.activateWindow()
     QTest.mouseClick(desk.ui.propagateButton, QtCore.Qt.LeftButton)
     assert desk.logic.state.isBusy

@@ -10,20 +10,15 @@ from PatchICLSegmentLib.Logic import State
 
 
 def testPreviewOpacityFollowsTheSlider(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.openPhantom().paintWithMouse(3, 14).propagate()
     desk.ui.previewOpacitySlider.setValue(0.2)
     assert desk.logic.preview.node.GetDisplayNode().GetOpacity2DFill() == pytest.approx(0.2)
 
 
 def testUncertaintySection(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
+    desk.openPhantom().paintWithMouse(3, 14)
     assert not desk.ui.nextSliceButton.enabled
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     assert desk.ui.uncertaintySection.collapsed, "read once in a while; what it suggests is Next slice"
     assert desk.ui.nextSliceButton.enabled
     table = desk.ui.reviewTable
@@ -40,10 +35,7 @@ def testUncertaintySection(desk):
 
 
 def testInspectSectionFollowsTheSlice(desk, tmp_path):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.openPhantom().paintWithMouse(3, 14).propagate()
     desk.ui.patchesCheckBox.click()
     desk.logic.views.jumpTo(8)
     desk.settle()
@@ -52,6 +44,8 @@ def testInspectSectionFollowsTheSlice(desk, tmp_path):
     assert desk.ui.levelSlider.maximum == 1 and desk.ui.levelName.text == "all"
     desk.ui.levelSlider.setValue(1)
     assert desk.ui.levelName.text == "2"
+    desk.ui.levelTable.cellClicked.emit(0, 2)
+    assert desk.logic.parameters.patchLevel == 0 and desk.ui.levelName.text == "1"
     desk.logic.views.jumpTo(3)
     desk.settle()
     assert "not predicted" in desk.ui.inspectLabel.text and desk.logic.views.patchLayers.nodes() == {}
@@ -64,8 +58,7 @@ def testLogitsOfTheSliceOnRequest(desk, tmp_path):
     desk.openPhantom()
     assert not desk.ui.logitsButton.enabled
     desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     desk.ui.inspectSection.setProperty("collapsed", False)
     desk.logic.views.jumpTo(8)
     desk.settle()
@@ -83,14 +76,3 @@ def testLogitsOfTheSliceOnRequest(desk, tmp_path):
     desk.logic.views.jumpTo(9)
     desk.settle()
     assert desk.logic.views.logitsLayer.node() is None and desk.ui.logitsButton.enabled
-
-
-def testClickOnALevelChoosesIt(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
-    desk.logic.views.jumpTo(8)
-    desk.settle()
-    desk.ui.levelTable.cellClicked.emit(1, 2)
-    assert desk.logic.parameters.patchLevel == 1 and desk.ui.levelName.text == "2"

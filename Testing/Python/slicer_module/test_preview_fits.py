@@ -30,55 +30,26 @@ def moveVolume(place):
     under(place.volume, transformNode(place.scene))
 
 
-def moveSegmentation(place):
-    under(place.segmentation, transformNode(place.scene))
+def changeVoxels(change):
+    def ofVolume(place):
+        slicer.util.updateVolumeFromArray(place.volume, change(slicer.util.arrayFromVolume(place.volume)).copy())
+
+    return ofVolume
 
 
-def changeSpacing(place):
-    place.volume.SetSpacing(0.8, 0.9, 2.6)
-
-
-def changeOrigin(place):
-    place.volume.SetOrigin(1.0, 2.0, 3.0)
-
-
-def dropSlices(place):
-    slicer.util.updateVolumeFromArray(place.volume, slicer.util.arrayFromVolume(place.volume)[:12].copy())
-
-
-def addSlices(place):
-    array = slicer.util.arrayFromVolume(place.volume)
-    slicer.util.updateVolumeFromArray(place.volume, np.concatenate([array, array]))
-
-
-def emptyVolume(place):
-    place.volume.SetAndObserveImageData(None)
-
-
-def otherVoxels(place):
-    slicer.util.updateVolumeFromArray(place.volume, slicer.util.arrayFromVolume(place.volume)[::-1].copy())
-
-
-def warpVolume(place):
-    warpNode(place.scene, place.volume)
-
-
-def warpSegmentation(place):
-    warpNode(place.scene, place.segmentation)
-
-
-CHANGES = [
-    moveVolume,
-    moveSegmentation,
-    changeSpacing,
-    changeOrigin,
-    dropSlices,
-    addSlices,
-    emptyVolume,
-    otherVoxels,
-    warpVolume,
-    warpSegmentation,
-]
+dropSlices = changeVoxels(lambda array: array[:12])
+CHANGES = {
+    "volume moved": moveVolume,
+    "segmentation moved": lambda place: under(place.segmentation, transformNode(place.scene)),
+    "spacing": lambda place: place.volume.SetSpacing(0.8, 0.9, 2.6),
+    "origin": lambda place: place.volume.SetOrigin(1.0, 2.0, 3.0),
+    "fewer slices": dropSlices,
+    "more slices": changeVoxels(lambda array: np.concatenate([array, array])),
+    "no voxels": lambda place: place.volume.SetAndObserveImageData(None),
+    "other voxels": changeVoxels(lambda array: array[::-1]),
+    "volume warped": lambda place: warpNode(place.scene, place.volume),
+    "segmentation warped": lambda place: warpNode(place.scene, place.segmentation),
+}
 
 
 def voxels(segmentation, segmentId) -> tuple:
@@ -91,21 +62,19 @@ def voxels(segmentation, segmentId) -> tuple:
     return tuple(np.flatnonzero(array)), image.GetExtent()
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def testChangeDuringTheRunStopsItInASentence(place, change):
-    messages = []
-    place.logic.failed.connect(messages.append)
     place.paint(0, [2, 15])
     before = voxels(place.segmentation, place.organ)
     begin(place)
     change(place)
     place.logic.poll()
     assert place.logic.state is State.IDLE and place.logic.preview is None
-    assert len(messages) == 1 and "propagate again" in messages[0]
+    assert len(place.messages) == 1 and "propagate again" in place.messages[0]
     assert voxels(place.segmentation, place.organ) == before
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def testChangeUnderThePreviewLeavesDiscardOnly(place, change):
     place.paint(0, [2, 15])
     before = voxels(place.segmentation, place.organ)
@@ -122,7 +91,7 @@ def testChangeUnderThePreviewLeavesDiscardOnly(place, change):
     assert place.logic.state is State.IDLE and voxels(place.segmentation, place.organ) == before
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def testChangeWhileTheWorkerHandsOverTheRest(place, change):
     place.paint(0, [2, 15])
     before = voxels(place.segmentation, place.organ)
@@ -130,16 +99,14 @@ def testChangeWhileTheWorkerHandsOverTheRest(place, change):
     place.logic.cancel(keepPartialResult=True)
     assert place.logic.state is State.KEEPING
     change(place)
-    while place.logic.needsPolling:
-        place.logic.poll()
+    place.settle()
     with pytest.raises(SceneError, match="discard it"):
         place.logic.applyPreview()
     assert voxels(place.segmentation, place.organ) == before
 
 
 def testPutBackAndThePreviewFitsAgain(place):
-    place.paint(0, [2, 15])
-    place.runToPreview()
+    place.propagate(0, [2, 15])
     moveVolume(place)
     assert place.logic.previewProblem is not None
     under(place.volume, None)
@@ -154,22 +121,19 @@ def testMovedTogetherItMovesAlong(place, when):
     place.logic.startPropagation()
     place.logic.poll()
     if when == "preview":
-        while place.logic.state.isBusy:
-            place.logic.poll()
+        place.finish()
     transform = transformNode(place.scene)
     for node in (place.volume, place.segmentation):
         under(node, transform)
-    while place.logic.state.isBusy:
-        place.logic.poll()
+    place.finish()
     assert place.logic.preview.node.GetParentTransformNode() is transform
-    proposal = place.logic.preview.masks()[place.organ].filled()
+    proposal = place.proposal()
     place.logic.applyPreview()
     assert (place.read() == proposal).all() and proposal.any(axis=(1, 2)).sum() == 14
 
 
 def testPreviewThatWasMovedByHandIsNotApplied(place):
-    place.paint(0, [2, 15])
-    place.runToPreview()
+    place.propagate(0, [2, 15])
     under(place.logic.preview.node, transformNode(place.scene))
     with pytest.raises(SceneError, match="preview was put under another transform"):
         place.logic.applyPreview()
@@ -180,8 +144,7 @@ def testPreviewThatWasMovedByHandIsNotApplied(place):
 
 def testPreviewOfAnotherSegmentationIsNotApplied(place):
     logic = place.logic
-    drawn = place.paint(0, [2, 15])
-    place.runToPreview()
+    drawn = place.propagate(0, [2, 15])
     logic.select(place.volume, None)
     other = logic.createSegmentation()
     otherVolume = slicer.util.addVolumeFromArray(np.zeros(SHAPE, np.int16), straightGeometry(), "mr")
@@ -206,8 +169,7 @@ def testSelectionDuringTheRunDoesNotMatter(place):
     place.paint(0, [2, 15])
     begin(place)
     place.logic.select(None, None)
-    while place.logic.state.isBusy:
-        place.logic.poll()
+    place.finish()
     assert (
         place.logic.state is State.PREVIEW and place.logic.results.run["segmentation"] == place.segmentation.GetName()
     )
@@ -218,17 +180,15 @@ def testSelectionDuringTheRunDoesNotMatter(place):
 
 @pytest.mark.parametrize("when", ["running", "keeping", "preview"])
 def testSegmentThatIsRemovedTakesItsPreviewAlong(place, when):
-    messages = []
-    place.logic.failed.connect(messages.append)
     place.paint(0, [2, 15])
     begin(place)
     if when == "keeping":
         place.logic.cancel(keepPartialResult=True)
-    while when == "preview" and place.logic.state.isBusy:
-        place.logic.poll()
+    if when == "preview":
+        place.finish()
     place.segmentation.GetSegmentation().RemoveSegment(place.organ)
     assert place.logic.state is State.IDLE and place.logic.preview is None
-    assert len(messages) == 1 and "Structure was removed" in messages[0]
+    assert len(place.messages) == 1 and "Structure was removed" in place.messages[0]
 
 
 @pytest.mark.parametrize("when", ["running", "preview"])
@@ -240,12 +200,11 @@ def testOneOfSeveralSegmentsIsRemoved(place, when):
     editorNode.SetOverwriteMode(editorNode.OverwriteNone)
     place.logic.parameters = Parameters(scope="visible")
     begin(place)
-    while when == "preview" and place.logic.state.isBusy:
-        place.logic.poll()
+    if when == "preview":
+        place.finish()
     place.segmentation.GetSegmentation().RemoveSegment(place.organ)
     place.segmentation.GetSegmentation().AddEmptySegment(place.organ, "another")
-    while place.logic.state.isBusy:
-        place.logic.poll()
+    place.finish()
     assert place.logic.state is State.PREVIEW and place.logic.preview.masks().keys() == {place.other}
     place.logic.applyPreview()
     assert not place.read().any()
@@ -254,16 +213,14 @@ def testOneOfSeveralSegmentsIsRemoved(place, when):
 
 @pytest.mark.parametrize("when", ["running", "preview"])
 def testPreviewThatLostItsSegments(place, when):
-    messages = []
-    place.logic.failed.connect(messages.append)
     drawn = place.paint(0, [2, 15])
     begin(place)
-    while when == "preview" and place.logic.state.isBusy:
-        place.logic.poll()
+    if when == "preview":
+        place.finish()
     place.logic.preview.node.GetSegmentation().RemoveAllSegments()
     if when == "running":
         place.logic.poll()
-        assert place.logic.state is State.IDLE and "lost its segments" in messages[0]
+        assert place.logic.state is State.IDLE and "lost its segments" in place.messages[0]
     else:
         with pytest.raises(SceneError, match="lost its segments"):
             place.logic.applyPreview()
@@ -273,15 +230,12 @@ def testPreviewThatLostItsSegments(place, when):
 @pytest.mark.parametrize("which", ["volume", "segmentation"])
 @pytest.mark.parametrize("selected", [True, False])
 def testNodeOfThePreviewIsRemoved(place, which, selected):
-    messages = []
-    place.logic.failed.connect(messages.append)
-    place.paint(0, [2, 15])
-    place.runToPreview()
+    place.propagate(0, [2, 15])
     if not selected:
         place.logic.select(None, None)
     name = getattr(place, which).GetName()
     place.scene.RemoveNode(getattr(place, which))
-    assert place.logic.state is State.IDLE and messages == [f"{name} was removed, and its preview with it."]
+    assert place.logic.state is State.IDLE and place.messages == [f"{name} was removed, and its preview with it."]
 
 
 def testNothingSelectedIsASentence(place):
@@ -292,18 +246,16 @@ def testNothingSelectedIsASentence(place):
 
 
 def testVolumeWithFewerSlicesThanWereWritten(place):
-    place.paint(0, [2, 15])
-    place.runToPreview()
+    place.propagate(0, [2, 15])
     place.logic.applyPreview()
     dropSlices(place)
-    assert [row.index for row in place.logic.painting.slices()] == [2]
+    assert place.indices() == [2]
     place.runToPreview()
 
 
 @pytest.mark.parametrize("action", ["erase", "another axis", "stroke"])
 def testWhatIsPaintedDuringThePreviewWins(place, action):
-    drawn = place.paint(0, [2, 15])
-    place.runToPreview()
+    drawn = place.propagate(0, [2, 15])
     now = drawn.copy()
     if action == "erase":
         now[15] = False
@@ -323,8 +275,7 @@ def testWhatIsPaintedDuringThePreviewWins(place, action):
 
 def testSlicesOfAnotherSegmentationDoNotStayInSight(place):
     """Its segments may have the same identifiers."""
-    place.paint(0, [2, 15])
-    place.runToPreview()
+    place.propagate(0, [2, 15])
     first, firstId = place.segmentation, place.organ
     place.logic.select(place.volume, None)
     place.segmentation = place.logic.createSegmentation()
@@ -334,4 +285,4 @@ def testSlicesOfAnotherSegmentationDoNotStayInSight(place):
     drawn = place.paint(0, [5, 9])
     place.logic.updatePropagation()
     assert place.logic.preview.segmentationNode is place.segmentation is not first
-    assert (place.logic.preview.masks()[place.organ].filled() == drawn).all()
+    assert (place.proposal() == drawn).all()

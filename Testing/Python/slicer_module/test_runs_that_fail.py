@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import slicer
-import slicer.util
 from PatchICLSegmentLib.Errors import SceneError
 from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.State import State
-
-from .conftest import finish
 
 
 @pytest.mark.parametrize("died", [True, False])
@@ -22,7 +18,7 @@ def testFailureIsToldAndLeavesTheDrawing(workplace, died):
     logic.poll()
     workplace.workers[0].died = died
     workplace.workers[0].failure = "The worker ran out of memory; choose a smaller region."
-    finish(logic)
+    workplace.finish()
     assert messages == ["The worker ran out of memory; choose a smaller region."]
     assert logic.state is State.IDLE and logic.preview is None and (workplace.read() == drawn).all()
     workplace.runToPreview()
@@ -38,57 +34,17 @@ def testBlockingCallRaisesWhatFailed(workplace):
         workplace.logic.propagate(interval=0)
 
 
-def testVolumeChangedWhileRunning(workplace):
-    messages = []
-    workplace.logic.failed.connect(messages.append)
-    workplace.paint(0, [2, 15])
-    workplace.logic.startPropagation()
-    workplace.logic.poll()
-    slicer.util.arrayFromVolume(workplace.volume)[:] = 0
-    slicer.util.arrayFromVolumeModified(workplace.volume)
-    workplace.logic.poll()
-    assert workplace.logic.state is State.IDLE and "changed" in messages[0]
-    workplace.runToPreview()
-    assert workplace.logic.state is State.PREVIEW
-
-
 @pytest.mark.parametrize("which", ["volume", "segmentation"])
 def testNodeRemovedWhileRunning(workplace, which):
-    messages = []
-    workplace.logic.failed.connect(messages.append)
     workplace.paint(0, [2, 15])
     workplace.logic.startPropagation()
     workplace.logic.poll()
     workplace.scene.RemoveNode(getattr(workplace, which))
     assert workplace.logic.state is State.IDLE and workplace.logic.preview is None
-    assert len(messages) == 1 and "removed" in messages[0]
+    assert len(workplace.messages) == 1 and "removed" in workplace.messages[0]
     assert getattr(workplace.logic, which + "Node") is None
     with pytest.raises(SceneError, match="Select a"):
         workplace.logic.startPropagation()
-
-
-def testPreviewDeletedByTheUser(workplace):
-    workplace.paint(0, [2, 15])
-    workplace.runToPreview()
-    workplace.scene.RemoveNode(workplace.logic.preview.node)
-    assert workplace.logic.state is State.IDLE
-    workplace.runToPreview()
-    assert workplace.logic.state is State.PREVIEW
-
-
-@pytest.mark.parametrize("when", ["running", "preview"])
-def testSceneClose(workplace, when):
-    workplace.paint(0, [2, 15])
-    workplace.logic.startPropagation()
-    workplace.logic.poll()
-    if when == "preview":
-        finish(workplace.logic)
-    workplace.scene.Clear(False)
-    logic = workplace.logic
-    assert logic.state is State.IDLE and logic.volumeNode is None and logic.results.run is None
-    logic.poll()
-    with pytest.raises(SceneError, match="Select a volume"):
-        logic.startPropagation()
 
 
 def testWhatIsMissingIsSaid(workplace):

@@ -83,8 +83,7 @@ def testLogitsAreThoseOfTheMask(scene, phantom, direct, application):
         phantom.image.copy(), np.diag([-step[2], -step[1], step[0], 1.0]), "phantom"
     )
     view = SliceView(application, "Red", "Axial", (200, 200))
-    view.layers.SetBackgroundVolumeID(volume.GetID())
-    view.node.RotateToVolumePlane(volume)
+    view.show(volume)
     logic = PatchICLSegmentLogic(scene)
     try:
         logic.select(volume, None)

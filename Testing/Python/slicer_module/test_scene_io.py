@@ -17,7 +17,7 @@ from PatchICLSegmentLib.SceneIO.PaintedSlices import drawingOf, planesByAxis
 from PatchICLSegmentLib.SceneIO.SegmentMemory import SegmentMemory
 from PatchICLSegmentLib.SceneIO.Segments import SegmentBox, readSegment
 from PatchICLSegmentLib.SceneIO.SegmentWriter import SegmentHistory, SegmentWriter
-from PatchICLSegmentLib.SceneIO.Volumes import addVolume, arrayOfVolume, frameOfVolume, gridOfVolume
+from PatchICLSegmentLib.SceneIO.Volumes import addVolume, arrayOfVolume, gridOfVolume
 from PatchICLSegmentLib.SceneIO.Voxels import Voxels
 
 from .conftest import warpNode
@@ -96,18 +96,6 @@ def testAddedVolumeLiesOnItsSource(scene, workplace, scale):
     assert np.array(added.spacing) * scale == pytest.approx(source.spacing)
 
 
-def testCurrentFrameOfSequenceIsNamed(scene, workplace):
-    assert frameOfVolume(scene, workplace.volume) is None
-    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode")
-    for value in ("0.0", "0.4"):
-        sequence.SetDataNodeAtValue(workplace.volume, value)
-    browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
-    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
-    browser.AddProxyNode(workplace.volume, sequence, False)
-    browser.SetSelectedItemNumber(1)
-    assert frameOfVolume(scene, workplace.volume) == "1 (0.4)"
-
-
 def testSegmentReadEqualsSlicersExport(workplace):
     assert readSegment(workplace.segmentation, workplace.organ, workplace.volume).isEmpty
     mask = np.random.default_rng(0).random((18, 40, 48)) > 0.7
@@ -131,15 +119,6 @@ def testSharedLabelmapGivesOneSegmentOnly(workplace):
     assert (readSegment(workplace.segmentation, workplace.other, workplace.volume).filled() == second).all()
 
 
-def testSegmentOnAnotherGridIsResampled(workplace):
-    mask = np.zeros((18, 40, 48), bool)
-    mask[8, 10:20, 10:24] = True
-    workplace.write(mask)
-    flipped = gridOfVolume(workplace.volume).ijkToLocal @ [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, -1, 17], [0, 0, 0, 1]]
-    flippedVolume = slicer.util.addVolumeFromArray(np.zeros((18, 40, 48), np.int16), flipped, "flipped")
-    assert (readSegment(workplace.segmentation, workplace.organ, flippedVolume).filled() == mask[::-1]).all()
-
-
 def testVolumeMovedAloneIsSeenInWorldSpace(scene, workplace):
     mask = np.zeros((18, 40, 48), bool)
     mask[8, 10:20, 10:24] = True
@@ -153,23 +132,6 @@ def testVolumeMovedAloneIsSeenInWorldSpace(scene, workplace):
     new[3:6, 5:9, 5:9] = True
     writer.write(workplace.segmentation, workplace.volume, {workplace.organ: boxOf(new)})
     assert (readSegment(workplace.segmentation, workplace.organ, workplace.volume).filled() == new).all()
-
-
-def testSegmentOutsideTheVolumeSurvivesAWrite(scene, workplace):
-    mask = np.zeros((18, 40, 48), bool)
-    mask[2, 4:8, 4:8] = mask[12, 4:8, 4:8] = True
-    workplace.write(mask)
-    grid = gridOfVolume(workplace.volume)
-    cropped = slicer.util.addVolumeFromArray(
-        np.zeros((8, 40, 48), np.int16), grid.ijkToLocal @ shift(0, 0, 10), "cropped"
-    )
-    new = np.zeros((8, 40, 48), bool)
-    new[4, 20:30, 20:30] = True
-    writer = SegmentWriter(scene, workplace.logic.editorNode, CountingUndo())
-    writer.write(workplace.segmentation, cropped, {workplace.organ: boxOf(new)})
-    expected = np.zeros_like(mask)
-    expected[2, 4:8, 4:8] = expected[14, 20:30, 20:30] = True
-    assert (workplace.read() == expected).all()
 
 
 @pytest.mark.parametrize("overwrite", ["OverwriteAllSegments", "OverwriteVisibleSegments", "OverwriteNone"])
@@ -191,20 +153,6 @@ def testOverwriteModeDecidesWhatOthersLose(scene, workplace, overwrite, otherIsV
     assert undo.states == 1
 
 
-def testMaskingKeepsForbiddenVoxels(scene, workplace):
-    old, other, new = np.zeros((3, 18, 40, 48), bool)
-    old[4, 6:12, 6:12] = other[2:8, 8:30, 8:30] = new[3:6, 4:20, 4:20] = True
-    workplace.write(old)
-    workplace.write(other, workplace.other)
-    editorNode = workplace.logic.editorNode
-    editorNode.SetOverwriteMode(editorNode.OverwriteNone)
-    editorNode.SetMaskMode(slicer.vtkMRMLSegmentationNode.EditAllowedInsideSingleSegment)
-    editorNode.SetMaskSegmentID(workplace.other)
-    writer = SegmentWriter(scene, editorNode, CountingUndo())
-    writer.write(workplace.segmentation, workplace.volume, {workplace.organ: boxOf(new)})
-    assert (workplace.read() == ((old & ~other) | (new & other))).all()
-
-
 def testShrinkingUnderAMaskErasesWhatIsAllowed(scene, workplace):
     old, new = np.zeros((2, 18, 40, 48), bool)
     old[3:12, 4:30, 4:30] = new[6:8, 10:14, 10:14] = True
@@ -218,17 +166,6 @@ def testShrinkingUnderAMaskErasesWhatIsAllowed(scene, workplace):
         workplace.segmentation, workplace.volume, {workplace.organ: box}
     )
     assert (workplace.read() == np.where(allowed, new, old)).all()
-
-
-def testIntensityMaskIsHonored(scene, workplace):
-    new = np.zeros((18, 40, 48), bool)
-    new[3:6, 4:20, 4:20] = True
-    editorNode = workplace.logic.editorNode
-    editorNode.SetSourceVolumeIntensityMask(True)
-    editorNode.SetSourceVolumeIntensityMaskRange(100, 400)
-    writer = SegmentWriter(scene, editorNode, CountingUndo())
-    writer.write(workplace.segmentation, workplace.volume, {workplace.organ: boxOf(new)})
-    assert (workplace.read() == (new & (arrayOfVolume(workplace.volume) >= 100))).all()
 
 
 def testSeveralSegmentsAreOneUndoStepWithMemory(scene, workplace):

@@ -38,8 +38,7 @@ def shown(desk):
     ],
 )
 def testSceneIsClosedWithTheEditorInUse(desk, tmp_path, closing, effect, left):
-    desk.openPhantom()
-    desk.paintWithMouse(4, 9)
+    desk.openPhantom().paintWithMouse(4, 9)
     desk.ui.segmentEditor.setActiveEffectByName(effect)
     path = str(tmp_path / "scene.mrb")
     assert desk.scene.WriteToMRB(path)
@@ -60,14 +59,12 @@ def testSceneIsClosedWithTheEditorInUse(desk, tmp_path, closing, effect, left):
         desk.panel.enter()
         desk.settle()
     assert shown(desk) == expected
-    desk.openPhantom()
-    desk.paintWithMouse(6)
+    desk.openPhantom().paintWithMouse(6)
     assert 6 in [row.index for row in desk.logic.painting.slices()], "the editor can be used again"
 
 
 def testSceneIsAddedWhilePainting(desk, tmp_path):
-    desk.openPhantom()
-    desk.paintWithMouse(4, 9)
+    desk.openPhantom().paintWithMouse(4, 9)
     path = str(tmp_path / "scene.mrml")
     desk.scene.SetURL(path)
     desk.scene.Commit()
@@ -87,8 +84,7 @@ def testSceneIsAddedWhilePainting(desk, tmp_path):
 @pytest.mark.parametrize("left", [False, True], ids=["entered", "left"])
 def testTheSelectedSegmentIsThatOfTheLoadedScene(desk, tmp_path, left):
     """The editor takes the first segment of a segmentation that it has not shown before."""
-    desk.openPhantom()
-    desk.paintWithMouse(4, 9)
+    desk.openPhantom().paintWithMouse(4, 9)
     desk.ui.segmentEditor.addButton.click()
     desk.paintWithMouse(12)
     selected = desk.logic.segmentId
@@ -111,11 +107,8 @@ def testTheSelectedSegmentIsThatOfTheLoadedScene(desk, tmp_path, left):
 
 def started(desk):
     """A run that has filled some slices."""
-    desk.openPhantom()
-    desk.paintWithMouse(2, 16)
-    desk.ui.propagateButton.click()
-    while desk.logic.progress is None or desk.logic.progress.done < 3:
-        desk.processEvents()
+    desk.openPhantom().paintWithMouse(2, 16)
+    desk.startUntil(3)
 
 
 def isFree(desk):
@@ -136,7 +129,7 @@ def testPanelIsFreeAfterTheSceneOfARunIsGone(desk, tmp_path, load):
     assert states[-1] == (State.IDLE, False), "told once the scene is closed"
     if load:
         assert desk.scene.ReadFromMRB(path)
-    assert isFree(desk)
+    assert isFree(desk) and desk.ui.paintedTable.rowCount == 0
     desk.settle()
     assert isFree(desk) and desk.ui.statusLabel.text == ""
     while desk.logic.needsPolling:
@@ -189,7 +182,7 @@ def testReasonOfAnAbortStaysInSight(desk, end, reason):
     desk.settle()
     desk.panel.refresh()
     assert desk.logic.state is State.IDLE and isFree(desk)
-    assert reason in desk.ui.statusLabel.text
+    assert reason in desk.ui.statusLabel.text and desk.application.questions == []
     if desk.logic.currentPainting() is not None:
         desk.paintWithMouse(8)
         assert "slices to fill" in desk.ui.statusLabel.text, "until something is done about it"

@@ -15,6 +15,8 @@ from PatchICLSegmentLib.SceneIO.Volumes import removeWithDisplay
 from PatchICLSegmentLib.State import State
 from PySide6 import QtWidgets
 
+from Testing.StandIn.Headless import sequenceOf
+
 
 def texts(desk):
     """All that labels and buttons of the panel say."""
@@ -43,8 +45,7 @@ def testOneIsNotPlural(desk):
 
 
 def testColumnsKeepTheirWidths(desk):
-    desk.openPhantom()
-    desk.paintWithMouse(4, 9)
+    desk.openPhantom().paintWithMouse(4, 9)
     header = desk.ui.paintedTable.horizontalHeader()
 
     def widths():
@@ -62,8 +63,7 @@ def testColumnsKeepTheirWidths(desk):
 
 @pytest.mark.parametrize("selector", ["segmentationSelector", "volumeSelector"])
 def testNothingIsWarnedOfWhenNothingIsSelected(desk, capfd, selector):
-    desk.openPhantom()
-    desk.paintWithMouse(4)
+    desk.openPhantom().paintWithMouse(4)
     capfd.readouterr()
     getattr(desk.ui, selector).setCurrentNode(None)
     desk.settle()
@@ -77,10 +77,7 @@ def testNothingIsWarnedOfWhenNothingIsSelected(desk, capfd, selector):
 
 def testNothingIsRemovedTwice(desk):
     """The application takes display nodes along; the stand-in refuses to remove what is gone."""
-    desk.openPhantom()
-    desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.openPhantom().paintWithMouse(3, 14).propagate()
     desk.ui.patchesCheckBox.click()
     desk.logic.views.jumpTo(8)
     desk.settle()
@@ -96,19 +93,11 @@ def testNothingIsRemovedTwice(desk):
 @pytest.mark.parametrize("selected", [None, 1])
 def testSequenceBrowserWithoutASelectedFrame(desk, selected):
     desk.openPhantom()
-    sequence = desk.scene.AddNewNodeByClass("vtkMRMLSequenceNode")
-    browser = desk.scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
-    browser.AddSynchronizedSequenceNode(sequence)
-    browser.AddProxyNode(desk.volume, sequence, False)
-    if selected is not None:
-        for number in range(2):
-            sequence.SetDataNodeAtValue(desk.volume, str(number))
-        browser.SetSelectedItemNumber(selected)
-    else:
-        browser.SetSelectedItemNumber(-1)
+    values = () if selected is None else ("0", "1")
+    image = slicer.util.arrayFromVolume(desk.volume).copy()
+    sequenceOf(desk.scene, desk.volume, values, [image] * len(values), -1 if selected is None else selected)
     desk.paintWithMouse(3, 14)
-    desk.ui.propagateButton.click()
-    desk.waitWhileBusy()
+    desk.propagate()
     assert desk.logic.results.run["frame"] == (None if selected is None else "1 (1)")
     assert desk.ui.applyButton.enabled and "frame" not in desk.ui.statusLabel.text
     desk.ui.applyButton.click()

@@ -48,8 +48,7 @@ def testStoryWithTheNetwork(application, qtApplication):
     try:
         Story(desk.panel, desk).run()
     finally:
-        desk.panel.cleanup()
-        desk.panel.widget.close()
+        desk.close()
 
 
 @pytest.fixture
@@ -59,8 +58,7 @@ def wideDesk(application, qtApplication):
     views = [SliceView(application, name, orientation, (320, 320)) for name, orientation in names.items()]
     desk = Desk(application, qtApplication, views=views)
     yield desk
-    desk.panel.cleanup()
-    desk.panel.widget.close()
+    desk.close()
 
 
 @pytest.mark.slow

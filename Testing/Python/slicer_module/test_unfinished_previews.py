@@ -9,25 +9,9 @@ import pytest
 import slicer
 import slicer.util
 from PatchICLSegmentLib.Errors import SceneError
-from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
 from PatchICLSegmentLib.State import State
 
 from .conftest import SHAPE, begin
-
-
-def reloaded(place):
-    place.logic.shutdown()
-    place.logic = PatchICLSegmentLogic(place.scene, makeWorker=place.makeWorker)
-
-
-def savedAndLoaded(place, tmp_path):
-    path = str(tmp_path / "scène; a:b.mrb")
-    assert place.scene.WriteToMRB(path)
-    place.logic.shutdown()
-    place.scene.Clear(False)
-    place.logic = PatchICLSegmentLogic(place.scene, makeWorker=place.makeWorker)
-    assert place.scene.ReadFromMRB(path)
-    place.volume, place.segmentation = place.logic.volumeNode, place.logic.segmentationNode
 
 
 @pytest.fixture(params=["reload", "save"])
@@ -37,9 +21,9 @@ def unfinished(place, request, tmp_path):
     place.drawn = place.paint(0, [2, 15])
     begin(place, polls=4)
     if request.param == "reload":
-        reloaded(place)
+        place.reload()
     else:
-        savedAndLoaded(place, tmp_path)
+        place.saveAndLoad(tmp_path)
     return place
 
 
@@ -56,7 +40,7 @@ def testUnfinishedPreviewIsKept(unfinished):
     filled = list(logic.preview.filled)
     logic.keepUnfinished()
     assert logic.state is State.PREVIEW
-    reloaded(unfinished)
+    unfinished.reload()
     logic = unfinished.logic
     assert logic.state is State.PREVIEW, "that it is wanted is remembered"
     logic.applyPreview()
@@ -78,8 +62,7 @@ def testUnfinishedRunGoesOn(unfinished):
     logic.goOn()
     shown = logic.preview.masks()[unfinished.organ].areas(0)
     assert np.flatnonzero(shown).tolist() == sorted([2, 15, *filled]), "what is there stays in sight"
-    while logic.state.isBusy:
-        logic.poll()
+    unfinished.finish()
     assert logic.state is State.PREVIEW
     logic.applyPreview()
     result = unfinished.read()
@@ -88,8 +71,7 @@ def testUnfinishedRunGoesOn(unfinished):
 
 def testKeptSlicesDoNotTakeAwayWhatWasThere(place):
     """Stopped early, a second run replaces the slices that it came to; the others stay as the first run left them."""
-    place.paint(0, [2, 15])
-    place.runToPreview()
+    place.propagate(0, [2, 15])
     place.logic.applyPreview()
     first = place.read()
     now = first.copy()
@@ -103,36 +85,23 @@ def testKeptSlicesDoNotTakeAwayWhatWasThere(place):
     assert (place.read()[others] == now[others]).all() and (place.read()[done] != first[done]).any()
 
 
-def testSceneSavedWithAFinishedPreviewLoadsOne(place, tmp_path):
-    drawn = place.paint(0, [2, 15])
-    place.runToPreview()
-    proposal = place.logic.preview.masks()[place.organ].filled()
-    savedAndLoaded(place, tmp_path)
-    assert place.logic.state is State.PREVIEW and place.logic.previewProblem is None
-    assert (place.logic.preview.plane(place.organ, 7) == proposal[7]).all()
-    place.logic.applyPreview()
-    assert (place.read() == proposal).all() and (place.read()[2] == drawn[2]).all()
-
-
 @pytest.mark.parametrize("when", ["running", "keeping", "preview"])
 def testAnotherSceneIsImported(place, tmp_path, when):
     """The module's nodes are singletons; those of the other scene do not take the place of ours."""
-    drawn = place.paint(0, [2, 15])
-    place.runToPreview()
+    drawn = place.propagate(0, [2, 15])
     path = str(tmp_path / "other.mrb")
     assert place.scene.WriteToMRB(path)
     place.logic.discardPreview()
     begin(place, polls=4)
-    while when == "preview" and place.logic.state.isBusy:
-        place.logic.poll()
+    if when == "preview":
+        place.finish()
     if when == "keeping":
         place.logic.cancel(keepPartialResult=True)
     preview = place.logic.preview
     assert place.scene.ReadFromMRB(path)
     assert place.logic.preview is preview and place.logic.volumeNode is place.volume
     assert place.logic.segmentationNode is place.segmentation and place.logic.segmentId == place.organ
-    while place.logic.needsPolling:
-        place.logic.poll()
+    place.settle()
     assert place.logic.state is State.PREVIEW
     place.logic.applyPreview()
     assert (place.read()[[2, 15]] == drawn[[2, 15]]).all() and place.read()[3].any()
@@ -142,14 +111,13 @@ def testAnotherSceneIsImported(place, tmp_path, when):
 
 def testPreviewOfAnEarlierVersionIsApplied(place):
     """It noted checksums of slices instead of voxels."""
-    drawn = place.paint(0, [2, 15])
-    place.runToPreview()
+    drawn = place.propagate(0, [2, 15])
     node = place.logic.preview.node
     content = json.loads(node.GetAttribute("PatchICL.Basis"))
     del content["held"], content["planes"]
     content["slices"] = {place.organ: {"2": "0123abcd", "15": "0123abcd"}}
     node.SetAttribute("PatchICL.Basis", json.dumps(content))
-    reloaded(place)
+    place.reload()
     assert place.logic.state is State.PREVIEW
     place.logic.applyPreview()
     result = place.read()

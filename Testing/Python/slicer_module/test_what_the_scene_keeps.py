@@ -9,63 +9,32 @@ import pytest
 import slicer
 import slicer.util
 import vtk
-from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
 from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.State import State
 
 
 def testSavedSceneComesBackWithPreviewAndResults(workplace, tmp_path):
-    scene = workplace.scene
     drawn = workplace.paint(0, [3, 12])
     workplace.logic.painting.setNotOnSlice(15)
     workplace.logic.parameters = Parameters(seed=5, entropyOpacity=0.25)
     workplace.runToPreview()
-    proposal = workplace.logic.preview.masks()[workplace.organ].filled()
+    proposal = workplace.proposal()
     workplace.logic.views.updateEntropy()
     uncertainty = workplace.logic.views.slicesToReview()
-    workplace.logic.shutdown()
-    path = tmp_path / "é scene.mrb"
-    assert scene.WriteToMRB(str(path))
-    scene.Clear(True)
-    assert scene.ReadFromMRB(str(path))
-    logic = PatchICLSegmentLogic(scene, makeWorker=workplace.makeWorker)
+    workplace.saveAndLoad(tmp_path)
+    logic = workplace.logic
     assert logic.state is State.PREVIEW and logic.parameters.seed == 5
     again = logic.views.slicesToReview()
     assert [(row.index, row.uncertainty) for row in again] == [(row.index, row.uncertainty) for row in uncertainty]
     assert len(logic.results.selections) == 10
     assert logic.results.entropyNode.GetImageData() is not None
     logic.applyPreview()
-    workplace.volume, workplace.segmentation = logic.volumeNode, logic.segmentationNode
     assert (workplace.read() == proposal).all() and (workplace.read()[3] == drawn[3]).all()
-    assert [row.index for row in logic.painting.slices()] == [3, 12, 15]
-    logic.shutdown()
-
-
-def testAppliedSceneRemembersWhatWasWritten(workplace, tmp_path):
-    scene = workplace.scene
-    workplace.paint(0, [3, 12])
-    workplace.runToPreview()
-    workplace.logic.applyPreview()
-    workplace.logic.shutdown()
-    path = str(tmp_path / "scene.mrb")
-    assert scene.WriteToMRB(path)
-    scene.Clear(True)
-    assert scene.ReadFromMRB(path)
-    logic = PatchICLSegmentLogic(scene, makeWorker=workplace.makeWorker)
-    workplace.volume, workplace.segmentation = logic.volumeNode, logic.segmentationNode
-    assert [row.index for row in logic.painting.slices()] == [3, 12]
-    mask = workplace.read()
-    mask[6, 6, 6] = ~mask[6, 6, 6]
-    workplace.write(mask)
-    assert [row.index for row in logic.painting.slices()] == [3, 6, 12]
-    logic.shutdown()
+    assert workplace.indices() == [3, 12, 15]
 
 
 def testProvenanceIsInTheScene(workplace):
-    import vtk
-
-    workplace.paint(0, [3, 12])
-    workplace.runToPreview()
+    workplace.propagate(0, [3, 12])
     workplace.logic.applyPreview()
     report = json.loads(workplace.logic.results.reportNode.GetText())
     assert report["volume"] == "ct" and report["segments"]["1"]["id"] == workplace.organ
@@ -76,9 +45,8 @@ def testProvenanceIsInTheScene(workplace):
 
 
 def testMovedVolumeGivesTheSameMask(workplace):
-    workplace.paint(0, [3, 12])
-    workplace.runToPreview()
-    straight = workplace.logic.preview.masks()[workplace.organ].filled()
+    workplace.propagate(0, [3, 12])
+    straight = workplace.proposal()
     transform = workplace.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
     matrix = np.eye(4)
     matrix[:3, 3] = [5, -7, 6.3]
@@ -86,7 +54,7 @@ def testMovedVolumeGivesTheSameMask(workplace):
     for node in (workplace.volume, workplace.segmentation):
         node.SetAndObserveTransformNodeID(transform.GetID())
     workplace.runToPreview()
-    assert (workplace.logic.preview.masks()[workplace.organ].filled() == straight).all()
+    assert (workplace.proposal() == straight).all()
     assert workplace.logic.preview.node.GetParentTransformNode() is transform
     assert workplace.logic.results.entropyNode.GetParentTransformNode() is transform
     workplace.logic.applyPreview()
@@ -96,8 +64,7 @@ def testMovedVolumeGivesTheSameMask(workplace):
 @pytest.mark.parametrize("steps", [(0, 0, 1), (0, -2, 0), (2, 0, 0), (-1, 1, 3)])
 def testVolumeMovedAloneLeavesPropagatedSlicesPropagated(workplace, steps):
     """By whole voxels (k, j, i); else its voxels are no longer those of the segmentation, which is refused."""
-    workplace.paint(0, [4, 13])
-    workplace.runToPreview()
+    workplace.propagate(0, [4, 13])
     workplace.logic.applyPreview()
     workplace.logic.painting.setNotOnSlice(2)
     workplace.paint(0, [8], size=15)  # a correction
@@ -109,7 +76,7 @@ def testVolumeMovedAloneLeavesPropagatedSlicesPropagated(workplace, steps):
     transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(move))
     workplace.volume.SetAndObserveTransformNodeID(transform.GetID())
     moved = [index - steps[0] for index in (2, 4, 8, 13)]
-    assert [row.index for row in workplace.logic.painting.slices()] == moved
+    assert workplace.indices() == moved
     workplace.logic.painting.setContext(moved[1], False)
     workplace.volume.SetAndObserveTransformNodeID(None)
     rows = workplace.logic.painting.slices()
