@@ -52,8 +52,8 @@ def test_the_thickness_of_a_disc_is_two_thirds_of_its_diameter() -> None:
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.7, 0.7), (1.0, 2.0)])
-def test_what_is_large_and_thin_is_seen_finely(spacing: tuple[float, float]) -> None:
-    for radius, wall, fine in ((120, 5, True), (120, 110, False), (20, 5, False), (120, 24, False)):
+def test_what_is_large_and_thin_or_very_large_is_seen_finely(spacing: tuple[float, float]) -> None:
+    for radius, wall, fine in ((120, 5, True), (90, 80, False), (20, 5, False), (90, 24, False), (160, 150, True)):
         masks = ring(radius, wall, spacing)
         region = Region.around(masks.any(0), spacing)
         assert input_size_of_painted(region, masks) == (FINE_SIZE if fine else input_size(region))
