@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from PatchICLLib.cascade.entropy import binary_entropy
 from PatchICLLib.cascade.trace import LevelTrace
 from PatchICLLib.errors import InputError
+from PatchICLLib.hints.placing import Landmarks
 from PatchICLLib.propagation.geometry.intensity_scale import differences, unit_of
 from PatchICLLib.propagation.geometry.normalisation import Normalisation
 from PatchICLLib.propagation.geometry.region import Region
@@ -50,7 +52,10 @@ class InContextSegmenter:
 
     def __init__(self, pretrained: Pretrained, device: torch.device, size: int = SIZES[0]) -> None:
         self.pretrained, self.device, self.size = pretrained, device, size
+        self._shown: tuple[torch.Tensor, torch.Tensor] | None = None  # (k, S, S) images and masks
         self._context: Any = None
+        self._moved: Any = None  # the context, its pictures moved onto each other
+        self._landmarks: Landmarks | None = None
 
     @classmethod
     def from_pretrained(
@@ -88,10 +93,16 @@ class InContextSegmenter:
         regions = [self._region(shape) for shape in shapes]
         seen = torch.cat([self._seen(image, region) for image, region in zip(images, regions, strict=True)])
         soft = torch.cat([region.sample(mask[None], self.size) for mask, region in zip(masks, regions, strict=True)])
+        self._shown = seen.to(self.device), soft.to(self.device)
+        self._context, self._moved = self._encoded(None), None
+        # other models know no places
+        self._landmarks = Landmarks.of(*self._shown) if self.pretrained.preset == "sparse" else None
+
+    def _encoded(self, places: torch.Tensor | None) -> Any:
+        assert self._shown is not None
+        images, masks = self._shown
         with torch.inference_mode(), inference_precision(self.device):
-            self._context = self.pretrained.model.encode_context(  # type: ignore[operator]
-                seen[None].to(self.device), soft[None].to(self.device), None
-            )
+            return self.pretrained.model.encode_context(images[None], masks[None], places)  # type: ignore[operator]
 
     def segment(self, image: np.ndarray) -> Segmentation:
         """Segment a target image (H, W) of any size.
@@ -105,8 +116,10 @@ class InContextSegmenter:
         if image.ndim != 2 or not image.size or not np.isfinite(image).all():
             raise InputError(f"The target must be a 2D image of finite numbers, but its shape is {image.shape}.")
         region = self._region(image.shape)
+        seen = self._seen(image, region).to(self.device)
+        context, places = self._placed(seen)
         with torch.inference_mode(), inference_precision(self.device):
-            output = self.pretrained.model(self._seen(image, region)[:, None].to(self.device), self._context)
+            output = self.pretrained.model(seen[:, None], context, positions=places)
         restored, window = region.restore(output.logits[:, 0], (image.shape[0], image.shape[1]))
         logits = np.full(image.shape, -np.inf, np.float32)
         logits[window] = to_host(restored[0])
@@ -115,6 +128,18 @@ class InContextSegmenter:
         entropy = np.zeros(image.shape, np.float32)
         entropy[window] = to_host(binary_entropy(restored[0] / self.pretrained.temperature))
         return Segmentation(logits > 0, probability, entropy, output.levels)
+
+    def _placed(self, seen: torch.Tensor) -> tuple[Any, torch.Tensor | None]:
+        """The context as it lies, or, where a target (1, S, S) shows it elsewhere, moved, and the target's place."""
+        if self._landmarks is None:
+            return self._context, None
+        shifts, moved = self._landmarks.shifts(seen)
+        if not to_host(moved)[0]:
+            return self._context, None
+        if self._moved is None:
+            self._moved = self._encoded(F.pad(self._landmarks.offsets, (0, 1))[None])
+        # contexts are encoded once for all targets, so it is the target that is moved, the other way
+        return self._moved, F.pad(-shifts, (0, 1))
 
     @staticmethod
     def _region(shape: tuple[int, ...]) -> Region:

@@ -6,27 +6,37 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from PatchICLLib.cascade.patches import PatchGrid
 from PatchICLLib.runtime.device_constants import made_once
 
 
-def token_positions(indices: Tensor, grid: PatchGrid, per_side: int, slice_positions: Tensor) -> Tensor:
+def token_positions(indices: Tensor, grid: PatchGrid, per_side: int, places: Tensor) -> Tensor:
     """Centres of the tokens of the chosen patches.
 
     Args:
         indices: (N, K) candidate numbers.
         grid: the candidates.
         per_side: tokens a side of a patch, t.
-        slice_positions: (N,) place of each image along the third axis, in units of the field of view.
+        places: (N, 3) what is added for each image: to rows and columns, and its place along the third axis, in units
+            of the field of view.
 
     Returns:
-        (N, K*t*t, 3): row, column (0 to 1 over the field of view) and slice position of each token.
+        (N, K*t*t, 3): row and column (0 to 1 over the field of view, and what is added), slice position.
     """
-    in_plane = _centres(indices.device, grid, per_side, slice_positions.dtype)[indices].reshape(len(indices), -1, 2)
-    slices = slice_positions[:, None, None].expand(-1, in_plane.shape[1], 1)
-    return torch.cat([in_plane, slices], -1)
+    in_plane = _centres(indices.device, grid, per_side, places.dtype)[indices].reshape(len(indices), -1, 2)
+    return F.pad(in_plane, (0, 1)) + places[:, None]
+
+
+def in_space(positions: Tensor | None, like: Tensor, images: int) -> Tensor:
+    """Places of images, (images, 3), of positions (..., 3), or along the third axis alone (...), or None for 0."""
+    if positions is None:
+        return like.new_zeros(images, 3)
+    places = positions.to(like)
+    along = places.numel() == images
+    return F.pad(places.reshape(images, 1), (2, 0)) if along else places.reshape(images, 3)
 
 
 @made_once

@@ -22,7 +22,7 @@ from PatchICLLib.cascade.entropy import binary_entropy, patch_means
 from PatchICLLib.cascade.fusion import fuse
 from PatchICLLib.cascade.hint_channels import Hints, pool
 from PatchICLLib.cascade.patches import PatchGrid, crop_patches
-from PatchICLLib.cascade.positions import RotaryEmbedding, token_positions
+from PatchICLLib.cascade.positions import RotaryEmbedding, in_space, token_positions
 from PatchICLLib.cascade.readout import MaskReadout
 from PatchICLLib.cascade.resizing import resized
 from PatchICLLib.cascade.resolution import ResolutionEncoding
@@ -41,7 +41,7 @@ class _Seen:
         target: (N, 1, S, S).
         before: (N, 1, S, S) logits so far.
         guidance: (N, hint_channels.CHANNELS, S, S).
-        places: (N,) along the third axis.
+        places: (N, 3) what is added to rows and columns, and the place along the third axis.
         conditions: of the level's resolution for the encoder.
         resolution: (d,) added to all tokens.
         gains: (N, 1, 2) of the early and the late read-out.
@@ -108,7 +108,8 @@ class SparseCascade(nn.Module):
         Args:
             images: (B, k, H, H), standardised intensities; H is ``coarsest * 2^n``.
             masks: (B, k, H, H), 0 to 1.
-            positions: (B, k) place along the third axis in units of the field of view; None for unrelated images.
+            positions: (B, k) place along the third axis in units of the field of view; or (B, k, 3) how far each image
+                is moved along rows and columns, too; None for images that lie as they are, at the same place.
             generator: noise of the patch selection in training.
             given: (B, k) bool; an image that is not given only fills up its set and has no influence, whatever its
                 pixels are. At least one of each set must be given. None if all are.
@@ -124,11 +125,11 @@ class SparseCascade(nn.Module):
                 f"context images and masks must be (B, k, H, H), not {tuple(images.shape)}, {tuple(masks.shape)}"
             )
         b, k, size, _ = images.shape
-        places = images.new_zeros(b, k) if positions is None else positions.to(images)
+        places = in_space(positions, images, b * k)
         if given is not None:
             there = given[:, :, None, None]
             images, masks = images.where(there, 0), masks.where(there, 0)
-            places = places.where(given, 0)
+            places = places.where(given.reshape(-1, 1), 0)
         c = self.configuration
         grids = [PatchGrid(resolution, c.patch_size, c.patch_stride) for resolution in c.resolutions(size)]
         chosen, crops, cropped, positioned, centred = [], [], [], [], []
@@ -140,9 +141,8 @@ class SparseCascade(nn.Module):
             chosen.append(indices)
             crops.append(crop_patches(seen, indices, grid, c.halo).unflatten(0, (b, -1)))
             cropped.append(crop_patches(drawn, indices, grid).unflatten(0, (b, -1)))
-            flat = places.reshape(-1)
-            positioned.append(token_positions(indices, grid, c.tokens_per_side, flat).reshape(b, -1, 3))
-            centred.append(token_positions(indices, grid, self.cells, flat).reshape(b, -1, 3))
+            positioned.append(token_positions(indices, grid, c.tokens_per_side, places).reshape(b, -1, 3))
+            centred.append(token_positions(indices, grid, self.cells, places).reshape(b, -1, 3))
         # all levels at once from here on: what they see is alike, and each keeps to itself
         patches = [k * indices.shape[1] for indices in chosen]
         numbers = _numbers(images.device, tuple(patches), b)
@@ -201,7 +201,7 @@ class SparseCascade(nn.Module):
             target: (N, 1, H, H).
             context: from ``encode_context`` with images of the same size.
             hints: what painted slices say about the targets; None for pure in-context use.
-            positions: (N,) place along the third axis in units of the field of view.
+            positions: (N,) or (N, 3), as those of the context.
             generator: noise of the patch selection in training.
             sets: (N,) long, the set of the context that each target belongs to; None if each of the B sets has N / B
                 targets, set by set.
@@ -215,7 +215,7 @@ class SparseCascade(nn.Module):
                 f"{n} targets of {size} pixels do not fit a context of {context.sets} sets of {context.size} pixels"
             )
         hints = (Hints.none(target) if hints is None else hints).masked()
-        places = target.new_zeros(n) if positions is None else positions.to(target)
+        places = in_space(positions, target, n)
         gains = self.prior_gains
         start = torch.addcmul(gains[0] * hints.shape[:, :1], gains[1], hints.vote[:, :1])
         resolutions = self.configuration.resolutions(size)

@@ -55,13 +55,14 @@ def pixel_grid(size: int, device: torch.device) -> Tensor:
     return torch.stack(torch.meshgrid(ticks, ticks, indexing="xy"), -1)
 
 
-def warp(fields: Tensor, displacement: Tensor, grid: Tensor | None = None) -> Tensor:
+def warp(fields: Tensor, displacement: Tensor, grid: Tensor | None = None, padding: str = "border") -> Tensor:
     """Fields looked up where the displacement points.
 
     Args:
         fields: (N, C, H, H).
         displacement: (N, 2, h, h) rows and columns in units of the side; another resolution is interpolated.
         grid: ``pixel_grid`` of the fields, for those who warp often.
+        padding: "border" or "zeros", what lies beyond the fields.
 
     Returns:
         (N, C, H, H): the fields' values at each place plus its displacement.
@@ -71,7 +72,7 @@ def warp(fields: Tensor, displacement: Tensor, grid: Tensor | None = None) -> Te
         displacement = both_ways(resizing(displacement.shape[-1], size, fields.device), displacement)
     grid = pixel_grid(size, fields.device) if grid is None else grid
     places = torch.add(grid, displacement.flip(1).permute(0, 2, 3, 1), alpha=2)
-    return F.grid_sample(fields, places, mode="bilinear", padding_mode="border", align_corners=False)
+    return F.grid_sample(fields, places, mode="bilinear", padding_mode=padding, align_corners=False)
 
 
 def register(

@@ -52,6 +52,16 @@ def test_finds_the_disc_that_the_context_shows(segmenter, shape):
     assert dice(segmenter.segment(image).mask, mask) > 0.8
 
 
+@pytest.mark.parametrize(("row", "column"), [(0.25, 0.75), (0.7, 0.3)])
+def test_finds_it_elsewhere_too(segmenter, row, column):
+    """Where nothing is at the context's place, and what surrounds the structure is where the structure is."""
+    places = [(0.3, 0.3), (0.35, 0.25), (0.25, 0.3)]
+    images, masks = zip(*(disc((128, 128), *place, 0.12, seed) for seed, place in enumerate(places)), strict=True)
+    segmenter.set_context(images, masks)
+    image, mask = disc((128, 128), row, column, 0.12, 9)
+    assert dice(segmenter.segment(image).mask, mask) > 0.8
+
+
 def test_context_is_encoded_once(segmenter, monkeypatch):
     set_discs(segmenter, (64, 64))
     first = segmenter.segment(disc((64, 64), 0.5, 0.5, 0.2)[0])

@@ -240,7 +240,7 @@ class PaperCascade(nn.Module):
 
     @staticmethod
     def _positions(indices: Tensor, grid: PatchGrid) -> Tensor:
-        return token_positions(indices, grid, 1, torch.zeros(len(indices), device=indices.device))
+        return token_positions(indices, grid, 1, torch.zeros(len(indices), 3, device=indices.device))
 
     def _rotation(self, positions: Tensor, registers: int) -> Rotation:
         """Rotation of ``registers`` tokens without a place, which are not turned, and of tokens at ``positions``."""

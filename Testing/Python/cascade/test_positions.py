@@ -18,7 +18,7 @@ from PatchICLLib.cascade.positions import RotaryEmbedding, rotate, token_positio
 def test_positions_are_centres_of_the_tokens_pixels(size, patch, stride, per_side):
     grid = PatchGrid(size, patch, stride)
     indices = torch.arange(grid.count).flip(0).repeat(2, 1)
-    places = torch.tensor([0.3, -1.2])
+    places = torch.tensor([[0.0, 0.0, 0.3], [0.25, -0.5, -1.2]])
     ours = token_positions(indices, grid, per_side, places)
     expected = []
     side = patch // per_side
@@ -28,7 +28,7 @@ def test_positions_are_centres_of_the_tokens_pixels(size, patch, stride, per_sid
             for r in range(per_side):
                 for c in range(per_side):
                     centre = np.array([row + r * side, column + c * side]) + side / 2
-                    expected.append([*(centre / size), places[n].item()])
+                    expected.append(np.array([*(centre / size), 0.0]) + places[n].numpy())
     np.testing.assert_allclose(ours.reshape(-1, 3), expected, rtol=1e-6)
 
 

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from PatchICLLib.cascade.context_cache import ContextCache
 from PatchICLLib.cascade.hint_channels import Hints
@@ -107,6 +108,21 @@ def test_only_differences_of_place_along_the_third_axis_matter(small_cascade, sc
     torch.testing.assert_close(first, moved, rtol=2e-3, atol=2e-3)
     farther = model(targets, model.encode_context(images, masks, places), hints, at + 0.5).logits
     assert (farther - first).abs().max() > 0.01
+
+
+def test_only_differences_of_place_in_the_plane_matter(small_cascade, scene):
+    model = small_cascade()
+    images, masks, places, targets, hints, at = scene
+    of_context, of_targets = (F.pad(x[..., None], (2, 0)) for x in (places, at))
+    shift = torch.tensor([0.3, -0.2, 0.1])
+
+    def logits(of_context, of_targets):
+        return model(targets, model.encode_context(images, masks, of_context), hints, of_targets).logits
+
+    still = logits(of_context, of_targets)
+    assert torch.equal(still, logits(places, at))
+    torch.testing.assert_close(still, logits(of_context + shift, of_targets + shift), rtol=2e-3, atol=2e-3)
+    assert (still - logits(of_context + shift, of_targets)).abs().max() > 0.01
 
 
 def test_the_context_decides(small_cascade, scene, discs):
