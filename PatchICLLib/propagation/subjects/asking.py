@@ -18,6 +18,7 @@ from PatchICLLib.propagation.subjects.frame import Frame
 from PatchICLLib.propagation.subjects.guard import Worth, shares_of_subjects, size_ratio, slices_to_leave_out
 from PatchICLLib.propagation.subjects.opinion import Opinion
 from PatchICLLib.propagation.subjects.outlines_of_slices import SliceOutlines
+from PatchICLLib.propagation.subjects.placed_subjects import Subjects
 from PatchICLLib.propagation.subjects.placement import (
     Placement,
     agreeing,
@@ -26,11 +27,9 @@ from PatchICLLib.propagation.subjects.placement import (
     placed_on,
 )
 from PatchICLLib.propagation.subjects.said_slices import SaidSlices
-from PatchICLLib.propagation.subjects.shown_slices import shown_slices
 from PatchICLLib.propagation.subjects.subjects_context import Look, Question, SubjectsContext
 from PatchICLLib.runtime.transfers import to_host
 
-SHOWN = 5  # subjects that are shown, those whose scans correlate best: of more, each would show too few slices
 _MARGIN, _MARGIN_SLICES = 0.1, 1  # beyond the ends that the subjects suggest, at most: of the length, and slices
 _PREDICTED = 28  # slices between the ends, about, beyond which some are interpolated
 _ROUNDS = (12, _PREDICTED)  # of finding and looking again, where nothing is painted: slices that are predicted
@@ -39,41 +38,6 @@ _LOOK = 8  # slices on which intensities are put to scale then
 _AROUND, _AROUND_MM = 1.5, 8.0  # what is looked at around painted slices: of the longest structure, and in mm
 _COARSE, _COARSE_SCALES = 8, (0.87, 1.0, 1.15)  # grid steps and scales with which a whole scan is looked through
 _INSIDE = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class Subjects:
-    """Other subjects' structures, placed in this subject; that of the largest correlation first.
-
-    Attributes:
-        structures: at most `SHOWN`.
-        placements: of each.
-        numbers: of each among those that were asked.
-    """
-
-    structures: list[FinishedStructure]
-    placements: list[Placement]
-    numbers: list[int]
-
-    @classmethod
-    def likest(
-        cls, structures: Sequence[FinishedStructure], placements: Sequence[Placement | None], among: Sequence[int]
-    ) -> Subjects:
-        """Some of those that were asked, all of them placed: the likest."""
-        placed = [(n, placement) for n in among if (placement := placements[n]) is not None]
-        chosen = sorted(placed, key=lambda one: -one[1].correlation)[:SHOWN]
-        return cls([structures[n] for n, _ in chosen], [p for _, p in chosen], [n for n, _ in chosen])
-
-    @property
-    def correlation(self) -> float:
-        """At best."""
-        return self.placements[0].correlation
-
-    @property
-    def shown(self) -> list[tuple[int, ...]]:
-        """Slices of each that are shown."""
-        of = len(self.structures)
-        return [shown_slices(one, n, of) for one, n in zip(self.structures, self.numbers, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,24 +86,35 @@ class Asking:
         corners = self._corners(masks.any(0), held)
         reach = _AROUND * max(one.longest for one in structures) + _AROUND_MM
         scan = CoarseScan(volume.image, self.spacing, corners + [[-reach], [reach]])
+        correlations = [Correlation.of(scan, one, self.check) for one in structures]
         placements = [
-            placed_by_painting(one, Correlation.of(scan, one, self.check), painted, empty, volume.step)
-            for one in structures
+            placed_by_painting(one, correlation, painted, empty, volume.step)
+            for one, correlation in zip(structures, correlations, strict=True)
         ]
         subjects = Subjects.likest(structures, placements, range(len(structures)))
         if not subjects.structures:
             return None
         frame = Frame.placed(subjects.structures, subjects.placements, self.spacing, corners)
-        context = self._context(subjects, frame)
+        context = self._context(subjects, frame, _NEAREST_ALONE if len(held) == 1 else _NEAREST)
         look = context.look(frame, masks, slices)
         worth = self._worth(context, look, painted)
         if not shares_of_subjects(worth, len(held), np.ones(1)).any():  # nobody listens: nothing need be said
             nothing = SaidSlices((held[0],), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
             return self._opinion(label, np.zeros(1), nothing, subjects, worth)
-        said = self._said(context, look, _PREDICTED, held)
-        volume_said = int(to_host((said.logits > 0).sum())) * float(np.prod(self.spacing))
-        others = [(one.volume, Frame.own(one).side) for one in subjects.structures]
-        worth = replace(worth, size=size_ratio(volume_said, frame.side, others))
+        looks = [look]
+        if len(held) == 1 and worth.may_be_trusted:
+            by_look = [placed_by_look(correlations[n]) for n in subjects.numbers]
+            other = self._otherwise(context, subjects, by_look, look)
+            if other is not None and worth.is_confirmed_by(self._dice(context, other, held[0])):
+                looks = [other, look]
+        found = []
+        for one in looks:
+            said = self._said(context, one, _PREDICTED, held)
+            sized = replace(worth, size=self._size(said, one, subjects), by_scan=one is not look)
+            found.append((sized, said))
+            if sized.has_own_size:
+                break
+        worth, said = min(found, key=lambda one: one[0].off_size)
         distances = np.abs(np.array(said.indices)[:, None] - held).min(1) * volume.step
         shares = shares_of_subjects(worth, len(held), distances / math.sqrt(painted.areas.max()))
         return self._opinion(label, shares, said, subjects, worth)
@@ -173,13 +148,11 @@ class Asking:
 
     def _found_by_look(self, structures: Sequence[FinishedStructure]) -> Subjects | None:
         """Where structures lie that look alike there: first coarsely in all of the scan, then where most agree."""
-        volume, everyone = self.volume, range(len(structures))
-        whole = CoarseScan(volume.image, self.spacing)
+        whole = CoarseScan(self.volume.image, self.spacing)
 
         def placed(scan: CoarseScan, *coarse: object) -> tuple[list[Placement | None], list[int]]:
             found = [placed_by_look(Correlation.of(scan, one, self.check, *coarse)) for one in structures]  # type: ignore[arg-type]
-            there = [n for n in everyone if found[n] is not None]
-            return found, [there[n] for n in agreeing([structures[n] for n in there], [found[n] for n in there])]  # type: ignore[misc]
+            return found, agreeing(structures, found)
 
         placements, kept = placed(whole, _COARSE_SCALES, _COARSE)
         if not kept:
@@ -187,7 +160,7 @@ class Asking:
         first = Subjects.likest(structures, placements, kept)
         box = Frame.placed(first.structures, first.placements, self.spacing).box
         reach = _AROUND / 2 * max(one.longest for one in structures) + _AROUND_MM
-        placements, kept = placed(CoarseScan(volume.image, self.spacing, box + [[-reach], [reach]]))
+        placements, kept = placed(CoarseScan(self.volume.image, self.spacing, box + [[-reach], [reach]]))
         return Subjects.likest(structures, placements, kept) if kept else first
 
     def _corners(self, mask: np.ndarray, slices: Sequence[int]) -> np.ndarray:
@@ -222,6 +195,30 @@ class Asking:
         total = found.sum((1, 2)) + masks.sum((1, 2))
         together, alone = slice(len(left_out)), slice(len(left_out), None)
         return Worth(float(common[together].sum() / total[together].sum()), float((common / total)[alone].mean()))
+
+    def _otherwise(
+        self, context: SubjectsContext, subjects: Subjects, placements: Sequence[Placement | None], look: Look
+    ) -> Look | None:
+        """A look at the same painting with subjects placed otherwise, where most of them agree; None if none fits."""
+        structures = subjects.structures
+        found = Subjects.likest(structures, placements, agreeing(structures, placements))
+        if not found.structures:
+            return None
+        known = look.view.indices
+        held = [z for z, mask in zip(known, look.masks, strict=True) if mask.any()]
+        corners = self._corners(np.asarray(look.masks.any(0)), held)
+        return context.look(Frame.placed(found.structures, found.placements, self.spacing, corners), look.masks, known)
+
+    def _size(self, said: SaidSlices, look: Look, subjects: Subjects) -> float:
+        """Of what is said, over that of the subjects' own structures where these are placed."""
+        volume = int(to_host((said.logits > 0).sum())) * float(np.prod(self.spacing))
+        return size_ratio(volume, look.frame.side, [(one.volume, Frame.own(one).side) for one in subjects.structures])
+
+    def _dice(self, context: SubjectsContext, look: Look, index: int) -> float:
+        """Of a painted slice that is predicted from subjects alone."""
+        logits, (rows, columns) = context.predicted([index], look)
+        found, mask = to_host(logits[0] > 0), look.masks[look.view.indices.index(index)]
+        return 2 * float((found & mask[rows, columns]).sum()) / float(found.sum() + mask.sum())
 
     def _said(self, context: SubjectsContext, look: Look, most: int, held: Sequence[int] = ()) -> SaidSlices:
         """What subjects say of the slices that the structure may reach.

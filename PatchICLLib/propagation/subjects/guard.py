@@ -10,6 +10,7 @@ development cases; see Docs/library.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ import numpy as np
 _LEAST, _LEAST_APART = 0.6, 0.5  # Dice of slices left out from which on subjects are listened to; of each by itself
 _BESIDE, _PER_SIZE, _MOST_SHARE = 0.25, 1.0, 0.75  # share beside a painted slice, its growth with distance, its limit
 _SINGLE = ((0.5, 0.5), (0.35, 0.25))  # Dice and share where one slice is painted
-_TRUSTED, _TRUSTED_APART, _TRUSTED_SIZE = 0.75, 0.65, 1.4  # share then where each by itself has this Dice, and the size
+_TRUSTED, _TRUSTED_APART, _TRUSTED_SIZE = 0.75, 0.65, 1.3  # share then where each by itself has this Dice, and the size
+_AS_WELL, _SAME_SIZE = 0.05, 1.2  # Dice that may be lost if placed by scans alone; the size that need not be doubted
 _MOST = 3  # slices left out, one after the other
 _LARGE = 0.5  # of the largest painted slice's area: the ends of a structure say little
 
@@ -31,11 +33,32 @@ class Worth:
         left_out: Dice of painted slices, each predicted by all subjects and the other painted slices.
         apart: Dice of the largest of them, predicted by each subject alone: mean over subjects.
         size: volume of what subjects say, over that of their own structures where these are placed.
+        by_scan: whether they are placed by the scans alone, as if the single painted slice were not painted.
     """
 
     left_out: float
     apart: float = 1.0
     size: float = 1.0
+    by_scan: bool = False
+
+    def is_confirmed_by(self, dice: float) -> bool:
+        """Whether what subjects say of the painted slice when placed by the scans alone says as much."""
+        return dice >= self.left_out - _AS_WELL
+
+    @property
+    def may_be_trusted(self) -> bool:
+        """Whether subjects may have the largest share beside a single painted slice, if the size is theirs."""
+        return self.left_out >= _SINGLE[0][0] and self.apart >= _TRUSTED_APART
+
+    @property
+    def has_own_size(self) -> bool:
+        """Whether what subjects say is of the size of their own structures."""
+        return self.off_size <= _SAME_SIZE
+
+    @property
+    def off_size(self) -> float:
+        """How many times what subjects say is larger or smaller than their own structures: 1 or more."""
+        return max(self.size, 1 / self.size) if self.size else math.inf
 
 
 def slices_to_leave_out(indices: Sequence[int], areas: np.ndarray) -> list[int]:
@@ -59,8 +82,7 @@ def shares_of_subjects(worth: Worth, painted: int, distances: np.ndarray) -> np.
     """
     if painted == 1:
         share = next((share for least, share in _SINGLE if worth.left_out >= least), 0.0)
-        of_their_size = 1 / _TRUSTED_SIZE <= worth.size <= _TRUSTED_SIZE
-        if share == _SINGLE[0][1] and worth.apart >= _TRUSTED_APART and of_their_size:
+        if worth.may_be_trusted and worth.off_size <= _TRUSTED_SIZE:
             share = _TRUSTED
         return np.full(len(distances), share)
     if worth.left_out < _LEAST or worth.apart < _LEAST_APART:

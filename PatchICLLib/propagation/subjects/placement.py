@@ -131,14 +131,17 @@ def placed_by_look(correlation: Correlation) -> Placement | None:
     return None if found is None else Placement(*found)
 
 
-def agreeing(structures: Sequence[FinishedStructure], placements: Sequence[Placement]) -> list[int]:
+def agreeing(structures: Sequence[FinishedStructure], placements: Sequence[Placement | None]) -> list[int]:
     """Those placed at the same place, that with the most correlation: their numbers, largest correlation first."""
-    centers = np.array([placement.of(one.center) for one, placement in zip(structures, placements, strict=True)])
-    near = _SAME_PLACE * float(np.median([one.volume for one in structures])) ** (1 / 3)
+    there = [(n, placement) for n, placement in enumerate(placements) if placement is not None]
+    if not there:
+        return []
+    centers = np.array([placement.of(structures[n].center) for n, placement in there])
+    near = _SAME_PLACE * float(np.median([structures[n].volume for n, _ in there])) ** (1 / 3)
     together = np.linalg.norm(centers[:, None] - centers, axis=2) < near
-    weights = np.array([placement.correlation for placement in placements])
+    weights = np.array([placement.correlation for _, placement in there])
     chosen = together[int((together * weights).sum(1).argmax())]
-    return sorted(np.flatnonzero(chosen).tolist(), key=lambda n: -weights[n])
+    return [there[n][0] for n in sorted(np.flatnonzero(chosen).tolist(), key=lambda n: -weights[n])]
 
 
 def placed_on(

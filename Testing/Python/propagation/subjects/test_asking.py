@@ -10,8 +10,10 @@ import torch
 
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
-from PatchICLLib.propagation.subjects.asking import SHOWN, Asking
+from PatchICLLib.propagation.subjects.asking import Asking
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
+from PatchICLLib.propagation.subjects.guard import Worth
+from PatchICLLib.propagation.subjects.placed_subjects import SHOWN
 from Testing.Miniatures.patients import SPACING, Patient
 
 
@@ -56,3 +58,46 @@ def test_weights_that_tell_subjects_are_told(small_model) -> None:
         if name.endswith("other_subject"):
             torch.nn.init.constant_(parameter, -2.0)
     assert (said(telling) - before).abs().max() > 1e-4
+
+
+class _Counting(torch.nn.Module):
+    """A model that counts the slices it is asked for."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model, self.asked = model, 0
+
+    def forward(self, images: torch.Tensor, *rest: object) -> object:
+        self.asked += len(images)
+        return self.model(images, *rest)
+
+    def encode_context(self, *given: object, **named: object) -> object:
+        return self.model.encode_context(*given, **named)
+
+
+def test_looking_at_a_structure_otherwise_takes_hardly_more_slices(small_model, monkeypatch) -> None:
+    here = Patient.of(1)
+    painted = np.zeros(here.organ.shape, np.uint8)
+    painted[13] = here.organ[13]
+    volume = SlicedVolume(
+        here.image, painted, SPACING[0], SPACING[1:], Orientation((0, 1, 2), (False,) * 3, here.organ.shape)
+    )
+    others = [Patient.of(case) for case in (2, 3)]
+    structures = [FinishedStructure(one.image, one.organ, SPACING, n) for n, one in enumerate(others)]
+    # an untrained network says nothing of what is painted
+    monkeypatch.setattr(Worth, "may_be_trusted", True)
+    monkeypatch.setattr(
+        "PatchICLLib.propagation.subjects.asking.shares_of_subjects", lambda worth, count, far: np.full(len(far), 0.5)
+    )
+
+    monkeypatch.setattr(Worth, "has_own_size", True)
+
+    def asked(is_confirmed: bool) -> tuple[int, bool]:
+        monkeypatch.setattr(Worth, "is_confirmed_by", lambda self, dice: is_confirmed)
+        counting = _Counting(small_model)
+        opinion = Asking(counting, torch.device("cpu"), volume).about_painted(1, [13], structures)
+        assert opinion is not None and opinion.worth is not None
+        return counting.asked, opinion.worth.by_scan
+
+    (otherwise, by_scan), (usual, by_painting) = asked(True), asked(False)
+    assert by_scan and not by_painting and abs(otherwise - usual) <= 4

@@ -77,6 +77,14 @@ def test_joined_slices_are_averages_of_probabilities_wherever_either_looked(weig
     np.testing.assert_allclose(seen, expected[:, 2:9, 0:5], atol=1e-5)
 
 
+@given(st.floats(0.01, 100))
+def test_too_large_counts_as_too_small_does(size: float) -> None:
+    large, small = Worth(0.9, size=size), Worth(0.9, size=1 / size)
+    assert large.off_size >= 1 and large.off_size == pytest.approx(small.off_size)
+    assert large.has_own_size or not 0.84 < size < 1.19
+    assert not (large.has_own_size and (size < 0.83 or size > 1.21)) and not Worth(0.9, size=0.0).has_own_size
+
+
 def test_nothing_changes_where_nobody_listens() -> None:
     filled = FilledSlices(1, (4,), (slice(0, 2), slice(0, 2)), torch.randn(1, 2, 2))
     opinion = _opinion(0.0, torch.rand(3, 4, 4))

@@ -121,6 +121,7 @@ def test_those_that_say_the_same_are_kept_and_the_likeliest_comes_first() -> Non
         Placement(1.0, np.full(3, 1.0), 0.8),
     ]
     assert agreeing([one, one, one], placements) == [2, 0]
+    assert agreeing([one] * 4, [None, *placements]) == [3, 1] and agreeing([one], [None]) == []
 
 
 def test_what_was_found_moves_a_structure_there() -> None:
