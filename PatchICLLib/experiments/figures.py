@@ -57,7 +57,7 @@ def draw_by_resolution(
     """
     if not any(r["gflops"] for r in records):
         return False
-    figure = Figure(figsize=(10, 4.2), dpi=150, layout="constrained")
+    figure = Figure(figsize=(10, 4.5), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     models = list(dict.fromkeys(r["model"] for r in records))
@@ -88,7 +88,7 @@ def draw_by_resolution(
         axes.set_xticks(sides, [f"{side}²" for side in sides])
         axes.set_xlabel("pixels of the network's input")
         axes.grid(True, alpha=0.25)
-    left.legend(fontsize=8)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(models), fontsize=8)
     save_picture(figure, path)
     return True
 
