@@ -21,7 +21,7 @@ from PatchICLLib.presets import build, preset
 from PatchICLLib.resources import ResourceError, resource_path
 from PatchICLLib.universeg.official import load_official_weights
 
-BUNDLED = {"sparse": "sparse-5", "universeg": "universeg-2"}  # name of the weights that ship, by preset
+BUNDLED = {"sparse": "sparse-6", "universeg": "universeg-2"}  # name of the weights that ship, by preset
 DEFAULT_PRESET = "sparse"
 _OFFICIAL_SIZE = 128  # pixels a side that the official weights of UniverSeg were trained with
 _TYPES = ("F16", "BF16", "F32", "F64")
@@ -148,8 +148,8 @@ def official_pretrained(path: str | Path, working_size: int | None = _OFFICIAL_S
 
 
 def _may_lack(name: str) -> bool:
-    """Whether weights made before 0.2 may lack a tensor: what tells context of another subject from a scan's own."""
-    return name.rpartition(".")[2] == "other_subject"
+    """Whether weights made before 0.2 may lack a tensor: what tells context of another subject or picture from own."""
+    return name.rpartition(".")[2] in ("other_subject", "bare_nearness")
 
 
 def _completed(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
@@ -160,7 +160,7 @@ def _completed(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
 
 def _tells_subjects(state: dict[str, Tensor]) -> bool:
     """Whether weights have learned to tell context of another subject from a scan's own."""
-    return any(bool(x.any()) for name, x in state.items() if _may_lack(name))
+    return any(bool(x.any()) for name, x in state.items() if name.endswith("other_subject"))
 
 
 def _check_tensors(path: Path, model: nn.Module, card: dict[str, Any]) -> None:

@@ -27,8 +27,8 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            help="bundled (what ships), finish (its last stage alone, see --start-from), paper, universeg, or check: a "
-            "minute to see that installation and data work."
+            help="bundled, finish, in-context (what ships, stage after stage, see --start-from), subjects, paper, "
+            "universeg, or check: a minute to see that installation and data work."
         ),
     ] = "bundled",
     steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Instead of the recipe's number.")] = None,

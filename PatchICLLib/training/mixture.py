@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,11 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 from torch.utils.data import Dataset
 
-from PatchICLLib.training.image_tasks import ImageTasks, image_sets
+from PatchICLLib.training.copies import CopiesTasks
+from PatchICLLib.training.image_tasks import TOGETHER, ImageTasks, Placing, image_sets
 from PatchICLLib.training.pseudo_labels import SupervoxelVolume, prepare
 from PatchICLLib.training.stacks import Unsuitable
 from PatchICLLib.training.subject_tasks import DrawSubjects, SubjectTasks
-from PatchICLLib.training.subjects import BentPatients, several_cases
+from PatchICLLib.training.subjects import BentPatients, SeveralCases, several_cases
 from PatchICLLib.training.synthetic import random_anatomy
 from PatchICLLib.training.task_batch import TaskBatch
 from PatchICLLib.training.tasks import HintDropout, TaskShape, VolumeTasks
@@ -24,6 +26,7 @@ from PatchICLLib.training.volumes import (
     pick,
     scans_without_names,
 )
+from PatchICLLib.training.whole_slices import OneCase, WholeSliceTasks
 
 _BARE = 0.5  # of the tasks of several subjects have no hints: how the product asks finished cases
 
@@ -77,10 +80,15 @@ class BatchPlan:
 
 @dataclass(frozen=True)
 class MixtureWeights:
-    """How often each kind of task comes; sources of real images share theirs by ``sources``, others equally.
+    """How often each kind of task comes; sources of real images share theirs by ``sources``.
 
     Attributes:
+        other_sources: share of each source that ``sources`` does not name.
         subjects: tasks of several subjects: cases of one source; label maps and random anatomy bent into patients.
+        whole_slices: slices seen whole, without hints, context of the same and of other cases: of real scans (half),
+            label maps, and supervoxels.
+        copies: rows of equal structures, of which each must be told from its neighbours.
+        apart: how differently the pictures of a task are placed.
         same_structures: sources whose cases hold the same structures under the same numbers, and lie alike.
     """
 
@@ -99,8 +107,12 @@ class MixtureWeights:
             "mri_lesions_pyradiomics": 0.09,
         }
     )
+    other_sources: float = 0.1
     subjects: float = 0.0
-    same_structures: tuple[str, ...] = ("mri_hippocampus_msd", "mri_fetal_brain_atlas")
+    whole_slices: float = 0.0
+    copies: float = 0.0
+    apart: Placing = TOGETHER
+    same_structures: tuple[str, ...] = ("mri_hippocampus_msd", "mri_fetal_brain_atlas", "labelmaps_head_synthseg")
 
 
 def training_mixture(data: Path, cache: Path, weights: MixtureWeights | None = None) -> list[tuple[Tasks, float]]:
@@ -109,7 +121,7 @@ def training_mixture(data: Path, cache: Path, weights: MixtureWeights | None = N
     dropout = HintDropout()
     mixture: list[tuple[Tasks, float]] = [(VolumeTasks(random_anatomy, dropout=dropout), weights.anatomy)]
     real = labelled_sources(data)
-    shares = {name: weights.sources.get(name, 0.1) for name in real}
+    shares = {name: weights.sources.get(name, weights.other_sources) for name in real}
     for name, loaders in real.items():
         mixture.append(
             (VolumeTasks(pick(loaders), dropout=dropout), weights.real * shares[name] / sum(shares.values()))
@@ -122,13 +134,39 @@ def training_mixture(data: Path, cache: Path, weights: MixtureWeights | None = N
         mixture.append((VolumeTasks(_SupervoxelDraw(files), dropout=dropout), weights.supervoxels))
     sets = image_sets(data)
     if sets:
-        mixture.append((ImageTasks(sets), weights.images))
+        mixture.append((ImageTasks(sets, placing=weights.apart), weights.images))
+    if weights.copies:
+        mixture.append((CopiesTasks(), weights.copies))
+    if weights.whole_slices:
+        mixture += _whole_slices(data, weights, shares, files)
     if weights.subjects:
         draws: list[DrawSubjects] = [BentPatients(random_anatomy)]
         draws += [draw for name, draw in several_cases(data).items() if name in weights.same_structures]
         draws += [BentPatients(pick(maps))] if maps else []
         bare = HintDropout(everything=_BARE)
         mixture += [(SubjectTasks(draw, dropout=bare), weights.subjects / len(draws)) for draw in draws]
+    return mixture
+
+
+def _whole_slices(
+    data: Path, weights: MixtureWeights, shares: dict[str, float], files: list[Path]
+) -> list[tuple[Tasks, float]]:
+    """Tasks of whole slices; cases of a source stand for each other where they hold the same structures."""
+    several = several_cases(data)
+    real: list[tuple[DrawSubjects, float]] = [
+        (several[name] if name in several and name in weights.same_structures else OneCase(pick(loaders)), shares[name])
+        for name, loaders in labelled_sources(data).items()
+    ]
+    made_up: list[tuple[DrawSubjects, float]] = []
+    for name, loaders in label_map_sources(data).items():
+        alike = name in weights.same_structures and len(loaders) > 1
+        draw = SeveralCases([[loader] for loader in loaders]) if alike else OneCase(pick(loaders))
+        made_up.append((draw, math.sqrt(len(loaders))))
+    machine: list[tuple[DrawSubjects, float]] = [(OneCase(_SupervoxelDraw(files)), 1.0)] if files else []
+    mixture: list[tuple[Tasks, float]] = []
+    for draws, share in ((real, 0.5), (made_up, 0.3), (machine, 0.2)):
+        total = sum(part for _, part in draws)
+        mixture += [(WholeSliceTasks(draw), weights.whole_slices * share * part / total) for draw, part in draws]
     return mixture
 
 

@@ -10,6 +10,7 @@ from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.paper import PaperConfiguration
 from PatchICLLib.cascade.universeg_in_context import UniverSegInContextConfiguration
 from PatchICLLib.presets import Configuration
+from PatchICLLib.training.image_tasks import APART
 from PatchICLLib.training.mixture import BatchPlan, MixtureWeights
 
 
@@ -60,8 +61,8 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "bundled": Recipe(),
-    # the last stage of the bundled weights, from those before it (`--start-from`): more of the larger inputs, most
-    # tasks at the size that the product would show them at, and another seed, lest the same tasks come again
+    # the stage after it, from its weights (`--start-from`): more of the larger inputs, most tasks at the size that the
+    # product would show them at, and another seed, lest the same tasks come again
     "finish": Recipe(
         plan=BatchPlan(sizes=((128, 0.55), (256, 0.45)), fitted=0.75),
         steps=2200,
@@ -77,6 +78,28 @@ RECIPES: dict[str, Recipe] = {
         learning_rate=2.5e-4,
         decay=0.9,
         seed=78,
+    ),
+    # the last stage of the bundled weights, from those of `finish` (`--start-from`), with which they are averaged in
+    # the end: half of the tasks are as before, the others are whole slices and pictures without hints, rows of equal
+    # structures, and several subjects
+    "in-context": Recipe(
+        plan=BatchPlan(sizes=((128, 0.75), (256, 0.25)), fitted=0.5),
+        mixture=MixtureWeights(
+            subjects=0.1,
+            whole_slices=0.24,
+            copies=0.16,
+            apart=APART,
+            real=0.19,
+            label_maps=0.08,
+            supervoxels=0.13,
+            anatomy=0.05,
+            images=0.05,
+            other_sources=0.03,
+        ),
+        steps=1550,
+        learning_rate=2.5e-4,
+        decay=0.9,
+        seed=79,
     ),
     # most of what attention, masks and decoder must learn of each other can be learned where a task costs a tenth: on
     # pictures that are their own first level, then on the first two levels

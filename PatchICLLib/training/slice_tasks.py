@@ -9,7 +9,7 @@ import numpy as np
 
 from PatchICLLib.datasets.example import Example, Examples
 from PatchICLLib.training.augmentation import IntensityAugmentation
-from PatchICLLib.training.image_tasks import render_images
+from PatchICLLib.training.image_tasks import Picture, render_images
 from PatchICLLib.training.stacks import Unsuitable
 from PatchICLLib.training.task_batch import TaskBatch
 from PatchICLLib.training.tasks import TaskShape
@@ -43,10 +43,8 @@ class SliceTasks:
         """
         examples = self.draw(rng, shape.context + shape.targets)
         context, targets = examples[shape.targets :], examples[: shape.targets]
-        pairs = [self.data.read(example) for example in (*context, *targets)]
-        if not any(mask.any() for _, mask in pairs[: shape.context]):
-            raise Unsuitable
-        return render_images(pairs, rng, shape, self.augmentation)
+        pictures = [Picture(*self.data.read(example)) for example in (*context, *targets)]
+        return render_images(pictures, rng, shape, self.augmentation)
 
     def draw(self, rng: np.random.Generator, count: int) -> list[Example]:
         """Examples of one structure across one axis: a target first, then the rest in the order in which they serve.

@@ -95,7 +95,8 @@ def load_pair(image: Path, label: Path) -> LabelledVolume:
 @functools.lru_cache(maxsize=32)
 def load_label_map(label: Path) -> LabelledVolume:
     array, spacing = read_array(label)
-    return LabelledVolume.of(None, compact(array)[0], spacing)
+    labels, values = compact(array)
+    return replace(LabelledVolume.of(None, labels, spacing), values=values)
 
 
 def _images(folder: Path, development: bool) -> list[Path]:

@@ -40,7 +40,7 @@ def test_what_is_told(library: Library, capsys: pytest.CaptureFixture[str], monk
     monkeypatch.setattr(adapt_module, "adapt", adapt)
     assert run("library", "adapt", library.path, "--minutes", 2.5, "--workers", 0, "--device", "cpu") == 0
     told = capsys.readouterr().out
-    assert asked == {"base": "sparse-5", "minutes": 2.5, "workers": 0}
+    assert asked == {"base": "sparse-6", "minutes": 2.5, "workers": 0}
     assert "case 2" in told and "0.820" in told and "weights.safetensors (40 steps)" in told
     rows = {line.split()[0]: line.split()[-1] for line in told.splitlines() if line.startswith((" Liver", " lesion"))}
     assert rows == {"Liver": "yes", "lesion": "no"}

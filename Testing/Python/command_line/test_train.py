@@ -167,7 +167,7 @@ def test_a_folder_without_data_is_told(tmp_path: Path, refused: Callable[..., st
     [
         (["--export", "out/m.safetensors", "--json", "out/m.json"], "--json and The model card of --export are the"),
         (["--export", "out/notes.safetensors"], "The model card of --export would replace .*which was not written by"),
-        (["--start-from", "sparse-5", "--json", "{weights}/sparse-5.json"], "--json and a part of --start-from are"),
+        (["--start-from", "sparse-6", "--json", "{weights}/sparse-6.json"], "--json and a part of --start-from are"),
         (["--json", "{data}/mri_hippocampus_msd/names.json"], "--json would replace .*, a file of --data"),
     ],
 )

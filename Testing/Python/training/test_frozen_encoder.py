@@ -86,7 +86,7 @@ def test_weights_of_another_model_are_refused():
         trained_universeg(BUNDLED["sparse"])
 
 
-@pytest.mark.parametrize("more", [["--recipe", "check"], ["--recipe", "paper", "--start-from", "sparse-5"]])
+@pytest.mark.parametrize("more", [["--recipe", "check"], ["--recipe", "paper", "--start-from", "sparse-6"]])
 def test_an_encoder_without_use_is_refused(more, tmp_path, capsys):
     (tmp_path / "data").mkdir()
     command = ["train", "--data", str(tmp_path / "data"), "--output", str(tmp_path / "run"), "--encoder", "universeg-2"]

@@ -17,9 +17,15 @@ from PatchICLLib.datasets.split import is_development  # noqa: E402
 from PatchICLLib.errors import InputError  # noqa: E402
 from PatchICLLib.training import volumes  # noqa: E402
 from PatchICLLib.training.batch_hints import batch_hints  # noqa: E402
+from PatchICLLib.training.copies import CopiesTasks  # noqa: E402
 from PatchICLLib.training.data_folder import inspect  # noqa: E402
 from PatchICLLib.training.image_tasks import ImageTasks, image_sets  # noqa: E402
-from PatchICLLib.training.mixture import BatchPlan, BatchStream, training_mixture  # noqa: E402
+from PatchICLLib.training.mixture import (  # noqa: E402
+    BatchPlan,
+    BatchStream,
+    MixtureWeights,
+    training_mixture,
+)
 from PatchICLLib.training.stacks import Unsuitable  # noqa: E402
 from PatchICLLib.training.task_batch import Runs, TaskBatch  # noqa: E402
 from PatchICLLib.training.tasks import TaskShape  # noqa: E402
@@ -29,6 +35,7 @@ from PatchICLLib.training.volumes import (  # noqa: E402
     scans_without_names,
     unlabelled_files,
 )
+from PatchICLLib.training.whole_slices import WholeSliceTasks  # noqa: E402
 
 PLAN = BatchPlan(tasks=2, targets=2, contexts=(1, 2), sizes=((32, 1.0),))
 
@@ -124,7 +131,8 @@ def test_development_cases_are_never_in_the_mixture(miniature_data, tmp_path, mo
 
     monkeypatch.setattr(volumes, "read_array", watched)
     volumes.load_pair.cache_clear()
-    mixture = training_mixture(miniature_data, tmp_path / "cache")
+    every_kind = MixtureWeights(subjects=0.1, whole_slices=0.1, copies=0.1)
+    mixture = training_mixture(miniature_data, tmp_path / "cache", every_kind)
     for kind, _ in mixture[1:]:  # the first is made-up anatomy
         for seed in range(8):
             try:
@@ -144,6 +152,17 @@ def test_each_kind_of_data_has_its_part(miniature_data, tmp_path):
     assert (
         sorted(p.suffix for p in (tmp_path / "cache").iterdir()) == [".npz"] * 9
     )  # three scans, three sizes of supervoxels
+
+
+def test_whole_slices_and_copies_come_as_often_as_they_should(miniature_data, tmp_path):
+    weights = MixtureWeights(whole_slices=0.4, copies=0.2)
+    mixture = training_mixture(miniature_data, tmp_path / "cache", weights)
+    assert sum(weight for _, weight in mixture) == pytest.approx(1.6)
+    assert [weight for kind, weight in mixture if isinstance(kind, CopiesTasks)] == [0.2]
+    shares = [weight for kind, weight in mixture if isinstance(kind, WholeSliceTasks)]
+    assert len(shares) == 4  # two labelled sources, label maps, supervoxels
+    assert sum(shares) == pytest.approx(0.4)
+    assert pickle.loads(pickle.dumps(mixture))
 
 
 def test_the_mixture_can_be_sent_to_workers_that_are_started_afresh(miniature_data, tmp_path):

@@ -168,8 +168,8 @@ def test_cases_are_different_patients_and_structures_go_by_their_number_in_the_f
         SeveralCases([numbered(1), numbered(2)])(np.random.default_rng(0), 2)
 
 
-def test_only_the_recipe_that_learns_subjects_draws_them(miniature_data, tmp_path):
-    assert [name for name, recipe in RECIPES.items() if recipe.mixture.subjects] == ["subjects"]
+def test_only_recipes_that_learn_subjects_draw_them(miniature_data, tmp_path):
+    assert [name for name, recipe in RECIPES.items() if recipe.mixture.subjects] == ["subjects", "in-context"]
     kinds = [kind for kind, _ in training_mixture(miniature_data, tmp_path)]
     assert not any(isinstance(kind, SubjectTasks) for kind in kinds)
     mixture = training_mixture(miniature_data, tmp_path, RECIPES["subjects"].mixture)
