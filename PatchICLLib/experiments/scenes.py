@@ -20,7 +20,7 @@ def cascade_scenes(data: Examples, models: Sequence[Model], experiment: Experime
         experiment: the largest of its resolutions is shown.
         most: number of scenes.
     """
-    pool = ContextPool(data.contexts(), experiment.rule)
+    pool, size = ContextPool(data.contexts(), experiment.rule), max(experiment.resolutions)
     by_category = {}
     for target in sorted(choose_targets(data, experiment), key=lambda e: stable_number(e.key)):
         if data.category(target) not in by_category and pool.draw(target):
@@ -28,13 +28,15 @@ def cascade_scenes(data: Examples, models: Sequence[Model], experiment: Experime
     for model in models:
         if model.network is None:
             continue
-        scenes = []
+        scenes: list[Scene] = []
         for category, target in sorted(by_category.items())[:most]:
             images, masks = zip(*(data.read(example) for example in pool.draw(target)), strict=True)
             image, mask = data.read(target)
-            found = model.predict(images, masks, image, max(experiment.resolutions))
+            found = model.predict(images, masks, image, size)
+            if [level.resolution for level in found.levels] == [size]:  # no cascade, and dear
+                break
             title = category if target.label in category else f"{category}: {target.label}"
             scenes.append(Scene(title, images[0], masks[0], image, mask, found.mask, found.levels))
-        if any(len(scene.levels) > 1 for scene in scenes):
+        if scenes:
             return scenes
     return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.image
 import numpy as np
@@ -15,7 +16,7 @@ from PatchICLLib.datasets.medsegbench import Bench, MedSegBench
 from PatchICLLib.experiments import figures
 from PatchICLLib.experiments.cost import cost_records
 from PatchICLLib.experiments.figures import draw_by_resolution, draw_cascade
-from PatchICLLib.experiments.models import MeanMask, ModelChoice
+from PatchICLLib.experiments.models import MeanMask, ModelChoice, Prediction
 from PatchICLLib.experiments.published import PublishedTable
 from PatchICLLib.experiments.runner import Experiment
 from PatchICLLib.experiments.scenes import cascade_scenes
@@ -74,3 +75,18 @@ def test_operations_are_those_of_the_models_own_count_and_remembered(tmp_path: P
     assert ours["gflops"] == expected["gflops"]
     assert (ours["dice"], ours["seconds"], trivial["gflops"]) == (0.5, 0.2, None)
     assert cost_records(summary, [], 3, tmp_path)[0]["gflops"] == expected["gflops"]
+
+
+def test_what_is_no_cascade_is_asked_once(medsegbench_folder: Path) -> None:
+    """It looks at everything in one level, which is nothing to draw and may take long."""
+    asked = []
+
+    class OneLevel:
+        name, identity, network = "one level", "", torch.nn.Identity()
+
+        def predict(self, images, masks, target, size) -> Prediction:
+            asked.append(size)
+            return Prediction(np.zeros(target.shape, bool), 0.0, (SimpleNamespace(resolution=size),))
+
+    assert cascade_scenes(MedSegBench(medsegbench_folder, Bench(128)), [OneLevel()], Experiment((64, 128))) == []
+    assert asked == [128]
