@@ -114,7 +114,7 @@ RECIPES: dict[str, Recipe] = {
             holding=True,
             smaller_first=((300, 24, 4), (360, 64, 2)),
         ),
-        steps=700,
+        steps=790,
         learning_rate=2.5e-4,
         warm_up=30,
         decay=0.35,
