@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 
 from PatchICLLib.cascade.entropy import binary_entropy
+from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.trace import LevelTrace
 from PatchICLLib.errors import InputError
-from PatchICLLib.hints.placing import Landmarks
+from PatchICLLib.hints.placing import Landmarks, hints_of_moved
 from PatchICLLib.propagation.geometry.intensity_scale import differences, unit_of
 from PatchICLLib.propagation.geometry.normalisation import Normalisation
 from PatchICLLib.propagation.geometry.region import Region
@@ -117,9 +118,9 @@ class InContextSegmenter:
             raise InputError(f"The target must be a 2D image of finite numbers, but its shape is {image.shape}.")
         region = self._region(image.shape)
         seen = self._seen(image, region).to(self.device)
-        context, places = self._placed(seen)
+        context, hints, places = self._placed(seen)
         with torch.inference_mode(), inference_precision(self.device):
-            output = self.pretrained.model(seen[:, None], context, positions=places)
+            output = self.pretrained.model(seen[:, None], context, hints, places)
         restored, window = region.restore(output.logits[:, 0], (image.shape[0], image.shape[1]))
         logits = np.full(image.shape, -np.inf, np.float32)
         logits[window] = to_host(restored[0])
@@ -129,17 +130,18 @@ class InContextSegmenter:
         entropy[window] = to_host(binary_entropy(restored[0] / self.pretrained.temperature))
         return Segmentation(logits > 0, probability, entropy, output.levels)
 
-    def _placed(self, seen: torch.Tensor) -> tuple[Any, torch.Tensor | None]:
-        """The context as it lies, or, where a target (1, S, S) shows it elsewhere, moved, and the target's place."""
-        if self._landmarks is None:
-            return self._context, None
+    def _placed(self, seen: torch.Tensor) -> tuple[Any, Hints | None, torch.Tensor | None]:
+        """The context as it lies, or, where a target (1, S, S) shows it elsewhere, moved, its form, and their place."""
+        if self._landmarks is None or self._shown is None:
+            return self._context, None, None
         shifts, moved = self._landmarks.shifts(seen)
         if not to_host(moved)[0]:
-            return self._context, None
+            return self._context, None, None
         if self._moved is None:
             self._moved = self._encoded(F.pad(self._landmarks.offsets, (0, 1))[None])
         # contexts are encoded once for all targets, so it is the target that is moved, the other way
-        return self._moved, F.pad(-shifts, (0, 1))
+        hints = hints_of_moved(self._shown[1], self._landmarks.offsets + shifts)
+        return self._moved, hints, F.pad(-shifts, (0, 1))
 
     @staticmethod
     def _region(shape: tuple[int, ...]) -> Region:

@@ -9,12 +9,13 @@ clearly more alike than as it lies.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from PatchICLLib.cascade.hint_channels import pool
+from PatchICLLib.cascade.hint_channels import Hints, pool
 from PatchICLLib.hints.motion import warp
 from PatchICLLib.hints.separable import both_ways, smoothing
 from PatchICLLib.hints.signed_distance import signed_distances
@@ -24,6 +25,7 @@ _REACH = 0.2  # of a field of view around a structure, that counts
 _SMOOTH = 1.0  # cells, of pictures before their gradient
 _FAR, _PRICE = 0.3, 0.1  # price of a shift of so many fields of view is half of this, of a correlation of 1
 _ALIKE, _GAIN = 0.3, 0.15  # correlation that moved pictures must have, and have more than those that are not moved
+_STRENGTH = 1.5  # of the logits of a mean form
 _COVERED, _FULLY = 0.3, 0.8  # of a template that must lie in a picture, and that may without loss
 _CONTRAST = 1e-5  # least variance
 
@@ -71,6 +73,24 @@ class Landmarks:
         shifts = (torch.cat([rows, number - rows * found.shape[-1]], 1) - _SIDE) / _SIDE
         lying = self.lying.correlations(seen)[:, :, _SIDE, _SIDE].mean(1)
         return shifts, (best > _ALIKE) & (best > lying + _GAIN)
+
+
+@torch.no_grad()
+def hints_of_moved(masks: Tensor, moves: Tensor) -> Hints:
+    """The mean form of context masks as the shape hint of one target, a quarter as strong as that of painted slices.
+
+    Args:
+        masks: (k, S, S), 0 to 1.
+        moves: (k, 2) of the masks, rows and columns in fields of view.
+    """
+    size = masks.shape[-1]
+    moved = warp(masks[:, None], -moves[:, :, None, None].expand(-1, -1, size, size), padding="zeros")[:, 0] >= 0.5
+    there = moved.flatten(1).any(1)
+    count = there.sum().clamp_min(1)
+    radius = 0.5 * (moved.sum() / (count * size**2) / math.pi).sqrt() + 1e-3
+    forms = torch.tanh(signed_distances(moved) / size / radius).where(there[:, None, None], 0)
+    shape = (_STRENGTH * forms.sum(0) / count).expand(1, 2, -1, -1)
+    return replace(Hints.none(shape[:, :1]), shape=shape, shape_given=there.any()[None].to(shape.dtype))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from PatchICLLib.hints.placing import Landmarks
+from PatchICLLib.hints.placing import Landmarks, hints_of_moved
 
 SIZE, CELL = 128, 1 / 64
 _RNG = np.random.default_rng(3)
@@ -85,3 +85,18 @@ def test_any_size_of_the_input_is_taken(size):
 def test_flat_pictures_are_not_moved():
     masks = scenes([(0.4, 0.4)])[1]
     assert not Landmarks.of(torch.zeros(1, SIZE, SIZE), masks).shifts(torch.zeros(2, SIZE, SIZE))[1].any()
+
+
+def test_moved_masks_hint_at_their_mean_form_where_they_come_to_lie():
+    masks = scenes([(0.3, 0.3), (0.5, 0.6), (0.4, 0.4)])[1]
+    masks[2] = 0
+    hints = hints_of_moved(masks, torch.tensor([[0.25, 0.25], [0.05, -0.05], [0.0, 0.0]]))
+    inside = scenes([(0.55, 0.55)])[1][0] >= 0.5
+    assert hints.flags().tolist() == [[1, 0, 0]] and (hints.shape[0, 0] == hints.shape[0, 1]).all()
+    assert ((hints.shape[0, 0] > 0) != inside).float().mean() < 0.01
+    assert 1 < hints.shape.abs().max() <= 1.5
+
+
+def test_masks_moved_out_of_sight_hint_at_nothing():
+    hints = hints_of_moved(scenes([(0.3, 0.3)])[1], torch.tensor([[-1.0, 0.0]]))
+    assert not hints.flags().any() and hints.shape.isfinite().all()
