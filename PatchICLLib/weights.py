@@ -146,8 +146,8 @@ def official_pretrained(path: str | Path, working_size: int | None = _OFFICIAL_S
 
 
 def _may_lack(name: str) -> bool:
-    """Whether weights made before 0.2 may lack a tensor: what tells context of another subject or picture from own."""
-    return name.rpartition(".")[2] in ("other_subject", "bare_nearness")
+    """Whether weights made before 0.2 may lack a tensor: what tells context of another subject from a scan's own."""
+    return name.rpartition(".")[2] == "other_subject"
 
 
 def _completed(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
@@ -158,7 +158,7 @@ def _completed(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
 
 def _tells_subjects(state: dict[str, Tensor]) -> bool:
     """Whether weights have learned to tell context of another subject from a scan's own."""
-    return any(bool(x.any()) for name, x in state.items() if name.endswith("other_subject"))
+    return any(bool(x.any()) for name, x in state.items() if _may_lack(name))
 
 
 def _check_tensors(path: Path, model: nn.Module, card: dict[str, Any]) -> None:

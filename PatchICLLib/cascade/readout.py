@@ -60,9 +60,7 @@ class MaskReadout(nn.Module):
         missing = keys.new_zeros(len(keys), count - keys.shape[1], keys.shape[2] - 1)
         return torch.cat([keys, F.pad(missing, (0, 1), value=_NEVER)], 1)
 
-    def read(
-        self, features: Tensor, positions: Tensor, keys: Tensor, blocks: Tensor, nearness: Tensor | None = None
-    ) -> Tensor:
+    def read(self, features: Tensor, positions: Tensor, keys: Tensor, blocks: Tensor) -> Tensor:
         """Copy mask blocks.
 
         Args:
@@ -70,20 +68,19 @@ class MaskReadout(nn.Module):
             positions: (N, T, 3).
             keys: (B, C, keys + 4) from ``keys``, for N / B targets each, set by set.
             blocks: (B, C, b) mask pixels of the context's tokens, -1 outside to 1 inside.
-            nearness: (N, 1, 1), positive, what all that is said about places counts for; None for 1.
 
         Returns:
             (N, T, b), -1 to 1.
         """
-        queries = self._queries(features, positions, nearness)
+        queries = self._queries(features, positions)
         n, t, length = queries.shape
         # near and far differ by more than half precision can tell
         with full_precision(queries.device):
             return _read(queries.reshape(len(keys), -1, length), keys, blocks).reshape(n, t, -1)
 
-    def weights(self, features: Tensor, positions: Tensor, keys: Tensor, nearness: Tensor | None = None) -> Tensor:
+    def weights(self, features: Tensor, positions: Tensor, keys: Tensor) -> Tensor:
         """What ``read`` weighs the context's tokens with: (..., T, C), rows add up to 1. Same arguments."""
-        queries = self._queries(features, positions, nearness)
+        queries = self._queries(features, positions)
         with full_precision(keys.device):
             return (queries @ keys.transpose(-1, -2)).softmax(-1)
 
@@ -92,14 +89,10 @@ class MaskReadout(nn.Module):
         scales = self.log_scales.exp()
         return torch.cat([scales[:1], scales])
 
-    def _queries(self, features: Tensor, positions: Tensor, nearness: Tensor | None) -> Tensor:
+    def _queries(self, features: Tensor, positions: Tensor) -> Tensor:
         content = F.normalize(self.project(features), dim=-1) * self.log_temperature.exp()
         scales = self._scales()
-        near = positions * (scales + scales)
-        if nearness is None:
-            return F.pad(torch.cat([content, near], -1), (0, 1), value=1.0)
-        near = F.pad(near, (0, 1), value=1.0) * nearness
-        return torch.cat([content, near], -1)
+        return F.pad(torch.cat([content, positions * (scales + scales)], -1), (0, 1), value=1.0)
 
 
 def _read(queries: Tensor, keys: Tensor, blocks: Tensor) -> Tensor:

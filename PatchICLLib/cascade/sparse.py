@@ -30,7 +30,6 @@ from PatchICLLib.cascade.selection import Selection, gumbel_top_k
 from PatchICLLib.cascade.trace import CascadeOutput, LevelTrace
 from PatchICLLib.runtime.device_constants import made_once
 
-_QUICK = 8.0  # times as fast as other weights does the logarithm of a nearness learn
 _CELL = 4  # pixels a side of the encoder's coarsest feature: the grain of the mask read-out
 
 
@@ -46,7 +45,6 @@ class _Seen:
         conditions: of the level's resolution for the encoder.
         resolution: (d,) added to all tokens.
         gains: (N, 1, 2) of the early and the late read-out.
-        nearness: (2, N, 1, 1) what places count for in the early and the late read-out.
     """
 
     target: Tensor
@@ -56,7 +54,6 @@ class _Seen:
     conditions: tuple[Tensor, ...]
     resolution: Tensor
     gains: Tensor
-    nearness: Tensor
 
 
 class SparseCascade(nn.Module):
@@ -92,9 +89,6 @@ class SparseCascade(nn.Module):
         nn.init.zeros_(self.readout_gains.weight)
         with torch.no_grad():
             self.readout_gains.bias.copy_(torch.tensor([1.0, 0.3]))
-        # what places count for in the early and the late read-out where no hint is given, as the context may be another
-        # picture: logarithms over _QUICK
-        self.bare_nearness = nn.Parameter(torch.zeros(2))
         # as the patches are, which else each convolution would turn
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -226,17 +220,14 @@ class SparseCascade(nn.Module):
         start = torch.addcmul(gains[0] * hints.shape[:, :1], gains[1], hints.vote[:, :1])
         resolutions = self.configuration.resolutions(size)
         starts, targets, guidances = (_pyramid(x, resolutions) for x in (start, target, hints.channels()))
-        flags = hints.flags()
-        of_levels = self._of_resolutions(resolutions, flags)
-        bare = 1 - flags.amax(1)
-        nearness = (_QUICK * self.bare_nearness[:, None] * bare).exp()[:, :, None, None]
+        of_levels = self._of_resolutions(resolutions, hints.flags())
         before = starts[0]
         levels: list[LevelTrace] = []
         for number, resolution in enumerate(resolutions):
             # the prior enters at every resolution, corrections are carried up (eq. 4)
             if number:
                 before = starts[number] + resized(levels[-1].after - starts[number - 1], resolution)
-            seen = _Seen(targets[number], before, guidances[number], places, *of_levels[number], nearness)
+            seen = _Seen(targets[number], before, guidances[number], places, *of_levels[number])
             level = self._segment_level(seen, context.levels[number], sets, number, generator)
             if level is None:
                 break
@@ -298,9 +289,7 @@ class SparseCascade(nn.Module):
         previous = seen.before.detach().clamp(-8, 8) / 4
         hints = crop_patches(torch.cat([previous, seen.guidance], 1), indices, grid)
         cells = token_positions(indices, grid, self.cells, seen.places)
-        early = self.early_readout.read(
-            self._flatten(skips[2], n), cells, context.early_keys, context.blocks, seen.nearness[0]
-        )
+        early = self.early_readout.read(self._flatten(skips[2], n), cells, context.early_keys, context.blocks)
         early_image = self._fold(early)
         known = torch.cat([hints, early_image], 1)
         tokens = self._flatten(self.embed(skips[2]), n) + seen.resolution + self._embed_known(known, n)
@@ -310,8 +299,7 @@ class SparseCascade(nn.Module):
             tokens = layer(tokens, rotation, keys_values, mask)
         grown = self._grow(self.norm(tokens))
         seen_late = self._flatten(torch.cat([skips[2], grown], 1), n)
-        late = self.late_readout.read(seen_late, cells, context.late_keys, context.blocks, seen.nearness[1])
-        late_image = self._fold(late)
+        late_image = self._fold(self.late_readout.read(seen_late, cells, context.late_keys, context.blocks))
         residual = self.decoder(grown, skips, torch.cat([known, late_image], 1))
         gains = seen.gains.expand(-1, selection.count, -1).reshape(-1, 2, 1, 1)
         return torch.addcmul(torch.addcmul(residual, gains[:, :1], early_image), gains[:, 1:], late_image)

@@ -39,16 +39,13 @@ class ContextShares:
         if self._readout is not None:
             del self._readout.read  # the method of the class again
 
-    def _listen(
-        self, features: Tensor, positions: Tensor, keys: Tensor, blocks: Tensor, nearness: Tensor | None = None
-    ) -> Tensor:
+    def _listen(self, features: Tensor, positions: Tensor, keys: Tensor, blocks: Tensor) -> Tensor:
         assert self._readout is not None
         targets = len(features) // len(keys)  # of each set of the context
-        near = {n: None if nearness is None else nearness[n] for n in self._numbers}
         self._weights.append(
-            {n: self._readout.weights(features[n], positions[n], keys[n // targets], near[n]) for n in self._numbers}
+            {n: self._readout.weights(features[n], positions[n], keys[n // targets]) for n in self._numbers}
         )
-        return MaskReadout.read(self._readout, features, positions, keys, blocks, nearness)
+        return MaskReadout.read(self._readout, features, positions, keys, blocks)
 
     def of(self, number: int, levels: Sequence[LevelTrace]) -> list[np.ndarray | None]:
         """For each level of the trace, the share of each context patch, image by image; they add up to 1."""

@@ -125,21 +125,6 @@ def test_only_differences_of_place_in_the_plane_matter(small_cascade, scene):
     assert (still - logits(of_context + shift, of_targets)).abs().max() > 0.01
 
 
-def test_what_places_count_for_without_hints_leaves_hinted_targets_alone(small_cascade, scene):
-    model = small_cascade()
-    images, masks, places, targets, hints, at = scene
-    given = torch.tensor([1.0, 0.0, 1.0, 0.0])
-    hints = replace(hints, shape_given=given, vote_given=given, neighbours_given=given)
-
-    def logits(nearness):
-        model.bare_nearness.data = torch.tensor(nearness)
-        return model(targets, model.encode_context(images, masks, places), hints, at).logits
-
-    before, after = logits([0.0, 0.0]), logits([-0.5, 0.2])
-    changed = (before - after).abs().amax((1, 2, 3))
-    assert not changed[[0, 2]].any() and changed[[1, 3]].min() > 1e-4
-
-
 def test_the_context_decides(small_cascade, scene, discs):
     model = small_cascade()
     images, masks, places, targets, hints, at = scene
@@ -292,8 +277,7 @@ def test_gradients_reach_every_parameter(small_cascade, scene, tokens_per_side):
     noise = torch.Generator().manual_seed(0)
     subject = torch.arange(images.shape[1]).expand(images.shape[:2])
     output = model(targets, model.encode_context(images, masks, places, noise, subject=subject), hints, at, noise)
-    bare = model(targets, model.encode_context(images, masks, places, noise), None, at, noise)
-    sum(level.after.square().mean() for level in (*output.levels, *bare.levels)).backward()
+    sum(level.after.square().mean() for level in output.levels).backward()
     silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert silent == []
 
