@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -117,13 +117,19 @@ class SubjectsContext:
 
     def answered(self, questions: Sequence[Question], look: Look) -> tuple[Tensor, Window]:
         """What is said of slices, each by others: logits (n, h, w) on the device, and their rows and columns."""
-        found, most = [], self._most
-        for first in range(0, len(questions), most):
-            some = questions[first : first + most]
-            contexts = [self._near([one.index], look, one.own, one.subject) for one in some]
-            context = contexts[0] if len(contexts) == 1 else type(contexts[0]).join(contexts)
-            found.append(self._logits([one.index for one in some], look, context))
-        return torch.cat(found), look.view.region.bounds(self.image.shape[1:])
+        only = len(self.subjects) == 1  # who are all
+        asked = [replace(one, subject=None) if only else one for one in questions]
+        found: dict[Question, Tensor] = {}
+        # in a batch the shorter contexts are padded to the longest: what one subject says is not asked beside all
+        for of_all in (True, False):
+            alike = [one for one in dict.fromkeys(asked) if (one.subject is None) is of_all]
+            for first in range(0, len(alike), self._most):
+                some = alike[first : first + self._most]
+                contexts = [self._near([one.index], look, one.own, one.subject) for one in some]
+                context = contexts[0] if len(contexts) == 1 else type(contexts[0]).join(contexts)
+                logits = self._logits([one.index for one in some], look, context)
+                found.update(zip(some, logits.unbind(), strict=True))
+        return torch.stack([found[one] for one in asked]), look.view.region.bounds(self.image.shape[1:])
 
     @property
     def _most(self) -> int:
