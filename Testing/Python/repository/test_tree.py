@@ -35,13 +35,13 @@ def imports(tree: ast.AST) -> set[str]:
     return found
 
 
-def test_no_tracked_file_is_larger_than_4_mb(tracked_files: list[Path], repository: Path) -> None:
-    large = [str(path.relative_to(repository)) for path in tracked_files if path.stat().st_size > 4 * 1024**2]
-    assert large == []
+def test_no_tracked_file_but_weights_is_larger_than_4_mb(tracked_files: list[Path], repository: Path) -> None:
+    others = [path for path in tracked_files if path.suffix != ".safetensors"]
+    assert [str(path.relative_to(repository)) for path in others if path.stat().st_size > 4 * 1024**2] == []
 
 
-def test_weights_together_stay_under_20_mb(repository: Path) -> None:
-    assert sum(path.stat().st_size for path in (repository / "Resources" / "Weights").iterdir()) < 20 * 1000**2
+def test_weights_together_stay_under_30_mb(repository: Path) -> None:
+    assert sum(path.stat().st_size for path in (repository / "Resources" / "Weights").iterdir()) < 30 * 1000**2
 
 
 def test_the_library_does_not_reach_up_into_slicer(repository: Path) -> None:

@@ -122,8 +122,8 @@ def test_masks_matter_and_registers_are_carried_on(tiny):
         context = tiny.encode_context(images, masks)
         maps = tiny.features.of_target(images[:, :1])
         before = torch.zeros(1, 1, 32, 32)
-        without, _ = tiny._segment_level(maps, before, None, context.levels[1], 5, None)
-        handed_on, _ = tiny._segment_level(maps, before, torch.randn(1, 1, 32), context.levels[1], 5, None)
+        without, _ = tiny._segment_level(maps, before, None, context.levels[1], 5, None, False)
+        handed_on, _ = tiny._segment_level(maps, before, torch.randn(1, 1, 32), context.levels[1], 5, None, False)
     assert (without.after - handed_on.after).abs().max() > 1e-5
 
 
