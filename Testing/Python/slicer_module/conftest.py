@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -150,6 +152,13 @@ class Workplace:
         self.logic = PatchICLSegmentLogic(self.scene, makeWorker=self.makeWorker)
         assert self.scene.ReadFromMRB(path)
         self.volume, self.segmentation = self.logic.volumeNode, self.logic.segmentationNode
+
+
+@pytest.fixture(scope="module", autouse=True)
+def viewsEnd():
+    """Collects what tests leave here: a thread of later tests, collecting it, may not touch windows of this one."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(params=[straightGeometry, obliqueGeometry], ids=["straight", "oblique"])
