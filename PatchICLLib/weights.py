@@ -21,7 +21,7 @@ from PatchICLLib.presets import build, preset
 from PatchICLLib.resources import ResourceError, resource_path
 from PatchICLLib.universeg.official import load_official_weights
 
-BUNDLED = {"sparse": "sparse-6", "paper": "paper-1", "universeg": "universeg-2"}  # the weights that ship, by preset
+BUNDLED = {"sparse": "sparse-6", "universeg": "universeg-2"}  # name of the weights that ship, by preset
 DEFAULT_PRESET = "sparse"
 _OFFICIAL_SIZE = 128  # pixels a side that the official weights of UniverSeg were trained with
 _TYPES = ("F16", "BF16", "F32", "F64")
@@ -69,6 +69,8 @@ def find_weights(weights: str | Path | None = None, preset_name: str | None = No
     if weights is None:
         name = preset_name or DEFAULT_PRESET
         preset(name)
+        if name not in BUNDLED:
+            raise WeightsError(f"No weights ship for the preset {name}: train some and name their file.")
         weights = BUNDLED[name]
     path = Path(weights)
     try:
