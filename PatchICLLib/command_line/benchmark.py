@@ -47,7 +47,10 @@ def compute(
 @benchmark.command()
 def training(
     recipes: Annotated[
-        str, typer.Option(metavar="LIST", help="Of `patchicl train --recipe`: bundled, finish, universeg, paper.")
+        str,
+        typer.Option(
+            metavar="LIST", help="Of `patchicl train --recipe`: bundled, finish, universeg, paper, paper-finish."
+        ),
     ] = "bundled,universeg",
     json_file: JsonOption = None,
     quiet: QuietOption = False,

@@ -27,7 +27,7 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            help="bundled, finish, in-context (what ships, stage after stage, see --start-from), subjects, paper, "
+            help="bundled, finish, in-context (what ships, stage after stage, see --start-from), subjects, paper, paper-finish, "
             "universeg, or check: a minute to see that installation and data work."
         ),
     ] = "bundled",

@@ -44,7 +44,8 @@ class BatchPlan:
         targets: T, target slices of a task.
         contexts: numbers of context slices to choose from, with repetition as weight.
         sizes: input sizes and how often.
-        fitted, hints, holding: see ``TaskShape``.
+        fitted, hints: see ``TaskShape``.
+        holding: share of the batches whose targets all hold the structure.
         smaller_first: (number, size, targets), ascending: batches before that number show so many target slices of
             that size instead.
     """
@@ -55,7 +56,7 @@ class BatchPlan:
     sizes: tuple[tuple[int, float], ...] = ((128, 0.85), (256, 0.15))
     fitted: float = 0.0
     hints: bool = True
-    holding: bool = False
+    holding: float = 0.0
     smaller_first: tuple[tuple[int, int, int], ...] = ()
 
     def targets_at(self, size: int) -> int:
@@ -75,7 +76,8 @@ class BatchPlan:
         offered = self.sizes_at(number)
         size, targets, _ = offered[int(rng.choice(len(offered), p=[share for *_, share in offered]))]
         context = int(rng.choice(self.contexts))
-        return TaskShape(context, targets, size, self.fitted, self.hints, self.holding)
+        holding = self.holding >= 1 or (self.holding > 0 and bool(rng.random() < self.holding))
+        return TaskShape(context, targets, size, self.fitted, self.hints, holding)
 
 
 @dataclass(frozen=True)

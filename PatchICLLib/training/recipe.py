@@ -111,7 +111,7 @@ RECIPES: dict[str, Recipe] = {
             contexts=(1, 2, 3, 3, 3),
             sizes=((128, 1.0),),
             hints=False,
-            holding=True,
+            holding=1.0,
             smaller_first=((300, 24, 4), (360, 64, 2)),
         ),
         steps=790,
@@ -120,6 +120,18 @@ RECIPES: dict[str, Recipe] = {
         decay=0.35,
         centred=True,
         recital=360,
+    ),
+    # the stage after it, from its weights (`--start-from`): targets that do not hold the structure, and larger pictures
+    "paper-finish": Recipe(
+        PaperConfiguration(),
+        BatchPlan(
+            tasks=3, targets=2, contexts=(1, 2, 3, 3, 3), sizes=((128, 0.85), (256, 0.15)), hints=False, holding=0.6
+        ),
+        steps=1450,
+        learning_rate=2.5e-4,
+        warm_up=30,
+        decay=0.6,
+        seed=80,
     ),
     # as many operations in all as `bundled` and `finish`, see `patchicl benchmark training`
     "universeg": Recipe(
