@@ -27,8 +27,8 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            help="bundled, finish, in-context (what ships, stage after stage, see --start-from), subjects, paper, paper-finish, "
-            "universeg, or check: a minute to see that installation and data work."
+            help="bundled, finish, in-context (what ships, stage after stage, see --start-from), subjects, paper, "
+            "paper-finish, universeg, or check: a minute to see that installation and data work."
         ),
     ] = "bundled",
     steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Instead of the recipe's number.")] = None,
