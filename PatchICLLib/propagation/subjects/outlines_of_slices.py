@@ -59,9 +59,13 @@ class SliceOutlines:
         return cls(np.array([z for z, _ in held]), np.array(areas), np.array(centers), np.array(forms), np.array(looks))
 
     def likeness(self, number: int, other: SliceOutlines) -> tuple[np.ndarray, np.ndarray]:
-        """How alike a slice is to each of another structure: overlap of forms (Dice) and correlation of looks."""
+        """How alike a slice is to each of another structure: overlap of forms (Dice) and correlation of looks.
+
+        Parts of a structure may lie so far apart that nothing of them is near their center: such forms say nothing, 0.
+        """
         form, forms = self.forms[number], other.forms
-        overlap = 2 * np.minimum(form, forms).sum((1, 2)) / (form.sum() + forms.sum((1, 2)))
+        total = form.sum() + forms.sum((1, 2))
+        overlap = 2 * np.minimum(form, forms).sum((1, 2)) / np.where(total > 0, total, 1)
         return overlap, (self.looks[number] * other.looks).sum((1, 2))
 
 

@@ -76,6 +76,25 @@ def test_slices_painted_empty_bound_the_structure() -> None:
     assert slices[0] - 1 <= ends[0] and ends[1] <= slices[2] + 1
 
 
+@given(distance=st.integers(0, 20), moved=st.integers(-2, 2))
+@settings(max_examples=10)
+def test_a_structure_of_two_parts_is_found_however_far_apart_they_are(distance: int, moved: int) -> None:
+    rng = np.random.default_rng(distance)
+    image, mask = rng.normal(0, 0.2, (12, 24, 60)), np.zeros((12, 24, 60), bool)
+    for first in (27 - distance, 28 + distance):
+        mask[2:10, 10:14, first : first + 4] = True
+    for z in range(12):
+        image[z] += mask[z] * (2 + z) + 0.1 * z
+    other = FinishedStructure(np.roll(image, moved, 0), np.roll(mask, moved, 0), (2.0, 1.0, 1.0))
+    painted = SliceOutlines.of(image, mask[6:8], (6, 7), (1.0, 1.0))
+    placement = placed_by_painting(
+        other, Correlation.of(CoarseScan(image, other.spacing), other), painted, (), other.spacing[0]
+    )
+    assert placement is not None
+    center = np.mean(np.nonzero(mask), axis=1) * other.spacing
+    assert np.linalg.norm(placement.of(other.center) - center) < 2
+
+
 @settings(max_examples=20, deadline=None)
 @given(order=st.sampled_from(ORDERS), axis=st.integers(0, 2))
 def test_anatomy_runs_alike_however_scans_are_stored(
