@@ -14,8 +14,8 @@ from .Overlays.EntropyLayer import EntropyLayer
 from .Overlays.LogitsLayer import LogitsLayer
 from .Overlays.PatchLayers import PatchLayers
 from .SceneIO.Segments import SegmentBox, readSegment
-from .SceneIO.SliceViews import axisUnderMouse, currentSlice, jumpToSlice
-from .SceneIO.Volumes import arrayOfVolume, gridOfVolume
+from .SceneIO.SliceViews import axisUnderMouse, currentSlice, jumpToSlice, viewForAxis
+from .SceneIO.Volumes import AXIS_NAMES, arrayOfVolume, gridOfVolume
 from .Translation import _
 from .Uncertainty import SliceUncertainty, boxAbove, slicesToReview, storeTable
 
@@ -39,20 +39,19 @@ class ResultViews:
         return axis if axis is not None else self.logic.painting.axis()
 
     def currentIndex(self) -> int | None:
-        """The slice that is shown now, along the axis of the painting."""
-        axis, volumeNode = self.logic.painting.axis(), self.logic.volumeNode
+        """The slice that is shown now, along the axis of the result, before there is one of the painting."""
+        axis, volumeNode = self.axis, self.logic.volumeNode
         if axis is None or volumeNode is None:
             return None
         return currentSlice(self.logic.scene, volumeNode, axis)
 
     def jumpTo(self, index: int, axis: int | None = None) -> None:
-        """Shows a slice, of the main axis unless another is given."""
-        for found in (axis, self.logic.painting.axis(), self.axis):
-            if found is not None:
-                self._axisInHand = found
-                jumpToSlice(self.logic.scene, self.logic.volumeNode, found, index)
-                self._shownSlices = self._currentSlices()
-                return
+        """Shows a slice, of the axis of `currentIndex` unless another is given."""
+        axis = self.axis if axis is None else axis
+        if axis is not None:
+            self._axisInHand = axis
+            jumpToSlice(self.logic.scene, self.logic.volumeNode, axis, index)
+            self._shownSlices = self._currentSlices()
 
     @property
     def axisInHand(self) -> int | None:
@@ -108,6 +107,30 @@ class ResultViews:
         if suggested is not None and suggested not in painted:
             return int(suggested)
         return next((row.index for row in self.slicesToReview()), None)
+
+    def goToNextSlice(self) -> str:
+        """Shows the slice where one more drawing helps most; returns in words in which view it is, and where.
+
+        Raises:
+            SceneError: there is none, or no view shows slices of its axis.
+        """
+        logic, index, axis = self.logic, self.nextSlice(), self.axis
+        if index is None or axis is None:
+            raise SceneError(_("There is no slice to suggest; propagate first."))
+        view = viewForAxis(logic.scene, logic.volumeNode, axis)
+        if view is None:
+            raise SceneError(
+                _("The slice to paint next is number {index} along {axis}, and no slice view shows such slices; align "
+                  "the views first.").format(index=index, axis=AXIS_NAMES[axis])
+            )
+        self.jumpTo(index, axis)
+        grid = gridOfVolume(logic.volumeNode)
+        return _("Paint next in {view} ({orientation}): slice {index}, at {position} mm.").format(
+            view=view.GetName(),
+            orientation=grid.orientationName(axis),
+            index=index,
+            position=grid.position(axis, index),
+        )
 
     def _painted(self) -> set[int]:
         """Slices of the result's axis that are painted or corrected."""

@@ -59,5 +59,5 @@ def trySample(logic, showVolume) -> None:
     writer = logic.writer()
     writer.writeUnmasked(segmentationNode, volumeNode, logic.segmentId, SegmentBox(painted.shape, (0, 0, 0), painted))
     showVolume(volumeNode)
-    logic.views.jumpTo(chosen[len(chosen) // 2])
+    logic.views.jumpTo(chosen[len(chosen) // 2], axis=0)
     logic.startPropagation()

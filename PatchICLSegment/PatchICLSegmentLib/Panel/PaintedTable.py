@@ -42,11 +42,10 @@ class PaintedTable:
             use.setToolTip(_("Ticked: what was corrected here counts. It is kept as you left it either way."))
         else:
             use.setToolTip(_("Ticked: the slice serves as context. It is kept as you drew it either way."))
-        offset = grid.sliceOffset(row.axis, row.index)
-        letter = grid.anatomicalLetters(row.axis)[0 if offset >= 0 else 1]
+        place = grid.position(row.axis, row.index)
         area = row.area * np.prod([step for axis, step in enumerate(grid.spacing) if axis != row.axis])
         name = _name(row.plane, isMixed)
-        position = f"{letter} {abs(offset):.1f} mm"
+        position = f"{place} mm"
         drawn = _drawn(row, area)
         self.widget.setItem(number, USE, use)
         for column, text in {_SLICE: name, _POSITION: position, _AREA: drawn}.items():
@@ -54,7 +53,7 @@ class PaintedTable:
         return Entry(
             plane=row.plane,
             picture=self._thumbnail(painting, row, grid),
-            text=_("empty") if row.declaredEmpty else f"{letter} {abs(offset):.1f}",
+            text=_("empty") if row.declaredEmpty else place,
             toolTip=_("Slice {index}, {position}: {drawn}").format(index=name, position=position, drawn=drawn),
             isPale=not row.isContext,
         )

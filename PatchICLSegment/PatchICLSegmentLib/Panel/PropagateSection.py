@@ -52,13 +52,7 @@ class PropagateSection:
         self._attempt(self.logic.keepUnfinished if isUnfinished else self.logic.applyPreview)
 
     def goToNextSlice(self) -> None:
-        def go():
-            index = self.logic.views.nextSlice()
-            if index is None:
-                raise SceneError(_("There is no slice to suggest; propagate first."))
-            self.logic.views.jumpTo(index)
-
-        self._attempt(go)
+        self._attempt(lambda: self.note(self.logic.views.goToNextSlice()))
 
     def _onResults(self) -> None:
         self.ui.nextSliceButton.setEnabled(self.logic.results.run is not None)

@@ -50,8 +50,7 @@ class UncertaintySection:
         table.setRowCount(len(self._rows))
         for number, row in enumerate(self._rows):
             grid, axis = gridOfVolume(self.logic.results.volumeNode), self.logic.results.axis
-            letter = grid.anatomicalLetters(axis)[0 if row.offset >= 0 else 1]
-            texts = (str(row.index), f"{letter} {abs(row.offset):.1f} mm", f"{row.uncertainty:.2f}")
+            texts = (str(row.index), f"{grid.position(axis, row.index)} mm", f"{row.uncertainty:.2f}")
             for column, text in enumerate(texts):
                 item = qt.QTableWidgetItem(text)
                 item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)

@@ -57,9 +57,19 @@ class VolumeGrid:
         """Position of a slice in mm along `normal`: what Slicer's slice controller shows for an aligned view."""
         return float(self.normal(axis) @ self.sliceCenter(axis, index))
 
-    def anatomicalLetters(self, axis: int) -> tuple[str, str]:
-        """Letters for the positive and the negative side of `normal`."""
-        return (("R", "L"), ("A", "P"), ("S", "I"))[int(np.argmax(np.abs(self.normal(axis))))]
+    def position(self, axis: int, index: float) -> str:
+        """Where a slice lies, as in "S 12.5": the side of the body by `normal`, and the distance from zero in mm."""
+        offset = self.sliceOffset(axis, index)
+        letters = (("R", "L"), ("A", "P"), ("S", "I"))[self._anatomicalAxis(axis)]
+        return f"{letters[0 if offset >= 0 else 1]} {abs(offset):.1f}"
+
+    def orientationName(self, axis: int) -> str:
+        """What slices along an axis are called in Slicer: the nearest of the three orientations."""
+        return (_("Sagittal"), _("Coronal"), _("Axial"))[self._anatomicalAxis(axis)]
+
+    def _anatomicalAxis(self, axis: int) -> int:
+        """0, 1, 2: slices of an axis lie from left to right, posterior to anterior, inferior to superior."""
+        return int(np.argmax(np.abs(self.normal(axis))))
 
     def displayOrder(self, axis: int) -> tuple[slice, slice]:
         """How to index the rows and columns of a slice so that a picture shows them as Slicer's views do.

@@ -6,7 +6,14 @@ import pytest
 
 pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
 
+import slicer
+import slicer.util
 from PatchICLSegmentLib.Logic import State
+from PatchICLSegmentLib.SceneIO.SliceViews import currentSlice
+
+from Testing.StandIn import PythonQt
+from Testing.StandIn.Desk import Desk
+from Testing.StandIn.Headless import SliceView
 
 
 def testPreviewOpacityFollowsTheSlider(desk):
@@ -32,6 +39,60 @@ def testUncertaintySection(desk):
     assert desk.views[0].layers.GetForegroundVolumeID() is None
     desk.ui.reviewButton.click()
     assert desk.logic.segmentationNode.GetSegmentation().GetNumberOfSegments() == 2
+
+
+@pytest.fixture
+def threeViews(application):
+    names = {"Red": "Axial", "Green": "Coronal", "Yellow": "Sagittal"}
+    views = [SliceView(application, *name, (320, 320)) for name in names.items()]
+    desk = Desk(application, PythonQt.application(), views=views)
+    yield desk.openPhantom()
+    desk.close()
+
+
+def paint(desk, axis, *parts):
+    """Squares on slices at some parts of the way through the volume."""
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(desk.logic.segmentationNode, desk.logic.segmentId, desk.volume)
+    for part in parts:
+        mask.swapaxes(0, axis)[int(part * mask.shape[axis]), 5:15, 5:15] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(
+        mask, desk.logic.segmentationNode, desk.logic.segmentId, desk.volume
+    )
+    desk.settle()
+
+
+@pytest.mark.parametrize(
+    ("axis", "view", "orientation", "letters"),
+    [(0, "Red", "Axial", "SI"), (1, "Green", "Coronal", "AP"), (2, "Yellow", "Sagittal", "RL")],
+)
+def testNextSliceNamesItsViewAndPlace(threeViews, axis, view, orientation, letters):
+    """Of the axis of the run, also once something else is painted along another."""
+    desk, other = threeViews, (axis + 1) % 3
+    paint(desk, axis, 0.3, 0.7)
+    desk.propagate()
+    desk.logic.applyPreview()
+    segmentation = desk.logic.segmentationNode
+    desk.logic.select(desk.volume, segmentation, segmentation.GetSegmentation().AddEmptySegment("", "next"))
+    paint(desk, other, 0.5)
+    assert (desk.logic.results.axis, desk.logic.painting.axis()) == (axis, other)
+    before = currentSlice(desk.scene, desk.volume, other)
+    desk.ui.nextSliceButton.click()
+    index, node = desk.logic.views.nextSlice(), next(one.node for one in desk.views if one.node.GetName() == view)
+    offset = node.GetSliceToRAS().GetElement(2 - axis, 3)
+    place = f"{letters[offset < 0]} {abs(offset):.1f} mm"
+    assert desk.ui.statusLabel.text == f"Paint next in {view} ({orientation}): slice {index}, at {place}."
+    assert desk.logic.views.planeInHand() == (axis, index)
+    assert currentSlice(desk.scene, desk.volume, other) == before
+    desk.ui.reviewTable.cellClicked.emit(1, 0)
+    assert str(currentSlice(desk.scene, desk.volume, axis)) == desk.ui.reviewTable.item(1, 0).text()
+
+
+def testNextSliceThatNoViewShowsIsSaid(desk):
+    desk.openPhantom()
+    paint(desk, 2, 0.3, 0.7)
+    desk.propagate()
+    desk.ui.nextSliceButton.click()
+    assert f"number {desk.logic.views.nextSlice()} along i, and no slice view" in desk.ui.statusLabel.text
 
 
 def testInspectSectionFollowsTheSlice(desk, tmp_path):
