@@ -93,6 +93,7 @@ class WorkSection:
         self.strip.fill(entries)
         self._markCurrent()
         self.ui.paintedLabel.setText(summary(painting) if problem is None else problem.sentence)
+        self.ui.liveCheckBox.setVisible(problem is None)  # Nothing runs until it is mended; the sentence has the row.
         self.offer(problem)
         self.updateButtons()
         self._paintingShown()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +14,7 @@ from Testing.StandIn import PythonQt
 qt = PythonQt.install()
 
 from PatchICLSegmentLib.Panel.Panel import SECTIONS  # noqa: E402
+from PatchICLSegmentLib.Remedies import Problem  # noqa: E402
 from PySide6 import QtCore, QtWidgets  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 
@@ -120,6 +121,23 @@ def check(desk, height: int, state: str) -> None:
         assert width <= most, f"{state}: it would widen the application's panel"
 
 
+@contextlib.contextmanager
+def allSentences(desk):
+    """A problem of the painting with the button that would mend it, beside that of a run that failed."""
+    problem = Problem(LONG, "Select " + "a name of a volume " * 4, print)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(desk.logic, "currentPainting", lambda: None)
+        patch.setattr(desk.logic.remedies, "problem", lambda: problem)
+        desk.panel.work.refreshTable()
+        desk.panel.propagate.problem(LONG)
+        desk.logic.record.crashed.emit()
+        assert desk.ui.remedyButton.visible and desk.ui.failureButton.visible
+        yield
+    desk.ui.failureButton.setVisible(False)
+    desk.panel.refresh()
+    assert not desk.ui.remedyButton.visible and desk.ui.liveCheckBox.visible
+
+
 def testWhatIsPressedAgainAndAgainIsInSight(desk, tmp_path):
     for height in HEIGHTS:
         check(desk, height, "before a volume is chosen")
@@ -152,20 +170,16 @@ def testWhatIsPressedAgainAndAgainIsInSight(desk, tmp_path):
         assert desk.ui.nextAnswerButton.visible
         desk.panel.propagate.problem(LONG)
         check(desk, height, "several answers and a long sentence")
+        with allSentences(desk):
+            check(desk, height, "several answers, two long sentences, a report and what would mend it")
     desk.ui.candidatesSpinBox.setValue(1)
     desk.propagate()
     for height in HEIGHTS:
         check(desk, height, "preview")
         desk.panel.propagate.problem(LONG)
         check(desk, height, "a long sentence")
-        desk.logic.record.crashed.emit()
-        assert desk.ui.failureButton.visible
-        check(desk, height, "a long sentence about a failure")
-        desk.ui.failureButton.setVisible(False)
-        desk.panel.work.offer(SimpleNamespace(mend=print, remedy="Select " + "a name of a volume " * 4))
-        desk.ui.paintedLabel.setText(LONG)
-        check(desk, height, "two long sentences and what would mend it")
-        desk.panel.refresh()
+        with allSentences(desk):
+            check(desk, height, "two long sentences, a report and what would mend it")
 
 
 def testNothingOfTheBarMovesWhenARunStarts(desk):
