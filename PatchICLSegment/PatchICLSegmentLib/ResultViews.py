@@ -120,8 +120,10 @@ class ResultViews:
         view = viewForAxis(logic.scene, logic.volumeNode, axis)
         if view is None:
             raise SceneError(
-                _("The slice to paint next is number {index} along {axis}, and no slice view shows such slices; align "
-                  "the views first.").format(index=index, axis=AXIS_NAMES[axis])
+                _(
+                    "The slice to paint next is number {index} along {axis}, and no slice view shows such slices; "
+                    "align the views first."
+                ).format(index=index, axis=AXIS_NAMES[axis])
             )
         self.jumpTo(index, axis)
         grid = gridOfVolume(logic.volumeNode)
