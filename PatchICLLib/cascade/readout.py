@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from PatchICLLib.runtime.device import full_precision
 
 _NEVER = -1e4  # exp of it is 0, as of minus infinity, whose gradient would be nan
+_SCORES, _FEWEST = 2**19, 16  # of queries with keys at once, which caches hold; queries at once at least
 
 
 class MaskReadout(nn.Module):
@@ -97,8 +98,9 @@ class MaskReadout(nn.Module):
 
 def _read(queries: Tensor, keys: Tensor, blocks: Tensor) -> Tensor:
     """Attention of (B, T, q) to (B, C, q) and (B, C, b): (B, T, b)."""
-    if (
-        queries.device.type == "cpu"
-    ):  # whose fused kernel takes no blocks shorter than the keys, and the plain one copies
-        return torch.bmm(torch.bmm(queries, keys.transpose(1, 2)).softmax(-1), blocks)
+    # the CPU's fused kernel takes no blocks shorter than the keys, and the plain one copies
+    if queries.device.type == "cpu":
+        some = max(_FEWEST, _SCORES // (len(keys) * keys.shape[1]))
+        turned = keys.transpose(1, 2)
+        return torch.cat([torch.bmm(torch.bmm(part, turned).softmax(-1), blocks) for part in queries.split(some, 1)], 1)
     return F.scaled_dot_product_attention(queries[:, None], keys[:, None], blocks[:, None], scale=1.0)[:, 0]

@@ -91,3 +91,10 @@ def test_weights_are_those_that_are_read_with(readout):
     weights = readout.weights(features, positions, keys)
     assert weights.shape == (2, 4, 7)
     torch.testing.assert_close(weights @ blocks, readout.read(features, positions, keys, blocks))
+
+
+def test_many_tokens_are_read_as_a_few_are(readout):
+    features, positions = random_tokens(2, 50)
+    keys, blocks = readout.keys(*random_tokens(2, 20000)), torch.rand(2, 20000, 16).double()
+    ours = readout.read(features, positions, keys, blocks)
+    torch.testing.assert_close(ours, readout.weights(features, positions, keys) @ blocks)
