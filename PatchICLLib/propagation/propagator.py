@@ -121,8 +121,7 @@ class Propagator:
             opened = library if isinstance(library, Library) else Library.open(library)
             is_painted = painted is not None and bool(np.asarray(painted).any())
             cases = EarlierCases.of(opened, match, direction, self._kept_structures, is_painted)
-            if painted is None:
-                painted = _unpainted(image, cases)
+            painted = _with_room(np.zeros(np.shape(image), np.uint8) if painted is None else painted, cases)
         plans = plan_propagation(image, painted, spacing, chosen, token, tuple(cases.match) if cases else (), told)
         if painted.ndim == 3:
             return self._propagate_layer(plans[0], began, progress, token, cases)
@@ -240,6 +239,9 @@ def _adapted_labels(
     return frozenset(label for label in heard if cases.match[label] in adapted.structures)
 
 
-def _unpainted(image: np.ndarray, cases: EarlierCases) -> np.ndarray:
-    """A painting of nothing that has room for the labels that a library knows."""
-    return np.zeros(np.shape(image), np.uint8 if max(cases.match) < 256 else np.uint16)
+def _with_room(painted: np.ndarray, cases: EarlierCases) -> np.ndarray:
+    """A painting of a type that holds the labels that a library knows, too."""
+    kind = painted.dtype.kind if isinstance(painted, np.ndarray) else ""
+    if kind not in ("i", "u", "b") or max(cases.match) <= (1 if kind == "b" else np.iinfo(painted.dtype).max):
+        return painted
+    return painted.astype(np.promote_types(painted.dtype, np.min_scalar_type(max(cases.match))))

@@ -13,10 +13,12 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.library import CaseEntry, FinishedCase, Library
 from PatchICLLib.library.cases import body_axes
 from PatchICLLib.propagation.geometry.orientation import Orientation
+from PatchICLLib.propagation.geometry.whole_numbers import whole_numbers
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure, turned_alike
 
 MOST_CASES = 8  # that are asked about a structure: more say little more, and placing takes time
 _STEP, _UNKNOWN = 0.05, 4  # of size, as a logarithm, that makes no difference; in steps, where no size is known
+_LARGEST_LABEL = (1 << 31) - 1
 _KEPT_CASES, _KEPT = 8, 48  # cases, and structures of cases, in memory at a time
 
 
@@ -106,8 +108,8 @@ class EarlierCases:
             is_painted: whether anything is.
 
         Raises:
-            InputError: the library is empty, the match names no structure of it, or none is given though something is
-                painted, or the direction is none.
+            InputError: the library is empty, the match is none, names no structure of it, or is not given though
+                something is painted, or the direction is none.
         """
         known = {structure.label for structure in library.structures}
         if not known:
@@ -119,17 +121,20 @@ class EarlierCases:
                     "library, as in match={1: 2}."
                 )
             match = {label: label for label in sorted(known)}
+        if not isinstance(match, Mapping) or not match:
+            raise InputError(f"Say which label here is which of the library, as in match={{1: 2}}, not as {match!r}.")
+        match = dict(zip(*(whole_numbers(some, "Matched labels") for some in (match, match.values())), strict=True))
         for label, theirs in match.items():
             if theirs not in known:
                 names = ", ".join(f"{one.label} ({one.name})" for one in library.structures)
                 raise InputError(f"Label {label} is to be structure {theirs} of the library, which has {names}.")
-            if label < 1:
-                raise InputError(f"Label {label} cannot be a structure: labels begin at 1.")
+            if not 1 <= label <= _LARGEST_LABEL:
+                raise InputError(f"Label {label} cannot be a structure: labels go from 1 to {_LARGEST_LABEL}.")
         if direction is not None:
             direction = np.asarray(direction, float)
             if direction.shape != (3, 3) or not np.isfinite(direction).all() or abs(np.linalg.det(direction)) < 0.5:
                 raise InputError("The direction must be a 3 x 3 matrix of direction cosines, one column for each axis.")
-        return cls(library, dict(match), direction, kept)
+        return cls(library, match, direction, kept)
 
     def of_label(
         self, label: int, orientation: Orientation, extents: tuple[float, float] | None = None

@@ -137,9 +137,24 @@ def test_bad_input_is_refused_with_a_sentence(engine: Propagator, library: Libra
     refused("Nothing is painted", painted=None)
     refused("Equal labels need not be equal structures", library=library)
     refused("structure 9 of the library, which has 1", library=library, match={3: 9})
+    refused("Say which label here is which", library=library, match={})
+    refused("list of whole numbers", library=library, match={"3": ORGAN.label})
+    refused("go from 1 to", library=library, match={0: ORGAN.label})
     refused("3 x 3 matrix", library=library, match=MATCH, direction=[[1, 0, 0]])
     refused("no finished case yet", library=Library.open(tmp_path / "empty", may_be_new=True), match=MATCH)
     refused("holds no library|There is no|is no library", library=tmp_path / "nowhere", match=MATCH)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [np.int8, np.bool_])
+def test_labels_that_the_library_alone_knows_may_be_larger_than_the_painting_holds(
+    engine: Propagator, library: Library, kind: type
+) -> None:
+    patient, match = Patient.of(1), {1: ORGAN.label, 300: ORGAN.label}
+    painted = _painted(patient, 13).astype(bool).astype(kind)
+    result = engine.propagate(patient.image, painted, patient.spacing, axis=0, library=library, match=match)
+    assert set(np.unique(result.labels)) == {0, 1, 300}
+    assert (result.labels[painted != 0] == 1).all()
 
 
 def test_only_the_sparse_preset_learns_from_a_library(library: Library) -> None:
