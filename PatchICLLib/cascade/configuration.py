@@ -46,8 +46,8 @@ class SparseConfiguration:
     tokens_per_side: Literal[1, 2, 4] = 2
     key_features: Annotated[int, Between(1, 256)] = 32
     resolution_features: Annotated[int, Between(2, 256, divisor=2)] = 16
-    target_patches: Patches = (4, 16, 28, 36, 48)
-    context_patches: Patches = (4, 10, 16, 20, 24)
+    target_patches: Patches = (4, 16, 28, 36, 31)
+    context_patches: Patches = (4, 10, 16, 20, 20)
     minimum_entropy: Annotated[float, Between(0, 1)] = 0.01
     temperature: Annotated[float, Between(0.001, 100)] = 0.5
 
