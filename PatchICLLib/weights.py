@@ -1,30 +1,36 @@
-"""Weights with their model card: `NAME.safetensors` and `NAME.json`, loaded without running any code, hash checked."""
+"""Weights with their model card: `NAME.safetensors` and `NAME.json`, loaded without running any code, hash checked.
+
+`eight_bits.py` says how numbers are stored, `weight_files.py` in how many files.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from PatchICLLib.cascade.paper import PaperCascade
 from PatchICLLib.cascade.universeg_in_context import UniverSegInContext, UniverSegInContextConfiguration
+from PatchICLLib.eight_bits import check_bits, coded, decoded
 from PatchICLLib.errors import WeightsError
 from PatchICLLib.model_card import card_path, configuration_from, read_card, sealed, temperature_of
 from PatchICLLib.outputs import Output, StagedFiles, stage_json, write_errors
+from PatchICLLib.outputs.companions import companions_of, is_further
 from PatchICLLib.presets import build, preset
 from PatchICLLib.resources import ResourceError, resource_path
 from PatchICLLib.universeg.official import load_official_weights
+from PatchICLLib.weight_files import Lender, divided, further_files, load_tensors, sha256_of, stage_tensors
 
-BUNDLED = {"sparse": "sparse-6", "universeg": "universeg-2"}  # name of the weights that ship, by preset
+BUNDLED = {"sparse": "sparse-6", "paper": "paper-1", "universeg": "universeg-2"}  # the weights that ship, by preset
 DEFAULT_PRESET = "sparse"
 _OFFICIAL_SIZE = 128  # pixels a side that the official weights of UniverSeg were trained with
-_TYPES = ("F16", "BF16", "F32", "F64")
+_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_LENT = "features.encoder."  # the preset paper reads with the encoder of UniverSeg, whose weights may ship
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,6 @@ class Pretrained:
         return {"name": self.name, "preset": self.preset, "sha256": self.sha256}
 
 
-def sha256_of(path: Path) -> str:
-    """Hash of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def find_weights(weights: str | Path | None = None, preset_name: str | None = None) -> Path:
     """The weights file for a bundled name or a path; the bundled one of the preset if None.
 
@@ -69,8 +69,6 @@ def find_weights(weights: str | Path | None = None, preset_name: str | None = No
     if weights is None:
         name = preset_name or DEFAULT_PRESET
         preset(name)
-        if name not in BUNDLED:
-            raise WeightsError(f"No weights ship for the preset {name}: train some and name their file.")
         weights = BUNDLED[name]
     path = Path(weights)
     try:
@@ -121,8 +119,9 @@ def load_weights(weights: str | Path | None = None, preset_name: str | None = No
         )
     model = build(configuration_from(card["preset"], card["configuration"]))
     try:
-        _check_tensors(path, model, card)
-        model.load_state_dict(_completed(safetensors.torch.load_file(path), model))
+        state = _state(path, model)
+        _check_tensors(state, model, card)
+        model.load_state_dict(_completed(state, model))
     except (SafetensorError, ValueError) as error:
         raise WeightsError(f"The weights file {path} does not fit the preset {card['preset']}: {error}.") from error
     for name, tensor in model.state_dict().items():
@@ -163,41 +162,75 @@ def _tells_subjects(state: dict[str, Tensor]) -> bool:
     return any(bool(x.any()) for name, x in state.items() if _may_lack(name))
 
 
-def _check_tensors(path: Path, model: nn.Module, card: dict[str, Any]) -> None:
-    """Compare names, shapes and types in a weights file with those of the network that its card describes.
+def _state(path: Path, model: nn.Module) -> dict[str, Tensor]:
+    """All tensors of a model's weights by value, those of a lent encoder among them.
 
     Raises:
-        SafetensorError: the file is none.
+        WeightsError, SafetensorError, ValueError: see `load_tensors`; or there is no such encoder, or no use for it.
+    """
+    stored, lender = load_tensors(path)
+    state = decoded(stored)
+    if lender is None:
+        return state
+    if not isinstance(model, PaperCascade):
+        raise ValueError("its header names an encoder")
+    network, sha256 = _universeg(load_weights(lender.name, "universeg"))
+    if sha256 != lender.sha256:
+        raise WeightsError(
+            f"The weights {path.name} read with the encoder of other weights {lender.name} than those that are here, "
+            f"whose sha256 starts with {sha256[:12]}, not {lender.sha256[:12]}; get both of one version of PatchICL."
+        )
+    return state | {_LENT + name: tensor for name, tensor in network.items() if name.startswith("enc_blocks.")}
+
+
+def _universeg(pretrained: Pretrained) -> tuple[dict[str, Tensor], str]:
+    assert isinstance(pretrained.model, UniverSegInContext)  # the preset's
+    return pretrained.model.network.state_dict(), pretrained.sha256
+
+
+def _lender(model: nn.Module) -> Lender | None:
+    """The bundled weights of UniverSeg if a model reads with their encoder, bit for bit."""
+    if not isinstance(model, PaperCascade):
+        return None
+    network, sha256 = _universeg(load_weights(None, "universeg"))
+    own = model.features.encoder.state_dict()
+    same = all(name in network and torch.equal(tensor.cpu(), network[name]) for name, tensor in own.items())
+    return Lender(BUNDLED["universeg"], sha256) if same else None
+
+
+def _check_tensors(state: dict[str, Tensor], model: nn.Module, card: dict[str, Any]) -> None:
+    """Compare names, shapes and types of tensors with those of the network that a card describes.
+
+    Raises:
         ValueError: they differ; the message continues a sentence.
     """
-    with safe_open(path, "pt") as file:
-        names = set(file.keys())
-        lacking = {name for name in model.state_dict() if _may_lack(name)} - names
-        expected = {name: list(tensor.shape) for name, tensor in model.state_dict().items() if name not in lacking}
-        parameters = sum(p.numel() for name, p in model.named_parameters() if name not in lacking)
-        if card.get("parameters", parameters) != parameters:
-            raise ValueError(
-                f"its model card tells of {ascii(card['parameters'])[:20]} parameters, not of {parameters}"
-            )
-        if names != expected.keys():
-            more, less = sorted(names - expected.keys()), sorted(expected.keys() - names)
-            raise ValueError(f"it lacks {less[0]}" if less else f"it holds {ascii(more[0])[:60]}, which is unknown")
-        for name, shape in expected.items():
-            tensor = file.get_slice(name)
-            if tensor.get_shape() != shape:
-                raise ValueError(f"{name} has the shape {tensor.get_shape()}, not {shape}")
-            if tensor.get_dtype() not in _TYPES:
-                raise ValueError(f"{name} holds numbers of the type {tensor.get_dtype()}")
+    lacking = {name for name in model.state_dict() if _may_lack(name)} - state.keys()
+    expected = {name: tensor.shape for name, tensor in model.state_dict().items() if name not in lacking}
+    parameters = sum(p.numel() for name, p in model.named_parameters() if name not in lacking)
+    if card.get("parameters", parameters) != parameters:
+        raise ValueError(f"its model card tells of {ascii(card['parameters'])[:20]} parameters, not of {parameters}")
+    if state.keys() != expected.keys():
+        more, less = sorted(state.keys() - expected.keys()), sorted(expected.keys() - state.keys())
+        raise ValueError(f"it lacks {less[0]}" if less else f"it holds {ascii(more[0])[:60]}, which is unknown")
+    for name, shape in expected.items():
+        tensor = state[name]
+        if tensor.shape != shape:
+            raise ValueError(f"{name} has the shape {list(tensor.shape)}, not {list(shape)}")
+        if tensor.dtype not in _TYPES:
+            raise ValueError(f"{name} holds numbers of the type {str(tensor.dtype).removeprefix('torch.')}")
 
 
-def save_weights(model: nn.Module, path: Path, preset_name: str, card: dict[str, Any]) -> dict[str, Any]:
-    """Write `path` (.safetensors) and its model card, which appear together when both are complete.
+def save_weights(
+    model: nn.Module, path: Path, preset_name: str, card: dict[str, Any], bits: int = 32
+) -> dict[str, Any]:
+    """Write `path` (.safetensors) and its model card, which appear together when all is complete.
 
     Args:
         model: with a frozen dataclass ``configuration``.
         path: of the weights.
         preset_name: of the model.
         card: what else the model card should say.
+        bits: that a number is stored in; with less than 32 in files below 4 MB, without an encoder that ships anyway.
 
     Returns:
         The card as written.
@@ -205,22 +238,18 @@ def save_weights(model: nn.Module, path: Path, preset_name: str, card: dict[str,
     Raises:
         InputError: the files cannot be written; nothing was changed.
     """
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    check_bits(bits)
+    tensors, lender = _stored(model, bits)
     configuration: Any = model.configuration
     with StagedFiles() as files, write_errors(path, SafetensorError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        staged = files.path_for(path)
-        safetensors.torch.save_file(state, staged)
-        staged.chmod(0o644)  # safetensors makes it private
-        stored = safetensors.torch.load_file(staged)
-        if stored.keys() != state.keys() or not all(torch.equal(stored[name], state[name]) for name in state):
-            raise OSError("what was stored differs")
         whole = {
             "preset": preset_name,
             "configuration": dataclasses.asdict(configuration),
             "parameters": sum(p.numel() for p in model.parameters()),
-            "tells_subjects": _tells_subjects(state),
-            "sha256": sha256_of(staged),
+            "tells_subjects": _tells_subjects(model.state_dict()),
+            "bits": bits,
+            "sha256": stage_tensors(files, path, tensors, lender),
             **card,
         }
         stage_json(files, sealed(whole), card_path(path))
@@ -228,11 +257,23 @@ def save_weights(model: nn.Module, path: Path, preset_name: str, card: dict[str,
     return sealed(whole)
 
 
-def weights_outputs(name: str, path: Path) -> list[Output]:
-    """What `save_weights` will write to `path`; a model card there is replaced, any other file of its name not."""
+def _stored(model: nn.Module, bits: int) -> tuple[list[dict[str, Tensor]], Lender | None]:
+    """Tensors of each file, and who holds what is in none of them."""
+    if bits == 32:
+        return [coded(model, bits)], None
+    lender = _lender(model)
+    tensors = {name: x for name, x in coded(model, bits).items() if lender is None or not name.startswith(_LENT)}
+    return divided(tensors), lender
+
+
+def weights_outputs(name: str, path: Path, bits: int = 32) -> list[Output]:
+    """What `save_weights` will write; a model card and further files of `path` are replaced, no others."""
+    ours = {one.name for one in further_files(path)}
+    others = [one for one in companions_of(path) if is_further(one)] if bits < 32 else []
     return [
         Output(name, path, (".safetensors",)),
         Output(f"The model card of {name}", card_path(path), recognised=_is_card),
+        *(Output(f"A further file of {name}", one, recognised=lambda place: place.name in ours) for one in others),
     ]
 
 

@@ -134,9 +134,9 @@ class Compared:
 
 @dataclass(frozen=True)
 class ComparedByResolution(Compared):
-    """The same; all models whose weights ship at the paper's resolutions, if nothing is said."""
+    """The same; the paper's models at the paper's resolutions, if nothing is said."""
 
-    models: ModelsOption = "universeg,sparse,mean-mask"
+    models: ModelsOption = "paper,universeg,sparse,mean-mask"
     resolutions: ResolutionsOption = "128,256,512"
 
 

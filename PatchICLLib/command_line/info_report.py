@@ -16,8 +16,10 @@ from rich.text import Text
 from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.errors import WeightsError
 from PatchICLLib.model_card import card_path
+from PatchICLLib.outputs.companions import is_further
 from PatchICLLib.resources import resource_path
 from PatchICLLib.version import __version__
+from PatchICLLib.weight_files import further_files
 from PatchICLLib.weights import load_weights, sha256_of
 
 _PACKAGES = ("torch", "numpy", "scipy", "SimpleITK", "pydicom", "safetensors", "typer", "rich", "matplotlib")
@@ -45,7 +47,8 @@ def bundled_weights(folder: Path | None = None) -> list[dict[str, Any]]:
     """
     found = []
     folder = folder or resource_path("Weights")
-    names = {path.stem for kind in ("*.safetensors", "*.json") for path in folder.glob(kind)}
+    files = [path for kind in ("*.safetensors", "*.json") for path in folder.glob(kind) if not is_further(path)]
+    names = {path.stem for path in files}
     for weights in (folder / f"{name}.safetensors" for name in sorted(names)):
         card: dict[str, Any] = {}
         problem = ""
@@ -62,11 +65,16 @@ def bundled_weights(folder: Path | None = None) -> list[dict[str, Any]]:
                 "card_sha256": sha256_of(path) if path.is_file() else None,
                 "intact": not problem,
                 "problem": problem,
-                "bytes": weights.stat().st_size if weights.is_file() else None,
+                "bytes": _bytes(weights) if weights.is_file() else None,
                 "figures": card.get("figures", {}),
             }
         )
     return found
+
+
+def _bytes(weights: Path) -> int:
+    files = [weights, *further_files(weights)]
+    return sum(path.stat().st_size for path in files if path.is_file())
 
 
 def total_memory() -> int:

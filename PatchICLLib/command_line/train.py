@@ -48,6 +48,13 @@ def train(
         Path | None,
         typer.Option(metavar="FILE.safetensors", help="Also write the averaged weights, with their model card beside."),
     ] = None,
+    export_bits: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Of a number in --export: 32; or 16 or 8, as in weights that ship, in files of less than 4 MB.",
+        ),
+    ] = 32,
     dataset: Annotated[
         list[str] | None,
         typer.Option(
@@ -138,5 +145,6 @@ def train(
             accumulate,
             precision,
             tuple(name.strip() for name in log_to.split(",") if name.strip()),
+            export_bits,
         )
     )

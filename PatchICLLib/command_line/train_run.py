@@ -62,6 +62,7 @@ class TrainingRequest:
     accumulate: int = 1
     precision: str = "auto"
     log_to: tuple[str, ...] = ()
+    export_bits: int = 32
 
 
 def run_training(request: TrainingRequest) -> None:
@@ -78,6 +79,7 @@ def run_training(request: TrainingRequest) -> None:
 
 
 def _run(request: TrainingRequest) -> None:
+    from PatchICLLib.eight_bits import check_bits
     from PatchICLLib.presets import preset_of
     from PatchICLLib.training.dataset_tasks import DatasetChoice, dataset_counts
     from PatchICLLib.training.export import export
@@ -98,6 +100,7 @@ def _run(request: TrainingRequest) -> None:
         raise InputError("Name the folder of training data with --data or in the environment variable PATCHICL_DATA.")
     check_logs(request.log_to)
     check_precision(request.precision)
+    check_bits(request.export_bits)
     Division(ranks.world, request.accumulate).check(recipe.plan)
     offered = DataFolder({}, {}, {}, {}, {}) if request.data is None else inspect(request.data)
     checkpoint_file, log_file = request.output / CHECKPOINT, request.output / LOG
@@ -105,7 +108,7 @@ def _run(request: TrainingRequest) -> None:
     check_outputs([Output("The checkpoint", checkpoint_file), Output("The log", log_file), curves], {})
     outputs = []
     if request.export is not None:
-        outputs += weights_outputs("--export", request.export)
+        outputs += weights_outputs("--export", request.export, request.export_bits)
     if request.json_file is not None:
         outputs.append(Output("--json", request.json_file, (".json",)))
     data_sets = {"--data": request.data, **{f"--dataset {choice.kind}": choice.folder for choice in choices}}
@@ -208,7 +211,7 @@ def _run(request: TrainingRequest) -> None:
         card = {"version": __version__, **{name: summary[name] for name in ("data", "datasets", "validation")}}
         if universeg is not None:
             card["encoder"] = universeg.provenance
-        export(trainer.checkpoint(), recipe, request.export, card)
+        export(trainer.checkpoint(), recipe, request.export, card, request.export_bits)
         summary["files"]["weights"] = str(request.export)
     if not quiet:
         _tell(console, summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -12,13 +13,14 @@ _PAIRS = {".hdr": (".img", ".img.gz"), ".img": (".hdr",), ".img.gz": (".hdr",)}
 _USUAL_HEADER, _LONGEST_HEADER = 1 << 15, 1 << 22  # bytes; those that list files by name are long
 _LIST = re.compile(rb"(?:elementdatafile\s*=|data ?file:)\s*list", re.IGNORECASE)
 _MOST_FILES = 100_000
+_FURTHER = re.compile(r"-\d{5}-of-\d{5}\.safetensors$")  # as such files are usually called
 
 
 def companions_of(path: Path) -> list[Path]:
     """The further files in which the content of `path` lies; a file that is missing or unreadable has none.
 
     MetaImage and NRRD headers name them (one, a list, or a numbered pattern); `.hdr`/`.img` pairs and weights with
-    their model card share a name.
+    their model card and their further files share a name.
     """
     name = path.name.lower()
     if name.endswith((".mhd", ".mha")):
@@ -26,12 +28,18 @@ def companions_of(path: Path) -> list[Path]:
     if name.endswith((".nhdr", ".nrrd")):
         return [path.parent / one for one in _named_in(path, _nrrd_names)]
     if name.endswith(".safetensors"):
-        return [path.with_suffix(".json")]
+        further = sorted(path.parent.glob(glob.escape(path.name[: -len(".safetensors")]) + "-*.safetensors"))
+        return [path.with_suffix(".json"), *(one for one in further if is_further(one))]
     for ending, others in _PAIRS.items():
         if name.endswith(ending):
             stem = path.name[: -len(ending)]
             return [path.with_name(stem + case) for other in others for case in (other, other.upper())]
     return []
+
+
+def is_further(path: Path) -> bool:
+    """Whether a file's name says that it is one of several that hold weights, and not the first."""
+    return _FURTHER.search(path.name) is not None
 
 
 def old_data_of(header: Path) -> list[str]:

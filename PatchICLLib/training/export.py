@@ -11,7 +11,7 @@ from PatchICLLib.training.recipe import Recipe
 from PatchICLLib.weights import save_weights
 
 
-def export(checkpoint: Checkpoint, recipe: Recipe, path: Path, card: dict[str, Any]) -> dict[str, Any]:
+def export(checkpoint: Checkpoint, recipe: Recipe, path: Path, card: dict[str, Any], bits: int = 32) -> dict[str, Any]:
     """Write the averaged weights of a checkpoint.
 
     Args:
@@ -19,6 +19,7 @@ def export(checkpoint: Checkpoint, recipe: Recipe, path: Path, card: dict[str, A
         recipe: of the run.
         path: weights file to write, `.safetensors`.
         card: what the model card says beside preset, configuration, recipe and hash.
+        bits: that a number is stored in, see ``save_weights``.
 
     Returns:
         The model card.
@@ -26,4 +27,4 @@ def export(checkpoint: Checkpoint, recipe: Recipe, path: Path, card: dict[str, A
     model = build(recipe.model)
     model.load_state_dict(checkpoint.average)
     whole = {"recipe": checkpoint.recipe, "steps": checkpoint.step, **card}
-    return save_weights(model, path, preset_of(recipe.model), whole)
+    return save_weights(model, path, preset_of(recipe.model), whole, bits)

@@ -19,6 +19,7 @@ from PatchICLLib.cascade.paper import PaperCascade, PaperConfiguration
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.errors import InputError, WeightsError
 from PatchICLLib.model_card import read_card, sealed, write_calibration
+from PatchICLLib.presets import PRESETS
 from PatchICLLib.universeg import UniverSegConfiguration
 from PatchICLLib.weights import BUNDLED, find_weights, load_weights, save_weights, sha256_of
 
@@ -78,6 +79,7 @@ def test_saving_again_replaces_both_files(saved):
 
 
 def test_bundled_weights_are_intact_and_found_by_name_preset_and_default():
+    assert BUNDLED.keys() == PRESETS.keys()
     for name, bundled in BUNDLED.items():
         assert find_weights(bundled) == find_weights(None, name)
         assert load_weights(bundled).sha256 == read_card(find_weights(bundled))["sha256"]
@@ -157,9 +159,11 @@ def test_another_preset_than_asked_for_is_refused(saved):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("nobody-1",), f"no weights nobody-1: give a .safetensors file or one of {BUNDLED['sparse']}"),
+        (
+            ("nobody-1",),
+            f"no weights nobody-1: give a .safetensors file or one of {BUNDLED['paper']}, {BUNDLED['sparse']}",
+        ),
         (("nowhere/mine.safetensors",), "no weights file nowhere/mine.safetensors"),
-        ((None, "paper"), "No weights ship for the preset paper"),
         ((None, "dense"), "preset must be one of"),
     ],
 )
@@ -194,7 +198,7 @@ def test_weights_that_are_no_numbers_are_refused(saved, number):
         (lambda tensors: tensors.pop("norm.bias"), "it lacks norm.bias"),
         (lambda tensors: tensors.update(odd=torch.zeros(1)), "it holds 'odd', which is unknown"),
         (lambda tensors: tensors.update({"norm.bias": torch.zeros(15)}), r"norm.bias has the shape \[15\], not \[16\]"),
-        (lambda tensors: tensors.update({"norm.bias": torch.zeros(16, dtype=torch.int32)}), "of the type I32"),
+        (lambda tensors: tensors.update({"norm.bias": torch.zeros(16, dtype=torch.int32)}), "of the type int32"),
     ],
 )
 def test_tensors_that_are_not_those_of_the_card_are_refused_in_one_sentence(saved, change, sentence):

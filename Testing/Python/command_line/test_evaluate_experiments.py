@@ -174,7 +174,6 @@ def test_two_processes_with_a_network_give_what_one_gives(medsegbench_folder: Pa
         (["--resolutions", "big"], "--resolutions must be whole numbers"),
         (["--resolutions", "4"], "at least one resolution from 16"),
         (["--models", "magic"], "There are no weights magic"),
-        (["--models", "paper"], "No weights ship for the preset paper"),
         (["--models", "a=mean-mask,a=sparse"], "each a name of its own"),
         (["--shard", "3"], "--shard must be I/N"),
         (["--shard", "1/2", "--processes", "2"], "not both"),

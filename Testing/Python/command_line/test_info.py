@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from PatchICLLib import weight_files
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.command_line.info_report import bundled_weights, total_memory
 from PatchICLLib.version import __version__
@@ -53,6 +54,19 @@ def test_weights_that_are_not_what_their_card_says(tmp_path: Path) -> None:
     assert found["good"]["card_sha256"] == hashlib.sha256((tmp_path / "good.json").read_bytes()).hexdigest()
     assert found["good"]["bytes"] == len(content)
     assert found["good"]["figures"] == {"dice": 0.8}
+
+
+def test_weights_of_several_files_are_told_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weight_files, "_MOST_BYTES", 1_000_000)
+    save_weights(SparseCascade(), tmp_path / "many.safetensors", "sparse", {}, bits=16)
+    files = sorted(tmp_path.glob("*.safetensors"))
+    assert len(files) > 1
+    (found,) = bundled_weights(tmp_path)
+    assert (found["name"], found["problem"]) == ("many", "")
+    assert found["bytes"] == sum(path.stat().st_size for path in files)
+    files[0].unlink()
+    (found,) = bundled_weights(tmp_path)
+    assert f"{files[0]} is missing; it belongs beside many.safetensors" in found["problem"]
 
 
 def test_memory_is_that_of_a_computer() -> None:

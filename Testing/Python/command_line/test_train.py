@@ -46,7 +46,7 @@ def arguments(data: Path, output: Path, *more: object, steps: int = 2) -> list[s
 @pytest.mark.slow
 def test_trains_exports_and_tells(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output, weights, summary_file = tmp_path / "run", tmp_path / "mine.safetensors", tmp_path / "summary.json"
-    assert main(arguments(data, output, "--export", weights, "--json", summary_file)) == 0
+    assert main(arguments(data, output, "--export", weights, "--export-bits", 8, "--json", summary_file)) == 0
     printed = capsys.readouterr().out
     assert "Step 2 of 2" in printed and "Done." in printed
     assert "Dice on development cases" in printed
@@ -60,6 +60,7 @@ def test_trains_exports_and_tells(data: Path, tmp_path: Path, capsys: pytest.Cap
     pretrained = load_weights(weights)
     assert pretrained.preset == "sparse"
     assert (pretrained.card["steps"], pretrained.card["validation"]) == (2, summary["validation"])
+    assert pretrained.card["bits"] == 8 and weights.stat().st_size < 2 * pretrained.card["parameters"]
 
 
 @pytest.mark.slow
@@ -147,6 +148,7 @@ def test_without_monai_it_says_what_to_install(
         (["--recipe", "secret"], "--recipe must be one of bundled, "),
         (["--device", "abacus"], "The device must be"),
         (["--export", "weights.pt"], "unknown ending; use one of .safetensors"),
+        (["--export-bits", "4"], "stored in 32, 16, or 8 bits, not in 4"),
         (["--json", "missing/summary.json"], "does not exist; create it first"),
         (["--steps", "0"], "--steps"),
         (["--workers", "-1"], "--workers"),
@@ -166,6 +168,10 @@ def test_a_folder_without_data_is_told(tmp_path: Path, refused: Callable[..., st
     ("more", "sentence"),
     [
         (["--export", "out/m.safetensors", "--json", "out/m.json"], "--json and The model card of --export are the"),
+        (
+            ["--export", "out/many.safetensors", "--export-bits", "8"],
+            "A further file of --export would replace .*many-00001-of-00002.safetensors, which was not written by",
+        ),
         (["--export", "out/notes.safetensors"], "The model card of --export would replace .*which was not written by"),
         (["--start-from", "sparse-6", "--json", "{weights}/sparse-6.json"], "--json and a part of --start-from are"),
         (["--json", "{data}/mri_hippocampus_msd/names.json"], "--json would replace .*, a file of --data"),
@@ -176,6 +182,7 @@ def test_what_belongs_to_somebody_else_is_not_replaced(
 ) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.json").write_text('{"mine": true}')
+    (tmp_path / "out" / "many-00001-of-00002.safetensors").write_text("of another program")
     (data / "mri_hippocampus_msd" / "names.json").write_text("{}")
     for mode in ([], ["--no-resume"]):
         filled = [text.format(data=data, weights=repository / "Resources" / "Weights") for text in more]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from PatchICLLib.errors import InputError, WeightsError
+from PatchICLLib.errors import InputError
 from PatchICLLib.experiments.models import MeanMask, ModelChoice, parse_models
 from PatchICLLib.universeg import UniverSeg
 
@@ -29,11 +29,6 @@ def test_names_and_files(text: str, name: str, weights: str) -> None:
 def test_entries_that_make_no_sense(texts: list[str]) -> None:
     with pytest.raises(InputError):
         parse_models(texts)
-
-
-def test_presets_without_weights_say_so() -> None:
-    with pytest.raises(WeightsError, match="No weights ship for the preset paper"):
-        ModelChoice.parse("paper").load(torch.device("cpu"))
 
 
 def test_the_mean_mask_needs_half_of_the_votes_and_stretches() -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from PatchICLLib import weight_files
 from PatchICLLib.cohort import case as cohort_case
 from PatchICLLib.cohort.case import CohortCase, CohortModel
 from PatchICLLib.command_line import propagate_files, segment_files
@@ -148,6 +149,19 @@ def export(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Work, list[Path]]:
     return work, [folder / "w.safetensors", folder / "w.json"]
 
 
+def export_of_several_files(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Work, list[Path]]:
+    patch.setattr(weight_files, "_MOST_BYTES", 3000)
+    model = build(preset("universeg").configuration(UniverSegConfiguration((8, 8))))
+
+    def work(value: int) -> object:
+        for parameter in model.parameters():
+            torch.nn.init.constant_(parameter, float(value))
+        return save_weights(model, folder / "w.safetensors", "universeg", {"value": value}, 16)
+
+    further = [folder / f"w-{i:05}-of-00005.safetensors" for i in (2, 3, 4, 5)]
+    return work, [folder / "w.safetensors", folder / "w.json", *further]
+
+
 def calibration(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Work, list[Path]]:
     export(folder, patch)[0](0)
     path = folder / "w.safetensors"
@@ -216,8 +230,8 @@ def follow(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Work, list[Path]]:
 
 
 WRITERS = [
-    propagate, segment, cohort, demo, summary, figure, export, calibration, checkpoint, new_training, inspection,
-    library, follow,
+    propagate, segment, cohort, demo, summary, figure, export, export_of_several_files, calibration, checkpoint,
+    new_training, inspection, library, follow,
 ]  # fmt: skip
 
 
