@@ -238,7 +238,7 @@ class Plan:
             options,
             extent=options.extent if isinstance(options.extent, str) else "auto",
             logits_slices=(),
-            outputs=options.outputs - {"selections"},
+            outputs=frozenset(options.outputs) - {"selections"},
         )
 
         def along(axis: int, of_label: Mapping[int, frozenset[Plane]], own: PropagationOptions) -> Plan:

@@ -71,13 +71,12 @@ class LibraryCases:
     Attributes:
         folder: of the library, chosen by the user for all scenes; "" where none is. It may be missing or empty: then
             the first case makes the library.
-        declined: identifiers of segments for which the library is not to be used.
     """
 
     def __init__(self, logic):
         self.logic = logic
         self.folder = ""
-        self.declined: set[str] = set()
+        self._declined: set[tuple[str, str]] = set()  # segmentation and segment
         self._opened: tuple[tuple, Library] | None = None
 
     def open(self) -> Library:
@@ -109,7 +108,7 @@ class LibraryCases:
         match = {
             segmentId: found[one.label]
             for segmentId, one in structures.items()
-            if one.label in found and segmentId not in self.declined
+            if one.label in found and self._isWanted(segmentId)
         }
         direction = np.reshape(_patientGrid(gridOfVolume(self.logic.volumeNode)).direction, (3, 3))
         return LibraryUse(self.folder, match, direction.tolist()) if match else None
@@ -165,6 +164,18 @@ class LibraryCases:
             self.folder = before
             raise
 
+    def want(self, segmentId: str, isWanted: bool) -> None:
+        """Whether the library is to be used for a segment of the selected segmentation, as it is unless declined."""
+        change = self._declined.discard if isWanted else self._declined.add
+        change((self.logic.segmentationNode.GetID(), segmentId))
+
+    def wantAll(self) -> None:
+        """Another scene has come."""
+        self._declined.clear()
+
+    def _isWanted(self, segmentId: str) -> bool:
+        return (self.logic.segmentationNode.GetID(), segmentId) not in self._declined
+
     def segments(self) -> list[SegmentCases]:
         """The segments of the selected segmentation, in its order."""
         library, structures = self.open(), self._structures()
@@ -173,7 +184,7 @@ class LibraryCases:
         for segmentId, structure in structures.items():
             count = len(library.cases_with(found[structure.label])) if structure.label in found else 0
             isNamed = not has_default_name(structure)
-            isUsed = count > 0 and segmentId not in self.declined
+            isUsed = count > 0 and self._isWanted(segmentId)
             name = self._segment(segmentId).GetName()
             rows.append(
                 SegmentCases(segmentId, name, count, isNamed, isUsed, holdsPropagated(self._segment(segmentId)))

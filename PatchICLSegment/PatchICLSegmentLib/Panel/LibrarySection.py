@@ -22,7 +22,8 @@ class LibrarySection:
         self.ui, self.logic, self.application = ui, logic, application
         self._attempt, self._isReady, self._startPolling = attempt, isReady, startPolling
         self._rows = []
-        self._chosen: dict[str, bool] = {}  # what the user ticked or unticked
+        # What the user ticked or unticked, of which segmentation; segments of others may have the same identifiers.
+        self._chosen: dict[tuple[str, str], bool] = {}
         self._updating = False
         logic.library.folder = application.setting(LIBRARY_FOLDER)
         table = ui.libraryTable
@@ -82,7 +83,7 @@ class LibrarySection:
 
     def _onSceneReplaced(self) -> None:
         self._chosen.clear()
-        self.logic.library.declined.clear()
+        self.logic.library.wantAll()
 
     def chooseFolder(self) -> None:
         folder = self.application.chooseFolder(_("Folder of the library; an empty one becomes a new library"))
@@ -99,6 +100,7 @@ class LibrarySection:
         self.logic.paintingChanged.emit()
 
     def addCase(self) -> None:
+        self.refresh()  # what is selected may be another segmentation than a moment ago
         self.application.busyCursor()
         try:
             self._attempt(self._add)
@@ -134,7 +136,10 @@ class LibrarySection:
         ui.libraryCloseButton.setEnabled(not isBusy and bool(self.logic.library.folder))
 
     def _isChosen(self, row) -> bool:
-        return row.isNamed and self._chosen.get(row.segmentId, row.isFinished)
+        return row.isNamed and self._chosen.get(self._key(row.segmentId), row.isFinished)
+
+    def _key(self, segmentId: str) -> tuple[str, str]:
+        return self.logic.segmentationNode.GetID(), segmentId
 
     def _fill(self) -> None:
         table = self.ui.libraryTable
@@ -168,9 +173,7 @@ class LibrarySection:
             return
         segmentId, isChecked = self._rows[item.row()].segmentId, item.checkState() == qt.Qt.Checked
         if item.column() == _FINISHED:
-            self._chosen[segmentId] = isChecked
-        elif isChecked:
-            self.logic.library.declined.discard(segmentId)
+            self._chosen[self._key(segmentId)] = isChecked
         else:
-            self.logic.library.declined.add(segmentId)
+            self.logic.library.want(segmentId, isChecked)
         self.refresh()

@@ -189,7 +189,7 @@ def test_a_painting_of_true_and_false_is_read_as_numbers_are(
 ) -> None:
     image, mask = ball
     painted = drawn(mask, (0, 6), (0, 16), (2, 13))
-    numbers, truths = (new_engine().propagate(image, one, outputs=BARE).labels for one in (painted, painted != 0))
+    numbers, truths = (new_engine().propagate(image, one, outputs=[]).labels for one in (painted, painted != 0))
     np.testing.assert_array_equal(truths, numbers != 0)
 
 

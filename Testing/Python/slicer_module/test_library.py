@@ -9,6 +9,7 @@ import pytest
 from PatchICLSegmentLib.Errors import ScanIsThereError, SceneError
 from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.SceneIO.SegmentMemory import holdsPropagated
+from PatchICLSegmentLib.SceneIO.Segments import addSegmentation
 from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
 from PatchICLSegmentLib.State import State
 from PatchICLSegmentLib.WorkerSession import defaultWorker
@@ -154,7 +155,7 @@ def testARunLearnsFromEarlierCases(earlier, tmp_path):
     run["painted_slices"] = {}
     assert earlier.logic.library.told(run) == "liver: nothing here looks as in earlier cases; paint a slice."
     earlier.logic.discardPreview()
-    earlier.logic.library.declined.add(earlier.organ)
+    earlier.logic.library.want(earlier.organ, False)
     earlier.runToPreview()
     assert "library" not in earlier.workers[-1].calls[-1].options
     assert earlier.logic.library.told(earlier.logic.results.run) == ""
@@ -253,6 +254,38 @@ def testInThePanel(desk, tmp_path):
     ui.discardButton.click()
     ui.libraryCloseButton.click()
     assert application.settings == {"PatchICL/LibraryFolder": ""} and "Choose a folder" in ui.libraryLabel.text
+
+
+def testTicksAreOfTheirSegmentAlone(desk, tmp_path):
+    """Not of those of other segmentations, which have the same identifiers where they come from files."""
+    from PySide6.QtCore import Qt
+
+    desk.openPhantom()
+    logic, table = desk.logic, desk.ui.libraryTable
+    desk.ui.librarySection.setProperty("collapsed", False)
+    desk.application.folder = str(tmp_path / "cases")
+    desk.ui.libraryFolderButton.click()
+    first, segmentId = logic.segmentationNode, logic.segmentId
+
+    def ticks():
+        logic.segmentationNode.GetSegmentation().GetSegment(segmentId).SetName("liver")
+        logic.paintingChanged.emit()
+        desk.settle()
+        return [table.item(0, column).checkState() == Qt.Checked for column in (0, 3)]
+
+    desk.paintWithMouse(4, 9)
+    ticks()
+    logic.library.addCase([segmentId])
+    assert ticks() == [False, True]
+    table.item(0, 0).setCheckState(Qt.Checked)
+    table.item(0, 3).setCheckState(Qt.Unchecked)
+    assert ticks() == [True, False] and desk.ui.addCaseButton.enabled
+    other = addSegmentation(logic.volumeNode, "other")
+    other.GetSegmentation().AddEmptySegment(segmentId, "liver")
+    logic.select(logic.volumeNode, other, segmentId)
+    assert ticks() == [False, True] and not desk.ui.addCaseButton.enabled
+    logic.select(logic.volumeNode, first, segmentId)
+    assert ticks() == [True, False]
 
 
 def testNothingPaintedInThePanel(desk, tmp_path):
