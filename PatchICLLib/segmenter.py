@@ -18,7 +18,7 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.hints.placing import Landmarks, hints_of_moved
 from PatchICLLib.propagation.geometry.intensity_scale import differences, unit_of
 from PatchICLLib.propagation.geometry.normalisation import Normalisation
-from PatchICLLib.propagation.geometry.region import Region
+from PatchICLLib.propagation.geometry.region import GROWTH, MINIMUM_PIXELS, Region
 from PatchICLLib.propagation.painted_context import SIZES
 from PatchICLLib.runtime.device import inference_precision, resolve_device
 from PatchICLLib.runtime.transfers import to_host
@@ -42,20 +42,69 @@ class Segmentation:
     levels: tuple[LevelTrace, ...]
 
 
+@dataclass(frozen=True)
+class _Field:
+    """What is seen of pictures, in fields of view: a square, from the middle of each picture.
+
+    Attributes:
+        centre: rows and columns.
+        side: 1 sees pictures whole.
+    """
+
+    centre: tuple[float, float] = (0.0, 0.0)
+    side: float = 1.0
+
+    @classmethod
+    def around(cls, masks: Sequence[np.ndarray], growth: float = GROWTH) -> _Field:
+        """Around all masks (H, W) bool, as what is painted in a volume is seen."""
+        spans, least = [], 0.0
+        for mask in masks:
+            whole = float(max(mask.shape))
+            least = max(least, MINIMUM_PIXELS / whole)
+            held = [np.flatnonzero(mask.any(axis)) for axis in (1, 0)]
+            if len(held[0]):
+                ends = np.array([(ticks[0], ticks[-1] + 1) for ticks in held]) - np.array(mask.shape)[:, None] / 2
+                spans.append(ends / whole)
+        low, high = np.min(spans, 0)[:, 0], np.max(spans, 0)[:, 1]
+        side = max(float((high - low).max()) * growth, least)
+        row, column = (low + high) / 2
+        return cls((float(row), float(column)), side) if side < 1 else cls()
+
+    def region(self, shape: tuple[int, ...]) -> Region:
+        """In a picture (H, W), with its centre in the picture."""
+        whole, sides = float(max(shape)), np.array(shape)
+        row, column = (np.array(self.centre) * whole).clip(-sides / 2, sides / 2) + (sides - 1) / 2
+        return Region((float(row), float(column)), self.side * whole, (1.0, 1.0))
+
+
+_WHOLE = _Field()
+
+
+@dataclass(frozen=True)
+class _View:
+    """The context through a field: masks (k, S, S), and the images with them, encoded."""
+
+    field: _Field
+    masks: torch.Tensor
+    context: Any
+
+
 class InContextSegmenter:
     """Segments 2D images like the context shows.
+
+    Where a target looks like the context, as slices of one scan do, the network sees no more of both than is around the
+    context's masks: what is small has more pixels then, at the same cost. Other models than `sparse` see images whole.
 
     Args:
         pretrained: model with its weights.
         device: torch device of the model.
-        size: side of the network's input in pixels; images are seen whole, fitted into a square of this size.
+        size: side of the network's input in pixels; what is seen of an image is fitted into a square of this size.
     """
 
     def __init__(self, pretrained: Pretrained, device: torch.device, size: int = SIZES[0]) -> None:
         self.pretrained, self.device, self.size = pretrained, device, size
-        self._shown: tuple[torch.Tensor, torch.Tensor] | None = None  # (k, S, S) images and masks
-        self._context: Any = None
-        self._moved: Any = None  # the context, its pictures moved onto each other
+        self._given: tuple[list[np.ndarray], list[np.ndarray]] | None = None
+        self._views: dict[str, _View] = {}
         self._landmarks: Landmarks | None = None
 
     @classmethod
@@ -91,19 +140,27 @@ class InContextSegmenter:
             raise InputError("The context images must hold finite numbers only; replace NaN and infinity.")
         if not any(mask.any() for mask in masks):
             raise InputError("The context masks are empty, but at least one must show what to segment.")
-        regions = [self._region(shape) for shape in shapes]
-        seen = torch.cat([self._seen(image, region) for image, region in zip(images, regions, strict=True)])
-        soft = torch.cat([region.sample(mask[None], self.size) for mask, region in zip(masks, regions, strict=True)])
-        self._shown = seen.to(self.device), soft.to(self.device)
-        self._context, self._moved = self._encoded(None), None
-        # other models know no places
-        self._landmarks = Landmarks.of(*self._shown) if self.pretrained.preset == "sparse" else None
+        self._given, self._views, self._landmarks = (images, masks), {}, None
+        if self.pretrained.preset == "sparse":  # other models know no places
+            self._landmarks = Landmarks.of(*self._through(_WHOLE))
 
-    def _encoded(self, places: torch.Tensor | None) -> Any:
-        assert self._shown is not None
-        images, masks = self._shown
-        with torch.inference_mode(), inference_precision(self.device):
-            return self.pretrained.model.encode_context(images[None], masks[None], places)  # type: ignore[operator]
+    def _through(self, field: _Field) -> tuple[torch.Tensor, torch.Tensor]:
+        """Context images and masks through a field, (k, S, S) each."""
+        assert self._given is not None
+        regions = [field.region(image.shape) for image in self._given[0]]
+        seen = [self._seen(image, region) for image, region in zip(self._given[0], regions, strict=True)]
+        drawn = [region.sample(mask[None], self.size) for mask, region in zip(self._given[1], regions, strict=True)]
+        return torch.cat(seen).to(self.device), torch.cat(drawn).to(self.device)
+
+    def _view(self, name: str, field: _Field, offsets: torch.Tensor | None = None) -> _View:
+        """The context through a field, its images moved by offsets (k, 2); encoded once for all targets."""
+        if name not in self._views:
+            seen, drawn = self._through(field)
+            places = None if offsets is None else F.pad(offsets, (0, 1))[None]
+            with torch.inference_mode(), inference_precision(self.device):
+                context = self.pretrained.model.encode_context(seen[None], drawn[None], places)  # type: ignore[operator]
+            self._views[name] = _View(field, drawn, context)
+        return self._views[name]
 
     def segment(self, image: np.ndarray) -> Segmentation:
         """Segment a target image (H, W) of any size.
@@ -112,15 +169,15 @@ class InContextSegmenter:
             InputError: no context, or not a 2D image of finite numbers.
         """
         image = np.asarray(image)
-        if self._context is None:
+        if self._given is None:
             raise InputError("There is no context yet: call set_context first.")
         if image.ndim != 2 or not image.size or not np.isfinite(image).all():
             raise InputError(f"The target must be a 2D image of finite numbers, but its shape is {image.shape}.")
-        region = self._region(image.shape)
+        view, hints, places = self._placed(image)
+        region = view.field.region(image.shape)
         seen = self._seen(image, region).to(self.device)
-        context, hints, places = self._placed(seen)
         with torch.inference_mode(), inference_precision(self.device):
-            output = self.pretrained.model(seen[:, None], context, hints, places)
+            output = self.pretrained.model(seen[:, None], view.context, hints, places)
         restored, window = region.restore(output.logits[:, 0], (image.shape[0], image.shape[1]))
         logits = np.full(image.shape, -np.inf, np.float32)
         logits[window] = to_host(restored[0])
@@ -130,22 +187,19 @@ class InContextSegmenter:
         entropy[window] = to_host(binary_entropy(restored[0] / self.pretrained.temperature))
         return Segmentation(logits > 0, probability, entropy, output.levels)
 
-    def _placed(self, seen: torch.Tensor) -> tuple[Any, Hints | None, torch.Tensor | None]:
-        """The context as it lies, or, where a target (1, S, S) shows it elsewhere, moved, its form, and their place."""
-        if self._landmarks is None or self._shown is None:
-            return self._context, None, None
-        shifts, moved = self._landmarks.shifts(seen)
-        if not to_host(moved)[0]:
-            return self._context, None, None
-        if self._moved is None:
-            self._moved = self._encoded(F.pad(self._landmarks.offsets, (0, 1))[None])
-        # contexts are encoded once for all targets, so it is the target that is moved, the other way
-        hints = hints_of_moved(self._shown[1], self._landmarks.offsets + shifts)
-        return self._moved, hints, F.pad(-shifts, (0, 1))
-
-    @staticmethod
-    def _region(shape: tuple[int, ...]) -> Region:
-        return Region(((shape[0] - 1) / 2, (shape[1] - 1) / 2), float(max(shape)), (1.0, 1.0))
+    def _placed(self, image: np.ndarray) -> tuple[_View, Hints | None, torch.Tensor | None]:
+        """How a target is seen, and, where it shows the context elsewhere, its form there and its place."""
+        if self._landmarks is None or self._given is None:
+            return self._view("whole", _WHOLE), None, None
+        found = self._landmarks.find(self._seen(image, _WHOLE.region(image.shape)).to(self.device))
+        if to_host(found.moved)[0]:
+            offsets = self._landmarks.offsets
+            view = self._view("moved", _WHOLE, offsets)
+            # contexts are encoded once for all targets, so it is the target that is moved, the other way
+            return view, hints_of_moved(view.masks, offsets + found.shifts), F.pad(-found.shifts, (0, 1))
+        if to_host(found.alike)[0]:
+            return self._view("near", _Field.around(self._given[1])), None, None
+        return self._view("whole", _WHOLE), None, None
 
     def _seen(self, image: np.ndarray, region: Region) -> torch.Tensor:
         """(1, S, S), standardised by itself; what lies beyond the image is as dark as its darkest part."""

@@ -25,9 +25,25 @@ _REACH = 0.2  # of a field of view around a structure, that counts
 _SMOOTH = 1.0  # cells, of pictures before their gradient
 _FAR, _PRICE = 0.3, 0.1  # price of a shift of so many fields of view is half of this, of a correlation of 1
 _ALIKE, _GAIN = 0.3, 0.15  # correlation that moved pictures must have, and have more than those that are not moved
+_STILL = 0.2  # that pictures must have as they lie, if only what is around their structure is to be seen
 _STRENGTH = 1.5  # of the logits of a mean form
 _COVERED, _FULLY = 0.3, 0.8  # of a template that must lie in a picture, and that may without loss
 _CONTRAST = 1e-5  # least variance
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where N targets show what contexts show.
+
+    Attributes:
+        shifts: (N, 2) what moves the contexts there beside their own offsets.
+        moved: (N,) bool, whether they should be moved at all.
+        alike: (N,) bool, whether they should not, and look like the target as they lie, as slices of a scan mostly do.
+    """
+
+    shifts: Tensor
+    moved: Tensor
+    alike: Tensor
 
 
 @dataclass(frozen=True)
@@ -58,12 +74,8 @@ class Landmarks:
         return cls(offsets, _Templates.of(seen, weights), _Templates.of(moved[:, :2], moved[:, 2] * beyond))
 
     @torch.no_grad()
-    def shifts(self, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Where the contexts lie in targets (N, S, S).
-
-        Returns:
-            What moves them there beside their own offsets, (N, 2), and whether they should be moved at all, (N,) bool.
-        """
+    def find(self, targets: Tensor) -> Places:
+        """Where the contexts lie in targets (N, S, S)."""
         seen = coarse(targets)
         found = self.moved.correlations(seen).mean(1)
         # a far place must be better than a near one
@@ -72,7 +84,8 @@ class Landmarks:
         rows = torch.div(number, found.shape[-1], rounding_mode="floor")
         shifts = (torch.cat([rows, number - rows * found.shape[-1]], 1) - _SIDE) / _SIDE
         lying = self.lying.correlations(seen)[:, :, _SIDE, _SIDE].mean(1)
-        return shifts, (best > _ALIKE) & (best > lying + _GAIN)
+        moved = (best > _ALIKE) & (best > lying + _GAIN)
+        return Places(shifts, moved, ~moved & (lying > _STILL))
 
 
 @torch.no_grad()

@@ -62,6 +62,27 @@ def test_finds_it_elsewhere_too(segmenter, row, column):
     assert dice(segmenter.segment(image).mask, mask) > 0.8
 
 
+@pytest.mark.parametrize("places", [[(0.3, 0.3)] * 3, [(0.3, 0.3), (0.32, 0.29), (0.3, 0.27)]])
+def test_what_is_small_in_slices_of_a_scan_is_seen_large(segmenter, places):
+    """A disc of 12 voxels across has 3 of the 128 pixels that the whole picture is seen with."""
+    shape = (512, 512)
+    body = 60 * np.sin(np.indices(shape).sum(0) / 50) * np.cos(np.indices(shape)[0] / 70)
+    images, masks = zip(*(disc(shape, *place, 0.012, seed) for seed, place in enumerate(places)), strict=True)
+    segmenter.set_context([image + body for image in images], masks)
+    image, mask = disc(shape, 0.31, 0.29, 0.012, 9)
+    assert dice(segmenter.segment(image + body).mask, mask) > 0.8
+
+
+@pytest.mark.parametrize("shape", [(40, 300), (300, 40), (201, 199)])
+@pytest.mark.parametrize("place", [(0.05, 0.05), (0.95, 0.5), (0.5, 0.97)])
+def test_what_lies_at_the_border_is_found(segmenter, shape, place):
+    body = 60 * np.sin(np.indices(shape).sum(0) / 50)
+    images, masks = zip(*(disc(shape, *place, 0.1, seed) for seed in range(2)), strict=True)
+    segmenter.set_context([image + body for image in images], masks)
+    image, mask = disc(shape, *place, 0.11, 9)
+    assert dice(segmenter.segment(image + body).mask, mask) > 0.8
+
+
 def test_context_is_encoded_once(segmenter, monkeypatch):
     set_discs(segmenter, (64, 64))
     first = segmenter.segment(disc((64, 64), 0.5, 0.5, 0.2)[0])

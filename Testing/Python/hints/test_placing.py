@@ -36,9 +36,9 @@ place = st.tuples(*[st.floats(0.25, 0.75)] * 2)
 @settings(max_examples=12, deadline=None)
 def test_every_context_comes_to_lie_on_the_target(places, goal, seed):
     known = Landmarks.of(*scenes(places, seed))
-    shifts, moved = known.shifts(scenes([goal], seed + 10)[0])
+    found = known.find(scenes([goal], seed + 10)[0])
     for own, offset in zip(places, known.offsets.numpy(), strict=True):
-        shift = (offset + shifts[0].numpy()) * moved.item()
+        shift = (offset + found.shifts[0].numpy()) * found.moved.item()
         assert np.linalg.norm(own + shift - goal) < 6 * CELL  # what is near looks alike as it lies
 
 
@@ -47,22 +47,25 @@ def test_slices_of_one_scan_are_not_moved():
     image, _ = scene(0.5, 0.5, 0)
     images = torch.from_numpy(np.stack([image + _RNG.normal(0, 0.1, image.shape) for _ in range(4)]).astype(np.float32))
     masks = scenes([(0.4, 0.4), (0.5, 0.5), (0.55, 0.45)])[1]
-    assert not Landmarks.of(images[:3], masks).shifts(images[3:])[1].any()
+    found = Landmarks.of(images[:3], masks).find(images[3:])
+    assert not found.moved.any() and found.alike.all()
 
 
 def test_nothing_is_moved_to_where_nothing_is():
     known = Landmarks.of(*scenes([(0.4, 0.4), (0.6, 0.5)]))
     noise = torch.from_numpy(_RNG.normal(0, 1, (3, SIZE, SIZE)).astype(np.float32))
-    assert not known.shifts(noise)[1].any()
+    found = known.find(noise)
+    assert not found.moved.any() and not found.alike.any()
 
 
 def test_targets_are_placed_one_by_one():
     known = Landmarks.of(*scenes([(0.4, 0.4), (0.6, 0.5)]))
     targets = scenes([(0.3, 0.7), (0.6, 0.3), (0.5, 0.5)], 20)[0]
-    together, alone = known.shifts(targets), [known.shifts(target[None]) for target in targets]
-    for number in (0, 1):
-        torch.testing.assert_close(together[number], torch.cat([one[number] for one in alone]), rtol=0, atol=0)
-    assert len(together[0].unique(dim=0)) == 3
+    together, alone = known.find(targets), [known.find(target[None]) for target in targets]
+    for name in ("shifts", "moved", "alike"):
+        expected = torch.cat([getattr(one, name) for one in alone])
+        torch.testing.assert_close(getattr(together, name), expected, rtol=0, atol=0)
+    assert len(together.shifts.unique(dim=0)) == 3
 
 
 def test_a_context_without_the_structure_stays_where_it_is():
@@ -77,14 +80,14 @@ def test_a_context_without_the_structure_stays_where_it_is():
 def test_any_size_of_the_input_is_taken(size):
     images, masks = (torch.nn.functional.interpolate(x[:, None], size=(size, size))[:, 0] for x in scenes([(0.4, 0.4)]))
     target = torch.nn.functional.interpolate(scenes([(0.6, 0.5)], 5)[0][:, None], size=(size, size))[:, 0]
-    shifts, moved = Landmarks.of(images, masks).shifts(target)
-    torch.testing.assert_close(shifts, torch.tensor([[0.2, 0.1]]), atol=2 * CELL, rtol=0)
-    assert moved.all()
+    found = Landmarks.of(images, masks).find(target)
+    torch.testing.assert_close(found.shifts, torch.tensor([[0.2, 0.1]]), atol=2 * CELL, rtol=0)
+    assert found.moved.all()
 
 
 def test_flat_pictures_are_not_moved():
     masks = scenes([(0.4, 0.4)])[1]
-    assert not Landmarks.of(torch.zeros(1, SIZE, SIZE), masks).shifts(torch.zeros(2, SIZE, SIZE))[1].any()
+    assert not Landmarks.of(torch.zeros(1, SIZE, SIZE), masks).find(torch.zeros(2, SIZE, SIZE)).moved.any()
 
 
 def test_moved_masks_hint_at_their_mean_form_where_they_come_to_lie():
