@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
-from PatchICLLib.baselines.per_label import PerLabel, Spacing, nearness
+from PatchICLLib.baselines.per_label import Baseline, Spacing, nearness
 from PatchICLLib.baselines.seeds import FREE, INSIDE, growth_window, seeds_of
 
 # The best of fourteen pairs on development structures.
@@ -43,7 +43,7 @@ def _cut(
     return filled, nearness(slices, len(mask))
 
 
-graph_cut = PerLabel(_cut, "The graph cut")
+graph_cut = Baseline(_cut, "The graph cut")
 
 
 def minimum_cut(seeds: np.ndarray, surface: dict[tuple[int, int, int], np.ndarray], region: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from PatchICLLib.baselines.per_label import PerLabel, Spacing
+from PatchICLLib.baselines.per_label import Baseline, Spacing
 
 
 def _interpolate(
@@ -48,7 +48,7 @@ def _interpolate(
     return filled, strength
 
 
-interpolate_shapes = PerLabel(_interpolate)
+interpolate_shapes = Baseline(_interpolate)
 
 
 def _distance(mask: np.ndarray, pixel: tuple[float, float]) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from PatchICLLib.baselines.per_label import PerLabel, Spacing, nearness
+from PatchICLLib.baselines.per_label import Baseline, Spacing, nearness
 
 
 def _copy_nearest(
@@ -31,4 +31,4 @@ def _copy_nearest(
     return filled, nearness(slices, count)
 
 
-nearest_slice = PerLabel(_copy_nearest)
+nearest_slice = Baseline(_copy_nearest)

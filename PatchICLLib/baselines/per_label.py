@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +14,26 @@ PaintedSlices = None | Sequence[int] | Mapping[int, Sequence[int]]
 Spacing = tuple[float, float, float]
 
 
-class Baseline(Protocol):
-    """A way to fill the slices nobody painted."""
+# mask (S, R, C) bool with the slices first, sorted painted slices, image (S, R, C) or None, spacing (mm) in that order
+# -> filled (S, R, C) bool and how strongly each voxel is claimed, broadcastable to (S, R, C), higher wins.
+FillOneLabel = Callable[[np.ndarray, tuple[int, ...], Any, Spacing], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A way to fill the slices nobody painted, one label after the other.
+
+    A voxel claimed by several labels goes to the strongest claim, then to the lower label.
+
+    Attributes:
+        fill: fills one label; its docstring says how.
+        needs_image: what a message calls the baseline where the image is missing; None if it ignores the image.
+        check: raises InputError where a package that the baseline needs is not installed.
+    """
+
+    fill: FillOneLabel
+    needs_image: str | None = None
+    check: Callable[[], object] = lambda: None
 
     def __call__(
         self,
@@ -43,40 +61,6 @@ class Baseline(Protocol):
         Raises:
             InputError: nothing is painted, or the arguments do not fit together.
         """
-        ...
-
-
-# mask (S, R, C) bool with the slices first, sorted painted slices, image (S, R, C) or None, spacing (mm) in that order
-# -> filled (S, R, C) bool and how strongly each voxel is claimed, broadcastable to (S, R, C), higher wins.
-FillOneLabel = Callable[[np.ndarray, tuple[int, ...], Any, Spacing], tuple[np.ndarray, np.ndarray]]
-
-
-@dataclass(frozen=True)
-class PerLabel:
-    """A `Baseline` that fills one label after the other.
-
-    A voxel claimed by several labels goes to the strongest claim, then to the lower label.
-
-    Attributes:
-        fill: fills one label; its docstring says how.
-        needs_image: what a message calls the baseline where the image is missing; None if it ignores the image.
-        check: raises InputError where a package that the baseline needs is not installed.
-    """
-
-    fill: FillOneLabel
-    needs_image: str | None = None
-    check: Callable[[], object] = lambda: None
-
-    def __call__(
-        self,
-        painted: np.ndarray,
-        axis: int,
-        painted_slices: PaintedSlices = None,
-        *,
-        image: np.ndarray | None = None,
-        spacing: Spacing = (1.0, 1.0, 1.0),
-    ) -> np.ndarray:
-        """See `Baseline`."""
         if self.needs_image is None:
             image = None
         elif image is None:

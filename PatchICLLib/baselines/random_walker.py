@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from PatchICLLib.baselines.per_label import PerLabel, Spacing
+from PatchICLLib.baselines.per_label import Baseline, Spacing
 from PatchICLLib.baselines.seeds import FREE, INSIDE, OUTSIDE, growth_window, seeds_of
 from PatchICLLib.errors import InputError
 
@@ -41,7 +41,7 @@ def _walk(
     return strength >= 0.5, strength
 
 
-random_walker = PerLabel(_walk, "The random walker", check=_walker)
+random_walker = Baseline(_walk, "The random walker", check=_walker)
 
 
 def _probability(seeds: np.ndarray, image: np.ndarray, spacing: Spacing) -> np.ndarray:

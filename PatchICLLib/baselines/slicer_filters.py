@@ -10,7 +10,7 @@ from types import ModuleType
 
 import numpy as np
 
-from PatchICLLib.baselines.per_label import PerLabel, Spacing, nearness
+from PatchICLLib.baselines.per_label import Baseline, Spacing, nearness
 from PatchICLLib.baselines.seeds import INSIDE, growth_window, seeds_of
 from PatchICLLib.errors import InputError
 
@@ -45,7 +45,7 @@ def _interpolate_contours(
     return filled, nearness(slices, len(mask))
 
 
-fill_between_slices = PerLabel(_interpolate_contours, check=_slicer)
+fill_between_slices = Baseline(_interpolate_contours, check=_slicer)
 
 
 def _grow(
@@ -72,7 +72,7 @@ def _grow(
     return filled, nearness(slices, len(mask))
 
 
-grow_from_seeds = PerLabel(_grow, "Grow from seeds", check=_slicer)
+grow_from_seeds = Baseline(_grow, "Grow from seeds", check=_slicer)
 
 
 def _to_vtk(array: np.ndarray, spacing: Spacing) -> object:

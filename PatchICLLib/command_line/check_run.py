@@ -13,7 +13,8 @@ from PatchICLLib.library import Library
 from PatchICLLib.outputs import Output, check_outputs, write_json
 from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
 from PatchICLLib.propagation.options import PropagationOptions
-from PatchICLLib.propagation.plan import Plan, plan_propagation
+from PatchICLLib.propagation.plan import Plan
+from PatchICLLib.propagation.planning import plan_propagation
 
 _OF_LIBRARY = "library", "match", "direction"  # options that are not of the plan
 

@@ -9,7 +9,6 @@ only: the answer for one case never depends on which other cases are present.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,8 +64,3 @@ def case_stem(path: Path) -> str:
     for ending in (".gz", ".nii", ".nrrd", ".mha", ".mhd", ".png", ".tif", ".tiff", ".jpg"):
         name = name.removesuffix(ending)
     return name.removesuffix("_image").removesuffix("_label")
-
-
-def development_paths(relative_paths: Iterable[Path]) -> list[Path]:
-    """The development files among `relative_paths`, in their order."""
-    return [path for path in relative_paths if is_development(path)]

@@ -87,3 +87,8 @@ class PropagationOptions:
         unknown = set(self.outputs) - OUTPUTS
         if unknown:
             raise InputError(f"Outputs are among {', '.join(sorted(OUTPUTS))}, not {', '.join(sorted(unknown))}.")
+
+    @property
+    def named(self) -> tuple[tuple[Named, str], tuple[Named, str]]:
+        """Slices that are named, with what they are."""
+        return (self.painted_slices, "declared painted"), (self.ignore_slices, "to be ignored")

@@ -23,7 +23,8 @@ from PatchICLLib.propagation.layers import LayeredProgress, merged
 from PatchICLLib.propagation.listening import Listening
 from PatchICLLib.propagation.memory import ResultMemory
 from PatchICLLib.propagation.options import PropagationOptions
-from PatchICLLib.propagation.plan import Plan, plan_propagation
+from PatchICLLib.propagation.plan import Plan
+from PatchICLLib.propagation.planning import plan_propagation
 from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.record import Record
 from PatchICLLib.propagation.report import Provenance

@@ -86,8 +86,7 @@ class FrameFilling:
             SceneError: what is missing, in one sentence. Nothing has changed then.
         """
         logic = self.logic
-        if logic.isRunUnderWay or logic.logits.isBusy or logic.isOccupied:
-            raise SceneError(_("The network is busy; wait for it or cancel it."))
+        logic.checkNetworkIsFree()
         if logic.state is not State.IDLE:
             raise SceneError(_("Apply or discard the preview first: the frames follow what is in the segments."))
         frames = self.frames

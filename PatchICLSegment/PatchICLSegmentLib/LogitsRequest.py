@@ -8,7 +8,6 @@ from typing import Any
 from .Errors import SceneError
 from .Job import Job, prepareJob
 from .Signal import Signal
-from .State import State
 from .Translation import _
 
 
@@ -35,8 +34,7 @@ class LogitsRequest:
             SceneError: there is no result for this slice, or it is not the result of what is painted now.
         """
         logic = self.logic
-        if logic.state.isBusy or logic.state is State.KEEPING or self.isBusy or logic.isOccupied:
-            raise SceneError(_("The network is busy; wait for it or cancel it."))
+        logic.checkNetworkIsFree()
         run = logic.results.run
         selection = logic.views.selectionOfCurrentSlice()
         if run is None or selection is None:

@@ -98,6 +98,15 @@ class Running(CurrentPreview):
         """Whether the worker does something else than propagate, which goes on for long."""
         return self.sequence.isBusy or self.adaptation.isBusy
 
+    def checkNetworkIsFree(self) -> None:
+        """For what goes on beside no run.
+
+        Raises:
+            SceneError: the worker is at something.
+        """
+        if self.isRunUnderWay or self.logits.isBusy or self.isOccupied:
+            raise SceneError(_("The network is busy; wait for it or cancel it."))
+
     def _checkIsFree(self) -> None:
         if self.sequence.isBusy:
             raise SceneError(_("Frames are being filled; wait for them or cancel that."))

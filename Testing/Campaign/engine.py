@@ -10,7 +10,7 @@ import numpy as np
 
 from PatchICLLib.cohort.case import CaseResult, CohortCase, CohortModel, run_case
 from PatchICLLib.propagation.options import PropagationOptions
-from PatchICLLib.propagation.plan import plan_propagation
+from PatchICLLib.propagation.planning import plan_propagation
 
 
 class NearestEngine:

@@ -72,19 +72,6 @@ class PaintedPlanes:
         """Those with planes, ascending."""
         return tuple(sorted({self.main, *(axis for planes in self.of_label.values() for axis in planes)}))
 
-    def only_axis(self) -> int:
-        """The axis of all planes.
-
-        Raises:
-            InputError: there are planes of several axes.
-        """
-        if len(self.axes) > 1:
-            raise InputError(
-                f"The painting lies on slices of several axes ({', '.join(AXIS_NAMES[axis] for axis in self.axes)}): "
-                "paint on slices that are all on the same axis, or name the axis."
-            )
-        return self.main
-
 
 def find_planes(
     painted: np.ndarray | Sequence[np.ndarray], spacing: tuple[float, float, float], declared: Named = None

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.propagation.subjects.correlation import Correlation
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
 from PatchICLLib.propagation.subjects.outlines_of_slices import SliceOutlines
@@ -46,11 +45,6 @@ class Placement:
     def slices(self, indices: Sequence[int], step: float) -> np.ndarray:
         """Places along the slicing axis, in mm here, of slices of the other subject that are a step apart."""
         return np.asarray(self.scale * step * np.asarray(indices, float) + self.offset[0])
-
-    def seen_from(self, region: Region, spacing: tuple[float, float]) -> Region:
-        """What a region of this subject shows of the other one, whose pixels have a spacing."""
-        center = (np.multiply(region.centre, region.spacing) - self.offset[1:]) / self.scale / spacing
-        return Region((float(center[0]), float(center[1])), region.side / self.scale, spacing)
 
     def mask(
         self, structure: FinishedStructure, indices: Sequence[int], shape: tuple[int, int], spacing: Sequence[float]

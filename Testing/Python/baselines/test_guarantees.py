@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from PatchICLLib.baselines.graph_cut import graph_cut
 from PatchICLLib.baselines.interpolation import interpolate_shapes
 from PatchICLLib.baselines.nearest import nearest_slice
-from PatchICLLib.baselines.per_label import Baseline, PerLabel
+from PatchICLLib.baselines.per_label import Baseline
 from PatchICLLib.baselines.random_walker import random_walker
 from PatchICLLib.baselines.slicer_filters import fill_between_slices, grow_from_seeds
 from PatchICLLib.errors import InputError
 
-BASELINES: list[PerLabel] = [nearest_slice, interpolate_shapes, graph_cut]
+BASELINES: list[Baseline] = [nearest_slice, interpolate_shapes, graph_cut]
 if importlib.util.find_spec("slicer") is not None:
     BASELINES += [fill_between_slices, grow_from_seeds]
 if importlib.util.find_spec("skimage") is not None:

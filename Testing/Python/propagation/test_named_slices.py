@@ -9,7 +9,7 @@ import pytest
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.options import PropagationOptions
-from PatchICLLib.propagation.plan import plan_propagation
+from PatchICLLib.propagation.planning import plan_propagation
 
 IMAGE = np.random.default_rng(0).normal(size=(20, 22, 24)).astype(np.float32)
 BLOCK = np.zeros(IMAGE.shape, np.uint8)

@@ -10,6 +10,7 @@ import torch
 from PatchICLLib.cascade.paper import PaperCascade, PaperConfiguration
 from PatchICLLib.cascade.paper.centred_start import centre
 from PatchICLLib.universeg import UniverSegConfiguration
+from Testing.Miniatures.squares import squares
 
 SMALL = PaperConfiguration(
     features=32,
@@ -20,19 +21,9 @@ SMALL = PaperConfiguration(
 )
 
 
-def squares(sets: int, images: int, size: int = 24) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    masks = torch.zeros(sets, images, size, size)
-    for s in range(sets):
-        for i in range(images):
-            row, column = torch.randint(0, size // 2, (2,), generator=generator).tolist()
-            masks[s, i, row : row + size // 3, column : column + size // 3] = 1
-    return 0.2 + 0.6 * masks + 0.1 * torch.rand(masks.shape, generator=generator), masks
-
-
 def heard(model: PaperCascade) -> float:
     """How far mirrored context masks move the logits, in deviations of the logits between patches."""
-    images, masks = squares(8, 3)
+    images, masks = squares(8, 3, 24, seed=1)
     model.eval()
     with torch.no_grad():
         target = images[:, :1].flip(1)
@@ -49,7 +40,7 @@ def made(seed: int, configuration: PaperConfiguration = SMALL) -> PaperCascade:
 
 def centred(seed: int, configuration: PaperConfiguration = SMALL) -> PaperCascade:
     model = made(seed, configuration).eval()
-    images, masks = squares(8, 3)
+    images, masks = squares(8, 3, 24, seed=1)
     centre(model, images[:, :2], masks[:, :2], images[:, 2:])
     return model
 
@@ -70,7 +61,7 @@ def model() -> PaperCascade:
 
 
 def test_first_prediction_is_background_with_a_moderate_spread(model):
-    images, masks = squares(8, 3)
+    images, masks = squares(8, 3, 24, seed=1)
     with torch.no_grad():
         logits = model(images[:, 2:], model.encode_context(images[:, :2], masks[:, :2])).logits
     assert float(logits.mean()) == pytest.approx(-1.5, abs=0.05)

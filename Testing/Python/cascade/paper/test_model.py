@@ -11,6 +11,7 @@ from PatchICLLib.cascade.entropy import binary_entropy, patch_means
 from PatchICLLib.cascade.paper import PaperCascade, PaperConfiguration
 from PatchICLLib.errors import InputError
 from PatchICLLib.universeg import UniverSeg, UniverSegConfiguration
+from Testing.Miniatures.squares import squares
 
 TINY = PaperConfiguration(
     resolutions=(16,),
@@ -21,23 +22,12 @@ TINY = PaperConfiguration(
 )
 
 
-def squares(sets: int, images: int, size: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    masks = torch.zeros(sets, images, size, size)
-    for s in range(sets):
-        for i in range(images):
-            row, column = torch.randint(0, size // 2, (2,), generator=generator).tolist()
-            masks[s, i, row : row + size // 3, column : column + size // 3] = 1
-    return 0.2 + 0.6 * masks + 0.1 * torch.rand(masks.shape, generator=generator), masks
-
-
 @pytest.fixture(scope="module")
 def tiny() -> PaperCascade:
     torch.manual_seed(0)
     return PaperCascade(TINY).eval()
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_costs_what_the_paper_reports():
     """308 GFLOPs at 512 with 3 context images, within 5 %."""
