@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -41,34 +42,31 @@ class Contents:
         return Contents(tuple(one for one in self.structures if one.label in used), cases, self.next_number)
 
 
+@contextlib.contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Raises InputError where something of a library's folder is out of reach."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"The library {folder} cannot be read ({error.strerror}); check its name and permissions."
+        ) from error
+
+
 def read_contents(folder: Path) -> Contents:
     """Read what a library holds.
 
     Raises:
-        InputError: there is none, or it is damaged, foreign, or newer.
+        InputError: there is none, or it is damaged, foreign, newer, or out of reach.
     """
-    if not folder.exists():
-        raise InputError(f"There is no library {folder}; the first `patchicl library add` makes one.")
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no library: a library is a folder, with {CONTENTS} in it.")
-    path = folder / CONTENTS
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise InputError(
-            f"The folder {folder} is no library, for it has no {CONTENTS}; give another folder, or a new name for a "
-            "new library."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise _damaged(folder, f"no text at byte {error.start}") from error
-    except OSError as error:
-        raise InputError(f"The library {folder} cannot be read ({error.strerror}); check its permissions.") from error
+    with reading(folder):
+        text = _text(folder)
     try:
         content = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise _damaged(folder, str(error) or "nested too deeply") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise InputError(f"{path} was not written by PatchICL, so {folder} is no library; give another folder.")
+        raise InputError(f"{folder / CONTENTS} was not written by PatchICL, so {folder} is no library; give another.")
     version = content.get("version")
     if isinstance(version, int) and version > _VERSION:
         raise InputError(
@@ -79,6 +77,22 @@ def read_contents(folder: Path) -> Contents:
         return _contents(content)
     except _Wrong as error:
         raise _damaged(folder, str(error)) from error
+
+
+def _text(folder: Path) -> str:
+    if not folder.exists():
+        raise InputError(f"There is no library {folder}; the first `patchicl library add` makes one.")
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no library: a library is a folder, with {CONTENTS} in it.")
+    try:
+        return (folder / CONTENTS).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InputError(
+            f"The folder {folder} is no library, for it has no {CONTENTS}; give another folder, or a new name for a "
+            "new library."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise _damaged(folder, f"no text at byte {error.start}") from error
 
 
 def contents_json(contents: Contents) -> dict[str, Any]:

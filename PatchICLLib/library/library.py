@@ -14,7 +14,7 @@ from PatchICLLib.images import Grid
 from PatchICLLib.library.adapted_weights import ADAPTED, UNFINISHED, adapted_with
 from PatchICLLib.library.case_files import CASES, case_files, case_folder, read_case, relabelled, stage_case
 from PatchICLLib.library.cases import CaseEntry, Filled, FinishedCase
-from PatchICLLib.library.contents import CONTENTS, Contents, contents_json, read_contents
+from PatchICLLib.library.contents import CONTENTS, Contents, contents_json, read_contents, reading
 from PatchICLLib.library.new_case import NewCase
 from PatchICLLib.library.structures import Structure, match_structures
 from PatchICLLib.outputs import StagedFiles, output_folder, recover_folders, remove_empty, stage_json
@@ -88,10 +88,11 @@ class Library:
             may_be_new: a folder that is missing or empty is an empty library, which the first case will make.
 
         Raises:
-            InputError: there is none, or it is damaged, foreign, or newer.
+            InputError: there is none, or it is damaged, foreign, newer, or out of reach.
         """
         path = Path(path)
-        return cls(path, Contents() if may_be_new and _will_be_new(path) else read_contents(path))
+        with reading(path):
+            return cls(path, Contents() if may_be_new and _will_be_new(path) else read_contents(path))
 
     @property
     def structures(self) -> tuple[Structure, ...]:

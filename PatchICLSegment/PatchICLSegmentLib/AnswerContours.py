@@ -57,6 +57,11 @@ class AnswerContours:
         display.SetOpacity2DOutline(1.0)
         self._node = node
 
+    def follow(self, preview: Preview) -> None:
+        """Lie where the preview lies, also after that was put under another transform."""
+        if self.node is not None:
+            self.node.SetAndObserveTransformNodeID(preview.node.GetTransformNodeID())
+
     def hide(self) -> None:
         if self.node is not None:
             removeWithDisplay(self.node)

@@ -84,6 +84,10 @@ class Answers:
             self._contours.hide()
         self.changed.emit()
 
+    def follow(self) -> None:
+        """The preview lies elsewhere now."""
+        self._contours.follow(self._preview)
+
     def _onStateChanged(self) -> None:
         if not self.count and self._candidates:
             self.forget()

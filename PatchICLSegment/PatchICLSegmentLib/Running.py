@@ -233,6 +233,10 @@ class Running(CurrentPreview):
         self._session.cancel()
         self._fail(reason)
 
+    def _onPreviewMoved(self) -> None:
+        CurrentPreview._onPreviewMoved(self)
+        self.answers.follow()
+
     def losePreview(self, name: str) -> None:
         """What the run or the preview was about was removed, with that name."""
         if self.isRunUnderWay:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Callable
@@ -33,6 +34,16 @@ def refused(action: Callable[[], object], folder: Path) -> str:
     sentence = str(told.value)
     assert sentence.endswith(".") and "\n" not in sentence
     return sentence
+
+
+@pytest.mark.parametrize("may_be_new", [True, False])
+def test_a_folder_out_of_reach(tmp_path: Path, may_be_new: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    sentence = refused(lambda: Library.open(tmp_path / "others", may_be_new), tmp_path)
+    assert "cannot be read (Permission denied)" in sentence
 
 
 def test_no_library(tmp_path: Path) -> None:

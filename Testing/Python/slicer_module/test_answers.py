@@ -85,6 +85,18 @@ def testAllAsContours(workplace):
     assert not answers.areContoursShown and answers.count == 0
 
 
+def testContoursLieWhereThePreviewLies(workplace):
+    run(workplace)
+    logic, scene = workplace.logic, workplace.scene
+    logic.answers.showContours(True)
+    transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    for node in (workplace.segmentation, workplace.volume):
+        node.SetAndObserveTransformNodeID(transform.GetID())
+    assert logic.previewProblem is None
+    (contours,) = [n for n in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if n.GetName().endswith("answers")]
+    assert contours.GetTransformNodeID() == logic.preview.node.GetTransformNodeID() == transform.GetID()
+
+
 @pytest.mark.parametrize("end", ["again", "apply", "scene closed", "preview removed", "segmentation removed"])
 def testAnswersGoWithTheirPreview(workplace, end):
     run(workplace)
