@@ -19,7 +19,7 @@ from PatchICLLib.hints.placing import Landmarks, hints_of_moved
 from PatchICLLib.propagation.geometry.intensity_scale import differences, unit_of
 from PatchICLLib.propagation.geometry.normalisation import Normalisation
 from PatchICLLib.propagation.geometry.region import GROWTH, MINIMUM_PIXELS, Region
-from PatchICLLib.propagation.painted_context import SIZES
+from PatchICLLib.propagation.painted_context import SIZES, input_size
 from PatchICLLib.runtime.device import inference_precision, resolve_device
 from PatchICLLib.runtime.transfers import to_host
 from PatchICLLib.weights import Pretrained, load_weights
@@ -93,7 +93,8 @@ class InContextSegmenter:
     """Segments 2D images like the context shows.
 
     Where a target looks like the context, as slices of one scan do, the network sees no more of both than is around the
-    context's masks: what is small has more pixels then, at the same cost. Other models than `sparse` see images whole.
+    context's masks: what is small has more pixels then, at the same cost. Images with so few pixels that they are seen
+    as well whole are seen whole, and so are all by other models than `sparse`.
 
     Args:
         pretrained: model with its weights.
@@ -191,13 +192,14 @@ class InContextSegmenter:
         """How a target is seen, and, where it shows the context elsewhere, its form there and its place."""
         if self._landmarks is None or self._given is None:
             return self._view("whole", _WHOLE), None, None
-        found = self._landmarks.find(self._seen(image, _WHOLE.region(image.shape)).to(self.device))
+        whole = _WHOLE.region(image.shape)
+        found = self._landmarks.find(self._seen(image, whole).to(self.device))
         if to_host(found.moved)[0]:
             offsets = self._landmarks.offsets
             view = self._view("moved", _WHOLE, offsets)
             # contexts are encoded once for all targets, so it is the target that is moved, the other way
             return view, hints_of_moved(view.masks, offsets + found.shifts), F.pad(-found.shifts, (0, 1))
-        if to_host(found.alike)[0]:
+        if input_size(whole) > SIZES[0] and to_host(found.alike)[0]:
             return self._view("near", _Field.around(self._given[1])), None, None
         return self._view("whole", _WHOLE), None, None
 

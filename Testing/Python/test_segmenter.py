@@ -73,6 +73,23 @@ def test_what_is_small_in_slices_of_a_scan_is_seen_large(segmenter, places):
     assert dice(segmenter.segment(image + body).mask, mask) > 0.8
 
 
+@pytest.mark.parametrize(("side", "share"), [(64, 0.06), (160, 0.46)])
+def test_pictures_of_few_pixels_are_shown_whole_and_others_around_the_masks(segmenter, monkeypatch, side, share):
+    """A disc fills pi .14^2 of the picture, and pi / 4 / 1.3^2 of the region around it."""
+    body = 20 * np.sin(np.indices((side, side)).sum(0) * 16 / side)
+    images, masks = zip(*(disc((side, side), 0.35, 0.35, 0.14, seed) for seed in range(3)), strict=True)
+    shown, encode = [], segmenter.pretrained.model.encode_context
+
+    def watched(*given):
+        shown.append(given[1].mean().item())
+        return encode(*given)
+
+    monkeypatch.setattr(segmenter.pretrained.model, "encode_context", watched)
+    segmenter.set_context([image + body for image in images], masks)
+    segmenter.segment(images[0] + body)
+    assert shown == [pytest.approx(share, abs=0.03)]
+
+
 @pytest.mark.parametrize("shape", [(40, 300), (300, 40), (201, 199)])
 @pytest.mark.parametrize("place", [(0.05, 0.05), (0.95, 0.5), (0.5, 0.97)])
 def test_what_lies_at_the_border_is_found(segmenter, shape, place):
