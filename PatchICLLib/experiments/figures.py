@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from PatchICLLib.benchmark.compute import PUBLISHED, PUBLISHED_CONTEXT, PUBLISHED_SIDE
 from PatchICLLib.benchmark.plots import MODEL_COLOURS, MODEL_NAMES
@@ -21,6 +22,7 @@ from PatchICLLib.outputs import save_picture
 if TYPE_CHECKING:
     from PatchICLLib.cascade.trace import LevelTrace
 
+_Value = tuple[float, float, str, str]  # of a point: place, number, its text, color
 _REFERENCE, _PREDICTION, _PATCH = "lime", "red", "gold"
 
 
@@ -61,18 +63,18 @@ def draw_by_resolution(
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     models = list(dict.fromkeys(r["model"] for r in records))
+    right.set_yscale("log")
+    values: dict[Axes, list[_Value]] = {left: [], right: []}
     for name in models:
         mine = sorted((r["resolution"], r["dice"], r["gflops"]) for r in records if r["model"] == name)
         style: dict[str, Any] = {"marker": "o", "label": MODEL_NAMES.get(name, name), "color": MODEL_COLOURS.get(name)}
         (line,) = left.plot([side for side, _, _ in mine], [dice for _, dice, _ in mine], **style)
         colour = line.get_color()
-        for side, dice, _ in mine:
-            _say(left, f"{dice:.3f}", side, dice, colour)
+        values[left] += [(side, dice, f"{dice:.3f}", colour) for side, dice, _ in mine]
         counted = [(side, gflops) for side, _, gflops in mine if gflops]
         if counted:
             right.plot(*zip(*counted, strict=True), **{**style, "color": colour})
-        for side, gflops in counted:
-            _say(right, f"{gflops:,.0f}" if gflops >= 20 else f"{gflops:.1f}", side, gflops, colour)
+        values[right] += [(side, g, f"{g:,.0f}" if g >= 20 else f"{g:.1f}", colour) for side, g in counted]
         if published is not None and name in published.dice[OVERALL]:
             left.axhline(published.dice[OVERALL][name], linestyle="--", linewidth=1, color=colour)
         if context == PUBLISHED_CONTEXT and name in PUBLISHED:
@@ -81,20 +83,44 @@ def draw_by_resolution(
     left.set(ylabel="Dice, mean over all examples", title=f"Accuracy{dashed}")
     starred = "\nstars: the paper's" if context == PUBLISHED_CONTEXT and set(models) & PUBLISHED.keys() else ""
     right.set(ylabel="GFLOPs per slice with its context", title=f"Compute, {context} context images{starred}")
-    right.set_yscale("log")
     sides = sorted({r["resolution"] for r in records})
     for axes in (left, right):
         axes.set_xscale("log", base=2)
         axes.set_xticks(sides, [f"{side}²" for side in sides])
         axes.set_xlabel("pixels of the network's input")
         axes.grid(True, alpha=0.25)
+        axes.margins(y=0.12)
+        _say(axes, values[axes])
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(models), fontsize=8)
     save_picture(figure, path)
     return True
 
 
-def _say(axes: Axes, text: str, x: float, y: float, colour: str) -> None:
-    axes.annotate(text, (x, y), textcoords="offset points", xytext=(0, 6), ha="center", fontsize=8, color=colour)
+def _say(axes: Axes, values: Sequence[_Value]) -> None:
+    """Numbers above their points, or below where others are in the way; none where both are taken."""
+    above, apart = 0.045, 0.04  # of the height of the axes
+    heights = {
+        value: float(axes.transLimits.transform(axes.transScale.transform(value[:2]))[1]) for value in sorted(values)
+    }
+    said: list[tuple[float, float]] = []
+    for value, height in sorted(heights.items(), key=lambda one: -one[1]):
+        x, y, text, colour = value
+        others = [h for other, h in heights.items() if other[0] == x and other != value]
+        others += [h for side, h in said if side == x]
+        place = next((s for s in (1, -1) if all(abs(height + s * above - h) > apart for h in others)), None)
+        if place is not None:
+            said.append((x, height + place * above))
+            note = axes.annotate(
+                text,
+                (x, y),
+                (0, 12 * place),
+                textcoords="offset points",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color=colour,
+            )
+            note.set_path_effects([withStroke(linewidth=2, foreground="white")])  # lines may pass behind
 
 
 def draw_cascade(scenes: Sequence[Scene], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,6 +48,26 @@ def test_the_papers_own_figures_stand_beside_its_models(
     assert [float(line.get_ydata()[0]) for line in accuracy.lines if line.get_linestyle() == "--"] == [0.4] * dashed
     stars = [line for line in compute.lines if line.get_marker() == "*"]
     assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in stars] == [(512, 308.0)] * starred
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_numbers_in_the_figure_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """They lie within the axes, and none over another, however close the lines come."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures, "save_picture", lambda figure, path: drawn.append(figure))
+    rng = np.random.default_rng(number)
+    records = [
+        {"model": model, "resolution": side, "gflops": 10 ** rng.uniform(0, 0.5), "dice": rng.uniform(0.5, 0.6)}
+        for model in ("a", "b", "c", "d")
+        for side in (128, 256, 512)
+    ]
+    draw_by_resolution(records, tmp_path / "cost.png")
+    drawn[0].canvas.draw()
+    for axes in drawn[0].axes:
+        frame, boxes = axes.get_window_extent(), [text.get_window_extent() for text in axes.texts]
+        assert len(boxes) >= 6  # of each resolution at least that of two
+        assert all(frame.y0 <= box.y0 and box.y1 <= frame.y1 for box in boxes)
+        assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
 
 
 def test_the_cascade_shows_patches_of_every_level(medsegbench_folder: Path, tmp_path: Path) -> None:
