@@ -92,8 +92,8 @@ class FrameFilling:
         frames = self.frames
         if frames is None:
             raise SceneError(_("The volume is no frame of a sequence."))
-        boxes = self._boxes()
         frames.check()
+        boxes = self._boxes()
         values = {segmentId: value for value, segmentId in enumerate(boxes, start=1)}
         segmentation, count = logic.segmentationNode.GetSegmentation(), len(frames.values)
         ways = (range(frames.current + 1, count), range(frames.current - 1, -1, -1))

@@ -198,6 +198,16 @@ def halfPainted(story):
     story.masks[story.place.organ] = mask
 
 
+def pictures(story):
+    nodes = [story.sequence.GetNthDataNode(number) for number in range(5)]
+    for node in (*nodes, story.place.volume):
+        slicer.util.updateVolumeFromArray(node, story.images[0][:1])
+    mask = np.zeros((1, *story.images[0].shape[1:]), bool)
+    mask[0, 6:12, 6:12] = True
+    story.place.write(mask)
+    story.masks = {story.place.organ: mask}
+
+
 def nothing(story):
     story.place.write(0 * story.masks[story.place.organ])
     story.masks[story.place.organ] = 0 * story.masks[story.place.organ]
@@ -215,6 +225,7 @@ def noSequence(story):
         (otherSize, r"Frame 4 \(0.8\) lies on another grid than frame 2 \(0.4\)"),
         (otherPlace, r"Frame 1 \(0.2\) lies on another grid"),
         (halfPainted, "painted on single slices only; propagate and apply"),
+        (pictures, "is a single slice"),
         (nothing, "Nothing is segmented on this frame"),
         (noSequence, "no frame of a sequence"),
     ],
