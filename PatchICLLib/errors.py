@@ -13,6 +13,13 @@ class InputError(PatchICLError):
     """Something the user can mend: a file, an option, a painting. Exit code 2 on the command line."""
 
 
+class NothingToFillError(InputError):
+    """Every slice is painted."""
+
+    def __init__(self) -> None:
+        super().__init__("Every slice is painted, so there is nothing left to propagate.")
+
+
 class WeightsError(InputError):
     """A weights file is missing, damaged, or made for another configuration."""
 

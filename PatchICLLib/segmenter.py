@@ -130,15 +130,15 @@ class InContextSegmenter:
         Raises:
             InputError: shapes that differ, numbers that are not finite, or masks that are all empty.
         """
-        images = [np.asarray(image) for image in images]
-        masks = [np.asarray(mask) != 0 for mask in masks]
+        images, drawn = [np.asarray(image) for image in images], [np.asarray(mask) for mask in masks]
+        masks = [mask != 0 for mask in drawn]
         shapes, others = [image.shape for image in images], [mask.shape for mask in masks]
         if shapes != others or not shapes or any(len(shape) != 2 or 0 in shape for shape in shapes):
             raise InputError(
                 f"Context images and masks must be (k, H, W) with k at least 1, not {_shape(shapes)}, {_shape(others)}."
             )
-        if not all(np.isfinite(image).all() for image in images):
-            raise InputError("The context images must hold finite numbers only; replace NaN and infinity.")
+        if not all(np.isfinite(array).all() for array in (*images, *drawn)):
+            raise InputError("Context images and masks must hold finite numbers only; replace NaN and infinity.")
         if not any(mask.any() for mask in masks):
             raise InputError("The context masks are empty, but at least one must show what to segment.")
         self._given, self._views, self._landmarks = (images, masks), {}, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
-from PatchICLLib.errors import Cancelled, InputError, Stopped
+from PatchICLLib.errors import Cancelled, InputError, NothingToFillError, Stopped
 from PatchICLLib.follow import LEAST_ALIKE
 from PatchICLLib.follow.frame_files import FrameFiles
 from PatchICLLib.follow.run import follow_frames
@@ -101,11 +102,19 @@ def _painted_frame(
     options = {**request.options, "labels": painted.chosen(request.options.get("labels"))}
     propagator = Propagator.from_pretrained(weights=request.weights, device=request.device)
     token.raise_if_cancelled()
-    result = propagator.propagate(
-        image.array, painted.array, image.spacing_kji, progress=display, cancel=token, outputs=frozenset(), **options
-    )
-    finished = painted.filled(result.labels)
-    files.write(number, image, finished, {**result.report, "names": finished.names})
+    finished, report = painted, {}
+    with contextlib.suppress(NothingToFillError):  # it is finished on every slice
+        result = propagator.propagate(
+            image.array,
+            painted.array,
+            image.spacing_kji,
+            progress=display,
+            cancel=token,
+            outputs=frozenset(),
+            **options,
+        )
+        finished, report = painted.filled(result.labels), result.report
+    files.write(number, image, finished, {**report, "names": finished.names})
     return finished
 
 

@@ -166,6 +166,7 @@ def test_targets_that_are_no_images_are_refused(segmenter, image):
         (np.zeros((2, 0, 8)), np.ones((2, 0, 8)), "must be .k, H, W."),
         (np.zeros((2, 8, 8)), np.zeros((2, 8, 8)), "masks are empty"),
         (np.full((1, 8, 8), np.nan), np.ones((1, 8, 8)), "finite"),
+        (np.ones((1, 8, 8)), np.where(np.eye(8) > 0, np.nan, 0.0)[None], "finite"),
     ],
 )
 def test_contexts_that_show_nothing_are_refused(segmenter, images, masks, sentence):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from PatchICLLib.errors import InputError
+from PatchICLLib.errors import InputError, NothingToFillError
 from PatchICLLib.propagation.geometry.holding_planes import Plane, on, on_any
 from PatchICLLib.propagation.geometry.named_slices import Named, named_planes, plane_name
 from PatchICLLib.propagation.geometry.painting_review import PaintingReview, review_painting
@@ -102,7 +102,7 @@ def learned_planes(
         axis: [label for label, one in sorted_.items() if one.has_run(axis, painted.shape[axis])] for axis in range(3)
     }
     if not any(runs.values()):
-        raise InputError("Every slice is painted, so there is nothing left to propagate.")
+        raise NothingToFillError
     reviews = {}
     for axis, some in runs.items():
         if some:

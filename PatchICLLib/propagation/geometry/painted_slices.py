@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from PatchICLLib.errors import InputError
+from PatchICLLib.errors import InputError, NothingToFillError
 from PatchICLLib.propagation.geometry.named_slices import Declared
 from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
 from PatchICLLib.propagation.geometry.whole_numbers import whole_numbers
@@ -54,7 +54,7 @@ def painted_slices(
         if not left_out.isdisjoint(holding[label]) and left_out.issuperset(holding[label]):
             raise InputError(f"All slices on which label {label} is painted are to be ignored: leave at least one.")
     if all(len(slices) == depth for slices in found.values()):
-        raise InputError("Every slice is painted, so there is nothing left to propagate.")
+        raise NothingToFillError
     return found
 
 

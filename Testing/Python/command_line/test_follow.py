@@ -16,6 +16,7 @@ import SimpleITK as sitk
 from PatchICLLib.follow.frame_files import FrameFiles
 from PatchICLLib.images import read_label_map, read_scalar_image
 from PatchICLLib.images.frames import read_frames
+from PatchICLLib.propagation import Propagator
 from PatchICLLib.segmentations import Segment, Segmentation
 from PatchICLLib.segmentations.files import read_segmentation
 from PatchICLLib.segmentations.slicer_file import write_slicer_file
@@ -111,6 +112,18 @@ def test_one_file_from_a_frame_in_the_middle(phantom, tmp_path, kind) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_painting_that_is_finished_on_every_slice(phantom, folder, tmp_path, monkeypatch) -> None:
+    labels = np.zeros_like(phantom.labels[0])
+    labels[:, 8:16, 8:16] = 1
+    monkeypatch.setattr("PatchICLLib.command_line.follow_run.Propagator", Propagator)
+    output = tmp_path / "out"
+    assert run(folder, save(labels, tmp_path / "finished.nii.gz"), output, "--axis", "k") == 0
+    found = read_label_map(output / "t2.nii.gz", like=read_scalar_image(folder / "t2.nii.gz")).array
+    np.testing.assert_array_equal(found, labels)
+    assert len(list(output.glob("*.nii.gz"))) == FRAMES
+
+
 def test_resuming_ends_as_a_run_that_was_not_stopped(phantom, folder, tmp_path, engine, monkeypatch) -> None:
     whole, output, drawn = tmp_path / "whole", tmp_path / "out", painted(phantom, tmp_path)
     assert run(folder, drawn, whole) == 0
