@@ -16,6 +16,7 @@ from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.hints.between_painted import BetweenPainted
 from PatchICLLib.hints.motion import pixel_grid, warp
 from PatchICLLib.hints.painted_runs import Guides
+from PatchICLLib.hints.seen_across import SeenAcross
 from PatchICLLib.hints.separable import both_ways, resizing
 from PatchICLLib.hints.shape_prior import ShapePriors
 from PatchICLLib.runtime.stopwatch import part
@@ -68,13 +69,14 @@ class PaintedStacks:
         ).flatten(0, 2)
 
     @torch.no_grad()
-    def hints(self, task: np.ndarray, targets: np.ndarray, guides: Guides) -> Hints:
+    def hints(self, task: np.ndarray, targets: np.ndarray, guides: Guides, across: SeenAcross | None = None) -> Hints:
         """All hints for N target slices; what is found for one does not depend on the others.
 
         Args:
             task: (N,) of each target slice.
             targets: (N,) their places.
             guides: of the target slices.
+            across: what planes across show of them; None: there are none.
         """
         task, count, (tasks, k, size) = np.asarray(task), len(targets), self.images.shape[:3]
         device = self.images.device
@@ -99,7 +101,7 @@ class PaintedStacks:
                 1,
             )
         with part("hints/shape"):
-            shape = self._shapes.logits(where, task, targets, carried[:count, 2], carried[parts[4], 2])
+            shape = self._shapes.logits(where, task, targets, carried[:count, 2], carried[parts[4], 2], across)
         votes = guides.votes
         if votes.shape[-1] != size:
             votes = both_ways(resizing(votes.shape[-1], size, device), votes)

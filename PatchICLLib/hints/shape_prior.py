@@ -3,6 +3,9 @@
 Interpolating ``tanh(distance / half the equivalent radius)`` instead of the distance itself keeps a small end slice
 from being overruled by a large neighbour. Structures are round: between a small and a large slice they widen soon, so
 the larger one counts for more than in proportion.
+
+Beyond the outermost painted slice a shape shrinks with the distance. Where planes across show that the structure goes
+on, it does not, or all that lies far from a single painted slice would be taken for outside.
 """
 
 from __future__ import annotations
@@ -18,12 +21,13 @@ from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.hints.between_painted import BetweenPainted
+from PatchICLLib.hints.seen_across import SeenAcross
 from PatchICLLib.hints.signed_distance import signed_distances
 from PatchICLLib.hints.size_profile import SizeProfiles
 from PatchICLLib.runtime.transfers import to_device
 
 _GAIN, _LIMIT = 6.0, 4.0
-DECAY = 0.5  # mm of shrinkage per mm beyond the outermost painted slice
+DECAY = 0.5  # mm of shrinkage per mm beyond where the structure is known to be
 _ROUNDNESS = 0.45  # power of the ratio of areas by which the way between two slices is bent
 _RATIO = 5.0  # of areas, at most
 _FARTHEST = 1e4  # fields of view from a boundary that a painted slice does not have
@@ -71,7 +75,13 @@ class ShapePriors:
         return cls(distances, torch.cat([part.radius for part in parts]), squashed, profiles)
 
     def logits(
-        self, where: BetweenPainted, task: np.ndarray, targets: np.ndarray, first: Tensor, second: Tensor
+        self,
+        where: BetweenPainted,
+        task: np.ndarray,
+        targets: np.ndarray,
+        first: Tensor,
+        second: Tensor,
+        across: SeenAcross | None = None,
     ) -> Tensor:
         """Logits of the shape expected on each target slice.
 
@@ -81,6 +91,7 @@ class ShapePriors:
             targets: (N,) their places.
             first, second: (N, S, S) what the painted slices on either side say, carried to the target: squashed
                 distances between two, distances beyond the outermost.
+            across: what planes across show of the targets; None: there are none.
 
         Returns:
             (N, 2, S, S) float32, -4 to 4: the shape as it comes, and grown or shrunk to the size expected.
@@ -88,8 +99,11 @@ class ShapePriors:
         positions, counts = self.profiles.positions, np.asarray(self.profiles.counts)
         between = where.inner & (targets < positions[task, counts[task] - 1])
         device, k = first.device, self.squashed.shape[1]
-        numbers = array_tensor(np.stack([where.share, where.inner, DECAY * where.beyond, between]))
+        beyond = where.beyond if across is None else np.minimum(where.beyond, across.beyond)
+        numbers = array_tensor(np.stack([where.share, where.inner, DECAY * beyond, between]))
         share, inner, decay, halved = to_device(numbers, device).unbind()
+        if across is not None:  # at least so much that it holds nothing of where there is nothing
+            decay = torch.maximum(decay, torch.where(across.empty, first, 0.0).amax((1, 2)))
         rows = np.stack([task, task * k + where.first, task * k + where.second])
         own, start, end = to_device(array_tensor(rows, np.int64), device).unbind()
         areas = self.profiles.areas.flatten()

@@ -24,7 +24,7 @@ from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
 from PatchICLLib.runtime.transfers import to_device
 
 _MOST = 18.0  # a logit as sure as can be: what a run says beyond the slices and windows that it looked at, below 0
-_SHRUNK = 0.8  # logit of what averages miss where three runs count alike
+_SHRUNK = 0.3  # logit of what averages miss where three runs count alike
 _SHAPE = 0.6  # logit of a voxel of distance to the outline of a carried shape there
 _CHUNK = 2**21  # voxels fused at a time
 

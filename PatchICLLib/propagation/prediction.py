@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,10 @@ from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.cascade.trace import CascadeOutput
+from PatchICLLib.hints.seen_across import SeenAcross
 from PatchICLLib.propagation.contexts import Contexts
-from PatchICLLib.propagation.gap_filling import Portion
+from PatchICLLib.propagation.gap_filling import ContextKey, Portion
+from PatchICLLib.propagation.geometry.known_voxels import OUTSIDE
 from PatchICLLib.propagation.geometry.region import Window
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.geometry.volume_sampler import VolumeSampler
@@ -25,6 +27,8 @@ from PatchICLLib.propagation.result.slice_logits import logits_of_slice
 from PatchICLLib.runtime.device import inference_precision
 from PatchICLLib.runtime.stopwatch import part
 from PatchICLLib.runtime.transfers import to_device, to_host
+
+_FADES = 2  # times as soon does a structure end beyond the planes that show it as beyond a painted slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +172,8 @@ class Prediction:
         hints = None
         if self.guidance is not None:
             with part("hints"):
-                hints = stacks.hints(sets, places, self.guidance.of(portions))
+                guides, across = self.guidance.of(portions), self._seen_across(portions, known, steps)
+                hints = stacks.hints(sets, places, guides, across)
         centred = places - np.array([context.centre for context in contexts])[sets]
         with part("network"), torch.inference_mode(), inference_precision(device):
             output: CascadeOutput = self.model(
@@ -179,6 +184,29 @@ class Prediction:
                 sets=None if len(contexts) == 1 else to_device(array_tensor(sets, np.int64), device),
             )
         return output
+
+    def _seen_across(
+        self, portions: Sequence[Portion], contexts: Mapping[ContextKey, PaintedContext], steps: np.ndarray
+    ) -> SeenAcross | None:
+        """What planes across show of the slices of portions, which lie ``steps`` apart, (N,) in fields of view."""
+        known = self.volume.known
+        if known is None or not any(known.evidence.planes.get(portion.key.label) for portion in portions):
+            return None
+        unseen, empty = [], []
+        for portion in portions:
+            context, gap = contexts[portion.key], portion.filling.gap
+            painted = gap.before if gap.after is None else gap.after
+            assert painted is not None
+            unseen.append(known.unseen(context.label, portion.indices, painted))
+            seeds = (
+                None if gap.inner else known.across.seeds(context.label, portion.indices, context.region, context.size)
+            )
+            if seeds is None:
+                empty.append(np.zeros((len(portion.indices), context.size, context.size), bool))
+            else:
+                empty.append((seeds == OUTSIDE) & (unseen[-1] > 0)[:, None, None])
+        without = to_device(array_tensor(np.concatenate(empty), np.bool_), self.sampler.device)
+        return SeenAcross(_FADES * np.concatenate(unseen) * steps, without)
 
     def _seen(self, portion: Portion, context: PaintedContext) -> Tensor:
         """Slices of a portion at the size of the network's input, about 0 to 1: (n, S, S)."""

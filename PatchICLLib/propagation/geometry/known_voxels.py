@@ -107,6 +107,11 @@ class KnownVoxels:
             seeds[(seeds == 0) & (most > 0) & (2 * most.astype(int) >= voxels)] = BARRED
         return np.asarray(seeds)
 
+    @cached_property
+    def across(self) -> KnownVoxels:
+        """What planes alone show."""
+        return KnownVoxels(self.painted, Evidence(planes=self.evidence.planes))
+
     def reached(self, label: int, indices: Sequence[int]) -> Window | None:
         """Rows and columns that a label is known to lie in, on planes across some slices; None if there are none."""
         first, last = min(indices), max(indices)
@@ -125,6 +130,23 @@ class KnownVoxels:
             for spans in zip(*found, strict=True)
         )
         return rows, columns
+
+    def unseen(self, label: int, indices: Sequence[int], painted: int) -> np.ndarray:
+        """How many slices it is from some, (n,), to the nearest one towards a painted one that the label is known on.
+
+        That is the painted one itself, or one on which a plane across shows the label.
+        """
+        first, last = min(painted, *indices), max(painted, *indices)
+        shown = np.zeros(last + 1 - first, bool)
+        for axis, index in self.evidence.planes.get(label, ()):
+            if axis:
+                shown |= (self.painted[first : last + 1].take(index, axis) == label).any(1)
+        shown[painted - first] = True
+        places = first + np.flatnonzero(shown)
+        goals = np.asarray(indices)
+        before, after = np.searchsorted(places, goals, "right") - 1, np.searchsorted(places, goals)
+        nearest = np.where(goals < painted, places.take(after, mode="clip"), places.take(before, mode="clip"))
+        return np.abs(goals - nearest)
 
     def digest(self, label: int, indices: Sequence[int], window: Window) -> bytes:
         """Something that changes with what is known of a label on slices, through a window; empty if nothing is."""

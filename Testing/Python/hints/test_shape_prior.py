@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from PatchICLLib.hints.painted_runs import Guides
 from PatchICLLib.hints.painted_stacks import PaintedStacks
+from PatchICLLib.hints.seen_across import SeenAcross
 from PatchICLLib.hints.shape_prior import DECAY, largest_but
 from PatchICLLib.hints.signed_distance import signed_distance
 
@@ -28,11 +29,13 @@ class Shapes:
 
     masks: torch.Tensor
 
-    def at(self, positions: np.ndarray, targets: np.ndarray, motion: torch.Tensor) -> torch.Tensor:
+    def at(
+        self, positions: np.ndarray, targets: np.ndarray, motion: torch.Tensor, across: SeenAcross | None = None
+    ) -> torch.Tensor:
         masks = self.masks[None]
         stacks = PaintedStacks(torch.zeros_like(masks), masks, positions[None], np.array([len(positions)]))
         guides = Guides(torch.zeros(len(targets), 2, 8, 8), motion)
-        return stacks.hints(np.zeros(len(targets), int), targets, guides).shape
+        return stacks.hints(np.zeros(len(targets), int), targets, guides, across).shape
 
 
 def prior(*radii: float) -> Shapes:
@@ -108,6 +111,27 @@ def test_shrinks_beyond_the_ends(beyond: float, end: int) -> None:
     distance = abs(beyond - POSITIONS[end])
     np.testing.assert_array_equal(field > 0, signed_distance(radius >= RADIUS) / SIZE > DECAY * distance)
     assert (field > 0).sum() < (radius >= RADIUS).sum()
+
+
+def test_shrinks_from_where_it_is_known_to_be() -> None:
+    targets, known = np.array([1.1, 1.3, 1.5, 1.5, 0.6]), np.array([0.0, 0.02, 0.1, 9.0, 9.0])
+    across = SeenAcross(known, torch.zeros(5, SIZE, SIZE, dtype=torch.bool))
+    found = prior(10, 14, 6).at(POSITIONS, targets, still(targets), across).numpy()
+    for field, distance in zip(found[:4, 0], (0.0, 0.02, 0.1, 0.5), strict=True):
+        np.testing.assert_array_equal(field > 0, signed_distance(RADIUS <= 6) / SIZE > DECAY * distance)
+    between = prior(10, 14, 6).at(POSITIONS, targets[4:], still(targets[4:])).numpy()
+    np.testing.assert_array_equal(found[4:], between)
+
+
+def test_shrinks_until_it_holds_nothing_of_where_there_is_nothing() -> None:
+    lines = torch.from_numpy(np.stack([COLUMN == 35.5, COLUMN == 10.5, ROW == 29.5]))
+    targets, known = np.array([1.2, 1.2, 0.6]), np.zeros(3)
+    found = prior(10, 14, 6).at(POSITIONS, targets, still(targets), SeenAcross(known, lines))[:, 0] > 0
+    assert not found[0][lines[0]].any()
+    assert 0 < found[0].sum() < found[1].sum()
+    np.testing.assert_array_equal(found[1].numpy(), RADIUS <= 6)  # does not reach the line
+    between = prior(10, 14, 6).at(POSITIONS, targets[2:], still(targets[2:]))[0, 0] > 0
+    np.testing.assert_array_equal(found[2], between)
 
 
 def test_an_empty_painted_slice_ends_a_structure_half_way() -> None:

@@ -12,6 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from PatchICLLib.cascade.hint_channels import Hints
+from PatchICLLib.cascade.trace import CascadeOutput
 from PatchICLLib.errors import Cancelled, InputError
 from PatchICLLib.propagation import CancelToken, Progress, PropagationResult, Propagator
 from PatchICLLib.weights import Pretrained
@@ -182,6 +184,37 @@ def test_a_slice_across_helps(new_engine: Engines, ball: tuple[np.ndarray, np.nd
     judged = mixed == 0
     judged[[6, 16]] = judged[:, :, 13] = False
     assert dice(after, mask, judged) > dice(before, mask, judged)
+
+
+class Expecting(TextureModel):
+    """Says what shape is expected, and remembers how many fields of view from the painted slice there was one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[float, bool] = {}
+
+    def forward(
+        self, images: torch.Tensor, cache: None, hints: Hints, places: torch.Tensor, **_: object
+    ) -> CascadeOutput:
+        inside = (hints.shape[:, 0] > 0).any(2).any(1)
+        self.held |= {float(place): bool(there) for place, there in zip(places, inside, strict=True)}
+        return CascadeOutput(hints.shape[:, :1], ())
+
+
+def test_a_structure_is_expected_as_far_as_slices_across_show_it() -> None:
+    k, j, i = np.ogrid[:48, :24, :24]
+    mask = ((j - 12) ** 2 + (i - 12) ** 2 < 20) & (abs(k - 24) <= 14)
+    model = Expecting()
+    engine = Propagator(Pretrained(model, "expecting", "sparse", "0" * 64, {}), torch.device("cpu"))
+    planes = [(0, 24), (2, 12)]
+    engine.propagate(mask * 100.0, drawn(mask, *planes), painted_slices=planes, outputs=BARE)
+    # what is seen is 20 voxels wide, and twice so wide along the other axis, along which the structure is thin
+    far = {round(20 * place): held for place, held in model.held.items() if abs(place) > 0.31}
+    shown = {z for z in far if abs(z) <= 14}
+    assert len(shown) >= 6
+    assert min(far) < -14 < 14 < max(far)
+    assert all(far[z] for z in shown)
+    assert not any(held for z, held in far.items() if abs(z) > 17)
 
 
 def test_a_painting_of_true_and_false_is_read_as_numbers_are(

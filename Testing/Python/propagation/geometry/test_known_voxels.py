@@ -137,3 +137,18 @@ def test_what_is_no_evidence_is_refused(codes: object, excluded: object, said: s
     image = np.zeros(SHAPE, np.float32)
     with pytest.raises(InputError, match=said):
         Evidence.of(codes, excluded, image, image)  # type: ignore[arg-type]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_how_far_it_is_to_where_a_label_is_shown(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    painted = (rng.random((9, 5, 4)) < 0.1) * rng.integers(1, 3, (9, 5, 4)).astype(np.uint8)
+    planes = frozenset({(0, 2), *((axis, int(rng.integers(4))) for axis in rng.choice([1, 2], rng.integers(3)))})
+    voxels = KnownVoxels(painted, Evidence(planes={1: planes}))
+    start = int(rng.integers(9))
+    shown = {z for z in range(9) for axis, index in planes if axis and (painted[z].take(index, axis - 1) == 1).any()}
+    goals = rng.permutation([z for z in range(9) if z != start])[:5].tolist()
+    found = voxels.unseen(1, goals, start)
+    for z, count in zip(goals, found, strict=True):
+        way = range(z, start, 1 if start > z else -1)  # to the painted slice, but not upon it
+        assert count == next((abs(z - place) for place in way if place in shown), abs(z - start))
