@@ -60,7 +60,13 @@ class SparseCascade(nn.Module):
     """In-context segmentation of 2D images, coarse to fine.
 
     ``encode_context`` once, then call with as many targets as needed.
+
+    Attributes:
+        finest_told: pixels a side of the finest level that the network is told of; finer ones are told to be it, as
+            what training never showed says nothing. None: all are told.
     """
+
+    finest_told: int | None = None
 
     def __init__(self, configuration: SparseConfiguration | None = None) -> None:
         super().__init__()
@@ -146,7 +152,7 @@ class SparseCascade(nn.Module):
         # all levels at once from here on: what they see is alike, and each keeps to itself
         patches = [k * indices.shape[1] for indices in chosen]
         numbers = _numbers(images.device, tuple(patches), b)
-        code = self.resolution(tuple(grid.size for grid in grids))
+        code = self._codes(tuple(grid.size for grid in grids))
         conditions = [x[numbers.flatten()] for x in self.encoder.conditions(code)]
         features = self.encoder(torch.cat(crops, 1).flatten(0, 1), conditions)[2]
         painted = torch.cat(cropped, 1).flatten(0, 1) * 2 - 1
@@ -238,12 +244,16 @@ class SparseCascade(nn.Module):
         self, resolutions: tuple[int, ...], flags: Tensor
     ) -> list[tuple[tuple[Tensor, ...], Tensor, Tensor]]:
         """Of each level, what its resolution does to features, tokens and gains: see ``_Seen``."""
-        code = self.resolution(resolutions)
+        code = self._codes(resolutions)
         n, levels = len(flags), len(resolutions)
         known = torch.cat([code[:, None].expand(-1, n, -1), flags.expand(levels, -1, -1)], 2)
         of_all = (*self.encoder.conditions(code), self.embed_resolution(code))
         gains = self.readout_gains(known).view(levels, n, 1, 2)
         return [(tuple(x[i : i + 1] for x in of_all[:-1]), of_all[-1][i], gains[i]) for i in range(levels)]
+
+    def _codes(self, resolutions: tuple[int, ...]) -> Tensor:
+        """What the network is told of each level's resolution: (levels, f)."""
+        return self.resolution(tuple(min(size, self.finest_told or size) for size in resolutions))
 
     @staticmethod
     def _finish(starts: list[Tensor], levels: list[LevelTrace]) -> Tensor:

@@ -24,7 +24,8 @@ from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.gap_filling import ContextKey, Portion
 from PatchICLLib.propagation.guidance import Guidance
-from PatchICLLib.propagation.painted_context import FINE_SIZE, SIZES
+from PatchICLLib.propagation.painted_context import FINE_SIZES, SIZES
+from PatchICLLib.propagation.patch_budget import for_propagation
 from PatchICLLib.propagation.propagator import Propagator
 from PatchICLLib.propagation.refinement import gap_refinement
 from PatchICLLib.propagation.refinement.across_slices import AcrossSlices
@@ -85,8 +86,8 @@ class _Within(nn.Module):
 
     def __init__(self, model: Any, context: Callable[[], AbstractContextManager[Any]]) -> None:
         super().__init__()
-        self.model, self.context = model, context
-        self.configuration = model.configuration
+        self.model: Any = for_propagation(model)
+        self.configuration, self.context = self.model.configuration, context
 
     def encode_context(self, *arguments: Tensor, **named: Any) -> Any:
         with self.context():
@@ -101,7 +102,7 @@ class _Within(nn.Module):
 def _every_patch(model: Any) -> nn.Module:
     """The same weights, looking at all patches of target and context at every level, certain or not."""
     twin: Any = copy.copy(model)
-    candidates = (FINE_SIZE // model.configuration.patch_stride) ** 2  # of the finest level; no other has more
+    candidates = (FINE_SIZES[-1] // model.configuration.patch_stride) ** 2  # of the finest level; no other has more
     twin.configuration = replace(
         model.configuration, target_patches=(candidates,), context_patches=(candidates,), minimum_entropy=0.0
     )

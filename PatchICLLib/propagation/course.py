@@ -19,7 +19,7 @@ from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.geometry.volume_sampler import VolumeSampler
 from PatchICLLib.propagation.guidance import Guidance
 from PatchICLLib.propagation.memory import ResultMemory
-from PatchICLLib.propagation.patch_budget import with_patch_budget
+from PatchICLLib.propagation.patch_budget import for_propagation
 from PatchICLLib.propagation.plan import Plan
 from PatchICLLib.propagation.prediction import Prediction
 from PatchICLLib.propagation.result.filled_slices import FilledSlices
@@ -66,7 +66,7 @@ class Course:
         self._fingerprint = reader.submit(plan.volume.fingerprint, check)
         reader.shutdown(wait=False)
         options, volume = plan.options, plan.volume
-        budgeted = with_patch_budget(model, options.patch_budget)
+        budgeted = for_propagation(model, options.patch_budget)
         self._contexts = Contexts(budgeted, device, volume, options.field_of_view)
         widest = [ContextKey(label, gap.context, MOST_GROWTH) for label, gap in plan.jobs]
         sampler = VolumeSampler(volume.image, device, self._contexts.box(widest))

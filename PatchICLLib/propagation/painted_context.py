@@ -23,11 +23,11 @@ from PatchICLLib.propagation.geometry.volume_sampler import VolumeSampler
 from PatchICLLib.runtime.transfers import to_device
 
 SIZES = (128, 256)  # inputs of the network, pixels a side
-FINE_SIZE = 512  # with one level more, which looks along the uncertain outline alone: for what is thin or very large
+FINE_SIZES = (512, 1024)  # with levels more, which look along the uncertain outline alone: for what is thin or large
 _LARGE = 0.8  # voxels a side of the region for each pixel of the largest input that is not fine
 _VOXELS = 0.6  # a side of the region, at most, for each pixel of the input: small things want more than one
 _THIN = 16.0  # pixels of that input
-_COARSE = 1.4  # voxels a side for each of its pixels: from there on whatever is painted is seen finely
+_COARSE = 1.4  # voxels a side for each pixel of any input: from there on the next finer one is taken
 
 
 def input_size(region: Region) -> int:
@@ -36,18 +36,18 @@ def input_size(region: Region) -> int:
 
 
 def input_size_of_painted(region: Region, masks: np.ndarray) -> int:
-    """Input for a region and what is painted in it: a fine one for a large region and a thin structure, or a huge one.
+    """Input for a region and what is painted in it: fine for a large region and a thin structure, and for a huge one.
 
     Args:
         region: to look through.
         masks: (k, H, W) bool, painted slices.
     """
+    for smaller, size in zip((FINE_SIZES[0], SIZES[-1]), reversed(FINE_SIZES), strict=True):
+        if region.pixels > _COARSE * smaller:
+            return size
     size = input_size(region)
-    if region.pixels <= _LARGE * SIZES[-1]:
-        return size
-    if region.pixels > _COARSE * SIZES[-1]:
-        return FINE_SIZE
-    return FINE_SIZE if thickness(masks, region.spacing) * size < _THIN * region.pixels else size
+    is_thin = region.pixels > _LARGE * size and thickness(masks, region.spacing) * size < _THIN * region.pixels
+    return FINE_SIZES[0] if is_thin else size
 
 
 def thickness(masks: np.ndarray, spacing: tuple[float, float]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from PatchICLLib.propagation.result.slice_logits import LevelLogits, SliceLogits
 
-_LARGEST_INPUT = 512  # pixels a side of the finest level that there is room for
+_LARGEST_INPUT = 1024  # pixels a side of the finest level that there is room for
 # Levels that halve their side add up to at most 4/3 of the finest; two arrays a level. Unused pages take no memory.
 NUMBERS_PER_SLICE = 2 * 4 * _LARGEST_INPUT**2 // 3
 

@@ -309,3 +309,14 @@ def test_overlap_halo_and_grain_can_be_chosen(small_cascade, scene, changes):
     output = model(targets, model.encode_context(images, masks, places), hints, at)
     assert output.logits.shape == (4, 1, 64, 64)
     assert len(output.levels) == 3
+
+
+@pytest.mark.parametrize("told", [16, 32])
+def test_levels_finer_than_the_network_is_told_of_are_told_to_be_the_finest_that_it_is(small_cascade, discs, told):
+    images, masks = discs(1, 2, 32)
+    model, usual = small_cascade(), small_cascade()
+    model.finest_told = told
+    with torch.no_grad():
+        levels, others = (one(images[:, :1], one.encode_context(images, masks)).levels for one in (model, usual))
+    assert torch.equal(levels[0].after, others[0].after)
+    assert torch.equal(levels[1].after, others[1].after) == (told == 32)

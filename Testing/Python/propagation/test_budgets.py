@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation import Propagator
 from PatchICLLib.propagation.batch_limit import BatchLimit
 from PatchICLLib.propagation.gap_filling import Portion
-from PatchICLLib.propagation.patch_budget import with_patch_budget
+from PatchICLLib.propagation.painted_context import FINE_SIZES, SIZES
+from PatchICLLib.propagation.patch_budget import for_propagation
 from PatchICLLib.propagation.prediction import Prediction
 from PatchICLLib.propagation.result.propagation_result import SliceSelections
 from Testing.Miniatures.small_cascade import SMALL
@@ -42,10 +45,23 @@ def test_patch_budget(engine: Propagator, scan: Scan, factor: float, expected: i
 
 
 def test_patch_budget_leaves_the_model_as_it_is(small_model: SparseCascade) -> None:
-    twin = with_patch_budget(small_model, 3.0)
-    assert small_model.configuration == SMALL and twin.configuration.target_patches == (12, 12, 12, 12)  # type: ignore[union-attr]
+    twin = for_propagation(small_model, 3.0)
+    usual = len(SMALL.resolutions(SIZES[-1]))
+    assert small_model.configuration == SMALL and twin.configuration.target_patches[:usual] == (12,) * usual  # type: ignore[union-attr, index]
     assert all(a is b for a, b in zip(small_model.parameters(), twin.parameters(), strict=True))
-    assert with_patch_budget(small_model, 1.0) is small_model
+
+
+@pytest.mark.parametrize("own", [1, 5, 4000])
+def test_finer_levels_follow_an_outline_that_is_longer_in_patches(own: int) -> None:
+    model = SparseCascade(replace(SMALL, target_patches=(own,), context_patches=(own,)))
+    twin = for_propagation(model)
+    configuration = twin.configuration
+    assert isinstance(configuration, SparseConfiguration)
+    for number, side in enumerate(configuration.resolutions(FINE_SIZES[-1])):
+        around = 0 if side <= SIZES[-1] else 3 * side / SMALL.patch_size  # of a square that fills three quarters of it
+        assert configuration.budget(configuration.target_patches, number) == max(own, around)
+        assert configuration.budget(configuration.context_patches, number) == max(own, around / 2)
+    assert (twin.finest_told, model.finest_told) == (SIZES[-1], None)
 
 
 def test_field_of_view(new_engine: NewEngine, scan: Scan) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from PatchICLLib.propagation import Propagator
 from PatchICLLib.propagation.geometry.region import Region
-from PatchICLLib.propagation.painted_context import FINE_SIZE, SIZES, input_size, input_size_of_painted, thickness
+from PatchICLLib.propagation.painted_context import FINE_SIZES, SIZES, input_size, input_size_of_painted, thickness
 from PatchICLLib.propagation.prediction import Prediction
 
 
@@ -53,16 +54,20 @@ def test_the_thickness_of_a_disc_is_two_thirds_of_its_diameter() -> None:
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.7, 0.7), (1.0, 2.0)])
 def test_what_is_large_and_thin_or_very_large_is_seen_finely(spacing: tuple[float, float]) -> None:
-    for radius, wall, fine in ((120, 5, True), (90, 80, False), (20, 5, False), (90, 24, False), (160, 150, True)):
+    rings = {(120, 5): 512, (90, 80): None, (20, 5): None, (90, 24): None, (160, 150): 512, (190, 5): 512}
+    for (radius, wall), fine in {**rings, (300, 290): 1024, (300, 5): 1024}.items():
         masks = ring(radius, wall, spacing)
         region = Region.around(masks.any(0), spacing)
-        assert input_size_of_painted(region, masks) == (FINE_SIZE if fine else input_size(region))
+        assert input_size_of_painted(region, masks) == (fine or input_size(region))
 
 
-def test_the_network_sees_a_large_thin_wall_with_one_level_more(
-    new_engine: Callable[[], Propagator], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("radius", "size"), [(100, FINE_SIZES[0]), pytest.param(300, FINE_SIZES[1], marks=pytest.mark.slow)]
+)
+def test_the_network_sees_a_large_thin_wall_with_more_levels(
+    new_engine: Callable[[], Propagator], monkeypatch: pytest.MonkeyPatch, radius: int, size: int
 ) -> None:
-    wall = ring(100, 6)[0]
+    wall = ring(radius, 6)[0]
     painted = np.zeros((5, *wall.shape), np.uint8)
     painted[[0, 4], :, :] = wall
     image = np.random.default_rng(0).normal(size=painted.shape) + 5 * wall
@@ -75,6 +80,28 @@ def test_the_network_sees_a_large_thin_wall_with_one_level_more(
 
     monkeypatch.setattr(Prediction, "of", watched)
     result = new_engine().propagate(image, painted, extent="painted")
-    assert seen == [(FINE_SIZE, 2), (FINE_SIZE, 1)]
+    assert sum(count for _, count in seen) == 3 and {one for one, _ in seen} == {size}
     assert len(result.report["slices"]) == 3
     np.testing.assert_array_equal(result.labels[[0, 4]], painted[[0, 4]])
+
+
+@pytest.mark.slow
+def test_a_thin_wall_around_a_very_large_structure_is_found_to_the_voxel() -> None:
+    """More than 900 voxels wide and nine thick, moving and growing from slice to slice."""
+    rows, columns = np.mgrid[:980, :980]
+    truth = np.stack(
+        [
+            np.abs(np.hypot(rows - 480 - 3 * z, columns - 490) - 440 - 4 * z - 12 * np.sin(columns / 45)) < 4.5
+            for z in range(3)
+        ]
+    )
+    image = np.random.default_rng(1).normal(0, 0.3, truth.shape) + truth
+    painted = truth.astype(np.uint8)
+    painted[1] = 0
+    result = Propagator.from_pretrained(device="cpu").propagate(image, painted, extent="painted")
+    np.testing.assert_array_equal(result.labels[[0, 2]], painted[[0, 2]])
+    found = result.labels[1] > 0
+    beside = ndimage.distance_transform_edt(~truth[1])[found], ndimage.distance_transform_edt(~found)[truth[1]]
+    assert all((d <= 1).mean() > 0.97 for d in beside)
+    assert result.selections is not None
+    assert result.selections[0].levels[-1].resolution == FINE_SIZES[-1]
