@@ -33,7 +33,8 @@ from PatchICLLib.runtime.transfers import to_host
 _MARGIN, _MARGIN_SLICES = 0.1, 1  # beyond the ends that the subjects suggest, at most: of the length, and slices
 _PREDICTED = 28  # slices between the ends, about, beyond which some are interpolated
 _ROUNDS = (12, _PREDICTED)  # of finding and looking again, where nothing is painted: slices that are predicted
-_NEAREST, _NEAREST_ALONE = 8, 24  # slices of subjects that some here learn from: beside painted ones, and alone
+_NEAREST, _NEAREST_ALONE = 8, 24  # slices of subjects that some here learn from: beside several painted ones, and else
+_COARSER_ALONE = 2  # times as few pixels a side as painted slices have, else: as right, in half the time
 _LOOK = 8  # slices on which intensities are put to scale then
 _AROUND, _AROUND_MM = 1.5, 8.0  # what is looked at around painted slices: of the longest structure, and in mm
 _COARSE, _COARSE_SCALES = 8, (0.87, 1.0, 1.15)  # grid steps and scales with which a whole scan is looked through
@@ -95,7 +96,7 @@ class Asking:
         if not subjects.structures:
             return None
         frame = Frame.placed(subjects.structures, subjects.placements, self.spacing, corners)
-        context = self._context(subjects, frame, _NEAREST_ALONE if len(held) == 1 else _NEAREST)
+        context = self._context(subjects, frame, len(held))
         look = context.look(frame, masks, slices)
         worth = self._worth(context, look, painted)
         if not shares_of_subjects(worth, len(held), np.ones(1)).any():  # nobody listens: nothing need be said
@@ -131,7 +132,7 @@ class Asking:
             known = self._taken_for(subjects, opinion)
             if known is None:
                 return opinion
-            context = self._context(subjects, frame, _NEAREST_ALONE)
+            context = self._context(subjects, frame, 0)
             said = self._said(context, context.look(frame, *known), most)
             opinion = self._opinion(label, np.ones(len(said.indices)), said, subjects, None)
             found = self._largest_part(opinion)
@@ -169,13 +170,18 @@ class Asking:
         voxels = [(one[0] - 0.5, one[-1] + 0.5) for one in (slices, rows, columns)]
         return np.transpose(voxels) * self.spacing
 
-    def _context(self, subjects: Subjects, frame: Frame, nearest: int = _NEAREST) -> SubjectsContext:
+    def _context(self, subjects: Subjects, frame: Frame, painted: int) -> SubjectsContext:
+        """Of subjects, beside some painted slices."""
+        size, nearest = input_size(frame.region(self.volume.spacing)), _NEAREST
+        if painted < 2:
+            coarsest: int = self.model.configuration.coarsest  # type: ignore[union-attr,assignment]
+            size, nearest = max(size // _COARSER_ALONE, coarsest), _NEAREST_ALONE
         return SubjectsContext(
             self.model,
             self.device,
             self.volume.image,
             self.spacing,
-            input_size(frame.region(self.volume.spacing)),
+            size,
             subjects.structures,
             subjects.shown,
             nearest,

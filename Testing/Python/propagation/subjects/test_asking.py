@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ class _Counting(torch.nn.Module):
 
     def __init__(self, model: torch.nn.Module) -> None:
         super().__init__()
-        self.model, self.asked = model, 0
+        self.model, self.configuration, self.asked = model, model.configuration, 0
 
     def forward(self, images: torch.Tensor, *rest: object) -> object:
         self.asked += len(images)
@@ -101,3 +102,22 @@ def test_looking_at_a_structure_otherwise_takes_hardly_more_slices(small_model, 
 
     (otherwise, by_scan), (usual, by_painting) = asked(True), asked(False)
     assert by_scan and not by_painting and abs(otherwise - usual) <= 4
+
+
+@pytest.mark.parametrize(
+    ("painted", "coarsest", "expected"), [([], 32, 64), ([13], 32, 64), ([11, 13], 32, 128), ([13], 128, 128)]
+)
+def test_beside_several_painted_slices_alone_other_subjects_are_seen_as_finely(
+    small_model, painted: list[int], coarsest: int, expected: int
+) -> None:
+    model = copy.deepcopy(small_model)
+    model.configuration = replace(model.configuration, coarsest=coarsest)
+    here, other = Patient.of(1), Patient.of(2)
+    masks = np.zeros(here.organ.shape, np.uint8)
+    masks[painted] = here.organ[painted]
+    orientation = Orientation((0, 1, 2), (False,) * 3, here.organ.shape)
+    asking = Asking(model, torch.device("cpu"), SlicedVolume(here.image, masks, SPACING[0], SPACING[1:], orientation))
+    structure = FinishedStructure(other.image, other.organ, SPACING, 1)
+    opinion = asking.about_painted(1, painted, [structure]) if painted else asking.about_unpainted(1, [structure])
+    assert opinion is not None
+    assert {key[1] for key in structure.worked_out if key[0] == "context"} == {expected}
