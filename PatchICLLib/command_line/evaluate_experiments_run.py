@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +26,10 @@ from PatchICLLib.experiments.published import published_tables
 from PatchICLLib.experiments.request import Chosen, ExperimentRequest, layout_of
 from PatchICLLib.experiments.rows import read_rows
 from PatchICLLib.experiments.runner import (
-    SETTINGS,
     Experiment,
     all_results,
     choose_targets,
+    read_settings,
     run_experiment,
     under_settings,
 )
@@ -105,11 +104,8 @@ def print_tables(output: Path, models: Sequence[str], json_file: Path | None) ->
         InputError: there are none, or none of a model that was asked for.
     """
     _check_outputs(output, (COST_FIGURE,), json_file, {})
-    files = all_results(output)
-    if not files or not (output / SETTINGS).is_file():
-        raise InputError(f"There are no results in {output}: give the --output of an experiment.")
-    settings = json.loads((output / SETTINGS).read_text(encoding="utf-8"))
-    rows = list(read_rows(files).values())
+    settings = read_settings(output)
+    rows = list(read_rows(all_results(output)).values())
     missing = [name for name in models if name not in {row.model for row in rows}]
     if missing:
         raise InputError(f"There is no result of a model {missing[0]} in {output}.")

@@ -100,10 +100,7 @@ def under_settings(output: Path, settings: dict[str, Any], resume: bool) -> Iter
     """
     path = output / SETTINGS
     if resume and path.is_file():
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path} is damaged: move the folder away.") from error
+        before = read_settings(output)
         differing = [name for name in {**before, **settings} if before.get(name) != settings.get(name)]
         if differing:
             raise InputError(
@@ -117,6 +114,24 @@ def under_settings(output: Path, settings: dict[str, Any], resume: bool) -> Iter
     with set_aside([path, *earlier]):
         write_json(settings, path)
         yield
+
+
+def read_settings(output: Path) -> dict[str, Any]:
+    """What `under_settings` wrote.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    path = output / SETTINGS
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"There are no results in {output}: give the --output of an experiment.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: move the folder away.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is damaged: move the folder away.")
+    return content
 
 
 def run_experiment(

@@ -199,6 +199,9 @@ def test_bad_data(tmp_path: Path, refused: Callable[..., str]) -> None:
     ):
         assert sentence in refused("evaluate", command, tmp_path, "--output", tmp_path / "out", *TRIVIAL)
     assert "There are no results" in refused("evaluate", "tables", tmp_path)
+    for damaged in ('{"experiment"', "[]"):
+        (tmp_path / "settings.json").write_text(damaged)
+        assert "settings.json is damaged" in refused("evaluate", "tables", tmp_path)
 
 
 def test_other_settings_are_refused(pictures_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
