@@ -198,13 +198,12 @@ class Prediction:
             painted = gap.before if gap.after is None else gap.after
             assert painted is not None
             unseen.append(known.unseen(context.label, portion.indices, painted))
-            seeds = (
-                None if gap.inner else known.across.seeds(context.label, portion.indices, context.region, context.size)
-            )
-            if seeds is None:
-                empty.append(np.zeros((len(portion.indices), context.size, context.size), bool))
-            else:
-                empty.append((seeds == OUTSIDE) & (unseen[-1] > 0)[:, None, None])
+            outside, seeds = np.zeros((len(portion.indices), context.size, context.size), bool), None
+            if not gap.inner and unseen[-1].any():
+                seeds = known.across.seeds(context.label, portion.indices, context.region, context.size)
+            if seeds is not None:
+                outside = (seeds == OUTSIDE) & (unseen[-1] > 0)[:, None, None]
+            empty.append(outside)
         without = to_device(array_tensor(np.concatenate(empty), np.bool_), self.sampler.device)
         return SeenAcross(_FADES * np.concatenate(unseen) * steps, without)
 
