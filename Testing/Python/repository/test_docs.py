@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +71,18 @@ def test_commands_in_blocks_are_read_without_complaint(repository: Path) -> None
             except Exception as error:
                 pytest.fail(f"{page.name}: patchicl {' '.join(words)}: {error}")
     assert len(shown) > 10
+
+
+def test_python_on_pages_is_python_and_imports_what_there_is(repository: Path) -> None:
+    seen = 0
+    for page in pages(repository):
+        for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+            for statement in ast.parse(textwrap.dedent(block)).body:
+                if isinstance(statement, ast.ImportFrom) and statement.module.startswith("PatchICLLib"):
+                    module = importlib.import_module(statement.module)
+                    assert [name.name for name in statement.names if not hasattr(module, name.name)] == [], page.name
+                    seen += 1
+    assert seen > 3
 
 
 def mentions(text: str) -> Iterator[list[str]]:
