@@ -33,13 +33,15 @@ class Segmentation:
         mask: (H, W) bool.
         probability: (H, W) float32, 0 to 1.
         entropy: (H, W) float32, bits, 0 to 1.
-        levels: what each level of the cascade did.
+        levels: what each level of the cascade did,
+        seen: in this square of the image: its first row and column, and its side, which may reach beyond the image.
     """
 
     mask: np.ndarray
     probability: np.ndarray
     entropy: np.ndarray
     levels: tuple[LevelTrace, ...]
+    seen: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,8 @@ class InContextSegmenter:
             probability = (1 / (1 + np.exp(-logits / self.pretrained.temperature))).astype(np.float32)
         entropy = np.zeros(image.shape, np.float32)
         entropy[window] = to_host(binary_entropy(restored[0] / self.pretrained.temperature))
-        return Segmentation(logits > 0, probability, entropy, output.levels)
+        row, column = (centre - region.side / 2 for centre in region.centre)
+        return Segmentation(logits > 0, probability, entropy, output.levels, (row, column, region.side))
 
     def _placed(self, image: np.ndarray) -> tuple[_View, Hints | None, torch.Tensor | None]:
         """How a target is seen, and, where it shows the context elsewhere, its form there and its place."""

@@ -34,7 +34,8 @@ class Scene:
         title: what is segmented.
         context_image, context_mask: the first context pair, (h, w).
         image, mask, predicted: target, reference and prediction, (H, W).
-        levels: of the cascade.
+        levels: of the cascade,
+        seen: in this square of the target: first row and column, and side.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Scene:
     mask: np.ndarray
     predicted: np.ndarray
     levels: tuple[LevelTrace, ...]
+    seen: tuple[float, float, float]
 
 
 def draw_by_resolution(
@@ -137,7 +139,7 @@ def draw_cascade(scenes: Sequence[Scene], path: Path) -> None:
         for axes, level in zip(row[1:], scene.levels, strict=False):
             count = int(level.selection.valid[0].sum())
             _picture(axes, scene.image, f"{level.resolution}², {count} patches")
-            _level(axes, scene.image.shape, level)
+            _level(axes, scene, level)
         last = row[1 + len(scene.levels)]
         _picture(last, scene.image, "result and reference")
         _outline(last, scene.mask, _REFERENCE)
@@ -156,10 +158,9 @@ def _outline(axes: Axes, mask: np.ndarray, colour: str) -> None:
         axes.contour(mask.astype(float), [0.5], colors=colour, linewidths=0.9)
 
 
-def _level(axes: Axes, shape: tuple[int, ...], level: LevelTrace) -> None:
-    """Patches and prediction of a level, whose square is centred on the image and as large as its longer side."""
-    side = max(shape)
-    left, top = (shape[1] - 1) / 2 - side / 2, (shape[0] - 1) / 2 - side / 2
+def _level(axes: Axes, scene: Scene, level: LevelTrace) -> None:
+    """Patches and prediction of a level."""
+    (top, left, side), shape = scene.seen, scene.image.shape
     scale = side / level.resolution
     corners = level.grid.corners(level.selection.indices[0])[level.selection.valid[0]]
     for row, column in corners.tolist():

@@ -25,11 +25,13 @@ OFFICIAL_ENDING = ".pt"
 
 @dataclass(frozen=True)
 class Prediction:
-    """Attributes: mask (H, W) bool; seconds, with the context's encoding; levels of the cascade, none of others."""
+    """Attributes: mask (H, W) bool; seconds, with the context's encoding; levels of the cascade, none of others, in the
+    square of the image that was seen, see `Segmentation`."""
 
     mask: np.ndarray
     seconds: float
     levels: tuple[LevelTrace, ...] = ()
+    seen: tuple[float, float, float] | None = None
 
 
 class Model(Protocol):
@@ -117,7 +119,7 @@ class NetworkModel:
         start = time.perf_counter()
         segmenter.set_context(images, masks)
         found = segmenter.segment(target)
-        return Prediction(found.mask, time.perf_counter() - start, found.levels)
+        return Prediction(found.mask, time.perf_counter() - start, found.levels, found.seen)
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,10 @@ def cascade_scenes(data: Examples, models: Sequence[Model], experiment: Experime
             images, masks = zip(*(data.read(example) for example in pool.draw(target)), strict=True)
             image, mask = data.read(target)
             found = model.predict(images, masks, image, size)
-            if [level.resolution for level in found.levels] == [size]:  # no cascade, and dear
+            if found.seen is None or [level.resolution for level in found.levels] == [size]:  # no cascade, and dear
                 break
             title = category if target.label in category else f"{category}: {target.label}"
-            scenes.append(Scene(title, images[0], masks[0], image, mask, found.mask, found.levels))
+            scenes.append(Scene(title, images[0], masks[0], image, mask, found.mask, found.levels, found.seen))
         if scenes:
             return scenes
     return []

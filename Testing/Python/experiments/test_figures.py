@@ -16,7 +16,7 @@ from PatchICLLib.datasets.context import ContextRule
 from PatchICLLib.datasets.medsegbench import Bench, MedSegBench
 from PatchICLLib.experiments import figures
 from PatchICLLib.experiments.cost import cost_records
-from PatchICLLib.experiments.figures import draw_by_resolution, draw_cascade
+from PatchICLLib.experiments.figures import Scene, draw_by_resolution, draw_cascade
 from PatchICLLib.experiments.models import MeanMask, ModelChoice, Prediction
 from PatchICLLib.experiments.published import PublishedTable
 from PatchICLLib.experiments.runner import Experiment
@@ -83,6 +83,24 @@ def test_the_cascade_shows_patches_of_every_level(medsegbench_folder: Path, tmp_
     gold = np.abs(picture - np.array([1, 215 / 255, 0])).max(-1) < 0.1
     assert gold.sum() > 500
     assert cascade_scenes(data, [MeanMask()], Experiment()) == []
+
+
+def test_patches_are_drawn_where_they_were_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an image like its context only what is around the context's masks is seen."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures, "save_picture", lambda figure, path: drawn.append(figure))
+    rows, columns = np.mgrid[:300, :400]
+    mask = np.hypot(rows - 220, columns - 90) < 20
+    image = 200.0 * mask + 0.3 * columns + 40 * np.sin(rows / 30)
+    model = ModelChoice.parse("sparse").load(torch.device("cpu"))
+    found = model.predict([image], [mask], image, 128)
+    assert found.seen is not None and found.seen[2] < 200
+    draw_cascade([Scene("disc", image, mask, image, mask, found.mask, found.levels, found.seen)], tmp_path / "c.png")
+    for axes in drawn[0].axes[1 : 1 + len(found.levels)]:
+        boxes = np.array([patch.get_bbox().extents for patch in axes.patches])
+        first, last = boxes[:, :2].min(0), boxes[:, 2:].max(0)
+        assert (first <= [90 - 15, 220 - 15]).all() and (last >= [90 + 15, 220 + 15]).all()
+        assert (last - first <= found.seen[2] + 1e-6).all()
 
 
 def test_operations_are_those_of_the_models_own_count_and_remembered(tmp_path: Path) -> None:
