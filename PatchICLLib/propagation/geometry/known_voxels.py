@@ -149,12 +149,21 @@ class KnownVoxels:
         return np.abs(goals - nearest)
 
     def digest(self, label: int, indices: Sequence[int], window: Window) -> bytes:
-        """Something that changes with what is known of a label on slices, through a window; empty if nothing is."""
+        """Something that changes with what is known of a label on slices in a row; empty if nothing is.
+
+        Of planes across all counts, for how far they show the label is heard of everywhere; of all else what is seen
+        through a window.
+        """
         found, anything = hashlib.blake2b(), False
         for first in range(0, len(indices), _CHUNK):
             known = self.of(label, indices[first : first + _CHUNK], window)
             found.update(b"-" if known is None else known.tobytes())
             anything = anything or known is not None
+        for axis, index in sorted(self.evidence.planes.get(label, ())) if len(indices) else ():
+            if axis:
+                lines = self.painted[indices[0] : indices[-1] + 1].take(index, axis) == label
+                found.update(repr((axis, index)).encode() + np.packbits(lines).tobytes())
+                anything = True
         return found.digest() if anything else b""
 
     @property

@@ -152,3 +152,17 @@ def test_how_far_it_is_to_where_a_label_is_shown(seed: int) -> None:
     for z, count in zip(goals, found, strict=True):
         way = range(z, start, 1 if start > z else -1)  # to the painted slice, but not upon it
         assert count == next((abs(z - place) for place in way if place in shown), abs(z - start))
+
+
+@given(rows=st.sets(st.tuples(st.integers(0, 7), st.integers(0, 19))), seed=st.integers(0, 2**16))
+def test_a_digest_changes_with_all_that_planes_across_show(rows: set[tuple[int, int]], seed: int) -> None:
+    """Also beyond the window: how far a structure reaches, and on which slices it is, is asked of whole planes."""
+    rng, planes = np.random.default_rng(seed), {1: frozenset({(1, 3)})}
+    before = (rng.random((8, 6, 20)) < 0.1).astype(np.uint8)
+    after = before.copy()
+    for z, column in rows:
+        after[z, 3, column] ^= 1
+    one, other = (KnownVoxels(painted, Evidence(planes=planes)) for painted in (before, after))
+    window, slices = (slice(0, 6), slice(0, 4)), range(1, 7)
+    same = one.digest(1, slices, window) == other.digest(1, slices, window)
+    assert same == (before[1:7, 3] == after[1:7, 3]).all()
