@@ -30,6 +30,7 @@ from PatchICLLib.cascade.selection import Selection, gumbel_top_k
 from PatchICLLib.cascade.trace import CascadeOutput, LevelTrace
 from PatchICLLib.runtime.device_constants import made_once
 
+_FAINT = 0.05  # of the minimum entropy: what is thin is next to nothing in the pixels of a fine input's coarse levels
 _CELL = 4  # pixels a side of the encoder's coarsest feature: the grain of the mask read-out
 
 
@@ -63,7 +64,8 @@ class SparseCascade(nn.Module):
 
     Attributes:
         finest_told: pixels a side of the finest level that the network is told of; finer ones are told to be it, as
-            what training never showed says nothing. None: all are told.
+            what training never showed says nothing, and inputs with finer levels hardly end before these. None: all
+            are told.
     """
 
     finest_told: int | None = None
@@ -228,13 +230,15 @@ class SparseCascade(nn.Module):
         starts, targets, guidances = (_pyramid(x, resolutions) for x in (start, target, hints.channels()))
         of_levels = self._of_resolutions(resolutions, hints.flags())
         before = starts[0]
+        is_fine = self.finest_told is not None and size > self.finest_told
+        minimum = self.configuration.minimum_entropy * (_FAINT if is_fine else 1)
         levels: list[LevelTrace] = []
         for number, resolution in enumerate(resolutions):
             # the prior enters at every resolution, corrections are carried up (eq. 4)
             if number:
                 before = starts[number] + resized(levels[-1].after - starts[number - 1], resolution)
             seen = _Seen(targets[number], before, guidances[number], places, *of_levels[number])
-            level = self._segment_level(seen, context.levels[number], sets, number, generator)
+            level = self._segment_level(seen, context.levels[number], sets, number, minimum, generator)
             if level is None:
                 break
             levels.append(level)
@@ -270,7 +274,13 @@ class SparseCascade(nn.Module):
         return self.configuration.temperature if self.training else 0.0
 
     def _segment_level(
-        self, seen: _Seen, context: ContextLevel, sets: Tensor | None, number: int, generator: torch.Generator | None
+        self,
+        seen: _Seen,
+        context: ContextLevel,
+        sets: Tensor | None,
+        number: int,
+        minimum: float,
+        generator: torch.Generator | None,
     ) -> LevelTrace | None:
         c = self.configuration
         grid = PatchGrid(seen.target.shape[-1], c.patch_size, c.patch_stride)
@@ -281,7 +291,7 @@ class SparseCascade(nn.Module):
             self._temperature,
             generator,
             # the coarsest level always looks at the whole field of view
-            0.0 if self.training or number == 0 else c.minimum_entropy,
+            0.0 if self.training or number == 0 else minimum,
         )
         if not selection.count:
             return None

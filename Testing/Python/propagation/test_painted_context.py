@@ -86,22 +86,19 @@ def test_the_network_sees_a_large_thin_wall_with_more_levels(
 
 
 @pytest.mark.slow
-def test_a_thin_wall_around_a_very_large_structure_is_found_to_the_voxel() -> None:
-    """More than 900 voxels wide and nine thick, moving and growing from slice to slice."""
+@pytest.mark.parametrize(("thickness", "found_at_least"), [(9, 0.97), (3, 0.4)])
+def test_a_thin_wall_around_a_very_large_structure_is_found_to_the_voxel(thickness: int, found_at_least: float) -> None:
+    """More than 900 voxels wide; to levels that see it coarsely it is nothing."""
     rows, columns = np.mgrid[:980, :980]
-    truth = np.stack(
-        [
-            np.abs(np.hypot(rows - 480 - 3 * z, columns - 490) - 440 - 4 * z - 12 * np.sin(columns / 45)) < 4.5
-            for z in range(3)
-        ]
-    )
+    distance = [np.hypot(rows - 480 - 3 * z, columns - 490) - 440 - 4 * z - 12 * np.sin(columns / 45) for z in range(3)]
+    truth = np.abs(distance) < thickness / 2
     image = np.random.default_rng(1).normal(0, 0.3, truth.shape) + truth
     painted = truth.astype(np.uint8)
     painted[1] = 0
     result = Propagator.from_pretrained(device="cpu").propagate(image, painted, extent="painted")
     np.testing.assert_array_equal(result.labels[[0, 2]], painted[[0, 2]])
     found = result.labels[1] > 0
-    beside = ndimage.distance_transform_edt(~truth[1])[found], ndimage.distance_transform_edt(~found)[truth[1]]
-    assert all((d <= 1).mean() > 0.97 for d in beside)
+    from_wall, from_found = (ndimage.distance_transform_edt(~mask) for mask in (truth[1], found))
+    assert (from_wall[found] <= 1).mean() > 0.97 and (from_found[truth[1]] <= 1).mean() > found_at_least
     assert result.selections is not None
     assert result.selections[0].levels[-1].resolution == FINE_SIZES[-1]
