@@ -19,7 +19,7 @@ import numpy as np
 _LEAST, _LEAST_APART = 0.6, 0.5  # Dice of slices left out from which on subjects are listened to; of each by itself
 _BESIDE, _PER_SIZE, _MOST_SHARE = 0.25, 1.0, 0.75  # share beside a painted slice, its growth with distance, its limit
 _SINGLE = ((0.5, 0.5), (0.35, 0.25))  # Dice and share where one slice is painted
-_TRUSTED, _TRUSTED_APART, _TRUSTED_SIZE = 0.75, 0.65, 1.3  # share then where each by itself has this Dice, and the size
+_TRUSTED, _TRUSTED_APART, _TRUSTED_SIZE = 0.75, 0.6, 1.3  # share then where each by itself has this Dice, and the size
 _AS_WELL, _SAME_SIZE = 0.05, 1.2  # Dice that may be lost if placed by scans alone; the size that need not be doubted
 _MOST = 3  # slices left out, one after the other
 _LARGE = 0.5  # of the largest painted slice's area: the ends of a structure say little
