@@ -33,8 +33,11 @@ from PatchICLLib.runtime.transfers import to_host
 _MARGIN, _MARGIN_SLICES = 0.1, 1  # beyond the ends that the subjects suggest, at most: of the length, and slices
 _PREDICTED = 28  # slices between the ends, about, beyond which some are interpolated
 _ROUNDS = (12, _PREDICTED)  # of finding and looking again, where nothing is painted: slices that are predicted
-_NEAREST, _NEAREST_ALONE = 8, 24  # slices of subjects that some here learn from: beside several painted ones, and else
-_COARSER_ALONE = 2  # times as few pixels a side as painted slices have, else: as right, in half the time
+_NEAREST, _NEAREST_COARSE = 8, 24  # slices of subjects that some here learn from: all, where they are seen coarsely
+_COARSER, _SMALL = (
+    2,
+    0.75,
+)  # times as few pixels a side as painted slices have; voxels for each of these in small regions
 _LOOK = 8  # slices on which intensities are put to scale then
 _AROUND, _AROUND_MM = 1.5, 8.0  # what is looked at around painted slices: of the longest structure, and in mm
 _COARSE, _COARSE_SCALES = 8, (0.87, 1.0, 1.15)  # grid steps and scales with which a whole scan is looked through
@@ -171,11 +174,12 @@ class Asking:
         return np.transpose(voxels) * self.spacing
 
     def _context(self, subjects: Subjects, frame: Frame, painted: int) -> SubjectsContext:
-        """Of subjects, beside some painted slices."""
-        size, nearest = input_size(frame.region(self.volume.spacing)), _NEAREST
-        if painted < 2:
+        """Of subjects, beside some painted slices; coarsely where that is as right, for half the time."""
+        region = frame.region(self.volume.spacing)
+        size, nearest = input_size(region), _NEAREST
+        if painted < 2 or region.pixels <= _SMALL * (size // _COARSER):
             coarsest: int = self.model.configuration.coarsest  # type: ignore[union-attr,assignment]
-            size, nearest = max(size // _COARSER_ALONE, coarsest), _NEAREST_ALONE
+            size, nearest = max(size // _COARSER, coarsest), _NEAREST_COARSE
         return SubjectsContext(
             self.model,
             self.device,

@@ -105,19 +105,26 @@ def test_looking_at_a_structure_otherwise_takes_hardly_more_slices(small_model, 
 
 
 @pytest.mark.parametrize(
-    ("painted", "coarsest", "expected"), [([], 32, 64), ([13], 32, 64), ([11, 13], 32, 128), ([13], 128, 128)]
+    ("painted", "finer", "coarsest", "expected"),
+    [([], 3, 32, 64), ([13], 3, 32, 64), ([11, 13], 3, 32, 128), ([11, 13], 1, 32, 64), ([13], 3, 128, 128)],
 )
-def test_beside_several_painted_slices_alone_other_subjects_are_seen_as_finely(
-    small_model, painted: list[int], coarsest: int, expected: int
+def test_only_a_large_structure_beside_several_painted_slices_is_seen_as_finely_in_other_subjects(
+    small_model, painted: list[int], finer: int, coarsest: int, expected: int
 ) -> None:
     model = copy.deepcopy(small_model)
     model.configuration = replace(model.configuration, coarsest=coarsest)
     here, other = Patient.of(1), Patient.of(2)
-    masks = np.zeros(here.organ.shape, np.uint8)
-    masks[painted] = here.organ[painted]
-    orientation = Orientation((0, 1, 2), (False,) * 3, here.organ.shape)
-    asking = Asking(model, torch.device("cpu"), SlicedVolume(here.image, masks, SPACING[0], SPACING[1:], orientation))
-    structure = FinishedStructure(other.image, other.organ, SPACING, 1)
+    spacing = SPACING[0], SPACING[1] / finer, SPACING[2] / finer
+
+    def refined(x: np.ndarray) -> np.ndarray:
+        return x.repeat(finer, 1).repeat(finer, 2)
+
+    image, organ = refined(here.image), refined(here.organ)
+    masks = np.zeros(organ.shape, np.uint8)
+    masks[painted] = organ[painted]
+    orientation = Orientation((0, 1, 2), (False,) * 3, organ.shape)
+    asking = Asking(model, torch.device("cpu"), SlicedVolume(image, masks, spacing[0], spacing[1:], orientation))
+    structure = FinishedStructure(refined(other.image), refined(other.organ), spacing, 1)
     opinion = asking.about_painted(1, painted, [structure]) if painted else asking.about_unpainted(1, [structure])
     assert opinion is not None
     assert {key[1] for key in structure.worked_out if key[0] == "context"} == {expected}
