@@ -30,6 +30,7 @@ _COLOURS = {
     "nearest": "#737373",
     "averaged-without-library": "#bdbdbd",
 }
+_NAMES = {"averaged-without-library": "no library, averaged (control)"}
 _LIBRARIES = plt.get_cmap("Blues")  # the darker the more cases
 _MANY_CASES = 8
 _PLACEMENT_TITLES = {"span": "span: ends painted", "inset": "inset: ends to be found"}
@@ -69,7 +70,7 @@ def _dice_against_k(summary: dict[str, Any], path: Path) -> Path:
             means = np.array([dice["mean"] for _, dice in points])
             bounds = np.array([[dice["low"], dice["high"]] for _, dice in points])
             axis.errorbar(
-                ks, means, np.abs(bounds - means[:, None]).T, label=method, color=_colour(method), marker="o",
+                ks, means, np.abs(bounds - means[:, None]).T, label=_name(method), color=_colour(method), marker="o",
                 markersize=4, capsize=2, linewidth=2.2 if method.startswith("patchicl") else 1.3,
             )  # fmt: skip
         axis.set(title=_PLACEMENT_TITLES[placement], xlabel="painted slices", xticks=sorted({e["k"] for e in entries}))
@@ -98,7 +99,7 @@ def _dice_against_distance(rows: Sequence[Row], path: Path) -> Path:
             axis.plot(
                 [distances[bins == index].mean() for index in filled],
                 [dice[bins == index].mean() for index in filled],
-                label=method, color=_colour(method), marker="o", markersize=4,
+                label=_name(method), color=_colour(method), marker="o", markersize=4,
                 linewidth=2.2 if method == "patchicl" else 1.3,
             )  # fmt: skip
         axis.set(
@@ -124,11 +125,17 @@ def _calibration(calibrated: dict[str, tuple[Bins, Bins]], path: Path) -> Path:
     right.plot(line, error_rate_of_entropy(line), "k--", linewidth=1, label="calibrated")
     for method, (probability, entropy) in calibrated.items():
         left.plot(
-            *probability.means(), marker="o", color=_colour(method), label=f"{method}, error {probability.gap():.4f}"
+            *probability.means(),
+            marker="o",
+            color=_colour(method),
+            label=f"{_name(method)}, error {probability.gap():.4f}",
         )
         expected = error_rate_of_entropy(entropy.means()[0])
         right.plot(
-            *entropy.means(), marker="o", color=_colour(method), label=f"{method}, error {entropy.gap(expected):.4f}"
+            *entropy.means(),
+            marker="o",
+            color=_colour(method),
+            label=f"{_name(method)}, error {entropy.gap(expected):.4f}",
         )
     left.set(xlabel="predicted probability", ylabel="share of voxels in the structure")
     right.set(xlabel="entropy (bits)", ylabel="share of voxels labelled wrongly")
@@ -161,6 +168,14 @@ def _rank(method: str) -> tuple[int, str]:
     known = list(_COLOURS)
     name = method.split(" @")[0]
     return (known.index(name) if name in known else len(known), method)
+
+
+def _name(method: str) -> str:
+    """What a method is called in a legend."""
+    cases = method.removeprefix("library-")
+    if cases != method and cases.isdigit():
+        return f"library of {cases} case{'' if cases == '1' else 's'}"
+    return _NAMES.get(method, method)
 
 
 def _colour(method: str) -> str | None:
