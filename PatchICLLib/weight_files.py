@@ -22,6 +22,7 @@ from PatchICLLib.errors import WeightsError
 from PatchICLLib.outputs import StagedFiles
 from PatchICLLib.outputs.companions import is_further
 
+_ENTRY = "files"  # of the header
 _MOST_BYTES = 3_900_000  # of tensors in a small file, which with its header stays below 4 MB
 
 
@@ -89,8 +90,9 @@ def stage_tensors(
         if old not in further and old.is_file():
             files.remove(old)
     digests = {one.name: _stage(files, one, part, {}) for one, part in zip(further, tensors[1:], strict=True)}
-    header = asdict(_Header(digests, lender))
-    return _stage(files, path, tensors[0], {key: json.dumps(value) for key, value in header.items() if value})
+    # one entry, since safetensors writes several in any order and the same weights should be the same file
+    header = {_ENTRY: json.dumps(asdict(_Header(digests, lender)))} if digests or lender else {}
+    return _stage(files, path, tensors[0], header)
 
 
 def _stage(files: StagedFiles, path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> str:
@@ -138,7 +140,10 @@ def _checked(further: Path, sha256: str, first: Path) -> Path:
 def _header(path: Path) -> _Header:
     with safe_open(path, "pt") as file:
         said = file.metadata() or {}
-    further, lender = json.loads(said.get("further", "{}")), json.loads(said.get("lender", "null"))
+    content = json.loads(said.get(_ENTRY, "{}"))
+    if not isinstance(content, dict):
+        raise ValueError("its header is none of weights")
+    further, lender = content.get("further", {}), content.get("lender")
     if not isinstance(further, dict) or not all(
         is_further(Path(name)) and Path(name).name == name and _is_sha256(sha256) for name, sha256 in further.items()
     ):

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -133,22 +134,35 @@ def test_every_further_file_is_checked(saved: Path, harm: Callable[[Path], None]
     load_weights(saved)
 
 
+@pytest.mark.parametrize("bits", [8, 16, 32])
+def test_the_same_weights_are_the_same_files(saved: Path, model: SparseCascade, bits: int) -> None:
+    contents = set()
+    for _ in range(5):
+        save_weights(model, saved, "sparse", {}, bits)
+        contents.add(tuple(path.read_bytes() for path in (saved, card_path(saved), *further(saved))))
+    assert len(contents) == 1
+
+
+ZEROS = "0" * 64
+
+
 @pytest.mark.parametrize(
-    ("key", "value", "sentence"),
+    ("header", "sentence"),
     [
-        ("further", "[", "does not fit the preset sparse"),
-        ("further", "[1]", "names further files that are none"),
-        ("further", '{"../mine-00002-of-00003.safetensors": "%s"}' % ("0" * 64), "names further files that are none"),
-        ("further", '{"mine.json": "%s"}' % ("0" * 64), "names further files that are none"),
-        ("further", '{"mine-00002-of-00003.safetensors": "short"}', "names further files that are none"),
-        ("further", "{}", "does not fit the preset sparse"),
-        ("lender", '["universeg-2"]', "names other weights that are none"),
-        ("lender", '{"name": "universeg-2", "sha256": "%s"}' % ("0" * 64), "names an encoder"),
+        ("[", "does not fit the preset sparse"),
+        ("[1]", "header is none of weights"),
+        ({"further": [1]}, "names further files that are none"),
+        ({"further": {"../mine-00002-of-00003.safetensors": ZEROS}}, "names further files that are none"),
+        ({"further": {"mine.json": ZEROS}}, "names further files that are none"),
+        ({"further": {"mine-00002-of-00003.safetensors": "short"}}, "names further files that are none"),
+        ({"further": {}}, "does not fit the preset sparse"),
+        ({"lender": ["universeg-2"]}, "names other weights that are none"),
+        ({"lender": {"name": "universeg-2", "sha256": ZEROS}}, "names an encoder"),
     ],
 )
-def test_a_header_that_makes_no_sense_is_refused(saved: Path, key: str, value: str, sentence: str) -> None:
-    with safetensors.safe_open(saved, "pt") as file:
-        header = {**(file.metadata() or {}), key: value}
+def test_a_header_that_makes_no_sense_is_refused(saved: Path, header: Any, sentence: str) -> None:
+    text = header if isinstance(header, str) else json.dumps(header)
+    header = {"files": text}
     safetensors.torch.save_file(safetensors.torch.load_file(saved), saved, header)
     resealed(saved)
     with pytest.raises(WeightsError, match=sentence) as caught:
