@@ -340,7 +340,7 @@ def main(folder: Path) -> None:
     ui.selfCheckButton.click()
     saveSideBySide(folder / "slicer_5_settings.png", screen.panelImage("settings", "install"))
     with tempfile.TemporaryDirectory() as cases:
-        drawLibrary(screen, folder / "slicer_9_library.png", Path(cases))
+        drawLibrary(screen, folder / "slicer_9_library.png", Path(cases) / "thalami")
     drawSequence(screen, folder / "slicer_10_sequence.png")
     drawPlanes(screen, folder / "slicer_11_planes.png", folder / "slicer_12_correction.png")
     desk.panel.cleanup()
