@@ -26,7 +26,7 @@ STAGED = {
     "images/nifti_geometry.py": {"path.open", "packed.open", "plain.unlink"},
     "segmentations/slicer_file.py": {"path.open"},
     "segmentations/dicom_seg.py": {"seg.save_as"},
-    "weights.py": {"safetensors.torch.save_file"},
+    "weight_files.py": {"safetensors.torch.save_file"},
 }
 
 
