@@ -5,6 +5,7 @@ Several processes (``torchrun``) train one model by torch's DistributedDataParal
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import time
@@ -216,11 +217,16 @@ class Trainer:
 
     def _train(self) -> bool:
         with self.ranks.joined(self.device):
-            return self._loop()
+            try:
+                return self._loop()
+            finally:
+                # whatever talks to the other processes goes while they are there, not when the interpreter ends
+                self.parallel: nn.Module = self.model
+                gc.collect()
 
     def _loop(self) -> bool:
         began = time.monotonic()
-        self.parallel: nn.Module = Step(self.model, self.device, self._half_precision())
+        self.parallel = Step(self.model, self.device, self._half_precision())
         if self.ranks.together:
             places = [self.device] if self.device.type == "cuda" else None
             # a cascade that stops early, or a task without hints, leaves parameters without a gradient
