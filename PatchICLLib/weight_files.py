@@ -150,9 +150,9 @@ def _header(path: Path) -> _Header:
         raise ValueError("its header names further files that are none")
     if lender is None:
         return _Header(further)
-    if not isinstance(lender, dict) or lender.keys() != {"name", "sha256"} or not all(map(str, lender.values())):
+    if not isinstance(lender, dict) or lender.keys() != {"name", "sha256"} or not _is_sha256(lender["sha256"]):
         raise ValueError("its header names other weights that are none")
-    return _Header(further, Lender(str(lender["name"]), str(lender["sha256"])))
+    return _Header(further, Lender(str(lender["name"]), lender["sha256"]))
 
 
 def _is_sha256(value: Any) -> bool:

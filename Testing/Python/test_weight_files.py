@@ -157,6 +157,7 @@ ZEROS = "0" * 64
         ({"further": {"mine-00002-of-00003.safetensors": "short"}}, "names further files that are none"),
         ({"further": {}}, "does not fit the preset sparse"),
         ({"lender": ["universeg-2"]}, "names other weights that are none"),
+        ({"lender": {"name": "universeg-2", "sha256": 5}}, "names other weights that are none"),
         ({"lender": {"name": "universeg-2", "sha256": ZEROS}}, "names an encoder"),
     ],
 )

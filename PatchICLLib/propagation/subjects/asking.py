@@ -34,10 +34,8 @@ _MARGIN, _MARGIN_SLICES = 0.1, 1  # beyond the ends that the subjects suggest, a
 _PREDICTED = 28  # slices between the ends, about, beyond which some are interpolated
 _ROUNDS = (12, _PREDICTED)  # of finding and looking again, where nothing is painted: slices that are predicted
 _NEAREST, _NEAREST_COARSE = 8, 24  # slices of subjects that some here learn from: all, where they are seen coarsely
-_COARSER, _SMALL = (
-    2,
-    0.75,
-)  # times as few pixels a side as painted slices have; voxels for each of these in small regions
+_COARSER = 2  # times as few pixels a side as painted slices have
+_SMALL = 0.75  # voxels for each of these pixels, at most, in small regions
 _LOOK = 8  # slices on which intensities are put to scale then
 _AROUND, _AROUND_MM = 1.5, 8.0  # what is looked at around painted slices: of the longest structure, and in mm
 _COARSE, _COARSE_SCALES = 8, (0.87, 1.0, 1.15)  # grid steps and scales with which a whole scan is looked through
