@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from PatchICLLib.command_line.model_options import DeviceOption, WeightsOption
+from PatchICLLib.command_line.option_groups import with_groups
 
 benchmark = typer.Typer(
     help="Measure what a slice and a volume cost, beside UniverSeg and the published PatchICL, and what saves it.",
@@ -13,7 +17,6 @@ benchmark = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-WeightsOption = Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")]
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write all records as JSON.")]
 PlotOption = Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Also draw a figure.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
@@ -64,27 +67,30 @@ def training(
     run_training(recipes, json_file, quiet)
 
 
-@benchmark.command()
-def speed(
+@dataclass(frozen=True)
+class SpeedPlan:
+    """What is timed, and where."""
+
     volumes: Annotated[
         str,
         typer.Option(
             metavar="LIST", help="Synthetic scans as 256x256x100 (columns x rows x slices), or 192x192x120:24 (labels)."
         ),
-    ] = "256x256x100,512x512x300,192x192x120:24",
+    ] = "256x256x100,512x512x300,192x192x120:24"
     peers: Annotated[
         str, typer.Option(metavar="LIST", help="Of universeg, paper, whose slices are timed, or none.")
-    ] = ("universeg,paper"),
+    ] = "universeg,paper"
     seconds: Annotated[
         float, typer.Option(min=1, help="To be done in: what does not fit is left out, and the tables say so.")
-    ] = 90.0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads on the CPU; default: torch's.")] = None,
-    weights: WeightsOption = None,
-    json_file: JsonOption = None,
-    plot: PlotOption = None,
-    quiet: QuietOption = False,
-) -> None:
+    ] = 90.0
+    device: DeviceOption = "auto"
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads on the CPU; default: torch's.")] = None
+    weights: WeightsOption = None
+
+
+@benchmark.command()
+@with_groups
+def speed(plan: SpeedPlan, json_file: JsonOption = None, plot: PlotOption = None, quiet: QuietOption = False) -> None:
     """Measure the seconds from three painted slices to labels in memory, in all and of each part of the work.
 
     Each scan is propagated; again after one structure was drawn anew on one slice; and with entropy and selections, as
@@ -95,9 +101,9 @@ def speed(
     Then single slices of the other models with three context images, untrained, at the same sizes, each model in a
     process of its own; for UniverSeg also what a scan would take slice by slice.
     """
-    from PatchICLLib.command_line.benchmark_run import SpeedPlan, run_speed
+    from PatchICLLib.command_line.benchmark_run import run_speed
 
-    run_speed(SpeedPlan(volumes, peers, seconds, device, threads, weights), json_file, plot, quiet)
+    run_speed(plan, json_file, plot, quiet)
 
 
 @benchmark.command()

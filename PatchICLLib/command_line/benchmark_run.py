@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ from PatchICLLib.benchmark.propagations import COLD, CORRECTED, OUTPUTS, WARM, m
 from PatchICLLib.benchmark.savings import measure_savings
 from PatchICLLib.benchmark.scans import Scan
 from PatchICLLib.benchmark.slices import CONTEXT, extrapolated, measure_slices
+from PatchICLLib.command_line.benchmark import SpeedPlan
 from PatchICLLib.command_line.console import plain_console
-from PatchICLLib.command_line.options import numbers_from_text
+from PatchICLLib.command_line.options import numbers_from_text, words
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.errors import InputError
 from PatchICLLib.outputs import Output, check_outputs, write_json
@@ -38,18 +38,6 @@ _MODES = {
 }
 
 
-@dataclass(frozen=True)
-class SpeedPlan:
-    """The options of `patchicl benchmark speed`, as they were typed."""
-
-    scans: str
-    peers: str
-    seconds: float
-    device: str
-    threads: int | None
-    weights: str | None
-
-
 def run_compute(
     models: str,
     resolutions: str,
@@ -61,7 +49,7 @@ def run_compute(
 ) -> None:
     """`patchicl benchmark compute`."""
     _check_outputs(json_file, plot, weights)
-    names, sides, counts = _names(models), _positive(resolutions, "--resolutions"), _positive(context, "--context")
+    names, sides, counts = words(models), _positive(resolutions, "--resolutions"), _positive(context, "--context")
     with ProgressDisplay(quiet, "cases") as display:
         records = measure_compute(
             names, sides, counts, weights, progress=lambda done, total: display.show("Counting", done, total)
@@ -85,7 +73,7 @@ def run_training(recipes: str, json_file: Path | None, quiet: bool) -> None:
 
     _check_outputs(json_file)
     with ProgressDisplay(quiet, "shapes") as display:
-        records = measure_training(_names(recipes), progress=lambda done, total: display.show("Counting", done, total))
+        records = measure_training(words(recipes), progress=lambda done, total: display.show("Counting", done, total))
     table = Table(title="Operations of a training")
     table.add_column("recipe")
     for heading in ("steps", "GFLOPs a step", "TFLOPs in all"):
@@ -100,8 +88,8 @@ def run_speed(plan: SpeedPlan, json_file: Path | None, plot: Path | None, quiet:
     """`patchicl benchmark speed`."""
     began = time.time()
     _check_outputs(json_file, plot, plan.weights)
-    scans = [Scan.parse(text) for text in plan.scans.split(",")]
-    peers = () if plan.peers == "none" else (*_names(plan.peers), "sparse")
+    scans = [Scan.parse(text) for text in plan.volumes.split(",")]
+    peers = () if plan.peers == "none" else (*words(plan.peers), "sparse")
     if peers:
         check_models(peers)
     common: dict[str, Any] = {
@@ -178,7 +166,7 @@ def run_savings(
 ) -> None:
     """`patchicl benchmark savings`."""
     _check_outputs(json_file, None, weights)
-    shape, chosen = Scan.parse(volume).shape, None if variants == "all" else _names(variants)
+    shape, chosen = Scan.parse(volume).shape, None if variants == "all" else words(variants)
     with ProgressDisplay(quiet, "propagations") as display:
         records = measure_savings(
             shape,
@@ -304,10 +292,6 @@ def _print(what: Table | str) -> None:
 
 
 # ---- options -----------------------------------------------------------------------------------------------------
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _positive(text: str, option: str) -> list[int]:

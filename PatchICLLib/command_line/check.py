@@ -7,38 +7,26 @@ from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.option_groups import with_groups
 from PatchICLLib.command_line.painting_options import (
-    AxisOption,
-    ExtentOption,
-    IgnoreSlicesOption,
     InsideOption,
-    LabelsOption,
     LibraryOption,
     MatchOption,
     OutsideOption,
-    PaintedSlicesOption,
-    RegionOption,
-    UseAllSlicesOption,
-    painting_options,
-    scan_options,
+    ScanPainting,
 )
 from PatchICLLib.command_line.propagate import ImageArgument, PaintedArgument
 
 
+@with_groups
 def check(
     image: ImageArgument,
     painted: PaintedArgument,
+    painting: ScanPainting,
     output: Annotated[
         Path | None,
         typer.Argument(metavar="[OUTPUT]", show_default=False, help="Segmentation that would be written."),
     ] = None,
-    axis: AxisOption = "auto",
-    painted_slices: PaintedSlicesOption = None,
-    ignore_slices: IgnoreSlicesOption = None,
-    use_all_slices: UseAllSlicesOption = False,
-    labels: LabelsOption = None,
-    extent: ExtentOption = "auto",
-    region: RegionOption = None,
     outside: OutsideOption = None,
     inside: InsideOption = None,
     library: LibraryOption = None,
@@ -64,12 +52,8 @@ def check(
     from PatchICLLib.command_line.propagate_files import PropagationFiles
     from PatchICLLib.segmentations.limits import LimitFiles
 
-    options = {
-        **painting_options(axis, use_all_slices, labels, extent),
-        **scan_options(painted_slices, ignore_slices, region),
-    }
     limits = LimitFiles(outside, inside)
     files = PropagationFiles(
         image, painted, output, probability, entropy, None, report, library=library, match=match, limits=limits
     )
-    run_check(files, options, json_file)
+    run_check(files, painting.options(), json_file)

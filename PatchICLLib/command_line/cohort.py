@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from PatchICLLib.command_line.painting_options import (
-    AxisOption,
-    ExtentOption,
-    LabelsOption,
-    LibraryOption,
-    MatchOption,
-    UseAllSlicesOption,
-    painting_options,
-)
+from PatchICLLib.command_line.model_options import Engine
+from PatchICLLib.command_line.option_groups import with_groups
+from PatchICLLib.command_line.painting_options import HandPainting, LibraryOption, MatchOption
 
 
-def cohort(
+@dataclass(frozen=True)
+class CohortRequest:
+    """Which scans are done, and by whom."""
+
     manifest: Annotated[
         Path,
         typer.Argument(
             metavar="MANIFEST", show_default=False, help="CSV or JSON: image, painted, output, a scan a line."
         ),
-    ],
-    processes: Annotated[int, typer.Option(min=1, metavar="N", help="Processes on this machine.")] = 1,
+    ]
+    processes: Annotated[int, typer.Option(min=1, metavar="N", help="Processes on this machine.")] = 1
     dask: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", show_default=False, help="A Dask scheduler such as tcp://head:8786, or local."),
-    ] = None,
+    ] = None
     attempts: Annotated[
         int, typer.Option(min=1, metavar="N", help="How often a case may take its process with it.")
-    ] = 3,
-    axis: AxisOption = "auto",
-    use_all_slices: UseAllSlicesOption = False,
-    labels: LabelsOption = None,
-    extent: ExtentOption = "auto",
-    library: LibraryOption = None,
-    match: MatchOption = None,
-    context_size: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="How many painted slices each slice looks at.")
-    ] = None,
-    prior: Annotated[
-        bool, typer.Option("--prior/--no-prior", help="Start from an interpolation between the painted slices.")
-    ] = True,
-    preset: Annotated[str | None, typer.Option(help="Model preset; default that of the weights.")] = None,
-    weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    ] = 3
+    library: LibraryOption = None
+    match: MatchOption = None
     seed: Annotated[
         int, typer.Option(help="Of random choices; preset sparse makes none, so it changes nothing there.")
-    ] = 0,
+    ] = 0
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Leave finished cases alone, or do all of them again.")
-    ] = True,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Also write the report as JSON.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar, and a report of failures only.")] = False,
-) -> None:
+    ] = True
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the report as JSON.")] = (
+        None
+    )
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar, and a report of failures only.")] = False
+
+
+@with_groups
+def cohort(request: CohortRequest, painting: HandPainting, engine: Engine) -> None:
     """Propagate the painted slices of many scans.
 
     The manifest has a line for each scan with the columns image, painted, and output, and if wanted name, probability,
@@ -77,28 +65,6 @@ def cohort(
 
     Example: `patchicl cohort scans.csv --processes 4 --json report.json`
     """
-    from PatchICLLib.command_line.cohort_run import CohortRequest, run_from_manifest
+    from PatchICLLib.command_line.cohort_run import run_from_manifest
 
-    options = {
-        **painting_options(axis, use_all_slices, labels, extent),
-        "context_size": context_size,
-        "prior": prior,
-        "seed": seed,
-    }
-    run_from_manifest(
-        CohortRequest(
-            manifest,
-            options,
-            processes,
-            dask,
-            attempts,
-            weights,
-            preset,
-            device,
-            resume,
-            json_file,
-            quiet,
-            library,
-            match,
-        )
-    )
+    run_from_manifest(request, engine, {**painting.options(), **engine.options(), "seed": request.seed})

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -14,35 +12,18 @@ from PatchICLLib.cohort.case import CaseResult, CohortModel
 from PatchICLLib.cohort.dask_pool import DaskPool
 from PatchICLLib.cohort.local_pool import LocalPool
 from PatchICLLib.cohort.run import Pool, check_cases, run_cohort, summarise
+from PatchICLLib.command_line.cohort import CohortRequest
 from PatchICLLib.command_line.cohort_manifest import read_manifest
 from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.model_options import Engine
 from PatchICLLib.command_line.options import open_library
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.errors import InputError, Stopped
 from PatchICLLib.outputs import Output, check_outputs, write_json
 
 
-@dataclass(frozen=True)
-class CohortRequest:
-    """The options of `patchicl cohort`, see there."""
-
-    manifest: Path
-    options: dict[str, Any]
-    processes: int
-    dask: str | None
-    attempts: int
-    weights: str | None
-    preset: str | None
-    device: str
-    resume: bool
-    json_file: Path | None
-    quiet: bool
-    library: Path | None = None
-    match: str | None = None
-
-
-def run_from_manifest(request: CohortRequest) -> None:
-    """Do the cohort, print its report.
+def run_from_manifest(request: CohortRequest, engine: Engine, options: dict[str, Any]) -> None:
+    """Do the cohort, print its report; ``options`` are of cases that say nothing else.
 
     Raises:
         InputError: bad manifest, options or weights, and nothing was done; or, after the report, some cases failed.
@@ -52,16 +33,16 @@ def run_from_manifest(request: CohortRequest) -> None:
     from PatchICLLib.weights import find_weights, load_weights, sha256_of, weights_file
 
     library, said = open_library(request.library, request.match)
-    cases = read_manifest(request.manifest, request.options, None if library is None else library.path, said)
-    inputs = {"MANIFEST": request.manifest, "--weights": weights_file(request.weights, request.preset)}
+    cases = read_manifest(request.manifest, options, None if library is None else library.path, said)
+    inputs = {"MANIFEST": request.manifest, "--weights": weights_file(engine.weights, engine.preset)}
     summaries = [] if request.json_file is None else [Output("--json", request.json_file, (".json",))]
     check_outputs(summaries, inputs)
     check_cases(cases, inputs, summaries)
-    resolve_device(request.device)
-    load_weights(request.weights, request.preset)  # a wrong file is told once, not by every case
-    file = find_weights(request.weights, request.preset)
+    resolve_device(engine.device)
+    load_weights(engine.weights, engine.preset)  # a wrong file is told once, not by every case
+    file = find_weights(engine.weights, engine.preset)
     digests = sha256_of(file), sha256_of(file.with_suffix(".json"))
-    model = CohortModel(request.weights, request.preset, request.device, *digests)
+    model = CohortModel(engine.weights, engine.preset, engine.device, *digests)
     pool: Pool = LocalPool(request.processes, request.attempts)
     if request.dask is not None:
         pool = DaskPool(request.dask, request.processes, request.attempts)

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.model_options import DeviceOption, WeightsOption
+
 
 def demo(
     output: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for the picture and the segmentation; created if needed.")
     ] = Path("patchicl-demo"),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
-    weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
+    device: DeviceOption = "auto",
+    weights: WeightsOption = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the table as JSON.")
     ] = None,

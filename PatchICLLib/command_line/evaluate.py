@@ -18,9 +18,9 @@ from PatchICLLib.command_line.evaluate_options import (
     Product,
     ResumeOption,
     ShardOption,
-    words,
 )
 from PatchICLLib.command_line.option_groups import with_groups
+from PatchICLLib.command_line.options import numbers_from_text, words
 
 evaluate = typer.Typer(
     help="Measure propagation on labelled scans beside what people use today; the paper's experiments in 2D.",
@@ -87,7 +87,6 @@ def propagation(
     Example: `patchicl evaluate propagation data --split development --k 3,5 --output results`
     """
     from PatchICLLib.command_line.evaluate_run import run_propagation
-    from PatchICLLib.command_line.options import numbers_from_text
 
     run_propagation(
         data,
@@ -128,13 +127,7 @@ def hard(
     """
     from PatchICLLib.command_line.hard_cases_run import run_hard_cases
 
-    run_hard_cases(
-        data,
-        method_names=words(methods),
-        output=output,
-        json_file=json_file,
-        product=product,
-    )
+    run_hard_cases(data, method_names=words(methods), output=output, json_file=json_file, product=product)
 
 
 @evaluate.command(no_args_is_help=True)
@@ -175,7 +168,6 @@ def failures(
     Example: `patchicl evaluate failures data results --output failures.png`
     """
     from PatchICLLib.command_line.evaluate_run import run_failures
-    from PatchICLLib.command_line.options import numbers_from_text
 
     run_failures(
         data,
@@ -206,13 +198,7 @@ def next_slice(
     """
     from PatchICLLib.command_line.evaluate_run import run_next_slice
 
-    run_next_slice(
-        data,
-        judged=judged,
-        most=most,
-        json_file=json_file,
-        product=product,
-    )
+    run_next_slice(data, judged=judged, most=most, json_file=json_file, product=product)
 
 
 @evaluate.command(no_args_is_help=True)
@@ -233,7 +219,6 @@ def calibration(
     Example: `patchicl evaluate calibration data --weights mine.safetensors --store`
     """
     from PatchICLLib.command_line.calibration_run import run_calibration
-    from PatchICLLib.command_line.options import numbers_from_text
 
     run_calibration(
         data,
@@ -274,7 +259,6 @@ def candidates(
     Example: `patchicl evaluate candidates DATA --max-structures 5 --output kept`
     """
     from PatchICLLib.command_line.candidates_run import run_candidates
-    from PatchICLLib.command_line.options import numbers_from_text
     from PatchICLLib.propagation.candidates.choice import SPREAD
 
     run_candidates(

@@ -16,9 +16,9 @@ from PatchICLLib.command_line.evaluate_options import (
     SourcesOption,
     SplitOption,
     is_development_only,
-    words,
 )
 from PatchICLLib.command_line.option_groups import with_groups
+from PatchICLLib.command_line.options import words
 
 MostOption = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="At most so many examples of each class, always the same.")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PatchICLLib.command_line.console import plain_console
-from PatchICLLib.command_line.evaluate_options import Compared, Sliced, words
+from PatchICLLib.command_line.evaluate_options import Compared, Sliced
 from PatchICLLib.command_line.evaluate_run import shard_from_text
-from PatchICLLib.command_line.options import numbers_from_text
+from PatchICLLib.command_line.options import numbers_from_text, words
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.datasets.class_split import class_split
 from PatchICLLib.datasets.context import ContextRule

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.model_options import DeviceOption, Model
 from PatchICLLib.errors import InputError
 
 SourcesOption = Annotated[str, typer.Option(metavar="LIST", help="Only these sources (folder names); all of them.")]
@@ -21,7 +22,6 @@ ShardOption = Annotated[
 ResumeOption = Annotated[
     bool, typer.Option("--resume/--no-resume", help="Keep what an earlier run has finished, or start anew.")
 ]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")]
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the summary as JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 KOption = Annotated[str, typer.Option("--k", metavar="LIST", help="Numbers of painted slices.")]
@@ -33,11 +33,6 @@ CasesArgument = Annotated[
         help="Folder, searched recursively, with pairs CASE_image and CASE_label; each folder is one source.",
     ),
 ]
-
-
-def words(text: str) -> tuple[str, ...]:
-    """The parts of a list such as "a,b"."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def is_development_only(split: str) -> bool:
@@ -76,13 +71,9 @@ class JudgedDevelopment(Judged):
 
 
 @dataclass(frozen=True)
-class Product:
+class Product(Model):
     """The product's network."""
 
-    weights: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file, for the method patchicl.")
-    ] = None
-    device: DeviceOption = "auto"
     quiet: QuietOption = False
 
 

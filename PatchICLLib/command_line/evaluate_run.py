@@ -9,9 +9,9 @@ from typing import cast
 from rich.table import Table
 
 from PatchICLLib.command_line.console import plain_console
-from PatchICLLib.command_line.evaluate_options import Judged, Networks, Product, is_development_only, words
+from PatchICLLib.command_line.evaluate_options import Judged, Networks, Product, is_development_only
 from PatchICLLib.command_line.evaluate_planes_run import planes_from_text, run_planes
-from PatchICLLib.command_line.options import axis_from_text, whole_number
+from PatchICLLib.command_line.options import axis_from_text, whole_number, words
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.datasets.cases import Case, find_cases
 from PatchICLLib.datasets.split import is_development
@@ -157,14 +157,7 @@ def run_failures(
     console.print(f"Figure: {output}", soft_wrap=True)
 
 
-def run_next_slice(
-    data: Path,
-    *,
-    judged: Judged,
-    most: int,
-    json_file: Path | None,
-    product: Product,
-) -> None:
+def run_next_slice(data: Path, *, judged: Judged, most: int, json_file: Path | None, product: Product) -> None:
     """Play both readers and print how many slices each paints."""
     if json_file is not None:
         summary_file = Output("--json", json_file, (".json",))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from PatchICLLib.command_line.painting_options import AxisOption, ExtentOption, LabelsOption, painting_options
+from PatchICLLib.command_line.model_options import Model
+from PatchICLLib.command_line.option_groups import with_groups
+from PatchICLLib.command_line.painting_options import Painting
 
 
-def follow(
+@dataclass(frozen=True, kw_only=True)
+class FollowRequest(Model, Painting):
+    """What is followed from where, and where it goes."""
+
     frames: Annotated[
         Path,
         typer.Argument(
@@ -18,7 +24,7 @@ def follow(
             show_default=False,
             help="Folder of 3D images in the order of their names, or one 4D file (NIfTI, NRRD, .seq.nrrd, MetaImage).",
         ),
-    ],
+    ]
     painted: Annotated[
         Path,
         typer.Argument(
@@ -26,26 +32,22 @@ def follow(
             show_default=False,
             help="Label map, .seg.nrrd or DICOM SEG on the grid of one frame: a few painted slices, or all of them.",
         ),
-    ],
-    output_folder: Annotated[
+    ]
+    folder: Annotated[
         Path,
         typer.Argument(
             metavar="OUTPUT_FOLDER", show_default=False, help="Gets a segmentation and a report for each frame."
         ),
-    ],
-    frame: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Which frame PAINTED belongs to, 0 for the first.")
-    ] = 0,
-    axis: AxisOption = "auto",
-    labels: LabelsOption = None,
-    extent: ExtentOption = "auto",
-    weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    ]
+    frame: Annotated[int, typer.Option(min=0, metavar="N", help="Which frame PAINTED belongs to, 0 for the first.")] = 0
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Leave finished frames alone, or do all of them again.")
-    ] = True,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor summary.")] = False,
-) -> None:
+    ] = True
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor summary.")] = False
+
+
+@with_groups
+def follow(request: FollowRequest) -> None:
     """Segment all frames of a sequence from one that is painted.
 
     The painted frame is propagated as `patchicl propagate` does. Then its segmentation is carried from frame to frame
@@ -60,7 +62,6 @@ def follow(
 
     Example: `patchicl follow heart.nii.gz painted.nii.gz out --frame 4`
     """
-    from PatchICLLib.command_line.follow_run import FollowRequest, run_follow
+    from PatchICLLib.command_line.follow_run import run_follow
 
-    options = painting_options(axis, False, labels, extent)
-    run_follow(FollowRequest(frames, painted, output_folder, frame, options, weights, device, resume, quiet))
+    run_follow(request)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.follow import FollowRequest
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.errors import Cancelled, InputError, NothingToFillError, Stopped
@@ -22,21 +21,6 @@ from PatchICLLib.propagation import CancelToken, Propagator
 from PatchICLLib.segmentations import Segmentation
 from PatchICLLib.segmentations.files import check_can_hold, read_segmentation
 from PatchICLLib.weights import find_weights, sha256_of, weights_file
-
-
-@dataclass(frozen=True)
-class FollowRequest:
-    """The options of `patchicl follow`, see there."""
-
-    frames: Path
-    painted: Path
-    folder: Path
-    frame: int
-    options: dict[str, Any]
-    weights: str | None
-    device: str
-    resume: bool
-    quiet: bool
 
 
 def run_follow(request: FollowRequest) -> None:
@@ -99,8 +83,9 @@ def _painted_frame(
     number = files.painted
     if request.resume and files.is_finished(number):
         return painted.filled(read_segmentation(files.segmentation(number), like=image).array)
-    options = {**request.options, "labels": painted.chosen(request.options.get("labels"))}
-    propagator = Propagator.from_pretrained(weights=request.weights, device=request.device)
+    options = request.options()
+    options["labels"] = painted.chosen(options.get("labels"))
+    propagator = Propagator.from_pretrained(**request.arguments())
     token.raise_if_cancelled()
     finished, report = painted, {}
     with contextlib.suppress(NothingToFillError):  # it is finished on every slice
@@ -126,7 +111,7 @@ def _ending(painted: Segmentation, image: Volume) -> str:
 
 def _origin(request: FollowRequest) -> list[Any]:
     file, painted = find_weights(request.weights), request.painted.stat()
-    return [request.painted.name, painted.st_size, painted.st_mtime_ns, request.options, sha256_of(file)]
+    return [request.painted.name, painted.st_size, painted.st_mtime_ns, request.options(), sha256_of(file)]
 
 
 def _summarise(request: FollowRequest, files: FrameFiles, written: dict[int, float], seconds: float) -> None:

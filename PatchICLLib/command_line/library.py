@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.model_options import DeviceOption, WeightsOption
+
 library = typer.Typer(
     help="Keep finished cases of earlier patients. Nothing but voxels, geometry and the structures' names is kept, and "
     "nothing leaves this machine.",
@@ -121,8 +123,8 @@ def check_library(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also draw Dice against painted slices, as a .png.")
     ] = None,
-    weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor table.")] = False,
 ) -> None:
     """Measure what a library is worth, each case left out in turn.
@@ -148,7 +150,7 @@ def adapt(
     weights: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="What to adapt: bundled weights or a file.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    device: DeviceOption = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare tasks.")] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor table.")] = False,
 ) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.propagation.geometry.painted_slices import MOST_LABELS
 
 if TYPE_CHECKING:
     from PatchICLLib.library import Library
@@ -16,6 +15,11 @@ _WHOLE = (0, 2**31 - 1)
 _MOST_DIGITS = 10
 _LONGEST_SHOWN = 60
 _AXES: dict[str, Literal[0, 1, 2] | None] = {"auto": None, "k": 0, "j": 1, "i": 2}
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The parts of a list such as "a,b"."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def names_from_text(text: str, option: str) -> dict[int, str]:
@@ -110,6 +114,8 @@ def labels_from_text(text: str) -> list[int | str] | None:
 
 def labels_options(text: str | None) -> dict[str, Any]:
     """Options of ``Propagator.propagate`` for --labels; without it all labels, unless they are suspiciously many."""
+    from PatchICLLib.propagation.geometry.painted_slices import MOST_LABELS
+
     if text is None:
         return {"labels": None, "most_labels": MOST_UNNAMED_LABELS}
     labels = labels_from_text(text)
@@ -130,8 +136,10 @@ def extent_from_text(text: str) -> Literal["auto", "painted"] | tuple[int, int]:
     return span
 
 
-def region_from_text(text: str) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+def region_from_text(text: str | None) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]] | None:
     """First and last voxel along k, j and i of --region such as "i=40:200,k=5:90"; an axis left out is whole."""
+    if text is None:
+        return None
     spans = {"k": _WHOLE, "j": _WHOLE, "i": _WHOLE}
     for part in text.lower().split(","):
         axis, _, span = part.strip().partition("=")

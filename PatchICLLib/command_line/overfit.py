@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.model_options import DeviceOption
+
 
 def overfit(
     preset: Annotated[str, typer.Option(help="sparse, paper, or universeg.")] = "paper",
@@ -16,7 +18,7 @@ def overfit(
     size: Annotated[int, typer.Option(min=32, help="Side of the images in pixels.")] = 64,
     goal: Annotated[float, typer.Option(min=0, max=1, help="Mean Dice on the training slices to reach.")] = 0.95,
     steps: Annotated[int, typer.Option(min=1, help="Give up after so many steps.")] = 600,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    device: DeviceOption = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of tasks, weights and selection noise.")] = 1,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the course as JSON.")

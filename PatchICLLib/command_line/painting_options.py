@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-AxisOption = Annotated[str, typer.Option(help="Axis across the painted slices: auto, i, j, or k.")]
-PaintedSlicesOption = Annotated[
-    str | None,
-    typer.Option(metavar="LIST", help="Slices that count as painted though they are empty, such as 3,17 or k=3,i=40."),
-]
-IgnoreSlicesOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LIST", help="Painted slices to learn nothing from, such as 3,17 or k=3,i=40; their voxels stay."
-    ),
-]
-UseAllSlicesOption = Annotated[
-    bool, typer.Option("--use-all-slices", help="Learn also from slices that look painted by a slip of the brush.")
-]
-LabelsOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LIST",
-        show_default="all up to 64",
-        help="Labels to propagate: all (up to 255), or values and exact names of segments, such as 1,liver.",
-    ),
-]
-ExtentOption = Annotated[
-    str,
-    typer.Option(
-        help="Slices to fill: auto (the model finds the ends), painted (between the painted slices), or FIRST:LAST."
-    ),
-]
+from PatchICLLib.command_line.options import (
+    axis_from_text,
+    extent_from_text,
+    labels_options,
+    region_from_text,
+    slices_from_text,
+)
+
 OutsideOption = Annotated[
     Path | None,
     typer.Option(
@@ -74,29 +55,74 @@ RegionOption = Annotated[
 ]
 
 
-def painting_options(
-    axis: str,
-    use_all_slices: bool,
-    labels: str | None,
-    extent: str,
-) -> dict[str, Any]:
-    """Options of ``Propagator.propagate`` from the texts that hold for every scan."""
-    from PatchICLLib.command_line.options import axis_from_text, extent_from_text, labels_options
+@dataclass(frozen=True)
+class Painting:
+    """What of a painting counts, and which slices are filled from it."""
 
-    return {
-        "axis": axis_from_text(axis),
-        "use_all_slices": use_all_slices,
-        **labels_options(labels),
-        "extent": extent_from_text(extent),
-    }
+    axis: Annotated[str, typer.Option(help="Axis across the painted slices: auto, i, j, or k.")] = "auto"
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            show_default="all up to 64",
+            help="Labels to segment: all (up to 255), or values and exact names of segments, such as 1,liver.",
+        ),
+    ] = None
+    extent: Annotated[
+        str,
+        typer.Option(
+            help="Slices to fill: auto (the model finds the ends), painted (between the painted slices), or FIRST:LAST."
+        ),
+    ] = "auto"
+
+    def options(self) -> dict[str, Any]:
+        """Those of ``Propagator.propagate``.
+
+        Raises:
+            InputError: a text makes no sense.
+        """
+        return {
+            "axis": axis_from_text(self.axis),
+            **labels_options(self.labels),
+            "extent": extent_from_text(self.extent),
+        }
 
 
-def scan_options(painted_slices: str | None, ignore_slices: str | None, region: str | None) -> dict[str, Any]:
-    """Options from the texts that hold for one scan: they count its slices and voxels."""
-    from PatchICLLib.command_line.options import region_from_text, slices_from_text
+@dataclass(frozen=True)
+class HandPainting(Painting):
+    """The same of what was painted by hand, which slips."""
 
-    return {
-        "painted_slices": None if painted_slices is None else slices_from_text(painted_slices, "--painted-slices"),
-        "ignore_slices": None if ignore_slices is None else slices_from_text(ignore_slices, "--ignore-slices"),
-        "region": None if region is None else region_from_text(region),
-    }
+    use_all_slices: Annotated[
+        bool, typer.Option("--use-all-slices", help="Learn also from slices that look painted by a slip of the brush.")
+    ] = False
+
+    def options(self) -> dict[str, Any]:
+        return {**super().options(), "use_all_slices": self.use_all_slices}
+
+
+@dataclass(frozen=True)
+class ScanPainting(HandPainting):
+    """The same of one scan, whose slices and voxels are counted."""
+
+    painted_slices: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Slices that count as painted though they are empty, such as 3,17 or k=3,i=40."
+        ),
+    ] = None
+    ignore_slices: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Painted slices to learn nothing from, such as 3,17 or k=3,i=40; their voxels stay."
+        ),
+    ] = None
+    region: RegionOption = None
+
+    def options(self) -> dict[str, Any]:
+        painted, ignored = self.painted_slices, self.ignore_slices
+        return {
+            **super().options(),
+            "painted_slices": None if painted is None else slices_from_text(painted, "--painted-slices"),
+            "ignore_slices": None if ignored is None else slices_from_text(ignored, "--ignore-slices"),
+            "region": region_from_text(self.region),
+        }

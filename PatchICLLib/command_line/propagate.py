@@ -7,20 +7,14 @@ from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.model_options import Engine
+from PatchICLLib.command_line.option_groups import with_groups
 from PatchICLLib.command_line.painting_options import (
-    AxisOption,
-    ExtentOption,
-    IgnoreSlicesOption,
     InsideOption,
-    LabelsOption,
     LibraryOption,
     MatchOption,
     OutsideOption,
-    PaintedSlicesOption,
-    RegionOption,
-    UseAllSlicesOption,
-    painting_options,
-    scan_options,
+    ScanPainting,
 )
 
 ImageArgument = Annotated[
@@ -44,25 +38,13 @@ OutputArgument = Annotated[
 ]
 
 
+@with_groups
 def propagate(
     image: ImageArgument,
     painted: PaintedArgument,
     output: OutputArgument,
-    axis: AxisOption = "auto",
-    painted_slices: PaintedSlicesOption = None,
-    ignore_slices: IgnoreSlicesOption = None,
-    use_all_slices: UseAllSlicesOption = False,
-    labels: LabelsOption = None,
-    extent: ExtentOption = "auto",
-    context_size: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="How many painted slices each slice looks at.")
-    ] = None,
-    prior: Annotated[
-        bool, typer.Option("--prior/--no-prior", help="Start from an interpolation between the painted slices.")
-    ] = True,
-    preset: Annotated[str | None, typer.Option(help="Model preset; default that of the weights.")] = None,
-    weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    painting: ScanPainting,
+    engine: Engine,
     patch_budget: Annotated[
         float,
         typer.Option(
@@ -73,7 +55,6 @@ def propagate(
         float | None,
         typer.Option(min=1, max=10, metavar="FACTOR", help="Side of what the model sees over the painted extent."),
     ] = None,
-    region: RegionOption = None,
     outside: OutsideOption = None,
     inside: InsideOption = None,
     library: LibraryOption = None,
@@ -136,15 +117,12 @@ def propagate(
     from PatchICLLib.segmentations.limits import LimitFiles
 
     options = {
-        **painting_options(axis, use_all_slices, labels, extent),
-        **scan_options(painted_slices, ignore_slices, region),
-        "context_size": context_size,
-        "prior": prior,
+        **painting.options(),
+        **engine.options(),
         "patch_budget": patch_budget,
         "field_of_view": field_of_view,
         "seed": seed,
     }
-    model = {"weights": weights, "device": device, "preset": preset}
     propagate_files(
         PropagationFiles(
             image,
@@ -159,7 +137,7 @@ def propagate(
             LimitFiles(outside, inside),
             candidates,
         ),
-        model,
+        engine.arguments(),
         options,
         quiet,
     )

@@ -7,9 +7,14 @@ from typing import Annotated
 
 import typer
 
-from PatchICLLib.command_line.painting_options import AxisOption, ExtentOption, LibraryOption, RegionOption
+from PatchICLLib.command_line.model_options import Model
+from PatchICLLib.command_line.option_groups import with_groups
+from PatchICLLib.command_line.options import labels_options, region_from_text
+from PatchICLLib.command_line.painting_options import LibraryOption, Painting, RegionOption
+from PatchICLLib.errors import InputError
 
 
+@with_groups
 def segment(
     target: Annotated[
         Path,
@@ -25,6 +30,8 @@ def segment(
             metavar="OUTPUT", show_default=False, help="Label map to write: .png or .tif of a 2D image, or .nii.gz, ..."
         ),
     ],
+    painting: Painting,
+    model: Model,
     context: Annotated[
         list[str] | None,
         typer.Option(
@@ -34,19 +41,7 @@ def segment(
         ),
     ] = None,
     library: LibraryOption = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST",
-            show_default="all up to 64",
-            help="Labels to segment: all (up to 255), or values and exact names of segments, such as 1,liver.",
-        ),
-    ] = None,
-    axis: AxisOption = "auto",
-    extent: ExtentOption = "auto",
     region: RegionOption = None,
-    weights: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Bundled weights or a file.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
     probability: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the probability of the likeliest label, 0 to 1.")
     ] = None,
@@ -73,24 +68,18 @@ def segment(
 
     Example: `patchicl segment new.png mask.png --context a.png:a_mask.png --context b.png:b_mask.png`
     """
-    from PatchICLLib.command_line.options import labels_options
-    from PatchICLLib.command_line.painting_options import painting_options, scan_options
-    from PatchICLLib.errors import InputError
-
-    model = {"weights": weights, "device": device}
     if bool(context) == (library is not None):
         raise InputError("Give either --context or --library, for one of them must show what to segment.")
     if library is not None:
         from PatchICLLib.command_line.segment_library import LibraryFiles, segment_from_library
 
-        options = painting_options(axis, False, labels, extent)
-        options["region"] = scan_options(None, None, region)["region"]
-        del options["use_all_slices"]
-        segment_from_library(LibraryFiles(target, library, output, probability, entropy, report), model, options, quiet)
+        options = {**painting.options(), "region": region_from_text(region)}
+        files = LibraryFiles(target, library, output, probability, entropy, report)
+        segment_from_library(files, model.arguments(), options, quiet)
         return
-    if (axis, extent, region, report) != ("auto", "auto", None, None):
+    if (painting.axis, painting.extent, region, report) != ("auto", "auto", None, None):
         raise InputError("--axis, --extent, --region and --report belong to --library; leave them out with --context.")
     from PatchICLLib.command_line.segment_files import SegmentationFiles, segment_files
 
-    files = SegmentationFiles(target, tuple(context or ()), output, probability, entropy)
-    segment_files(files, model, quiet=quiet, **labels_options(labels))
+    pairs = SegmentationFiles(target, tuple(context or ()), output, probability, entropy)
+    segment_files(pairs, model.arguments(), quiet=quiet, **labels_options(painting.labels))

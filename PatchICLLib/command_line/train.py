@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from PatchICLLib.command_line.model_options import DeviceOption
+from PatchICLLib.command_line.option_groups import with_groups
 
-def train(
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What is trained, on what, and how."""
+
     output: Annotated[
         Path,
         typer.Option(
             metavar="FOLDER", show_default=False, help="Checkpoint, log, learning curves, pictures; made if missing."
         ),
-    ],
+    ]
     data: Annotated[
         Path | None,
         typer.Option(
@@ -23,38 +30,38 @@ def train(
             show_default=False,
             help="One folder a source, with cases CASE_image.nii.gz and CASE_label.nii.gz.",
         ),
-    ] = None,
+    ] = None
     recipe: Annotated[
         str,
         typer.Option(
             help="bundled, finish, in-context (what ships, stage after stage, see --start-from), subjects, paper, "
             "paper-finish, universeg, or check: a minute to see that installation and data work."
         ),
-    ] = "bundled",
-    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Instead of the recipe's number.")] = None,
+    ] = "bundled"
+    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Instead of the recipe's number.")] = None
     max_minutes: Annotated[
         float | None, typer.Option(min=0, metavar="M", help="Stop with a checkpoint after so long.")
-    ] = None,
+    ] = None
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Go on from the checkpoint in --output, or replace it.")
-    ] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
-    workers: Annotated[int, typer.Option(min=0, metavar="N", help="Processes that prepare tasks.")] = 1,
-    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's seed.")] = None,
+    ] = True
+    device: DeviceOption = "auto"
+    workers: Annotated[int, typer.Option(min=0, metavar="N", help="Processes that prepare tasks.")] = 1
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's seed.")] = None
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the summary as JSON.")
-    ] = None,
+    ] = None
     export: Annotated[
         Path | None,
         typer.Option(metavar="FILE.safetensors", help="Also write the averaged weights, with their model card beside."),
-    ] = None,
+    ] = None
     export_bits: Annotated[
         int,
         typer.Option(
             metavar="N",
             help="Of a number in --export: 32; or 16 or 8, as in weights that ship, in files of less than 4 MB.",
         ),
-    ] = 32,
+    ] = 32
     dataset: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,7 +69,7 @@ def train(
             show_default=False,
             help="Train on totalsegmentator, totalsegmentator-mri, medsegbench, or images as well; may be repeated.",
         ),
-    ] = None,
+    ] = None
     context: Annotated[
         int | None,
         typer.Option(
@@ -71,24 +78,24 @@ def train(
             show_default=False,
             help="Context pairs of every task; with --dataset 5, as the paper's.",
         ),
-    ] = None,
+    ] = None
     tasks: Annotated[
         int | None, typer.Option(min=1, metavar="N", show_default=False, help="Tasks of a batch, over all processes.")
-    ] = None,
+    ] = None
     size: Annotated[
         int | None, typer.Option(min=16, metavar="N", show_default=False, help="Input size in pixels, for all tasks.")
-    ] = None,
+    ] = None
     accumulate: Annotated[
         int, typer.Option(min=1, metavar="N", help="Parts of a batch that a process takes one after the other.")
-    ] = 1,
-    precision: Annotated[str, typer.Option(help="32, bf16 (mixed), or auto: bf16 on CUDA.")] = "auto",
+    ] = 1
+    precision: Annotated[str, typer.Option(help="32, bf16 (mixed), or auto: bf16 on CUDA.")] = "auto"
     log_to: Annotated[
         str, typer.Option(metavar="LIST", show_default=False, help="Also log to tensorboard, wandb, or both.")
-    ] = "",
+    ] = ""
     start_from: Annotated[
         str | None,
         typer.Option(metavar="NAME|FILE", help="Begin a new run with these weights instead of random ones."),
-    ] = None,
+    ] = None
     encoder: Annotated[
         str | None,
         typer.Option(
@@ -96,9 +103,12 @@ def train(
             help="With --recipe paper: UniverSeg weights whose encoder stays as it is, the authors' .pt file too; "
             "default those that ship.",
         ),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
-) -> None:
+    ] = None
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False
+
+
+@with_groups
+def train(request: TrainingRequest) -> None:
     """Train the model on your scans.
 
     A training learns from everything below --data: scans with label maps; label maps without scans (images are made
@@ -120,31 +130,6 @@ def train(
 
     Example: `patchicl train --data scans --output run1 --max-minutes 120 --export run1/mine.safetensors`
     """
-    from PatchICLLib.command_line.train_run import TrainingRequest, run_training
+    from PatchICLLib.command_line.train_run import run_training
 
-    run_training(
-        TrainingRequest(
-            data,
-            output,
-            recipe,
-            steps,
-            max_minutes,
-            resume,
-            device,
-            workers,
-            seed,
-            json_file,
-            export,
-            start_from,
-            encoder,
-            quiet,
-            tuple(dataset or ()),
-            context,
-            tasks,
-            size,
-            accumulate,
-            precision,
-            tuple(name.strip() for name in log_to.split(",") if name.strip()),
-            export_bits,
-        )
-    )
+    run_training(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,9 @@ from rich.table import Table
 
 from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.interrupt import interrupt_cancels
+from PatchICLLib.command_line.options import words
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
+from PatchICLLib.command_line.train import TrainingRequest
 from PatchICLLib.errors import InputError, Stopped
 from PatchICLLib.outputs import Output, check_outputs, is_drawn, output_folder, write_json
 from PatchICLLib.propagation import CancelToken
@@ -35,34 +37,6 @@ if TYPE_CHECKING:
 
 CURVES = "curves.png"
 DATASET_CONTEXT = 5  # context pairs in training, as the paper has it
-
-
-@dataclass(frozen=True)
-class TrainingRequest:
-    """The options of `patchicl train`, see there."""
-
-    data: Path | None
-    output: Path
-    recipe: str
-    steps: int | None
-    max_minutes: float | None
-    resume: bool
-    device: str
-    workers: int
-    seed: int | None
-    json_file: Path | None
-    export: Path | None
-    start_from: str | None
-    encoder: str | None
-    quiet: bool
-    dataset: tuple[str, ...] = ()
-    context: int | None = None
-    tasks: int | None = None
-    size: int | None = None
-    accumulate: int = 1
-    precision: str = "auto"
-    log_to: tuple[str, ...] = ()
-    export_bits: int = 32
 
 
 def run_training(request: TrainingRequest) -> None:
@@ -95,10 +69,11 @@ def _run(request: TrainingRequest) -> None:
     recipe = _recipe(RECIPES[request.recipe], request)
     ranks = Ranks.from_environment()
     device = resolve_device(ranks.device(request.device))
-    choices = [DatasetChoice.parse(text) for text in request.dataset]
+    choices = [DatasetChoice.parse(text) for text in request.dataset or ()]
     if request.data is None and not choices:
         raise InputError("Name the folder of training data with --data or in the environment variable PATCHICL_DATA.")
-    check_logs(request.log_to)
+    logs = words(request.log_to)
+    check_logs(logs)
     check_precision(request.precision)
     check_bits(request.export_bits)
     Division(ranks.world, request.accumulate).check(recipe.plan)
@@ -160,7 +135,7 @@ def _run(request: TrainingRequest) -> None:
                 anew=not request.resume,
             ),
             validation,
-            announce=open_logs(request.log_to if ranks.leads else (), request.output, step, recipe.describe()),
+            announce=open_logs(logs if ranks.leads else (), request.output, step, recipe.describe()),
             proceed=proceed,
         )
         if checkpoint is not None:
