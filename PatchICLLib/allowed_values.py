@@ -3,8 +3,6 @@
 What is allowed stands where a value is declared: ``features: Annotated[int, Between(1, 4096)] = 128``.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import types

@@ -1,7 +1,5 @@
 """From arrays to tensors: the one place where it is done."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from numpy.typing import DTypeLike

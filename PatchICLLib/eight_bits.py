@@ -4,8 +4,6 @@ In 8 bits these are whole numbers from -127 to 127 and a scale for each output c
 tensors ``NAME`` and ``NAME.scale``; all else is in half precision.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd

@@ -1,7 +1,5 @@
 """Errors that reach a user, each with a sentence that says what is wrong and what to do."""
 
-from __future__ import annotations
-
 from typing import Any
 
 

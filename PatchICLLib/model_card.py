@@ -1,7 +1,5 @@
 """The model card beside weights: what the network is, and everything else that decides what it gives. Checked whole."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The models by name: `sparse` (ours, the default), `paper` (as published), `universeg` (the baseline)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Where the bundled files lie: in a checkout beside the package, in an installed package inside it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from PatchICLLib.errors import PatchICLError

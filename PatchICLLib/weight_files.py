@@ -4,8 +4,6 @@ Of several files, the first has the name that the weights go by. Its header tell
 the weights that hold what was left out, so that its own sha256 stands for all of them.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -3,8 +3,6 @@
 `eight_bits.py` says how numbers are stored, `weight_files.py` in how many files.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path

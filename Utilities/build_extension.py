@@ -3,8 +3,6 @@
 python Utilities/build_extension.py --slicer-version 5.10 --slicer-revision 34045 --platform linux-amd64 --output dist
 """
 
-from __future__ import annotations
-
 import argparse
 import shutil
 import subprocess

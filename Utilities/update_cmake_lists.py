@@ -4,8 +4,6 @@ python Utilities/update_cmake_lists.py            rewrites the lists
 python Utilities/update_cmake_lists.py --check    names what differs, exit code 1
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import sys

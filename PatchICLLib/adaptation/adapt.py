@@ -1,7 +1,5 @@
 """Adapts weights to a library: trains for some minutes, measures on the case that was left out, keeps the weights."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Training tasks cut from the finished cases of a library, as near to what the product will be asked as can be."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Adaptation as a job of the worker: with the engine's weights, and its outcome as a report."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import asdict

@@ -4,8 +4,6 @@ Boykov and Jolly, "Interactive graph cuts for optimal boundary and region segmen
 2001. The minimum cut is exact, by SciPy's maximum flow.
 """
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

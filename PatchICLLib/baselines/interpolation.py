@@ -3,8 +3,6 @@
 Raya and Udupa, "Shape-based interpolation of multidimensional objects", IEEE Trans. Med. Imaging 9(1), 1990.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 

@@ -1,7 +1,5 @@
 """Copy of the nearest painted slice."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

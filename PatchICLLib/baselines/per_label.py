@@ -1,7 +1,5 @@
 """What all baselines share: one calling shape, one label at a time, painted slices never changed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ Grady, "Random walks for image segmentation", IEEE Trans. Pattern Anal. Mach. In
 which is imported when first needed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

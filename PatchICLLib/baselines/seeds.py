@@ -1,7 +1,5 @@
 """What methods that grow from seeds are given: the painted extent with its surroundings, and a seed for every voxel."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from PatchICLLib.baselines.per_label import Spacing

@@ -3,8 +3,6 @@
 The filters come with the package `slicer-core` (or with Slicer itself), which is imported when first needed.
 """
 
-from __future__ import annotations
-
 import os
 from types import ModuleType
 

@@ -1,7 +1,5 @@
 """Floating point operations of one target slice, for every model, resolution and number of context images."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Times several jobs fairly: each in a process of its own, taking turns."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Counts floating point operations by torch's own counter, with attention included and without waiting for results."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any

@@ -1,7 +1,5 @@
 """Largest memory of this process so far."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

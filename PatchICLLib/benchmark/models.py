@@ -1,7 +1,5 @@
 """The models that are compared, and the images that they are compared on."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -1,7 +1,5 @@
 """How many operators of torch a propagation issues: a graphics card needs some microseconds for each."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from pathlib import Path

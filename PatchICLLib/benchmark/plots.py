@@ -1,7 +1,5 @@
 """Figures of what the models cost."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

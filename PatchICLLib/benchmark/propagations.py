@@ -1,7 +1,5 @@
 """Seconds of whole propagations, and of their parts."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 import time

@@ -1,7 +1,5 @@
 """What each optimisation of the CPU path is worth: a volume propagated as always, and with one thing done otherwise."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Callable, Sequence

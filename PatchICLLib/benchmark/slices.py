@@ -1,7 +1,5 @@
 """Seconds and memory of one target slice, models side by side."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Floating point operations of a training by one of the recipes."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """From patches back to an image: the average where patches overlap (paper, section 3.5, eq. 3)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

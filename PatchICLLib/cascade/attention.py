@@ -4,8 +4,6 @@ Context tokens attend to context only, so their keys and values are the same for
 once; target tokens attend to themselves and to the context.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Which patches of a context image are worth looking at: those close to the mask's boundary (paper, section 3.2)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

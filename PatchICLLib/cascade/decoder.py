@@ -1,7 +1,5 @@
 """CNN that rebuilds a patch's prediction from its attended tokens, with skips from the encoder (paper, section 3.4)."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

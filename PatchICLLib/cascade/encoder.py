@@ -4,8 +4,6 @@ It sees the image alone, the same way for target and context: masks and hints jo
 stay valid when a mask is edited.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import cast
 

@@ -1,7 +1,5 @@
 """Where the model is unsure: entropy of a prediction, and its mean over candidate patches (paper, 3.2, eq. 1)."""
 
-from __future__ import annotations
-
 import math
 
 import torch.nn.functional as F

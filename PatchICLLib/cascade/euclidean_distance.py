@@ -5,8 +5,6 @@ Separable, as in Saito and Toriwaki, "New algorithms for Euclidean distance tran
 On a processor, wide masks are left to SciPy, whose time grows with the pixels alone.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from scipy import ndimage

@@ -1,7 +1,5 @@
 """Each level corrects the level before it, inside its coverage mask only (paper, section 3.5, eq. 4)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

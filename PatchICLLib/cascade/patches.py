@@ -1,7 +1,5 @@
 """Square patches on a regular grid: their corners, and their crops with a halo around them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

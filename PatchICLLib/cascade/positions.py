@@ -1,7 +1,5 @@
 """Where a token stands: rotary position embedding over row, column and slice distance (paper, section 3.4)."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ and slice position, with learned temperature and scales. Written as one dot prod
 that a fused attention kernel computes it.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

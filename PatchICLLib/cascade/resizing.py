@@ -1,7 +1,5 @@
 """Bilinear resizing of square maps, quick also for many tiny maps on a graphics card."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

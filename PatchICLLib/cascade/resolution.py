@@ -1,7 +1,5 @@
 """One backbone for all levels: resolution by sinusoidal encoding (paper, section 3.3)."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """Gumbel-top-k: drawing the k most informative patches without replacement (paper, section 3.2, eq. 2)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

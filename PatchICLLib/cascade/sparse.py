@@ -1,7 +1,5 @@
 """The `sparse` cascade: the paper's equations over patches that are encoded only when they are chosen."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast

@@ -1,7 +1,5 @@
 """What the cascade did at every level, for supervision (paper, section 3.6) and for people who want to look."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor

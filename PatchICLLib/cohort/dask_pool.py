@@ -1,7 +1,5 @@
 """A Dask cluster that does cases; it gives the cases of a worker that died to another one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any

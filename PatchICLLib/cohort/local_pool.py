@@ -3,8 +3,6 @@
 One that met a failure which nobody foresaw is replaced as well; doing its case again would only fail again.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import platform

@@ -1,7 +1,5 @@
 """A whole cohort: what is finished is left alone, the rest is done, and everything is reported."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -3,8 +3,6 @@
 Nothing heavy is imported here or at the top of a command's file, so that `patchicl --help` answers at once.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import traceback

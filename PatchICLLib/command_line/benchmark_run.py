@@ -1,7 +1,5 @@
 """Runs `patchicl benchmark` and prints its tables."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from pathlib import Path

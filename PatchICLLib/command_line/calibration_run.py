@@ -1,7 +1,5 @@
 """What `patchicl evaluate calibration` does once its options are read."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

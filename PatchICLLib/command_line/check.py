@@ -1,7 +1,5 @@
 """`patchicl check`: what `patchicl propagate` would read, do and write, without doing it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

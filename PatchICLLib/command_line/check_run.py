@@ -1,7 +1,5 @@
 """Looks at files as a propagation would, and tells what it would do."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Reads the manifest of a cohort: a CSV table or a JSON list, a scan a line."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

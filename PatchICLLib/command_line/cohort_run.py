@@ -1,7 +1,5 @@
 """Runs `patchicl cohort` and prints its report."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

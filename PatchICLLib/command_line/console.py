@@ -1,7 +1,5 @@
 """Printing that never decides how a command ends: names are shown as they are, and a full disk only loses the text."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

@@ -1,7 +1,5 @@
 """Reads the examples of `patchicl segment` and brings them to one size."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """`patchicl demo`: the main job on the embedded real scan."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

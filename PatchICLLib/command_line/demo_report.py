@@ -1,7 +1,5 @@
 """Runs the demo from the command line, and prints how good and how fast it was."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`patchicl evaluate`: measures methods on labelled scans."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`patchicl evaluate totalsegmentator | totalsegmentator-mri | medsegbench | images | volumes | paper | tables`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """What `patchicl evaluate propagation --planes` does once its options are read."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast

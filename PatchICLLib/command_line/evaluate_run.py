@@ -1,7 +1,5 @@
 """What `patchicl evaluate` does once its options are read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast

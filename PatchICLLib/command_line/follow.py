@@ -1,7 +1,5 @@
 """`patchicl follow`: from one painted frame to all frames of a sequence."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated

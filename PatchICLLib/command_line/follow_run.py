@@ -1,7 +1,5 @@
 """Runs `patchicl follow`: the painted frame first, then the others; every output known before anything is computed."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from typing import Any

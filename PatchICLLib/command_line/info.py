@@ -1,7 +1,5 @@
 """`patchicl info`: what is installed and what it runs on."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Collects what `patchicl info` shows."""
 
-from __future__ import annotations
-
 import os
 import platform
 import sys

@@ -3,8 +3,6 @@
 SIGTERM cancels as well: nothing is left behind.
 """
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import threading

@@ -1,7 +1,5 @@
 """`patchicl library`: finished cases of earlier patients, in a folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

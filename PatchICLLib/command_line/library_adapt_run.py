@@ -1,7 +1,5 @@
 """Adapts weights to a library, and tells what that gained."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from rich.table import Table

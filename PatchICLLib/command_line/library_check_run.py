@@ -1,7 +1,5 @@
 """Leaves the cases of a library out in turn, and tells what the library is worth."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

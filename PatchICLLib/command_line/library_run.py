@@ -1,7 +1,5 @@
 """Adds to, shows, and takes from libraries, and tells of it."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from pathlib import Path

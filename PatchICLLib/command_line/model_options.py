@@ -1,7 +1,5 @@
 """Options by which several commands say which network works, and where, declared once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any
 

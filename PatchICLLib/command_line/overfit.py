@@ -1,7 +1,5 @@
 """`patchicl overfit`: proof that a model learns."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Runs `patchicl overfit` and says what was reached."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from PatchICLLib.command_line.console import plain_console

@@ -1,7 +1,5 @@
 """On which slices something is painted, as one reads it on the console."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 

@@ -1,7 +1,5 @@
 """Options by which several commands say what of a painting counts, declared once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """`patchicl propagate`: from a few painted slices to a full segmentation."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Runs the propagation engine on files: everything checked first, outputs moved into place together at the end."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`patchicl segment`: an image from examples of other images, or a scan from a library of finished cases."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Runs the in-context segmenter on files, one label after the other, slice by slice."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass

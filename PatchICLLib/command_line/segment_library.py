@@ -1,7 +1,5 @@
 """Segments a scan on which nothing is painted, from a library of finished cases."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path

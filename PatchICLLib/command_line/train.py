@@ -1,7 +1,5 @@
 """`patchicl train`: trains weights on a folder of scans."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated

@@ -5,8 +5,6 @@ A case is a pair `CASE_image.EXT` and `CASE_label.EXT` in one folder. Several im
 file `labels.json` beside the cases may name the labels, either `{"1": "liver"}` or `{"CASE": {"1": "liver"}}`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import defaultdict

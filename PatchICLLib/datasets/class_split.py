@@ -1,7 +1,5 @@
 """The structures of TotalSegmentator: which are learned from, which are held out, and their categories (table 1)."""
 
-from __future__ import annotations
-
 import functools
 import json
 from dataclasses import dataclass

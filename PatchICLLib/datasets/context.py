@@ -1,7 +1,5 @@
 """Which examples show a model what to segment: of the same case first, of others where there are too few."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass

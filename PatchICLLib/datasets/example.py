@@ -1,7 +1,5 @@
 """What an experiment in 2D is made of: an image and the mask of one structure in it, told apart from its pixels."""
 
-from __future__ import annotations
-
 import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Folders of pictures `CASE_image.png` with label maps `CASE_label.png`, each folder a data set of its own."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Several data sets as one: volumes by slices beside pictures, in one experiment."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from PatchICLLib.datasets.example import DatasetError, Example, Examples

@@ -1,7 +1,5 @@
 """MedSegBench in its official form: `NAME_SIZE.npz` with images and labels of the splits train, val and test."""
 
-from __future__ import annotations
-
 import functools
 import json
 import zipfile

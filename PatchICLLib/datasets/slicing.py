@@ -1,7 +1,5 @@
 """Which slices of a volume take part: enough foreground, and a few of them, spread evenly (paper, section 4.1)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -6,8 +6,6 @@ patient all his sequences), so that no development structure has been seen in an
 only: the answer for one case never depends on which other cases are present.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

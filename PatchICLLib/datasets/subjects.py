@@ -4,8 +4,6 @@ Equal numbers alone are no equal structures. Sources whose labels mean the same 
 the names in `labels.json` must agree.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

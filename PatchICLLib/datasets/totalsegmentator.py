@@ -1,7 +1,5 @@
 """TotalSegmentator CT and MRI in their official form: a folder a case, a file a structure, splits in `meta.csv`."""
 
-from __future__ import annotations
-
 import csv
 import functools
 import json

@@ -1,7 +1,5 @@
 """Folders of volumes `CASE_image` with label maps `CASE_label`, by slices, each folder a data set of its own."""
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 from pathlib import Path

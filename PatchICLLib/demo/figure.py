@@ -1,7 +1,5 @@
 """The demo's picture: what was painted, what came of it, where it is unsure, and where the model looked."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Stands in for the user: "paints" a few slices of each structure with the reference segmentation."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

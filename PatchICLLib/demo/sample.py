@@ -1,7 +1,5 @@
 """The embedded scan with its reference segmentation."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Operations of each model at each resolution, beside the Dice that they buy (paper, section 4.2)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """An experiment spread over processes of this machine; each does one part and writes a file of its own."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from pathlib import Path

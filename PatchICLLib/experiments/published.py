@@ -1,7 +1,5 @@
 """What the paper reports, to stand beside what is measured here."""
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Mapping

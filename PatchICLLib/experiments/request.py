@@ -1,7 +1,5 @@
 """Everything that an experiment is asked for, in one value that other processes understand as well."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Runs models over the examples of a data set; goes on where an earlier run stopped."""
 
-from __future__ import annotations
-
 import json
 import operator
 from collections import Counter, defaultdict

@@ -1,7 +1,5 @@
 """Examples for the cascade's figure: one of each of some categories, always the same."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from PatchICLLib.datasets.context import ContextPool

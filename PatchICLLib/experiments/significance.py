@@ -1,7 +1,5 @@
 """Whether one model is better than another by more than chance: paired over cases, not over their many slices."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """From rows to the paper's tables 2 to 4, classes won, paired comparisons and results per resolution."""
 
-from __future__ import annotations
-
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence

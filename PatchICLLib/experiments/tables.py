@@ -1,7 +1,5 @@
 """The summary in the layout of the paper's tables 2 to 4, for a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The pieces of the demo's picture, each drawn on matplotlib axes that it is given."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Colours and typography of the demo's picture."""
 
-from __future__ import annotations
-
 from typing import Any
 
 BACKGROUND, PANEL = "#0b0f14", "#121820"

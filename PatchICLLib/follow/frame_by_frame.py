@@ -1,7 +1,5 @@
 """Frames that come one at a time, from a caller who holds the sequence; what moved so far is remembered in between."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

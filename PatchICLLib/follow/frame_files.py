@@ -1,7 +1,5 @@
 """What is written for each frame, and whether it is there already."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass

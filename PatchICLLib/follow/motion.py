@@ -5,8 +5,6 @@ steps chained. What has drifted on the way is mended by a short registration wit
 labels are carried over once, from where they were painted, however many frames lie between.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

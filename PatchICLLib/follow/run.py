@@ -1,7 +1,5 @@
 """Fills the frames of a sequence one after the other, away from the painted one: to the end, then to the start."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from PatchICLLib.follow.frame_files import FrameFiles

@@ -4,8 +4,6 @@ On every device faster than convolutions and interpolations of many small pictur
 depends on how many there are.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

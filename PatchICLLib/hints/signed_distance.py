@@ -1,7 +1,5 @@
 """Signed distance to the boundary of a mask."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from scipy import ndimage

@@ -1,7 +1,5 @@
 """What an image or a label map must fulfil before anything is computed from it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -4,8 +4,6 @@ ITK lays planes on a regular grid whatever their positions say, and takes their 
 looked at, and ITK reads only the numbers.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which kind of image a file is, by its first bytes; ITK gets only the kinds that are known here."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import stat

@@ -1,7 +1,5 @@
 """Files of four dimensions: several volumes on one grid, one after the other in time."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The labels that occur in a label map."""
 
-from __future__ import annotations
-
 import numpy as np
 
 _TABLE = 1 << 24  # labels within such a range are looked up in a table; sorting voxels takes ten times as long

@@ -1,7 +1,5 @@
 """Keeps what C libraries print straight to stderr away from our own one-sentence errors."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

@@ -1,7 +1,5 @@
 """Reads the header of a NIfTI-1 or Analyze file, a single one or a pair of .hdr and .img."""
 
-from __future__ import annotations
-
 import gzip
 import math
 import struct

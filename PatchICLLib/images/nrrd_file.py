@@ -1,7 +1,5 @@
 """Reads the header of a NRRD file (.nrrd, or .nhdr with a data file beside it)."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """In which formats a result can be stored without loss."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from PatchICLLib.outputs import Output, check_outputs

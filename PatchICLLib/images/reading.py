@@ -1,7 +1,5 @@
 """Reads images and label maps: NIfTI, NRRD, MetaImage, DICOM folders, and 2D pictures."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -4,8 +4,6 @@ ITK reads truncated files, does not look at the checksums of compressed ones, re
 where it expects other text.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import os

@@ -1,7 +1,5 @@
 """An image in memory together with its place in the patient."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

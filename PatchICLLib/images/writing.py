@@ -1,7 +1,5 @@
 """Writes arrays on the grid of the image they were computed from, completely or not at all."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Dice against painted slices, with and without the library, a panel for each structure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

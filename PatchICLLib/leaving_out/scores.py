@@ -1,7 +1,5 @@
 """Dice of structures that were left out, from a few painted slices, with the rest of the library and without it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """A folder of finished cases, from which the next patient's structures are predicted."""
 
-from __future__ import annotations
-
 from PatchICLLib.library.cases import CaseEntry, Filled, FinishedCase
 from PatchICLLib.library.library import Added, Library, Merged, ScanIsThereError
 from PatchICLLib.library.painting_match import library_options, match_painting, unpainted

@@ -1,7 +1,5 @@
 """Weights that were adapted to a library's cases, kept beside them; they hold something of every case they saw."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection
 from pathlib import Path

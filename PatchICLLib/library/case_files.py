@@ -1,7 +1,5 @@
 """The files of a case: `cases/0001/image.nii.gz` and `mask.nii.gz`, with `mask-2.nii.gz` where structures overlap."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

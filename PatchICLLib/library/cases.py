@@ -1,7 +1,5 @@
 """What a library knows of a case, and the case itself."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence

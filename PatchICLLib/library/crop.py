@@ -1,7 +1,5 @@
 """Which part of a scan is kept: the structures and what surrounds them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which structure of a library each label of a painting means, and the segments of a scan with nothing painted."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Files that commands write: known before anything is computed, complete before anything old is replaced."""
 
-from __future__ import annotations
-
 from PatchICLLib.outputs.declared import Output, check_distinct, check_output_file, check_outputs
 from PatchICLLib.outputs.json_files import append_lines, complete_lines, drop_unfinished_line, stage_json, write_json
 from PatchICLLib.outputs.new_folder import output_folder, remove_empty

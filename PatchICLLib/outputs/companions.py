@@ -1,7 +1,5 @@
 """Which files belong together: headers with their data, weights with their model card."""
 
-from __future__ import annotations
-
 import glob
 import os
 import re

@@ -1,7 +1,5 @@
 """What a command will write, known and checked before it computes."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import tempfile

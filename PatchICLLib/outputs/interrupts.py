@@ -1,7 +1,5 @@
 """Ctrl-C and SIGTERM while files take their places wait until all of them have."""
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import threading

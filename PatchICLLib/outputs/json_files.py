@@ -1,7 +1,5 @@
 """JSON as files: whole ones that appear when they are complete, and lines that are added one at a time."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable

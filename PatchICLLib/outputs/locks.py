@@ -1,7 +1,5 @@
 """Locks that end with their process, however it ends."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

@@ -1,7 +1,5 @@
 """Output folders: made if they are missing, and gone again when nothing came of them."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Where a path leads, once links, case and what cannot be reached are taken into account."""
 
-from __future__ import annotations
-
 import os
 import unicodedata
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Results of an earlier run stay until those of a new one are complete."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterator, Sequence

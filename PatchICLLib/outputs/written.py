@@ -1,7 +1,5 @@
 """What this run has written so far, so that a message after Ctrl-C says what is true."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

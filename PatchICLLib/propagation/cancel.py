@@ -1,7 +1,5 @@
 """A way to say stop from anywhere."""
 
-from __future__ import annotations
-
 import threading
 
 from PatchICLLib.errors import Cancelled

@@ -1,7 +1,5 @@
 """Whether a card has room for a volume."""
 
-from __future__ import annotations
-
 import torch
 
 from PatchICLLib.runtime.device import card_memory

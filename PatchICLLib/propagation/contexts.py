@@ -1,7 +1,5 @@
 """Encoded contexts, made once and shared by all gaps that learn from the same painted slices."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any

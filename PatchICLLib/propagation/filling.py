@@ -1,7 +1,5 @@
 """All gaps of all labels, filled together: nearest slices first, and as many at once as the device takes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush

@@ -1,7 +1,5 @@
 """What becomes of the slices of one gap after the network, and what of it is known from an earlier propagation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

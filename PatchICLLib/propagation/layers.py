@@ -4,8 +4,6 @@ One label map cannot hold an organ and the lesion inside it. A painting of sever
 one layer compete for voxels, as in a painting of one; those of different layers know nothing of each other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Finished slices of earlier propagations, so that propagating again costs only what changed."""
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from dataclasses import replace

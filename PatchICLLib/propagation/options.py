@@ -1,7 +1,5 @@
 """What a propagation can be asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

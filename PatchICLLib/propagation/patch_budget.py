@@ -1,7 +1,5 @@
 """The same network with more or fewer patches per level: cost against detail, without training anew."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 from dataclasses import replace

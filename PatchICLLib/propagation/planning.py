@@ -1,7 +1,5 @@
 """What is given to a propagation, checked, and the plans for its layers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """What the network says of slices of many gaps and labels at once."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """How far a propagation is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

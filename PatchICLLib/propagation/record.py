@@ -1,7 +1,5 @@
 """What a propagation has found so far, told slice by slice, and put together in the end."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 

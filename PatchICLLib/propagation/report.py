@@ -1,7 +1,5 @@
 """The report of a propagation: settings, provenance, timings, figures of every slice, and where to look next."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

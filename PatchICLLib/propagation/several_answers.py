@@ -1,7 +1,5 @@
 """A result with its candidates, if they were asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ A new Python looks for modules in the working folder first, unless told otherwis
 somebody's scans would run. And until a child has said that it leaves Ctrl-C to its parent, Ctrl-C ends it.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

@@ -1,7 +1,5 @@
 """Small tables that depend on sizes alone: made once on the device that uses them, not at every call."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import Concatenate, ParamSpec

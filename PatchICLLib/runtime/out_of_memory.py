@@ -1,7 +1,5 @@
 """Telling that memory ran out, on the computer or its GPU, and giving back what is held in vain. Imports no torch."""
 
-from __future__ import annotations
-
 import gc
 import sys
 

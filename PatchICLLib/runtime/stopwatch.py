@@ -3,8 +3,6 @@
 While nobody observes, a part costs nothing worth mentioning. Observed is the thread that asked for it, no other.
 """
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator

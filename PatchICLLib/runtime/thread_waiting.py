@@ -5,8 +5,6 @@ of them, which costs more than the second thread saves; threads that spin for lo
 from whoever else computes. `patchicl benchmark speed` measures with this setting.
 """
 
-from __future__ import annotations
-
 from collections.abc import MutableMapping
 
 # GNU's runtime, which torch has on Linux, counts spins: these are some tens of microseconds. Others know only whether.

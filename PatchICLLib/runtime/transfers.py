@@ -4,8 +4,6 @@ A device works through its queue while the host prepares what comes next. Whoeve
 all that was queued. So what moves, moves here, where it can be counted, and tests refuse it anywhere else.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

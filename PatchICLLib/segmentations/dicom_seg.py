@@ -1,7 +1,5 @@
 """DICOM Segmentation objects (PS3.3 A.51): read with pydicom, written with highdicom."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path

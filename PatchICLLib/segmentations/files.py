@@ -1,7 +1,5 @@
 """Paintings and segmentations as files of any kind: plain label maps, Slicer's `.seg.nrrd`, DICOM Segmentations."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

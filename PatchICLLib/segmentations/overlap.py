@@ -1,7 +1,5 @@
 """Which segments share a layer: those of which no two overlap."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 

@@ -1,7 +1,5 @@
 """Masks on a part of an image's lattice, or on its axes in another order, put where they belong, voxel by voxel."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from PatchICLLib.errors import InputError

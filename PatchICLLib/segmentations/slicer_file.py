@@ -4,8 +4,6 @@ The keys are those of Slicer's vtkMRMLSegmentationStorageNode: ``Segment<n>_ID``
 ``_LabelValue``, ``_Layer``, ``_Extent`` and further ones, which are kept as they are.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import re

@@ -1,7 +1,5 @@
 """Intensities as another scanner would have given them, by MONAI's transforms."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

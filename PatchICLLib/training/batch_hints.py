@@ -1,7 +1,5 @@
 """The hints of a batch of tasks, computed where its tensors are."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Learning curves from the log of a training."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

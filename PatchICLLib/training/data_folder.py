@@ -1,7 +1,5 @@
 """What a folder of training data offers, looked at before hours are spent on it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """From a training run to weights that can be loaded: averaged, with a model card."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The trained UniverSeg whose encoder the preset `paper` reads with (paper, section 3.3)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Pure in-context tasks: context and target are different images of one kind, as in the paper; no hints."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 

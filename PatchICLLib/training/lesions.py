@@ -4,8 +4,6 @@ What they have in common is their intensity, so that a network learns from them 
 be followed.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 

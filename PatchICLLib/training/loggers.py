@@ -1,7 +1,5 @@
 """Where else the log of a training goes: TensorBoard, Weights & Biases."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Supervision at every level: cross-entropy plus soft Dice of the combined prediction (paper, section 3.6)."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Which tasks a training sees, and how often."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Proof that a model learns: it is trained on a few tasks until it knows them by heart."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@
 Their borders can only be learned from the painted slices.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from PatchICLLib.training.synthetic import smooth_noise

@@ -1,7 +1,5 @@
 """Batches in parts, for several processes and for gradients that are accumulated: together always the same batch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Something to segment in scans without labels: joined supervoxels, what hangs together in intensity, and lesions."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """How weights are trained, in one frozen value."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass, field
 from typing import Any

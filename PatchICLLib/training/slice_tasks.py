@@ -1,7 +1,5 @@
 """Tasks from the paper's data sets: a label drawn uniformly, context of the same case first (paper, section 4.1)."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Tasks of several subjects: own painted slices, or none, beside slices of the same structure in others."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """One structure of several subjects: cases of a source, or one label map bent into patient after patient."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Callable

@@ -4,8 +4,6 @@ A task goes through the same region of interest, normalisation and hints as a pr
 seed is always the same, so that an interrupted training resumes as if nothing had happened.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

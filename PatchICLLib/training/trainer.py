@@ -3,8 +3,6 @@
 Several processes (``torchrun``) train one model by torch's DistributedDataParallel; each takes its parts of a batch.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import signal

@@ -1,7 +1,5 @@
 """Tasks of whole slices without hints: context from other slices of the same case, from other cases, or from both."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """UniverSeg (arXiv 2304.06131): the baseline, and the feature encoder of the `paper` preset."""
 
-from __future__ import annotations
-
 from PatchICLLib.universeg.network import UniverSeg, UniverSegConfiguration
 from PatchICLLib.universeg.official import load_official_weights
 

@@ -1,7 +1,5 @@
 """CrossBlock: target and support maps exchange information, then each goes on (UniverSeg, section 3.2)."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from PatchICLLib.universeg.cross_conv import CrossConv2d

@@ -1,7 +1,5 @@
 """CrossConv, the operation that lets every target talk to every support (UniverSeg, section 3.2)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """UniverSeg expects intensities from 0 to 1 in every image."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 

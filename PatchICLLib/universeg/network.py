@@ -4,8 +4,6 @@ The published network: an encoder of four CrossBlocks of 64 channels, a decoder 
 concatenation. 1,182,785 parameters. Here it is the baseline, and its encoder reads the features of the `paper` preset.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Loads the official weights file of UniverSeg, as its authors distribute it, without running any pickled code."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

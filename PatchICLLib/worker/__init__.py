@@ -4,8 +4,6 @@
 for events; ``InProcessWorker`` does the same in a thread. Importing this imports no torch.
 """
 
-from __future__ import annotations
-
 from PatchICLLib.worker.base import Worker
 from PatchICLLib.worker.client import WorkerClient
 from PatchICLLib.worker.events import WorkerEvent

@@ -1,7 +1,5 @@
 """``python -m PatchICLLib.worker``: started by ``WorkerClient``, not by people."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -1,7 +1,5 @@
 """What the two kinds of worker have in common: the interface, and the blocking ``run`` on top of it."""
 
-from __future__ import annotations
-
 import logging
 import time
 from abc import ABC, abstractmethod

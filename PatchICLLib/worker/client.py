@@ -1,7 +1,5 @@
 """The client of a worker process."""
 
-from __future__ import annotations
-
 import logging
 import operator
 import sys

@@ -1,7 +1,5 @@
 """What a worker tells its client."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

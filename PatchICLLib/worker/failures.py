@@ -1,7 +1,5 @@
 """Turn whatever went wrong in a worker into an error with a sentence that a person can act on."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterable, Sequence
 from itertools import pairwise

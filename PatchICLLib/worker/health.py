@@ -1,7 +1,5 @@
 """What a worker says about itself when asked."""
 
-from __future__ import annotations
-
 import os
 import platform
 import sys

@@ -1,7 +1,5 @@
 """The same worker in a thread of this process, for debugging: breakpoints and profilers see the engine."""
 
-from __future__ import annotations
-
 import queue
 import sys
 import threading

@@ -1,7 +1,5 @@
 """Logits of levels on their way to the client: one shared array of numbers, and a description of what lies in it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

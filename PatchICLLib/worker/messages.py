@@ -5,8 +5,6 @@ cancelled, error. Volumes, also those among the options, travel in shared memory
 of a progress message and the selections of a result (``PackedSelections``) travel inside it, compressed.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import zlib

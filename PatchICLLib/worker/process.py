@@ -1,7 +1,5 @@
 """The child process of a client: started, written to, read from, ended. Knows lines and messages, not their meaning."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

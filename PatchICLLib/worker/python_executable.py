@@ -1,7 +1,5 @@
 """Which Python the worker runs with, and in which environment."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """The worker process: a thread reads messages, so that cancel and health are heard while the main thread computes."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import logging

@@ -7,8 +7,6 @@ The client reads without threads: Slicer's main loop keeps Python's global lock 
 thread would only run when the panel happens to run Python.
 """
 
-from __future__ import annotations
-
 import array
 import contextlib
 import os

@@ -1,7 +1,5 @@
 """All answers as contours over the slices, each in a color of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

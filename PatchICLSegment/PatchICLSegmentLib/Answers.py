@@ -1,7 +1,5 @@
 """What else the preview may be, where the network is torn: one answer is shown at a time, or all as contours."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .AnswerContours import AnswerContours

@@ -1,7 +1,5 @@
 """What a bug report needs, as text: never a name, never a voxel."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 from PatchICLLib.errors import PatchICLError

@@ -1,7 +1,5 @@
 """The preview that is open, if any, and the state of the module, as scene and selection change around them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .Basis import Basis

@@ -1,7 +1,5 @@
 """The story of the effect: the same work as the tutorial's, by somebody who never leaves the Segment Editor."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a run will take, said before it starts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

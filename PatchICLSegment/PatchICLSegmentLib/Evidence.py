@@ -1,7 +1,5 @@
 """What a run is told of single voxels beside the painted planes: composed in one place, whatever it comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

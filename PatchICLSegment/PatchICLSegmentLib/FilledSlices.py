@@ -1,7 +1,5 @@
 """Which slices of a preview were filled in one by one, layer by layer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 FILLED_ATTRIBUTE = "PatchICL.FilledSlices"

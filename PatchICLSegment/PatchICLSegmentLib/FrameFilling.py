@@ -1,7 +1,5 @@
 """All frames of a sequence from the segmentation of the one that is shown, one after the other, by the motion."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar

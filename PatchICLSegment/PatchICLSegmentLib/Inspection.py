@@ -1,7 +1,5 @@
 """What the cascade looked at, as a table per slice and as files for other programs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Pictures of what the cascade did on a slice, as RGB pixels: patches, the context they drew on, logits."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

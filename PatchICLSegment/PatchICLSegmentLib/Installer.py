@@ -3,8 +3,6 @@
 Nothing is imported or installed before the user asks for it: the module opens without PyTorch.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import importlib.util
 import json

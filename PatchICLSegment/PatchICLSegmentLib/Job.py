@@ -1,7 +1,5 @@
 """What one propagation needs, taken from the scene before it starts. Nothing of it points into MRML or VTK memory."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

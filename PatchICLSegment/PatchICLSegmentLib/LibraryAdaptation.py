@@ -1,7 +1,5 @@
 """Weights that learn from the library's cases, in the worker, while the user waits or works on something else."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace

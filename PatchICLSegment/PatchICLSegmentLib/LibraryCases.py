@@ -1,7 +1,5 @@
 """A library of finished cases beside the scene: how many there are of each segment, and this one added to them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Propagating while somebody paints: when the hand has rested for a moment, what is painted then is propagated."""
 
-from __future__ import annotations
-
 from .Errors import SceneError
 from .State import State
 

@@ -4,8 +4,6 @@ Everything here runs on a MRML scene without Qt. Whoever uses it calls `poll()` 
 panel by a timer, a script in a loop.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Asking the worker for the logits of one slice before and after each level of the cascade."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the user painted of a segment, read from the scene."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from .Errors import SceneError

@@ -1,7 +1,5 @@
 """What the user does with single slices of the selected segment, beside painting on them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The story of planes: one axial, one coronal and one sagittal slice, and a correction in the coronal view."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 from typing import Any

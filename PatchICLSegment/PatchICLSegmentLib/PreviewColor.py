@@ -1,7 +1,5 @@
 """The color of a proposal beside that of the segment it is meant for."""
 
-from __future__ import annotations
-
 import colorsys
 
 

@@ -1,7 +1,5 @@
 """Observes the nodes under a preview: what they show may cease to fit, or cease to be there."""
 
-from __future__ import annotations
-
 import slicer
 from slicer.util import VTKObservationMixin
 

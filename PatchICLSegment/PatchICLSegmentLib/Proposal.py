@@ -1,7 +1,5 @@
 """What a preview proposes for one segment, looked at part by part."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The collaborators that are passed into constructors. Anything with these methods will do: tests pass fakes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 

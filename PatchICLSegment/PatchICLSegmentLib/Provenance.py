@@ -1,7 +1,5 @@
 """Where a result came from: a text node with the report, and tags on the segments that carry the result."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from typing import Any

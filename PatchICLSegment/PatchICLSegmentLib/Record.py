@@ -1,7 +1,5 @@
 """What the user was told and what the worker printed, remembered for a bug report."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable

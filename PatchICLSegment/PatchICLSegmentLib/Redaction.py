@@ -1,7 +1,5 @@
 """Takes out of a text what says whose computer, files or images it is about."""
 
-from __future__ import annotations
-
 import os
 import platform
 import re

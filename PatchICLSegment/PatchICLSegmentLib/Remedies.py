@@ -1,7 +1,5 @@
 """What can be done at the press of a button about what keeps the user from propagating."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What is shown of a result: layers over the slices, the slice to go to next, the review segment, the export."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The result of the last run in the scene: entropy volume, tables, plot, report and selections."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

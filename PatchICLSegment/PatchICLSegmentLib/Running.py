@@ -1,7 +1,5 @@
 """Runs: from painted slices to a preview that is complete, stopped, or gone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from .Answers import Answers

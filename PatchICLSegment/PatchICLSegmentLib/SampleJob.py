@@ -1,7 +1,5 @@
 """The first minute with the module: the embedded brain with three painted slices, propagated."""
 
-from __future__ import annotations
-
 import numpy as np
 import slicer
 import slicer.util

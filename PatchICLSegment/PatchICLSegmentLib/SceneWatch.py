@@ -1,7 +1,5 @@
 """Observes what can pull the ground from under a run: the scene closing, nodes removed, segments changed."""
 
-from __future__ import annotations
-
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin

@@ -1,7 +1,5 @@
 """What is being worked on: volume, segmentation and segment, remembered in the scene."""
 
-from __future__ import annotations
-
 from .EditableArea import EditableArea
 from .Errors import SceneError
 from .Painting import Painting, readPainting

@@ -3,8 +3,6 @@
 Panel, Segment Editor effect and scripts work with the same object, so that there is one run, one preview, one worker.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Where a story takes place inside the Slicer application."""
 
-from __future__ import annotations
-
 import numpy as np
 import slicer
 import slicer.util

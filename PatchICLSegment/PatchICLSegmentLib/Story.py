@@ -3,8 +3,6 @@
 Runs in the tests without Slicer and, by `PatchICLSegmentTest`, inside Slicer. What differs is passed in.
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the model is unsure of: the entropy volume, a value per slice with its plot, and voxels to review."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Blocking calls on top of a logic that is polled, for scripts."""
 
-from __future__ import annotations
-
 import time
 
 from .Errors import SceneError

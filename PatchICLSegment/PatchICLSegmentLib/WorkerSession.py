@@ -1,7 +1,5 @@
 """Keeps one worker alive between runs, one job at a time."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace

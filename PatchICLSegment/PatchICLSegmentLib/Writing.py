@@ -1,7 +1,5 @@
 """Accepting a proposal: into the user's segments, with painted slices exactly as they were drawn."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from .EditableArea import EditableArea

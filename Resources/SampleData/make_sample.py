@@ -10,8 +10,6 @@ that its borders are the edges of the image; it was then checked slice by slice 
 used. Needs the packages of `make setup`; takes a few minutes at most.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import warnings

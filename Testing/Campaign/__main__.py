@@ -1,7 +1,5 @@
 """Runs the campaign: `python -m Testing.Campaign --trials 5000 --log campaign.jsonl`."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

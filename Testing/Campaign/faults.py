@@ -1,7 +1,5 @@
 """Kinds of faults: each makes something wrong in a world, or asks for something odd, and says what must come of it."""
 
-from __future__ import annotations
-
 import json
 import os
 import resource

@@ -1,7 +1,5 @@
 """Faults of files: damage, grids, values, segments, DICOM series that are not as they should be."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The kinds of faults by name, as their makers enter themselves."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

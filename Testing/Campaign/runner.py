@@ -1,7 +1,5 @@
 """One trial: the command runs, and what it said, left and changed is judged."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -1,7 +1,5 @@
 """What processes of a cohort do in tests: importable by them, and known beforehand."""
 
-from __future__ import annotations
-
 import os
 import signal
 

@@ -1,7 +1,5 @@
 """Miniature data sets in exactly the official layouts."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A process that dies at its n-th operation on files, played in this one."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A small DICOM series, complete enough for what refers to it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

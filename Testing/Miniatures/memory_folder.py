@@ -1,7 +1,5 @@
 """A folder in memory where there is such a thing, for tests with thousands of commits, which wait for no disk there."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import tempfile

@@ -1,7 +1,5 @@
 """A phantom that moves and bends from frame to frame, with where its structures are in each."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

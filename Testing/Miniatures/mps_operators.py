@@ -1,7 +1,5 @@
 """Which operators torch has on Apple's devices, by torch's own list: for machines that have no such device."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A configuration of the sparse cascade with a few thousand parameters."""
 
-from __future__ import annotations
-
 from PatchICLLib.cascade.configuration import SparseConfiguration
 
 SMALL = SparseConfiguration(

@@ -1,7 +1,5 @@
 """Pictures of a bright square each."""
 
-from __future__ import annotations
-
 import torch
 
 

@@ -1,7 +1,5 @@
 """A cascade that learns nothing and costs nothing: what it says follows from the texture of a slice alone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """What all tests share: headless defaults, the embedded sample, real data where there is some, a phantom."""
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Iterator

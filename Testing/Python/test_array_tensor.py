@@ -1,7 +1,5 @@
 """Arrays become tensors whatever their strides, order of memory, byte order and type."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

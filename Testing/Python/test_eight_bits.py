@@ -1,7 +1,5 @@
 """Numbers stored in 8 bits: whole numbers times a scale, as near as such numbers can be, channel by channel."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import given

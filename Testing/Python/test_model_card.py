@@ -1,7 +1,5 @@
 """Whatever is changed in a model card: it is refused in one sentence, or it says the same as before."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import json

@@ -1,7 +1,5 @@
 """Every preset builds, and all are called alike."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """Bundled files are found in a checkout, in a wheel, and their absence is told."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """In-context segmentation of 2D images: shapes, errors, and a context that is encoded once."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

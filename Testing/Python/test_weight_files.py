@@ -1,7 +1,5 @@
 """Weights of several files: as good as one; and whatever befalls one of the files is told in a sentence."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Weights on disk: what is saved comes back; whatever is wrong with the files is told in one sentence."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

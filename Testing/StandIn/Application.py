@@ -1,7 +1,5 @@
 """Stand-in for the application: what makes widgets, also from .ui files."""
 
-from __future__ import annotations
-
 import sys
 import types
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A brush for offscreen slice views: paints into the selected segment where the left mouse button is dragged."""
 
-from __future__ import annotations
-
 import numpy as np
 import slicer
 import slicer.util

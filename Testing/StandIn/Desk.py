@@ -1,7 +1,5 @@
 """The panel on a desk: real widgets, offscreen slice views with a brush, and a mouse and keys to use them."""
 
-from __future__ import annotations
-
 import time
 
 from . import PythonQt

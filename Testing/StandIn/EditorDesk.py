@@ -1,7 +1,5 @@
 """Slicer's own Segment Editor on a desk, with the effect PatchICL in it."""
 
-from __future__ import annotations
-
 import types
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 python -m Testing.StandIn.Responsiveness [COLUMNS ROWS SLICES]
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from pathlib import Path

@@ -4,8 +4,6 @@ After qSlicerSegmentEditorScriptedEffect, qSlicerSegmentEditorAbstractEffect and
 Slicer 5.13. `install` makes them importable by the names that effects use.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 import types

@@ -1,7 +1,5 @@
 """Slicer's Segment Editor module: a host of the editor widget with its own parameter node, as SegmentEditor.py is."""
 
-from __future__ import annotations
-
 import slicer
 from slicer.util import VTKObservationMixin
 

@@ -1,7 +1,5 @@
 """Stand-in for qMRMLSegmentEditorWidget, as a plain Qt widget with the same methods."""
 
-from __future__ import annotations
-
 from . import PythonQt
 
 qt = PythonQt.install()

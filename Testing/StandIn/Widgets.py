@@ -1,7 +1,5 @@
 """Stand-ins for the ctk and qMRML widgets that the panel uses, as plain Qt widgets with the same methods."""
 
-from __future__ import annotations
-
 from . import PythonQt
 
 qt = PythonQt.install()

@@ -4,8 +4,6 @@ Where `evidence` says that a label is not, there is none unless it is painted; v
 painted.
 """
 
-from __future__ import annotations
-
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any

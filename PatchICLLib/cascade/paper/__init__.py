@@ -1,7 +1,5 @@
 """Preset `paper`: the published PatchICL model."""
 
-from __future__ import annotations
-
 from PatchICLLib.cascade.paper.configuration import PaperConfiguration
 from PatchICLLib.cascade.paper.context import PaperContext
 from PatchICLLib.cascade.paper.model import PaperCascade

@@ -1,7 +1,5 @@
 """Joint attention of target patches, context patches and registers, all to all (paper, section 3.4)."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -8,8 +8,6 @@ predicting the same for every context. As in layer-sequential unit-variance init
 alone. Attention begins with the context's patches at about the same place, whose masks are the best first guess.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Features of the frozen UniverSeg encoder, and their crops (paper, section 3.3)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional

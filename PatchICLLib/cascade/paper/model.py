@@ -1,7 +1,5 @@
 """The published cascade, composed (paper, section 3): dense frozen features, chosen patches, joint attention."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

@@ -1,7 +1,5 @@
 """Writes a patch's prediction from its attended token: a U-shaped CNN decoder (paper, sections 3.3 and 3.4)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Reads one patch of 8 x 8 features as one token, keeping skip connections (paper, section 3.3)."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -6,8 +6,6 @@ mean Dice with the best of them: one after another, then each as the mean of the
 of those is its probability.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from PatchICLLib.propagation.candidates.part_sizes import AS_IT_IS, SHIFTS, PartSizes, nearest_shift

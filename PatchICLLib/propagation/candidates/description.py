@@ -1,7 +1,5 @@
 """What a report says of candidates."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From a result to its candidates."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product

@@ -1,7 +1,5 @@
 """On the slices of which axis was painted, if all of it is on those of one?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

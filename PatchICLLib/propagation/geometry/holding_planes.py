@@ -1,7 +1,5 @@
 """Few planes that hold all painted voxels: the largest first, peeled off until nothing is left."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 

@@ -1,7 +1,5 @@
 """Slices that somebody names: by their number along the slicing axis, or by an axis and their number along it."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any

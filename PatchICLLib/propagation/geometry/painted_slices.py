@@ -1,7 +1,5 @@
 """Which slices count as painted, for each label."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np

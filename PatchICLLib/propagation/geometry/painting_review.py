@@ -9,8 +9,6 @@ The first and the last slice of a structure may be small, and so may its waist, 
 slice comes upon it. Slices at equal distances, and slices that were declared painted, are therefore never specks.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -7,8 +7,6 @@ painted is none; and a few voxels beside the planes are no plane of a further ax
 where a review takes them for a slip of the brush. Planes that are declared painted always count.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product

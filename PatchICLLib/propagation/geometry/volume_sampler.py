@@ -4,8 +4,6 @@ What regions may touch is copied to a graphics card once, as far as it has room 
 the part that is looked at.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whole numbers that a caller gives, of any type that is one."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Iterable
 

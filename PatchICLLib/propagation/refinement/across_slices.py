@@ -8,8 +8,6 @@ Where intensities tell the structure from what lies beside it, the network is ri
 slice: thin sheets and branches, which lie elsewhere on the next slice, would be averaged away.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

@@ -5,8 +5,6 @@ come out empty, although everybody knows that something is there. Then its likel
 are expected.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

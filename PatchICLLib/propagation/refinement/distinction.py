@@ -1,7 +1,5 @@
 """How well intensities tell a structure from what lies beside it, on painted slices."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

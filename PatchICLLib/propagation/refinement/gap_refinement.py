@@ -1,7 +1,5 @@
 """All that happens to the slices of one gap after the network, as they come from it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from PatchICLLib.propagation.geometry.gaps import Gap

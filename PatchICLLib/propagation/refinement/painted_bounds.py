@@ -1,7 +1,5 @@
 """The painted slices next to a gap, as one label is painted on them."""
 
-from __future__ import annotations
-
 from functools import cached_property
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Labels and probabilities of the whole volume, fused on a device from slices of single labels as they come in."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """How much a prediction draws on each context patch: the weights of the mask read-out, for people who want to look."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self

@@ -1,7 +1,5 @@
 """A volume that a device fills, and that leaves it as it is stored."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

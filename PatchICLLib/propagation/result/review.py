@@ -1,7 +1,5 @@
 """What to look at first, and which slice to paint next."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The entropy over the slices: transparent where the model is certain, warmer where it is not."""
 
-from __future__ import annotations
-
 import slicer
 
 from ..SceneIO.SliceViews import alignedAxis, sliceNodes

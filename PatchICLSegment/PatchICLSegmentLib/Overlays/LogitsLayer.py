@@ -1,7 +1,5 @@
 """The logits of one slice over the slice views: red belongs to the structure, blue does not, white is undecided."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..SceneIO.Volumes import addVolume, removeWithDisplay

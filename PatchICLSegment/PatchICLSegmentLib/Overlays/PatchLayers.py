@@ -1,7 +1,5 @@
 """The patches of one slice in the slice views: one volume, color and additional layer per level of the cascade."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..SceneIO.Volumes import addVolume, gridOfVolume, removeWithDisplay

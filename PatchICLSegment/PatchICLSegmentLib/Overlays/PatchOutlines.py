@@ -1,7 +1,5 @@
 """Patches as pixels: the outlines of boxes, solid for target patches and dashed for the context they drew on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

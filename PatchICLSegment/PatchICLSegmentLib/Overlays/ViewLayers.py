@@ -1,7 +1,5 @@
 """Layers of the slice views: shown in every view, and what the user had there is put back."""
 
-from __future__ import annotations
-
 from ..SceneIO.SliceViews import nodesOfClass
 
 _FIRST_ADDITIONAL_LAYER = 3  # After background, foreground and label.

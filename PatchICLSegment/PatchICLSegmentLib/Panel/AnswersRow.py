@@ -1,7 +1,5 @@
 """Several answers, in the action bar: which one is shown, the next one, and all as contours."""
 
-from __future__ import annotations
-
 from ..Translation import _
 
 

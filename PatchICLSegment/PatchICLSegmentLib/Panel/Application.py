@@ -1,7 +1,5 @@
 """What the panel asks of the application around it. Tests pass an object with the same methods."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import qt

@@ -1,7 +1,5 @@
 """One line that says what other segments a run is told of, as long as they say something."""
 
-from __future__ import annotations
-
 import vtk
 from slicer.util import VTKObservationMixin
 

@@ -1,7 +1,5 @@
 """Widgets with the property SlicerParameterName follow the field of that name in Parameters, both ways."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 
 from ..Parameters import Parameters

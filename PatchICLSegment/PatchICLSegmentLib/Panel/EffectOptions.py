@@ -1,7 +1,5 @@
 """What the effect PatchICL offers in a Segment Editor: the panel's action bar, and the switches that belong to it."""
 
-from __future__ import annotations
-
 import qt
 import slicer
 import vtk

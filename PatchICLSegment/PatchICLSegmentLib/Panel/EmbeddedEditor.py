@@ -1,7 +1,5 @@
 """Hosting Slicer's Segment Editor widget: when it may work on a segmentation, and when it must let go of it."""
 
-from __future__ import annotations
-
 from slicer.util import VTKObservationMixin
 
 from ..SceneIO.Segments import segmentIds

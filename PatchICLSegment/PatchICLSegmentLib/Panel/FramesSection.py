@@ -1,7 +1,5 @@
 """All frames of a sequence: a row of buttons that is there where the volume is a frame of one."""
 
-from __future__ import annotations
-
 from ..State import State
 from ..Translation import _, counted
 

@@ -1,7 +1,5 @@
 """For researchers: what the cascade did on the current slice, level by level."""
 
-from __future__ import annotations
-
 import qt
 
 from ..Inspection import levelTable

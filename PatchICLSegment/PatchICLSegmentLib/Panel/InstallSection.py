@@ -1,7 +1,5 @@
 """What has to be installed, doing it on request, and a self-check that can be copied."""
 
-from __future__ import annotations
-
 from ..BugReport import bugReport
 from ..Translation import _
 

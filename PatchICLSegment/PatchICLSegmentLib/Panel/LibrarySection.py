@@ -1,7 +1,5 @@
 """The library of finished cases: its folder, the number of cases for each segment, and this case added to them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import qt

@@ -1,7 +1,5 @@
 """The painted slices of a segment as a table and in words."""
 
-from __future__ import annotations
-
 import numpy as np
 import qt
 

@@ -1,7 +1,5 @@
 """The panel as a whole: loads the .ui file, wires its sections to the logic, follows module and scene."""
 
-from __future__ import annotations
-
 import contextlib
 
 import qt

@@ -1,7 +1,5 @@
 """Running: the button, progress by slice, stopping, and the preview that is applied or discarded."""
 
-from __future__ import annotations
-
 import qt
 
 from ..Errors import SceneError

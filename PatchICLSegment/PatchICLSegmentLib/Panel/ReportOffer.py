@@ -1,7 +1,5 @@
 """A button beside the status that copies a bug report, from a failure that nobody foresaw until the next run."""
 
-from __future__ import annotations
-
 from ..BugReport import bugReport
 from ..Translation import _
 

@@ -1,7 +1,5 @@
 """The part of the panel that scrolls: never narrower than what is in it, and what is opened comes into sight."""
 
-from __future__ import annotations
-
 import qt
 
 _SETTLED_MS = 50

@@ -1,7 +1,5 @@
 """What is filled and how much is looked at: the settings that need more than a binding."""
 
-from __future__ import annotations
-
 
 class SettingsSection:
     def __init__(self, ui, logic, attempt):

@@ -1,7 +1,5 @@
 """One row of small pictures of the painted slices, always in sight."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Where the model is unsure, and where to paint next."""
 
-from __future__ import annotations
-
 import qt
 
 from ..Errors import SceneError

@@ -1,7 +1,5 @@
 """Choosing volume and segmentation, painting, and the painted slices as small pictures and as a table."""
 
-from __future__ import annotations
-
 import qt
 
 from ..Errors import SceneError

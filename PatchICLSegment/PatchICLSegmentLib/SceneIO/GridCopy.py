@@ -1,7 +1,5 @@
 """A copy of a segmentation whose segments are voxels of a volume, whatever the original is made of."""
 
-from __future__ import annotations
-
 import numpy as np
 import slicer
 import slicer.util

@@ -1,7 +1,5 @@
 """Whether the voxels of segments are voxels of a volume, so that slices can be read and written without resampling."""
 
-from __future__ import annotations
-
 import numpy as np
 import slicer
 import slicer.util

@@ -1,7 +1,5 @@
 """Which slices of a segment the user painted: by looking at the voxels and at what is remembered on the segment."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum

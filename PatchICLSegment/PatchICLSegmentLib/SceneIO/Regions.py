@@ -1,7 +1,5 @@
 """Region-of-interest boxes of the scene (vtkMRMLMarkupsROINode) as spans of voxels, and back around a painting."""
 
-from __future__ import annotations
-
 import numpy as np
 import slicer.util
 

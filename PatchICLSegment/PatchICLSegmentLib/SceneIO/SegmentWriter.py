@@ -1,7 +1,5 @@
 """Writing masks into segments the way the Segment Editor does: masking and overwrite mode honored, one undo step."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Slice views of the scene: jumping to a slice, and finding views that are rotated against the volume."""
 
-from __future__ import annotations
-
 import numpy as np
 import slicer
 import slicer.util

@@ -1,7 +1,5 @@
 """Volumes of the scene as arrays with their geometry, and arrays back as volumes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

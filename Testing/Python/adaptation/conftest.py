@@ -1,7 +1,5 @@
 """A tiny cascade and a library of three patients who are alike."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Adapting weights: what is learned from, what is kept, what is used, and what goes when a case goes."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What every baseline promises: painted slices untouched, axes and labels treated alike, one clear error."""
 
-from __future__ import annotations
-
 import importlib.util
 
 import numpy as np

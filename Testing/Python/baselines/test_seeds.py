@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import numpy as np
 
 from PatchICLLib.baselines.seeds import growth_window, seeds_of

@@ -1,7 +1,5 @@
 """Cost per slice: the published figures, what is kept of a context, and counting without computing."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

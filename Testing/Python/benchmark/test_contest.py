@@ -1,7 +1,5 @@
 """Jobs take turns in processes of their own."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -1,7 +1,5 @@
 """The counter against closed forms, and counting without computing against counting with."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch.nn import functional

@@ -1,7 +1,5 @@
 """A propagation issues few operators of torch, and hardly more for more structures: cards pay for each."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The figures show every measured curve."""
 
-from __future__ import annotations
-
 import pytest
 
 from PatchICLLib.benchmark import plots

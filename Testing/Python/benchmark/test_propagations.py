@@ -1,7 +1,5 @@
 """Propagations are measured whole and by part, and what does not fit the time is said to be left out."""
 
-from __future__ import annotations
-
 import json
 import math
 import time

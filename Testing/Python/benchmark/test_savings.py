@@ -1,7 +1,5 @@
 """Variants take turns, and the records say how their results differ."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

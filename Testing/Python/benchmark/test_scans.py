@@ -1,7 +1,5 @@
 """Synthetic scans hold what they should, and are painted on three slices."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

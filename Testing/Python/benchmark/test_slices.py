@@ -1,7 +1,5 @@
 """Slices of several models, timed in processes of their own within the time there is."""
 
-from __future__ import annotations
-
 import json
 import time
 

@@ -1,7 +1,5 @@
 """Operations of trainings."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

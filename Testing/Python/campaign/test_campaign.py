@@ -1,7 +1,5 @@
 """Random faults against the command line lose nothing; and the campaign would tell if they did."""
 
-from __future__ import annotations
-
 import json
 import sys
 

@@ -1,7 +1,5 @@
 """A cascade small enough to compute in milliseconds, with weights that are far from their neutral start."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

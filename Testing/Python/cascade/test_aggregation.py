@@ -1,7 +1,5 @@
 """Eq. 3: averaging over the patches that cover a pixel, against a loop."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

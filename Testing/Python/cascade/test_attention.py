@@ -1,7 +1,5 @@
 """The joint attention: against plain formulas, one query at a time; context is blind to targets."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

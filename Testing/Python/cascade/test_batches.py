@@ -1,7 +1,5 @@
 """A target's result is its own: whatever other targets, sets of context and padding it is computed with."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 from typing import Any
 

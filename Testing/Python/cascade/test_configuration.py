@@ -1,7 +1,5 @@
 """Levels and budgets of the sparse preset."""
 
-from __future__ import annotations
-
 import pytest
 
 from PatchICLLib.cascade.configuration import SparseConfiguration

@@ -1,7 +1,5 @@
 """Context patches are weighted by closeness to the mask's boundary: against brute force over all pairs of pixels."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """The two small CNNs around the attention."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

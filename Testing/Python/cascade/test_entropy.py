@@ -1,7 +1,5 @@
 """Eq. 1: the binary entropy of a prediction in bits, and its mean over candidate patches."""
 
-from __future__ import annotations
-
 import math
 from decimal import Decimal, localcontext
 

@@ -1,7 +1,5 @@
 """Distances to boundaries against SciPy's transform."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

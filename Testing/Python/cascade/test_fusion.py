@@ -1,7 +1,5 @@
 """Eq. 4: a level corrects the upsampled prediction before it inside its coverage only."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from hypothesis import given

@@ -1,7 +1,5 @@
 """Hints: what is not given cannot leak, and the channels are what they are said to be."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 
 import pytest

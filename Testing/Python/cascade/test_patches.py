@@ -1,7 +1,5 @@
 """Candidate patches and their crops, against slicing of padded arrays."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Tokens know where they stand, and attention scores depend on differences of position only."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The network computes on its device alone: nothing waits, nothing moves, and results are those of the CPU."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

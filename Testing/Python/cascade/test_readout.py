@@ -1,7 +1,5 @@
 """The mask read-out: against an explicit softmax over context tokens, and what it is for."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Bilinear resizing: between pixel centres, and the same by matrix products as torch's own."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """The code of a level's resolution, and the modulation by it."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

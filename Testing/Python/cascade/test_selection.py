@@ -1,7 +1,5 @@
 """Eq. 2: Gumbel-top-k, against enumeration of drawing without replacement and against sorting."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

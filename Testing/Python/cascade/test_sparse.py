@@ -1,7 +1,5 @@
 """The sparse cascade as a whole: its context cache, batching, hints, noise, early stop, sizes and gradients."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 
 import pytest

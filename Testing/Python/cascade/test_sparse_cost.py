@@ -1,7 +1,5 @@
 """What makes the sparse cascade cheap: operations follow the number of patches, not of pixels."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Context of other subjects: a kind of its own, which keeps to itself until a target looks at it."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import given, settings

@@ -1,7 +1,5 @@
 """The trace tells what was done: equations 1 to 4 are recomputed from it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

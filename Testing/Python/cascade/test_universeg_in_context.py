@@ -1,7 +1,5 @@
 """UniverSeg behind the cascades' calls: the same numbers as the bare network, at working size or at its own."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch.nn import functional

@@ -1,7 +1,5 @@
 """Cases are done once, and again only if something about them changes."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator, Sequence

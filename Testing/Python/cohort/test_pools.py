@@ -1,7 +1,5 @@
 """Pools replace processes that die, and begin their cases again."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -1,7 +1,5 @@
 """Exit codes, help, and what is imported for it."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Names that no file can have, wherever a command takes the name of one: exit code 2 and one sentence."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

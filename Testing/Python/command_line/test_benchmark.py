@@ -1,7 +1,5 @@
 """`patchicl benchmark` and `patchicl overfit`: options, tables, files, exit codes."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

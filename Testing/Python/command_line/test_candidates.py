@@ -1,7 +1,5 @@
 """`patchicl propagate --candidates`: several answers beside each other, all named and checked before computing."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`patchicl check`: tells what propagate would do, refuses what it would refuse, and computes and writes nothing."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

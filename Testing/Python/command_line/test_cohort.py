@@ -1,7 +1,5 @@
 """`patchicl cohort` end to end, and after a kill."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

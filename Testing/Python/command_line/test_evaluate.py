@@ -1,7 +1,5 @@
 """`patchicl evaluate` from options to files, on a tiny folder of cases."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

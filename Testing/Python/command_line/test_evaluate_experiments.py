@@ -1,7 +1,5 @@
 """`patchicl evaluate` on miniatures of the paper's data sets, against numbers computed by hand."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`patchicl follow`: folders and 4D files, what is written for each frame, resuming, and what is refused."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`patchicl info`: what it says is so."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import platform

@@ -1,7 +1,5 @@
 """Ctrl-C while the engine works: exit code 130 and nothing written."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

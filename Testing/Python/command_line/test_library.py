@@ -1,7 +1,5 @@
 """`patchicl library`: names by option or from the file, what is told, and what is refused."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`patchicl library adapt`: what it hands on, what it tells, and what it refuses."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

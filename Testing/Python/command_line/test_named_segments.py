@@ -1,7 +1,5 @@
 """Segments with names on the command line: `.seg.nrrd` and DICOM SEG in and out, labels by name, overlap."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Values of options: what is understood, and what is said about the rest."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Printing never decides how a command ends: full disks, narrow encodings, names that look like markup."""
 
-from __future__ import annotations
-
 import ast
 import io
 import os

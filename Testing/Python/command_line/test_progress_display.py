@@ -1,7 +1,5 @@
 """What takes long tells how long."""
 
-from __future__ import annotations
-
 import pytest
 
 from PatchICLLib.command_line import progress_display

@@ -1,7 +1,5 @@
 """`patchicl propagate` around the engine: what it is given, what is written, and that nothing is written too early."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

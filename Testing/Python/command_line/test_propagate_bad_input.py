@@ -1,7 +1,5 @@
 """Bad input of `patchicl propagate`, end to end: exit code 2, one sentence, nothing computed, nothing written."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

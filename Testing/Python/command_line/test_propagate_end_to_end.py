@@ -1,7 +1,5 @@
 """`patchicl propagate` with the real engine and the bundled weights, on a part of the embedded sample."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`patchicl train` on a miniature data folder: trains, stops, goes on, exports; and every way of refusing."""
 
-from __future__ import annotations
-
 import json
 import re
 import signal

@@ -1,7 +1,5 @@
 """`patchicl train` with several processes, on the paper's data sets, and after a kill."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """On a graphics card: the same segmentation as on the CPU, twice the same bits, and training that goes on anywhere."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 

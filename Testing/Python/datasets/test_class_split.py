@@ -1,7 +1,5 @@
 """The classes of the paper: 47 to train on, 45 held out, by the categories of its tables."""
 
-from __future__ import annotations
-
 import pytest
 
 from PatchICLLib.datasets.class_split import class_split

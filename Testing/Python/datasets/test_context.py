@@ -1,7 +1,5 @@
 """Who shows a model what to segment."""
 
-from __future__ import annotations
-
 from PatchICLLib.datasets.context import ContextPool, ContextRule
 from PatchICLLib.datasets.example import Example
 

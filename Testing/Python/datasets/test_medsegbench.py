@@ -1,7 +1,5 @@
 """MedSegBench read in place."""
 
-from __future__ import annotations
-
 import pickle
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Slices with enough foreground, a few of each axis, evenly spread."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Who may be in a library beside a case: other subjects whose labels mean the same."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """TotalSegmentator read in place."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 from pathlib import Path

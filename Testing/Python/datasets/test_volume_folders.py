@@ -1,7 +1,5 @@
 """Folders of volumes, by slices."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

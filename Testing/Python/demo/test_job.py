@@ -1,7 +1,5 @@
 """The demo as a whole."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

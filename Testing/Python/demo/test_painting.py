@@ -1,7 +1,5 @@
 """The demo paints as the protocol says and scores what was not painted."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

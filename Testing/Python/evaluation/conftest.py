@@ -1,7 +1,5 @@
 """A small folder of labelled cases with shapes whose scores are known."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Methods that lack hints, or are nothing but a hint."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

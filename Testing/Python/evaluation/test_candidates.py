@@ -1,7 +1,5 @@
 """What several answers are worth, from scores that are known."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

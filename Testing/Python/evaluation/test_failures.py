@@ -1,7 +1,5 @@
 """Which failures are shown, and of them which slice."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

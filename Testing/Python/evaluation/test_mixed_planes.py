@@ -1,7 +1,5 @@
 """Paintings on planes of several axes, compared on the same voxels."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """Temperatures against samples whose right temperature is known."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Each variant does one thing otherwise and nothing else; what only saves time changes nothing."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 
 import numpy as np

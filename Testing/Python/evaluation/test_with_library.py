@@ -1,7 +1,5 @@
 """Evaluation with libraries: the judged subject is never in them, and nothing need be painted."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Figures show what they are given."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 from types import SimpleNamespace

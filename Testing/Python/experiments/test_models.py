@@ -1,7 +1,5 @@
 """Models as `--models` names them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """What the paper reports stands beside the lines that it is about."""
 
-from __future__ import annotations
-
 import pytest
 
 from PatchICLLib.datasets.class_split import OTHER, class_split

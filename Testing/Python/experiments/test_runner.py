@@ -1,7 +1,5 @@
 """Experiments resume, shard, and ask every model the same."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path

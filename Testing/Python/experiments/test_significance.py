@@ -1,7 +1,5 @@
 """Paired comparisons against numbers computed by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from PatchICLLib.experiments.significance import compare

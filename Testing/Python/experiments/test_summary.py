@@ -1,7 +1,5 @@
 """Tables against numbers computed by hand."""
 
-from __future__ import annotations
-
 import pytest
 from rich.console import Console
 

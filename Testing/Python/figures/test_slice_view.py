@@ -1,7 +1,5 @@
 """Slices are shown as radiologists expect, whatever order and direction the voxels are stored in."""
 
-from __future__ import annotations
-
 from itertools import permutations, product
 from pathlib import Path
 

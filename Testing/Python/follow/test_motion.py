@@ -1,7 +1,5 @@
 """A structure is carried along with the motion, and does not drift."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Geodesic distances against Dijkstra on the graph of 26 neighbours."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

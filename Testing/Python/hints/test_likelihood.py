@@ -1,7 +1,5 @@
 """Likelihood of intensities against what the painted slices say."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -1,7 +1,5 @@
 """Motion between slices against pictures whose motion is known."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

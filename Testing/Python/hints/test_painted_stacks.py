@@ -1,7 +1,5 @@
 """Guides and hints of painted slices, in the shapes that the cascade reads, whatever they are batched with."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 
 import numpy as np

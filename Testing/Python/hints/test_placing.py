@@ -1,7 +1,5 @@
 """Context pictures find where a target shows what surrounds their structure, and stay where nothing does."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

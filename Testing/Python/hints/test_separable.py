@@ -1,7 +1,5 @@
 """Linear maps as matrices against the functions that they stand for."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

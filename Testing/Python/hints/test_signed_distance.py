@@ -1,7 +1,5 @@
 """Signed distances against brute force and closed forms."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from hypothesis import given

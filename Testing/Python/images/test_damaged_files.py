@@ -1,7 +1,5 @@
 """Files that are not what they claim to be: refused in a sentence, never read as something else, never fatal."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import random

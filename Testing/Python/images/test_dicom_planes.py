@@ -1,7 +1,5 @@
 """DICOM planes that form a volume, and those that do not: the same for a series of files and a multi-frame file."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass, field, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Label maps on the image's lattice whose axes run in another order, or the other way."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """NIfTI's two placements: read as ITK does, written as they were, and in other formats' outputs equal."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

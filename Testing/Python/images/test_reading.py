@@ -1,7 +1,5 @@
 """Reading images and label maps: every kind of file, and a clear sentence for every kind of bad one."""
 
-from __future__ import annotations
-
 import gzip
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Writing: geometry survives every format exactly, and a file appears complete or not at all."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Each case is found from the others alone, and what came of it is counted."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any

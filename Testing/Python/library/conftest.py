@@ -1,7 +1,5 @@
 """Libraries of small scans, in memory where there is such a folder."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The part of a scan that is kept holds what a prediction looks at, and hardly more."""
 
-from __future__ import annotations
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Damaged, foreign, newer and half-written libraries: one sentence, and nothing in the folder changes."""
 
-from __future__ import annotations
-
 import errno
 import json
 import shutil

@@ -1,7 +1,5 @@
 """A process that dies at any change of a file leaves the library of before or the one after; nobody's case is lost."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import traceback

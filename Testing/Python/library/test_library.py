@@ -1,7 +1,5 @@
 """What goes into a library comes out of it: voxels, geometry, names; and nothing else goes in."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

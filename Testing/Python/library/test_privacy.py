@@ -1,7 +1,5 @@
 """Nothing of the file that a scan came from gets into a library but voxels and geometry."""
 
-from __future__ import annotations
-
 import gzip
 import struct
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Files in memory where there is such a folder, for thousands of commits wait for no disk."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a command will write is known before it computes, and replaces nothing but what the user named."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Everything that commands write, killed at every step of it and on a full disk: all old or all new, never neither."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """A process that dies at any change of a file leaves all old files or all new ones once the next run has recovered."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """There is one way to write files: `PatchICLLib.outputs`. Whoever goes around it is found here."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

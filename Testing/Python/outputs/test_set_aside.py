@@ -1,7 +1,5 @@
 """Results of an earlier run are there until new ones are complete, whenever the process dies."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A small untrained engine, which is quick and follows the painted slices' hints, and scans to propagate through."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What happens to slices after the network happens on its device, and nothing waits for it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What cannot be propagated is refused in one sentence, before anything is computed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

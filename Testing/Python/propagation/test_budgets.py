@@ -1,7 +1,5 @@
 """How much is looked at: patches per level, field of view, and slices at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

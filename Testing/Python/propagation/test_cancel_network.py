@@ -1,8 +1,6 @@
 """Cancel with the bundled network on a large volume, whenever it comes. In processor time, which other jobs do not
 change: on a machine that does nothing else it is the time that passes."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Painted shapes carried along an axis: as slices across show it, and nowhere else."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

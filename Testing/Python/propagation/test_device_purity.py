@@ -1,7 +1,5 @@
 """A whole propagation on a device that nobody waits for: same labels, and nothing moves but what has to."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

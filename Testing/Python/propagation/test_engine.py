@@ -1,7 +1,5 @@
 """The engine's options, progress, cancellation, memory and report."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time

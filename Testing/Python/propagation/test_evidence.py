@@ -1,7 +1,5 @@
 """What is known beside painted slices holds in the result, whatever the network says, and helps on the way."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Structures and volumes of unusual size, one painted slice, many painted slices; and that easy shapes come out."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Many gaps at once: nearest slices first, of any label, and the same result in whatever batches."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

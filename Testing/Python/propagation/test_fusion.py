@@ -1,7 +1,5 @@
 """Runs of several axes fused: a part at a time is as good as all at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

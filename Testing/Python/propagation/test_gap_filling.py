@@ -1,7 +1,5 @@
 """Slices of a gap are dealt out and judged the same, however many portions are out at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

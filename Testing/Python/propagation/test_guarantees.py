@@ -1,7 +1,5 @@
 """What a user may rely on whatever the network says: painted voxels stay, results repeat, inputs are not changed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Half precision as on a graphics card, played on the CPU: the same masks but for a hair, and numbers numpy knows."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

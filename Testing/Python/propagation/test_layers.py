@@ -1,7 +1,5 @@
 """Labels that overlap are propagated apart, each layer as if it were alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Propagation with a library of finished cases: it helps where patients are alike, and nothing changes where not."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A propagation with a library, on a device that nobody waits for: same labels, and nothing moves but what has to."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

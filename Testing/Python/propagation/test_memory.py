@@ -1,7 +1,5 @@
 """Finished gaps are remembered within a number of bytes, rounded the same at first and later."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from hypothesis import given

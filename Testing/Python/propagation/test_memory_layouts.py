@@ -1,7 +1,5 @@
 """Volumes of any depth, type and order of memory, mirrored or not, are propagated."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Runs of several axes, and what is known beside slices, on a device that nobody waits for."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

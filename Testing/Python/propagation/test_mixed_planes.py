@@ -1,7 +1,5 @@
 """Painting on slices of several axes: exact wherever something was painted or erased, and each slice helps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Slices of any axis that are declared painted or to be ignored: which of them a plan takes, and which it refuses."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How finely the network sees a region."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Candidates of the engine: beside the same result, whatever the order of axes, and in layers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """No place starts a process but those that do it safely: `child_process`, and the few that it lets."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The documentation names files, commands and options that exist."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import re

@@ -1,7 +1,5 @@
 """The same facts stand in CMakeLists.txt, patchicl.s4ext, the catalogue entry and pyproject.toml."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

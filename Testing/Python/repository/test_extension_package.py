@@ -4,8 +4,6 @@ The rules are those of Slicer's qSlicerExtensionsManagerModel (installExtension,
 SlicerExtensionCPack.cmake, and of SlicerDirectories.cmake.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

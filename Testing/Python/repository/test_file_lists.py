@@ -1,7 +1,5 @@
 """The tool behind `make cmake-lists`, and the lists themselves: Slicer installs only files that are listed."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 from types import ModuleType

@@ -1,7 +1,5 @@
 """What holds for the files of the repository as a whole."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

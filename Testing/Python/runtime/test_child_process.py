@@ -1,7 +1,5 @@
 """Processes start without looking into the working folder, survive Ctrl-C while they start, and can always be ended."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Names of devices, on machines with and without accelerators."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

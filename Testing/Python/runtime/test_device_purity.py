@@ -1,7 +1,5 @@
 """The pretended device that finds code which makes a real one wait: it catches every way, and changes no result."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Parts of the work: told to the observer, each moment to the innermost, and to nobody otherwise."""
 
-from __future__ import annotations
-
 import itertools
 import threading
 from collections.abc import Iterator

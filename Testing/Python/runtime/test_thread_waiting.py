@@ -1,7 +1,5 @@
 """Threads spin for a short while, unless the user has chosen how they wait."""
 
-from __future__ import annotations
-
 import pytest
 
 from PatchICLLib.runtime.thread_waiting import choose_thread_waiting

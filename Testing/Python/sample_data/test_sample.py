@@ -1,7 +1,5 @@
 """The embedded scan and its reference are what their notice says."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """DICOM Segmentations of a series: what we write is read by dcmqi, what dcmqi writes is read by us."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

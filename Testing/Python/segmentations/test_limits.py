@@ -1,7 +1,5 @@
 """Segmentations of other structures, as files of every kind that is read."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Segments are put into few layers, none on top of another."""
 
-from __future__ import annotations
-
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,7 +1,5 @@
 """`.seg.nrrd`, written and read by Slicer's own storage node: names, colors, tags, layers and places survive."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import nrrd

@@ -1,7 +1,5 @@
 """Fixtures for the tests of the Slicer module on real MRML, without the Slicer application."""
 
-from __future__ import annotations
-
 import gc
 
 import numpy as np

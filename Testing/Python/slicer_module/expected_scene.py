@@ -1,7 +1,5 @@
 """A scene beside what it is expected to hold, for tests that take random steps."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from collections import Counter

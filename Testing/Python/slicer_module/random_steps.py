@@ -1,7 +1,5 @@
 """Random steps of a user, as many as the environment variable PATCHICL_RANDOM_STEPS says."""
 
-from __future__ import annotations
-
 import os
 
 from hypothesis import HealthCheck, settings

@@ -1,7 +1,5 @@
 """Several answers: stepped through, chosen as the preview, shown as contours, and gone with the preview."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import slicer

@@ -4,8 +4,6 @@ The commit's run is short. `PATCHICL_RANDOM_STEPS=2000 pytest Testing/Python/sli
 2,000 steps or more, with other seeds every time; a failure prints the steps that lead to it.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What panel and effect say of other segments, and that they do it: the editable area, chosen in the Segment Editor."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import slicer

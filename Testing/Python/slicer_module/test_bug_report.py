@@ -1,7 +1,5 @@
 """A bug report holds what maintainers need, and is the same whatever nodes, files and persons are called."""
 
-from __future__ import annotations
-
 import ast
 import re
 import string

@@ -1,7 +1,5 @@
 """A run that is cancelled: what it had finished is kept or dropped, and the next one is not in its way."""
 
-from __future__ import annotations
-
 import pytest
 from PatchICLSegmentLib.Running import CANCEL_PATIENCE_SECONDS
 from PatchICLSegmentLib.State import State

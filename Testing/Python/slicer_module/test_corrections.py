@@ -3,8 +3,6 @@
 The commit's run is short; `PATCHICL_RANDOM_STEPS` as for test_any_order.py.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The effect PatchICL in Slicer's own Segment Editor, with a mouse, beside the panel and without it."""
 
-from __future__ import annotations
-
 import pytest
 
 pytest.importorskip("PySide6", reason="needs PySide6-Essentials")

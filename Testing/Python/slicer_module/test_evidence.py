@@ -1,7 +1,5 @@
 """What is known of single voxels, put together from several sources."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """All frames of a sequence from the one that is painted: written beside them, the user's own untouched."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import slicer

@@ -1,7 +1,5 @@
 """Inspect: logits before and after each level, asked for, shown and exported; regions of interest."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

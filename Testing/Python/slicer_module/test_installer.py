@@ -1,7 +1,5 @@
 """The install page: it says what would happen, and does nothing unasked."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

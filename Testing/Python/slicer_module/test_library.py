@@ -1,7 +1,5 @@
 """The library of finished cases: counted for each segment, and this case added with its place in the patient."""
 
-from __future__ import annotations
-
 import zipfile
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The network learns from the library's cases: with progress, stopped and gone on with, and told what it gained."""
 
-from __future__ import annotations
-
 import pytest
 from PatchICLSegmentLib.Errors import SceneError
 from PatchICLSegmentLib.State import State

@@ -1,7 +1,5 @@
 """Update while painting: a second after the last stroke, in the place of the run before, with what is shown kept."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The state machine: from painted slices to a preview, applied or discarded, and what can go wrong between."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import slicer

@@ -1,7 +1,5 @@
 """PatchICLSegment.py itself, with stand-ins for Slicer's base classes."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 import types

@@ -1,7 +1,5 @@
 """What can be said about the module without running it: layers, strings, and the .ui file against the code."""
 
-from __future__ import annotations
-
 import ast
 import re
 import xml.etree.ElementTree as ElementTree

@@ -1,7 +1,5 @@
 """Other segments as evidence: the Segment Editor's editable area, and completed segments, say where nothing is."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import slicer

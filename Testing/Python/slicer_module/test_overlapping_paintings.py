@@ -1,7 +1,5 @@
 """Segments that overlap, as an organ and its lesion do."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

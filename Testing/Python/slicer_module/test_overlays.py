@@ -4,8 +4,6 @@ After a wanted change of the pictures: PATCHICL_UPDATE_PICTURES=1 pytest Testing
 then look at Testing/Python/slicer_module/pictures.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Paintings that cannot be used as they are: one sentence says so, with a remedy where there is one."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

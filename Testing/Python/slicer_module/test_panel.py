@@ -1,7 +1,5 @@
 """The panel under real Qt: widgets, clicks and keys, over the same .ui file that Slicer loads."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import fields
 

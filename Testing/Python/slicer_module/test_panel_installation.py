@@ -1,7 +1,5 @@
 """The panel before the packages are installed, and its sample."""
 
-from __future__ import annotations
-
 import pytest
 
 pytest.importorskip("PySide6", reason="needs PySide6-Essentials")

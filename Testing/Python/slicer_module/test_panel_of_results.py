@@ -1,7 +1,5 @@
 """What the panel shows of a result: preview, uncertainty, inspection, logits."""
 
-from __future__ import annotations
-
 import pytest
 
 pytest.importorskip("PySide6", reason="needs PySide6-Essentials")

@@ -1,7 +1,5 @@
 """Parameters in the scene: exact round trips, and a scene from elsewhere never stops the module."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 
 import pytest

@@ -1,7 +1,5 @@
 """A preview is applied only to what it was made of: same nodes, geometry and transforms, a run that is complete."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import slicer

@@ -1,7 +1,5 @@
 """A run that fails, loses what it works on, or may not begin."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PatchICLSegmentLib.Errors import SceneError

@@ -1,7 +1,5 @@
 """Panel logic, Python, worker process and command line give the same mask, bit for bit, with the bundled network."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Volumes, segments and painted slices between MRML and numpy."""
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import replace
 

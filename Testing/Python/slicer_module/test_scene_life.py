@@ -1,7 +1,5 @@
 """The panel while the scene is closed, loaded and added to: nothing crashes, nothing stays locked, nothing is lost."""
 
-from __future__ import annotations
-
 import pytest
 
 pytest.importorskip("PySide6", reason="needs PySide6-Essentials")

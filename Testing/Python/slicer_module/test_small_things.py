@@ -1,7 +1,5 @@
 """Small things that a person notices: numbers and their nouns, widths, warnings in the log, frames of sequences."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A whole session at the panel, as the tutorial tells it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Slices that look painted by a slip of the brush."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PatchICLSegmentLib.Parameters import Parameters

@@ -1,7 +1,5 @@
 """A preview that was cancelled, reloaded or saved before it was complete."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Preview, results and their origin, in saved scenes and under transforms."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Training small enough for tests: a tiny cascade, made-up anatomy, and a miniature folder of data."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path

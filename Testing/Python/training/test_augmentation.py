@@ -1,7 +1,5 @@
 """Intensity augmentation: decided by the generator alone, alike for a whole stack."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

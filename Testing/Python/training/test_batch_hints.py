@@ -1,7 +1,5 @@
 """Hints of whole batches: where the tensors are, and of each task as if it were alone."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 
 import numpy as np

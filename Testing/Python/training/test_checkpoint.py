@@ -1,7 +1,5 @@
 """Checkpoints on disk."""
 
-from __future__ import annotations
-
 import os
 import pickle
 from pathlib import Path

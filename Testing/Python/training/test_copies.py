@@ -1,7 +1,5 @@
 """Rows of equal structures: one member is asked for, and it can be told from the others."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

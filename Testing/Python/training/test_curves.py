@@ -1,7 +1,5 @@
 """The log of a training read back and drawn."""
 
-from __future__ import annotations
-
 import itertools
 import json
 

@@ -1,7 +1,5 @@
 """The published model learns everything but its encoder, which is that of a trained UniverSeg."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Lesions painted into scans."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import ndimage

@@ -1,7 +1,5 @@
 """The log of a training in other places."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from types import SimpleNamespace

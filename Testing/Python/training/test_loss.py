@@ -1,7 +1,5 @@
 """Eq. 5 and 6 by hand."""
 
-from __future__ import annotations
-
 import math
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """Batches by number, whoever makes them; and what a data folder contributes."""
 
-from __future__ import annotations
-
 import pickle
 from dataclasses import fields
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The proof that a model learns: its tasks, its measurements, and that Dice rises."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

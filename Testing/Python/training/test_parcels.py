@@ -1,7 +1,5 @@
 """Parts cut out of structures."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Batches in parts: together the same batch, however it is divided."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The learning rate in closed form, and averaged weights."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

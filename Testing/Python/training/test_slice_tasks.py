@@ -1,7 +1,5 @@
 """Training tasks from the paper's data sets."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Tasks of several subjects: whose slices they show and where, the same on any division; weights that tell them."""
 
-from __future__ import annotations
-
 import pickle
 from dataclasses import fields, replace
 

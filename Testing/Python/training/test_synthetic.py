@@ -1,7 +1,5 @@
 """Made-up anatomy and contrast."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Tasks cut from volumes: shapes and ranges, what is painted, where things stand, which draws are refused."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The training loop: resumes bit for bit, averages, logs, stops in time, shows how it goes."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

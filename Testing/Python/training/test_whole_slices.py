@@ -1,7 +1,5 @@
 """Tasks of whole slices: what they show, of whom, and how differently the images of other cases are placed."""
 
-from __future__ import annotations
-
 import pickle
 from dataclasses import replace
 

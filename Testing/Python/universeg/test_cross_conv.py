@@ -1,7 +1,5 @@
 """CrossConv against its definition: one convolution for every pair."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import given, settings

@@ -1,7 +1,5 @@
 """UniverSeg as published: size, cost, and what its mathematics promises about supports."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import given, settings

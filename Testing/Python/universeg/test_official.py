@@ -1,7 +1,5 @@
 """The official weights file loads as it is; anything else is refused with a sentence that says why."""
 
-from __future__ import annotations
-
 import os
 import re
 

@@ -1,7 +1,5 @@
 """The official weights behind the interface of our own models."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Weights learn from a library in the worker: with progress, stopped, gone on with, and told what they gained."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What only a worker in a process of its own has to stand: crashes, garbage, leaks."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import os

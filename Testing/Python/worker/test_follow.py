@@ -1,7 +1,5 @@
 """Frames of a sequence, handed to the worker one after the other, become what the library makes of the whole."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whatever a worker sends, `poll` raises nothing, and every job ends once with something that can be used or shown."""
 
-from __future__ import annotations
-
 import copy
 import json
 import os

@@ -1,7 +1,5 @@
 """A worker never outlives its client."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Starting: which Python, what goes wrong, and that the real reason is told."""
 
-from __future__ import annotations
-
 import os
 import stat
 import subprocess

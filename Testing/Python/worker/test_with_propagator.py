@@ -1,7 +1,5 @@
 """The real engine in the worker: the same masks, the model loaded once, cancel heard while the network computes."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

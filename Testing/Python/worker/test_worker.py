@@ -1,7 +1,5 @@
 """What holds for both kinds of worker, in a process and in a thread."""
 
-from __future__ import annotations
-
 import time
 import zlib
 

@@ -1,7 +1,5 @@
 """Engines that the tests put into a worker: quick, and badly behaved on request (option ``behave``)."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

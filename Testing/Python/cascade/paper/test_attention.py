@@ -1,7 +1,5 @@
 """Joint attention against its formula; who sees whom in the two modes."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """With centred initial weights the published model hears its context from the first step on."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """The levels of the published model, and refusals."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import pytest

@@ -1,7 +1,5 @@
 """Frozen features: the self-support trick, and crops against whole maps resized to one grid."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch.nn import functional

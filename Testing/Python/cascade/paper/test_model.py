@@ -1,7 +1,5 @@
 """The published model as a whole: cost, equations seen in its trace, context kept apart from targets, training."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel

@@ -1,7 +1,5 @@
 """The patch encoder, its conditioning on resolution, and the decoder."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

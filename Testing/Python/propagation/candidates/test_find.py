@@ -1,7 +1,5 @@
 """Candidates keep to what is painted and known, differ visibly, and are given only where the model is torn."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Uncertain voxels of several labels belong to the nearest one."""
 
-from __future__ import annotations
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st

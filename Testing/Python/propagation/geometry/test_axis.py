@@ -1,7 +1,5 @@
 """Finding the slicing axis from what was painted."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

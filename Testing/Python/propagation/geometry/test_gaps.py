@@ -1,7 +1,5 @@
 """Unpainted runs of slices and what each learns from."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

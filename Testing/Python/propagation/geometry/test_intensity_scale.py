@@ -1,7 +1,5 @@
 """Labels depend neither on unit, offset and type of the intensities nor on single outliers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

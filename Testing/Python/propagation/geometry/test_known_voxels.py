@@ -1,7 +1,5 @@
 """What is known of voxels, as the engine sees them: by label, through regions, and however the volume is stored."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

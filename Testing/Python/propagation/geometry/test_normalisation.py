@@ -1,7 +1,5 @@
 """Intensities on a common scale."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

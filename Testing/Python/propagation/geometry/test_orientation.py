@@ -1,7 +1,5 @@
 """The engine's view of a volume follows its content, whatever its order of storage."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which slices count as painted, for each label."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Which painted slices are stray, outlines or scribbles, and that what an evaluation paints never is stray."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Finding the planes on which a painting lies, of one axis or of several."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings

@@ -1,7 +1,5 @@
 """The square region of interest: millimetres, half voxels, and the way there and back."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

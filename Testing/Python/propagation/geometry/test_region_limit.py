@@ -1,7 +1,5 @@
 """A result that is confined to a box, and the box in which a result may be."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Slices are seen alike whatever the image's type and memory, copied to the device or not, alone or together."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Averages of slices with those beside them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Structures that are painted on both sides of a gap go through it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """How well intensities tell a structure from what lies beside it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

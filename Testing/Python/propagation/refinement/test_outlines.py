@@ -1,7 +1,5 @@
 """Outlines drawn between two painted slices: where they run, how sure they are, and when they keep silent."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

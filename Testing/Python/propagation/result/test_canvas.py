@@ -1,7 +1,5 @@
 """Fusion of labels, and entropy in bits."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

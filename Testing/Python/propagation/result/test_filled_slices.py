@@ -1,7 +1,5 @@
 """Slices that were filled together, taken apart and put together again."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from hypothesis import given

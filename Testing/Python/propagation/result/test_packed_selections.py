@@ -1,7 +1,5 @@
 """Selections of many slices as one table."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

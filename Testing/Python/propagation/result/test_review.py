@@ -1,7 +1,5 @@
 """Which slice to paint next."""
 
-from __future__ import annotations
-
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,7 +1,5 @@
 """What was looked at, in voxels of the stored slices."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Logits before and after each level, of the slices that were asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Weights that were adapted to a library are used for what gained by them, and for nothing else."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Of many subjects those are shown whose scans are most alike."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Of a library those cases are asked that are likely to be alike, and nothing about them is worked out twice."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Frames lay structures of several subjects over each other, and do not depend on who is segmented."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

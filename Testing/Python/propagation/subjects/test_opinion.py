@@ -1,7 +1,5 @@
 """How far others are listened to, and what becomes of slices then."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

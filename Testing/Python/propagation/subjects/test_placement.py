@@ -1,7 +1,5 @@
 """Structures of other subjects are found where they lie, whatever their size and however scans are stored."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,7 +1,5 @@
 """Of a run of slices most are predicted, those between interpolated, and those beyond only where it goes on."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """What several are asked at once is what each is asked alone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch
