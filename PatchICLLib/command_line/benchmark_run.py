@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from PatchICLLib.benchmark.savings import measure_savings
 from PatchICLLib.benchmark.scans import Scan
 from PatchICLLib.benchmark.slices import CONTEXT, extrapolated, measure_slices
 from PatchICLLib.command_line.benchmark import SpeedPlan
-from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.console import columns, plain_console
 from PatchICLLib.command_line.options import numbers_from_text, words
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.errors import InputError
@@ -49,9 +50,7 @@ def run_compute(
     _check_outputs(json_file, plot, weights)
     names, sides, counts = words(models), _positive(resolutions, "--resolutions"), _positive(context, "--context")
     with ProgressDisplay(quiet, "cases") as display:
-        records = measure_compute(
-            names, sides, counts, weights, progress=lambda done, total: display.show("Counting", done, total)
-        )
+        records = measure_compute(names, sides, counts, weights, progress=partial(display.show, "Counting"))
     for count in counts:
         chosen = [record for record in records if record["context"] == count]
         title = f"GFLOPs per target slice, {count} context image{'s' if count > 1 else ''}"
@@ -71,11 +70,9 @@ def run_training(recipes: str, json_file: Path | None, quiet: bool) -> None:
 
     _check_outputs(json_file)
     with ProgressDisplay(quiet, "shapes") as display:
-        records = measure_training(words(recipes), progress=lambda done, total: display.show("Counting", done, total))
-    table = Table(title="Operations of a training")
-    table.add_column("recipe")
-    for heading in ("steps", "GFLOPs a step", "TFLOPs in all"):
-        table.add_column(heading, justify="right")
+        records = measure_training(words(recipes), progress=partial(display.show, "Counting"))
+    numbers = ["steps", "GFLOPs a step", "TFLOPs in all"]
+    table = Table(*columns(["recipe"], numbers), title="Operations of a training")
     for record in records:
         table.add_row(record["recipe"], f"{record['steps']:,}", f"{record['gflops']:,.1f}", f"{record['tflops']:,.0f}")
     _print(table)
@@ -90,17 +87,14 @@ def run_speed(plan: SpeedPlan, json_file: Path | None, plot: Path | None, quiet:
     peers = () if plan.peers == "none" else (*words(plan.peers), "sparse")
     if peers:
         check_models(peers)
-    common: dict[str, Any] = {
-        "device": str(resolve_device(plan.device)),
-        "threads": plan.threads,
-        "weights": plan.weights,
-    }
+    device = str(resolve_device(plan.device))
+    common: dict[str, Any] = {"device": device, "threads": plan.threads, "weights": plan.weights}
     with ProgressDisplay(quiet, "measurements") as display:
         share = _ENGINE_SHARE if peers else 1.0
         records = measure_propagations(
             scans,
             until=began + share * plan.seconds,
-            progress=lambda done, total: display.show("Propagating", done, total),
+            progress=partial(display.show, "Propagating"),
             **common,
         )
         slices: Records = []
@@ -109,7 +103,7 @@ def run_speed(plan: SpeedPlan, json_file: Path | None, plot: Path | None, quiet:
                 tuple(dict.fromkeys(peers)),
                 sorted({scan.shape[1] for scan in scans if scan.labels == 1}) or [scans[0].shape[1]],
                 until=began + plan.seconds,
-                progress=lambda done, total: display.show("Slices", done, total),
+                progress=partial(display.show, "Slices"),
                 **common,
             )
     for scan in dict.fromkeys((record["scan"], record["labels"]) for record in records):
@@ -142,10 +136,8 @@ def run_operators(
     machine = "a usual card" if batches == "card" else "the CPU"
     _print(f"Operators of torch, nested ones too, in a propagation of {records[0]['scan']}")
     _print(f"from three painted slices, with as much at once as on {machine}:")
-    table = Table()
-    table.add_column("part")
-    for record in records:
-        table.add_column(f"{record['labels']} label{'s' if record['labels'] > 1 else ''}", justify="right")
+    labels_of = [f"{record['labels']} label{'s' if record['labels'] > 1 else ''}" for record in records]
+    table = Table(*columns(["part"], labels_of))
     for name in dict.fromkeys(name for record in records for name in record["parts"]):
         table.add_row(name, *(f"{record['parts'].get(name, 0):,}" for record in records))
     table.add_row("all", *(f"{record['operators']:,}" for record in records))
@@ -172,7 +164,7 @@ def run_savings(
             rounds=rounds,
             threads=threads,
             weights=weights,
-            progress=lambda done, total: display.show("Propagating", done, total),
+            progress=partial(display.show, "Propagating"),
         )
     _print(_savings_table(records))
     _finish(records, json_file)
@@ -183,12 +175,8 @@ def run_savings(
 
 def _grid(title: str, records: Records, key: str, text: Any) -> Table:
     """Models and modes by resolution, with the ratio to UniverSeg where that was measured."""
-    table = Table(title=title)
     sides = sorted({record["resolution"] for record in records})
-    table.add_column("model")
-    table.add_column("slice")
-    for side in sides:
-        table.add_column(f"{side} x {side}", justify="right")
+    table = Table(*columns(["model", "slice"], (f"{side} x {side}" for side in sides)), title=title)
     values = {(r["model"], r["mode"], r["resolution"]): r[key] for r in records}
     for name in dict.fromkeys(record["model"] for record in records):
         for mode in ("first", "further"):
@@ -205,10 +193,8 @@ def _propagation_table(records: Records) -> Table:
     """Of one scan."""
     first = records[0]
     structures = f"{first['labels']} structures, " if first["labels"] > 1 else ""
-    table = Table(title=f"Seconds, {first['scan']}, {structures}{first['context']} painted slices, {_machine(first)}")
-    table.add_column("")
-    for record in records:
-        table.add_column(_MODES[record["mode"]], justify="right")
+    title = f"Seconds, {first['scan']}, {structures}{first['context']} painted slices, {_machine(first)}"
+    table = Table(*columns([""], (_MODES[record["mode"]] for record in records)), title=title)
     table.add_row("total", *(record["left_out"] or _seconds(record["seconds"]) for record in records))
     table.add_row("first slice", *(_seconds(record["first_slice_seconds"]) for record in records))
     for part in dict.fromkeys(part for record in records for part in record["parts"] or ()):
@@ -219,12 +205,9 @@ def _propagation_table(records: Records) -> Table:
 
 def _slice_table(records: Records) -> Table:
     """Models by size, with the ratio to UniverSeg where that was measured."""
-    table = Table(title=f"Seconds per further slice, {CONTEXT} context images, {_machine(records[0])}")
     sides = sorted({record["resolution"] for record in records})
-    table.add_column("model")
-    for side in sides:
-        table.add_column(f"{side} x {side}", justify="right")
-    table.add_column("MiB", justify="right")
+    title = f"Seconds per further slice, {CONTEXT} context images, {_machine(records[0])}"
+    table = Table(*columns(["model"], [*(f"{side} x {side}" for side in sides), "MiB"]), title=title)
     further = {(r["model"], r["resolution"]): r for r in records if r["mode"] == "further"}
     for name in dict.fromkeys(record["model"] for record in records):
         cells = []
@@ -252,10 +235,9 @@ def _savings_table(records: Records) -> Table:
     product = records[0]
     size = f"{product['resolution']} x {product['resolution']} x {product['slices']}"
     threads = f"{product['threads']} thread{'s' if product['threads'] > 1 else ''}"
-    table = Table(title=f"{size} with {product['context']} painted slices, {product['device']}, {threads}")
-    table.add_column("variant")
-    for heading in ("seconds", "over product", "peak MiB", "voxels changed", "Dice to product", "Dice to truth"):
-        table.add_column(heading, justify="right")
+    numbers = "seconds", "over product", "peak MiB", "voxels changed", "Dice to product", "Dice to truth"
+    title = f"{size} with {product['context']} painted slices, {product['device']}, {threads}"
+    table = Table(*columns(["variant"], numbers), title=title)
     for record in records:
         table.add_row(
             record["variant"],

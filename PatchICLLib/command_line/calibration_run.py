@@ -42,9 +42,7 @@ def run_calibration(
     plain = replace(pretrained, card={key: value for key, value in pretrained.card.items() if key != "calibration"})
     method = NetworkMethod(pretrained.name, Propagator(plain, chosen), pretrained.sha256[:12])
     with ProgressDisplay(product.quiet, unit="predictions") as display:
-        histograms = collect_histograms(
-            cases, method, settings, lambda done, total, stage: display.show(stage, done, total)
-        )
+        histograms = collect_histograms(cases, method, settings, display.show_stage)
     temperature = round(fit_temperature(histograms), 4)
     summary = {
         "temperature": temperature,

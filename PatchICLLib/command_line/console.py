@@ -3,10 +3,11 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, cast
 
 from rich.console import Console
+from rich.table import Column
 from rich.text import Text
 
 
@@ -18,6 +19,11 @@ def plain_console(stderr: bool = False) -> Console:
 def wrote(path: object, more: str = "") -> Text:
     """The line that tells of a file that was written."""
     return Text.assemble(("Wrote", "green"), f" {path}{more}")
+
+
+def columns(texts: Iterable[str], numbers: Iterable[str]) -> list[Column]:
+    """Those of a table by their headings: texts, then numbers, on the right."""
+    return [*(Column(heading) for heading in texts), *(Column(heading, justify="right") for heading in numbers)]
 
 
 class _Unfailing:

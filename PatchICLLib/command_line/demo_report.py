@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from PatchICLLib.command_line.console import plain_console, wrote
+from PatchICLLib.command_line.console import columns, plain_console, wrote
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.demo.job import demo_outputs, run_demo, save_demo
@@ -49,13 +49,8 @@ def run_and_report(folder: Path, model: dict[str, Any], json_file: Path | None, 
 
 def _print(result: DemoResult, paths: tuple[Path, ...]) -> None:
     console = plain_console()
-    table = Table(
-        title="Dice on the slices nobody painted", title_justify="left", title_style="bold", header_style="bold"
-    )
-    table.add_column("Structure")
-    table.add_column("Painted slices")
-    for method in METHODS:
-        table.add_column(method, justify="right")
+    headings, title = columns(["Structure", "Painted slices"], METHODS), "Dice on the slices nobody painted"
+    table = Table(*headings, title=title, title_justify="left", title_style="bold", header_style="bold")
     for label, scores in result.dice.items():
         painted = ", ".join(str(index) for index in result.painted_slices[label])
         best = max(scores.values())

@@ -1,5 +1,6 @@
 """`patchicl evaluate`: measures methods on labelled scans."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -27,19 +28,18 @@ evaluate = typer.Typer(
 )
 
 
-@evaluate.command(no_args_is_help=True)
-@with_groups
-def propagation(
-    data: CasesArgument,
-    judged: Judged,
-    networks: Networks,
-    k: KOption = "1,2,3,5",
+@dataclass(frozen=True, kw_only=True)
+class PropagationRequest(Judged, Networks):
+    """What is painted how, and what fills the rest."""
+
+    data: CasesArgument
+    k: KOption = "1,2,3,5"
     protocol: Annotated[
         str,
         typer.Option(
             metavar="LIST", help="span: equally spaced from the first to the last slice; inset: ends to be found."
         ),
-    ] = "span,inset",
+    ] = "span,inset"
     methods: Annotated[
         str,
         typer.Option(
@@ -49,7 +49,7 @@ def propagation(
             "shape-alone, vote-alone; with one thing done otherwise (see `patchicl benchmark savings`): "
             "without-averaging, without-outlines, every-patch, two-sweeps, whole-resolution-vote, bfloat16.",
         ),
-    ] = "patchicl,nearest,interpolation,fill-between-slices,grow-from-seeds,random-walker,graph-cut",
+    ] = "patchicl,nearest,interpolation,fill-between-slices,grow-from-seeds,random-walker,graph-cut"
     library_cases: Annotated[
         str | None,
         typer.Option(
@@ -57,7 +57,7 @@ def propagation(
             help="Also with libraries of so many other subjects of the same source, such as 0,1,2,5 (0: without), and "
             "averaged-without-library, the control; then --k may hold 0. Structures of single subjects are left out.",
         ),
-    ] = None,
+    ] = None
     planes: Annotated[
         str | None,
         typer.Option(
@@ -66,14 +66,18 @@ def propagation(
             "four, three and the middle of the structure on the next axis, and one of each; differences are to the "
             "first. Judged are the voxels on no painted plane of any.",
         ),
-    ] = None,
-    shard: ShardOption = "1/1",
+    ] = None
+    shard: ShardOption = "1/1"
     output: Annotated[Path, typer.Option(metavar="DIR", help="Where results (JSON lines) and figures go.")] = Path(
         "evaluation"
-    ),
-    json_file: JsonOption = None,
-    resume: ResumeOption = True,
-) -> None:
+    )
+    json_file: JsonOption = None
+    resume: ResumeOption = True
+
+
+@evaluate.command(no_args_is_help=True)
+@with_groups
+def propagation(request: PropagationRequest) -> None:
     """Paint k slices of every structure with its reference, let each method fill the rest, and score that.
 
     Judged are all slices that were not painted: volumetric Dice, surface Dice at 2 mm, 95 % Hausdorff distance, share
@@ -86,20 +90,7 @@ def propagation(
     """
     from PatchICLLib.command_line.evaluate_run import run_propagation
 
-    run_propagation(
-        data,
-        ks=numbers_from_text(k, "--k"),
-        placements=words(protocol),
-        method_names=words(methods),
-        library_cases=None if library_cases is None else numbers_from_text(library_cases, "--library-cases"),
-        planes=planes,
-        judged=judged,
-        shard=shard,
-        output=output,
-        json_file=json_file,
-        resume=resume,
-        networks=networks,
-    )
+    run_propagation(request)
 
 
 @evaluate.command("hard", no_args_is_help=True)
@@ -142,22 +133,26 @@ def report(
     print_report(output, json_file)
 
 
-@evaluate.command(no_args_is_help=True)
-@with_groups
-def failures(
-    data: CasesArgument,
+@dataclass(frozen=True, kw_only=True)
+class FailuresRequest(Networks):
+    """Which failures are shown."""
+
+    data: CasesArgument
     results: Annotated[
         Path, typer.Argument(metavar="DIR", show_default=False, help="--output of earlier runs of propagation.")
-    ],
+    ]
     output: Annotated[
         Path, typer.Option(metavar="FILE.png", show_default=False, help="The picture; its folder must exist.")
-    ],
-    networks: Networks,
-    method: Annotated[str, typer.Option(help="Whose failures.")] = "patchicl",
-    k: KOption = "3,5",
-    count: Annotated[int, typer.Option(min=1, help="Failures to show.")] = 6,
-    by_source: Annotated[int, typer.Option(min=1, help="At most so many of each source.")] = 2,
-) -> None:
+    ]
+    method: Annotated[str, typer.Option(help="Whose failures.")] = "patchicl"
+    k: KOption = "3,5"
+    count: Annotated[int, typer.Option(min=1, help="Failures to show.")] = 6
+    by_source: Annotated[int, typer.Option(min=1, help="At most so many of each source.")] = 2
+
+
+@evaluate.command(no_args_is_help=True)
+@with_groups
+def failures(request: FailuresRequest) -> None:
     """Draw where a method loses most against its best peer: painted, wanted, and what the two made of it.
 
     Takes the results of `patchicl evaluate propagation` on the same data and predicts those structures again. The slice
@@ -167,16 +162,7 @@ def failures(
     """
     from PatchICLLib.command_line.evaluate_run import run_failures
 
-    run_failures(
-        data,
-        results,
-        output=output,
-        method=method,
-        ks=numbers_from_text(k, "--k"),
-        count=count,
-        by_source=by_source,
-        networks=networks,
-    )
+    run_failures(request)
 
 
 @evaluate.command("next-slice", no_args_is_help=True)
@@ -228,16 +214,15 @@ def calibration(
     )
 
 
-@evaluate.command(no_args_is_help=True)
-@with_groups
-def candidates(
-    data: CasesArgument,
-    judged: JudgedDevelopment,
-    product: Product,
-    k: KOption = "1,2,3",
-    protocol: Annotated[str, typer.Option(metavar="LIST", help="span, inset, as of propagation.")] = "inset",
-    most: Annotated[int, typer.Option(min=2, max=4, metavar="N", help="At most so many answers.")] = 4,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+@dataclass(frozen=True, kw_only=True)
+class CandidatesRequest(JudgedDevelopment, Product):
+    """What is painted how, and how many answers are wanted."""
+
+    data: CasesArgument
+    k: KOption = "1,2,3"
+    protocol: Annotated[str, typer.Option(metavar="LIST", help="span, inset, as of propagation.")] = "inset"
+    most: Annotated[int, typer.Option(min=2, max=4, metavar="N", help="At most so many answers.")] = 4
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0
     spread: Annotated[
         list[float] | None,
         typer.Option(
@@ -246,31 +231,23 @@ def candidates(
             show_default="1",
             help="How far off logits of uncertain parts are taken to be; may be given several times, to compare.",
         ),
-    ] = None,
+    ] = None
     output: Annotated[
         Path, typer.Option(metavar="DIR", help="Where predictions are kept; those that are there are not made anew.")
-    ] = Path("evaluation"),
-    json_file: JsonOption = None,
-) -> None:
+    ] = Path("evaluation")
+    json_file: JsonOption = None
+
+
+@evaluate.command(no_args_is_help=True)
+@with_groups
+def candidates(request: CandidatesRequest) -> None:
     """Say what several answers are worth: the best of them against the one, and whether their probabilities are true.
 
     Example: `patchicl evaluate candidates DATA --max-structures 5 --output kept`
     """
     from PatchICLLib.command_line.candidates_run import run_candidates
-    from PatchICLLib.propagation.candidates.choice import SPREAD
 
-    run_candidates(
-        data,
-        ks=numbers_from_text(k, "--k"),
-        placements=words(protocol),
-        count=most,
-        seed=seed,
-        spreads=spread or [SPREAD],
-        judged=judged,
-        output=output,
-        json_file=json_file,
-        product=product,
-    )
+    run_candidates(request)
 
 
 add_experiments(evaluate)

@@ -140,7 +140,7 @@ def _evaluated(options: Compared, request: ExperimentRequest, experiment: Experi
                     models,
                     experiment,
                     options.output,
-                    lambda done, total, stage: display.show(stage, done, total),
+                    display.show_stage,
                 )
             if not rows:
                 raise InputError("No example of this part has context: use fewer shards or more data.")

@@ -1,14 +1,14 @@
 """What `patchicl evaluate propagation --planes` does once its options are read."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast
 
 from rich import box
 from rich.console import Group
 from rich.table import Table
 
-from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.console import columns, plain_console
+from PatchICLLib.command_line.evaluate import PropagationRequest
 from PatchICLLib.command_line.options import whole_number
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.datasets.cases import Case
@@ -38,24 +38,20 @@ def run_planes(
     variants: Sequence[PlaneCounts],
     settings: Settings,
     weights: Weights,
-    device: str,
-    output: Path,
-    json_file: Path | None,
-    resume: bool,
-    quiet: bool,
+    request: PropagationRequest,
 ) -> None:
     """Evaluate, then print the table."""
-    method = cast(NetworkMethod, load_methods(["patchicl"], weights, device)[0])
+    method = cast(NetworkMethod, load_methods(["patchicl"], weights, request.device)[0])
     unreadable: dict[str, str] = {}
-    with ProgressDisplay(quiet, unit="structures") as display:
+    with ProgressDisplay(request.quiet, unit="structures") as display:
         rows = evaluate_planes(
             cases,
             method,
             variants,
             settings,
-            output,
-            resume,
-            lambda done, total, stage: display.show(stage, done, total),
+            request.output,
+            request.resume,
+            display.show_stage,
             unreadable,
         )
     summary = summarise_planes(rows, variants)
@@ -63,8 +59,8 @@ def run_planes(
     console.print(planes_tables(summary))
     for name, reason in unreadable.items():
         console.print(f"{name} could not be read: {reason}", soft_wrap=True)
-    if json_file is not None:
-        write_json({"planes": summary, "missing": unreadable}, json_file)
+    if request.json_file is not None:
+        write_json({"planes": summary, "missing": unreadable}, request.json_file)
 
 
 def planes_tables(summary: dict[str, Any]) -> Group:
@@ -72,12 +68,10 @@ def planes_tables(summary: dict[str, Any]) -> Group:
     tables = []
     for placement, entry in summary.items():
         left_out = f", {entry['left_out']} left out" if entry["left_out"] else ""
-        table = Table(title=f"{placement}: {entry['structures']} structures{left_out}, mean over sources")
-        table.box = box.SIMPLE_HEAD
         first = next(iter(entry["variants"]), "")
-        headings = ("planes", "Dice", f"against {first} (95 %)", f"worse by > {WORSE}", "time", "processor time")
-        for heading in headings:
-            table.add_column(heading, justify="left" if heading == "planes" else "right")
+        headings = ("Dice", f"against {first} (95 %)", f"worse by > {WORSE}", "time", "processor time")
+        title = f"{placement}: {entry['structures']} structures{left_out}, mean over sources"
+        table = Table(*columns(["planes"], headings), title=title, box=box.SIMPLE_HEAD)
         for name, found in entry["variants"].items():
             gain = found["gain"]
             table.add_row(

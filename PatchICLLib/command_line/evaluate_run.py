@@ -7,9 +7,10 @@ from typing import cast
 from rich.table import Table
 
 from PatchICLLib.command_line.console import plain_console
-from PatchICLLib.command_line.evaluate_options import Judged, Networks, Product, is_development_only
+from PatchICLLib.command_line.evaluate import FailuresRequest, PropagationRequest
+from PatchICLLib.command_line.evaluate_options import Judged, Product, is_development_only
 from PatchICLLib.command_line.evaluate_planes_run import planes_from_text, run_planes
-from PatchICLLib.command_line.options import axis_from_text, whole_number, words
+from PatchICLLib.command_line.options import axis_from_text, numbers_from_text, whole_number, words
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.datasets.cases import Case, find_cases
 from PatchICLLib.datasets.split import is_development
@@ -29,63 +30,54 @@ from PatchICLLib.outputs import Output, check_outputs, is_drawn, output_folder, 
 from PatchICLLib.weights import weights_file
 
 
-def run_propagation(
-    data: Path,
-    *,
-    ks: Sequence[int],
-    placements: Sequence[str],
-    method_names: Sequence[str],
-    library_cases: Sequence[int] | None,
-    planes: str | None,
-    judged: Judged,
-    shard: str,
-    output: Path,
-    json_file: Path | None,
-    resume: bool,
-    networks: Networks,
-) -> None:
+def run_propagation(request: PropagationRequest) -> None:
     """Evaluate, then print the table and write the figures of this run's rows."""
+    ks, placements, method_names = numbers_from_text(request.k, "--k"), words(request.protocol), words(request.methods)
+    counts = None
+    if request.library_cases is not None:
+        counts = numbers_from_text(request.library_cases, "--library-cases")
     unknown = [placement for placement in placements if placement not in PLACEMENTS]
-    if unknown or not placements or not method_names or (0 in ks and not library_cases):
+    if unknown or not placements or not method_names or (0 in ks and not counts):
         raise InputError(
             f"There is no protocol {unknown[0]}: choose from span and inset."
             if unknown
             else "Give at least one protocol, one method, and numbers of painted slices from 1 on."
         )
-    variants = None if planes is None else planes_from_text(planes)
-    if variants is not None and library_cases is not None:
+    variants = None if request.planes is None else planes_from_text(request.planes)
+    if variants is not None and counts is not None:
         raise InputError("--planes and --library-cases are two questions: ask one at a time.")
     settings = Settings(
         tuple(ks),
-        cast(tuple[Placement, ...], tuple(placements)),
-        axis_from_text(judged.axis),
-        judged.max_structures,
-        shard_from_text(shard),
+        cast(tuple[Placement, ...], placements),
+        axis_from_text(request.axis),
+        request.max_structures,
+        shard_from_text(request.shard),
     )
+    data, output, json_file = request.data, request.output, request.json_file
     with output_folder(output):
-        check_outputs(_outputs(output, json_file), {"--weights": weights_file(networks.weights)}, {"DATA": data})
-        cases = chosen_cases(data, judged)
-        chosen = Weights(networks.weights, networks.universeg_weights)
+        check_outputs(_outputs(output, json_file), {"--weights": weights_file(request.weights)}, {"DATA": data})
+        cases = chosen_cases(data, request)
+        chosen = Weights(request.weights, request.universeg_weights)
         if variants is not None:
-            run_planes(cases, variants, settings, chosen, networks.device, output, json_file, resume, networks.quiet)
+            run_planes(cases, variants, settings, chosen, request)
             return
-        if library_cases is None:
-            methods = load_methods(list(method_names), chosen, networks.device)
+        if counts is None:
+            methods = load_methods(list(method_names), chosen, request.device)
         else:
-            everybody = find_cases(data, words(judged.sources))
+            everybody = find_cases(data, words(request.sources))
             cases = [case for case in cases if has_company(case, everybody)]
             if not cases:
                 raise InputError("No case of DATA shows structures that another subject shows too: choose other data.")
-            methods = methods_with_libraries(list(method_names), library_cases, everybody, chosen, networks.device)
+            methods = methods_with_libraries(list(method_names), counts, everybody, chosen, request.device)
         unreadable: dict[str, str] = {}
-        with ProgressDisplay(networks.quiet, unit="predictions") as display:
+        with ProgressDisplay(request.quiet, unit="predictions") as display:
             rows = evaluate_propagation(
                 cases,
                 methods,
                 settings,
                 output,
-                resume,
-                lambda done, total, stage: display.show(stage, done, total),
+                request.resume,
+                display.show_stage,
                 unreadable,
             )
         missing = keep_missing(output, [case.full_name for case in cases], unreadable)
@@ -110,40 +102,32 @@ def _rows_of(output: Path) -> list[Row]:
     return read_rows(files)
 
 
-def run_failures(
-    data: Path,
-    results: Path,
-    *,
-    output: Path,
-    method: str,
-    ks: Sequence[int],
-    count: int,
-    by_source: int,
-    networks: Networks,
-) -> None:
+def run_failures(request: FailuresRequest) -> None:
     """Find the failures in the results, predict them again, and draw them."""
     from PatchICLLib.evaluation.failure_pictures import draw_failures
 
-    check_outputs(
-        [Output("--output", output, (".png",))], {"--weights": weights_file(networks.weights)}, {"DATA": data}
-    )
-    rows = [row for row in _rows_of(results) if row.k in ks]
-    chosen = Weights(networks.weights, networks.universeg_weights)
-    (own,) = load_methods([method], chosen, networks.device)
-    failures = worst(rows, own, count, by_source)
+    picture, weights = Output("--output", request.output, (".png",)), {"--weights": weights_file(request.weights)}
+    check_outputs([picture], weights, {"DATA": request.data})
+    ks = numbers_from_text(request.k, "--k")
+    rows = [row for row in _rows_of(request.results) if row.k in ks]
+    chosen = Weights(request.weights, request.universeg_weights)
+    (own,) = load_methods([request.method], chosen, request.device)
+    failures = worst(rows, own, request.count, request.by_source)
     if not failures:
-        plain_console().print(f"On no structure is another method better than {method}: there is nothing to draw.")
+        plain_console().print(
+            f"On no structure is another method better than {request.method}: there is nothing to draw."
+        )
         return
-    peers = load_methods(list(dict.fromkeys(failure.peer.method for failure in failures)), chosen, networks.device)
-    replayed = replay(failures, find_cases(data), {loaded.name: loaded for loaded in (own, *peers)})
-    with ProgressDisplay(networks.quiet, unit="failures") as display:
+    peers = load_methods(list(dict.fromkeys(failure.peer.method for failure in failures)), chosen, request.device)
+    replayed = replay(failures, find_cases(request.data), {loaded.name: loaded for loaded in (own, *peers)})
+    with ProgressDisplay(request.quiet, unit="failures") as display:
 
         def watched() -> Iterator[FailedSlice]:
             for done, scene in enumerate(replayed, start=1):
                 display.show("Predicting again", done, len(failures))
                 yield scene
 
-        draw_failures(watched(), len(failures), output)
+        draw_failures(watched(), len(failures), request.output)
     console = plain_console()
     for failure in failures:
         row, peer = failure.own, failure.peer
@@ -152,7 +136,7 @@ def run_failures(
             f"{peer.method} {peer.dice:.3f}",
             soft_wrap=True,
         )
-    console.print(f"Figure: {output}", soft_wrap=True)
+    console.print(f"Figure: {request.output}", soft_wrap=True)
 
 
 def run_next_slice(data: Path, *, judged: Judged, most: int, json_file: Path | None, product: Product) -> None:
@@ -164,13 +148,11 @@ def run_next_slice(data: Path, *, judged: Judged, most: int, json_file: Path | N
     cases = chosen_cases(data, judged)
     (method,) = load_methods(["patchicl"], Weights(product.weights), product.device)
     with ProgressDisplay(product.quiet, unit="readers") as display:
-        sessions = evaluate_next_slice(
-            cases, method, settings, most, lambda done, total, stage: display.show(stage, done, total)
-        )
+        sessions = evaluate_next_slice(cases, method, settings, most, display.show_stage)
     summary = summarise_sessions(sessions, most)
-    table = Table(title=f"Slices painted until Dice {summary['goal']}, {summary['structures']} structures")
-    for heading in ("reader paints", "slices (mean over sources, 95 %)", f"reached within {most}"):
-        table.add_column(heading)
+    headings = "reader paints", "slices (mean over sources, 95 %)", f"reached within {most}"
+    title = f"Slices painted until Dice {summary['goal']}, {summary['structures']} structures"
+    table = Table(*headings, title=title)
     for strategy, painted in summary["painted"].items():
         interval = f"{painted['mean']:.2f} [{painted['low']:.2f}, {painted['high']:.2f}]"
         table.add_row(strategy, interval, f"{summary['reached'][strategy]:.0%}")

@@ -37,9 +37,7 @@ def run_hard_cases(
         check_outputs(outputs, {"--weights": weights_file(product.weights)}, {"DATA": data})
         methods = load_methods(list(dict.fromkeys(method_names)), Weights(product.weights), product.device)
         with ProgressDisplay(product.quiet, unit="cases") as display:
-            found, absent = evaluate_hard_cases(
-                hard_cases(), data, methods, output, lambda done, total, stage: display.show(stage, done, total)
-            )
+            found, absent = evaluate_hard_cases(hard_cases(), data, methods, output, display.show_stage)
     compared = list(against_best_peer(found, PRODUCT))
     console = plain_console()
     console.print(_table(compared))

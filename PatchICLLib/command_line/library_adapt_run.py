@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from PatchICLLib.command_line.console import plain_console, wrote
+from PatchICLLib.command_line.console import columns, plain_console, wrote
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.library import Library
@@ -32,9 +32,8 @@ def run_adapt(folder: Path, minutes: float, weights: str | None, device: str, wo
     if quiet:
         return
     names = {one.label: one.name for one in library.structures}
-    table = Table("structure", title=f"Dice on case {outcome.left_out}, which was not learned from", box=None)
-    for heading in ("before", "after", "used"):
-        table.add_column(heading, justify="right")
+    headings = columns(["structure"], ["before", "after", "used"])
+    table = Table(*headings, title=f"Dice on case {outcome.left_out}, which was not learned from", box=None)
     for one in outcome.gains:
         used = "yes" if one.structure in outcome.used else "no"
         table.add_row(names[one.structure], f"{one.before:.3f}", f"{one.after:.3f}", used)

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from PatchICLLib.command_line.console import plain_console, wrote
+from PatchICLLib.command_line.console import columns, plain_console, wrote
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.errors import Cancelled, InputError, Stopped
@@ -95,16 +95,15 @@ def _read(path: Path) -> Any:
 
 
 def _tell(library: Library, known: list[Score]) -> None:
-    table = Table("structure", title="Dice on slices that are not painted, without and with the other cases", box=None)
-    titles = ("painted", "cases", "without", "with", f"worse by > {WORSE}", "not listened to")
-    for title in titles:
-        table.add_column(title, justify="right")
+    numbers = ("painted", "cases", "without", "with", f"worse by > {WORSE}", "not listened to")
+    title = "Dice on slices that are not painted, without and with the other cases"
+    table = Table(*columns(["structure"], numbers), title=title, box=None)
     names = {one.label: one.name for one in library.structures}
     for one in worths(known):
         without = "" if one.without is None else f"{one.without:.3f}"
         worse = "" if one.worse is None else str(one.worse)
-        numbers = str(one.painted), str(one.cases), without, f"{one.library:.3f}", worse, str(one.unheard)
-        table.add_row(names[one.structure], *numbers)
+        dice = without, f"{one.library:.3f}"
+        table.add_row(names[one.structure], str(one.painted), str(one.cases), *dice, worse, str(one.unheard))
     console = plain_console()
     if known:
         console.print(table)

@@ -51,6 +51,10 @@ class ProgressDisplay:
         left = "" if progress.remaining is None else f"{time_text(progress.remaining)} left"
         self.show(progress.stage.capitalize(), progress.done, progress.total, left)
 
+    def show_stage(self, done: int, total: int, stage: str) -> None:
+        """The same as ``show``, for what reports counts before the stage."""
+        self.show(stage, done, total)
+
     def show(self, stage: str, done: int, total: int, left: str = "") -> None:
         """Show a stage and its counts.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from PatchICLLib.command_line.console import plain_console
+from PatchICLLib.command_line.console import columns, plain_console
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.options import words
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
@@ -283,9 +283,7 @@ def _data_table(offered: DataFolder) -> Table:
         "unlabelled": "scans without labels",
         "images": "2D images",
     }
-    table = Table(title="Training data")
-    for heading in ("kind", "source", "cases"):
-        table.add_column(heading, justify="right" if heading == "cases" else "left")
+    table = Table(*columns(["kind", "source"], ["cases"]), title="Training data")
     for field, name in names.items():
         for source, count in getattr(offered, field).items():
             table.add_row(name, source, str(count))

@@ -23,6 +23,7 @@ from PatchICLLib.model_card import card_path, read_card, sealed
 from PatchICLLib.presets import PRESETS, build
 from PatchICLLib.universeg import UniverSegConfiguration
 from PatchICLLib.weights import load_weights, save_weights
+from Testing.Miniatures.spoiled_json import holder_of, places
 
 SMALL = SparseConfiguration(
     coarsest=16, patch_size=8, patch_stride=8, channels=(4, 4, 8), features=16, heads=2, layers=1, key_features=4
@@ -47,21 +48,12 @@ def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return path
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Paths to everything in a JSON value."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, item in items for place in places(item, (*path, key)))]
-
-
 @st.composite
 def tampered(draw: st.DrawFn, card: dict[str, Any]) -> dict[str, Any]:
     """The card with one decisive part changed, removed or added."""
     card = copy.deepcopy(card)
     decisive = {name: card[name] for name in DECISIVE}
-    *path, last = draw(st.sampled_from(places(decisive)[1:]))
-    inner: Any = card
-    for key in path:
-        inner = inner[key]
+    inner, last = holder_of(card, draw(st.sampled_from(places(decisive)[1:])))
     how = draw(st.sampled_from(["change", "change", "remove", "add"]))
     if how == "remove":
         del inner[last]

@@ -36,8 +36,7 @@ class ScriptedEffect:
     def __init__(self, parent=None):
         self.name, self._title = "UnnamedScriptedEffect", ""
         self.perSegment = self.requireSegments = self.showEffectCursorInSliceView = True
-        self._source, self._effect, self._node, self._active = "", None, None, False
-        self._widget = None
+        self._effect, self._node, self._widget, self._active = None, None, None, False
         self._frame = qt.QFrame()
         self._frame.setVisible(False)
         form = qt.QFormLayout(self._frame)
@@ -56,7 +55,6 @@ class ScriptedEffect:
             module = importlib.util.module_from_spec(specification)
             sys.modules[moduleName] = module
             specification.loader.exec_module(module)
-        self._source = path
         self._effect = getattr(module, className)(self)
         return True
 
@@ -83,10 +81,6 @@ class ScriptedEffect:
 
     def setMRMLDefaults(self):
         self._called("setMRMLDefaults")
-
-    def updateGUIFromMRML(self):
-        if self._active:
-            self._called("updateGUIFromMRML")
 
     def activate(self):
         self._active = True
@@ -116,48 +110,14 @@ class ScriptedEffect:
     def setParameterSetNode(self, node):
         self._node = node
 
-    def scene(self):
-        return self._node.GetScene() if self._node is not None else None
-
     def optionsFrame(self):
         return self._frame
-
-    def optionsLayout(self):
-        return self._frame.layout()
 
     def addOptionsWidget(self, widget):
         self._frame.layout().addRow(widget)
 
-    def addLabeledOptionsWidget(self, label, widget):
-        self._frame.layout().addRow(label, widget)
-
-    def selectEffect(self, name):
-        self._widget.setActiveEffectByName(name)
-
     def saveStateForUndo(self):
         self._widget.saveStateForUndo()
-
-    def selectedSegmentLabelmap(self):
-        return self._widget.logic.GetSelectedSegmentLabelmap()
-
-    def parameterDefined(self, name):
-        return self._node.GetAttribute(f"{self.name}.{name}") is not None
-
-    def parameter(self, name):
-        return self._node.GetAttribute(f"{self.name}.{name}") or self._node.GetAttribute(name) or ""
-
-    def integerParameter(self, name):
-        return int(self.parameter(name))
-
-    def doubleParameter(self, name):
-        return float(self.parameter(name))
-
-    def setParameter(self, name, value):
-        self._node.SetAttribute(f"{self.name}.{name}", str(value))
-
-    def setParameterDefault(self, name, value):
-        if not self.parameterDefined(name):
-            self.setParameter(name, value)
 
 
 class EffectFactory(qt.QObject):

@@ -7,19 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from PatchICLLib.command_line.app import main
 from PatchICLLib.images import read_scalar_image
 from PatchICLLib.library import Library
 from PatchICLLib.segmentations import Segment, Segmentation
 from PatchICLLib.segmentations.slicer_file import write_slicer_file
 from PatchICLLib.segmentations.terminology import Code, Terminology
-from Testing.Python.command_line.conftest import SHAPE, save
+
+from .conftest import SHAPE, run, save
 
 KIDNEY = Terminology(Code("SCT", "123037004", "Anatomy"), Code("SCT", "64033007", "Kidney"))
-
-
-def run(*arguments: object) -> int:
-    return main([str(argument) for argument in arguments])
 
 
 @pytest.fixture

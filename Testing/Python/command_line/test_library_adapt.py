@@ -7,10 +7,11 @@ import pytest
 
 from PatchICLLib.adaptation import adapt as adapt_module
 from PatchICLLib.adaptation.adapt import Gain, Outcome
-from PatchICLLib.command_line.app import main
 from PatchICLLib.errors import Stopped
 from PatchICLLib.library import Library
 from Testing.Miniatures.finished_cases import put
+
+from .conftest import run
 
 
 @pytest.fixture
@@ -19,10 +20,6 @@ def library(tmp_path: Path) -> Library:
     put(made, 1)
     put(made, 2)
     return made
-
-
-def run(*arguments: object) -> int:
-    return main([str(argument) for argument in arguments])
 
 
 def test_what_is_told(library: Library, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from PatchICLLib.command_line.app import main
 from PatchICLLib.library import Library
 from PatchICLLib.outputs import is_drawn
 from Testing.Miniatures.finished_cases import LIVER, put
+
+from .conftest import run
 
 
 class Engine:
@@ -43,10 +44,6 @@ def library(tmp_path: Path) -> Library:
     put(made, 1)
     put(made, 2, LIVER)
     return made
-
-
-def run(*arguments: object) -> int:
-    return main([str(argument) for argument in arguments])
 
 
 def test_table_file_and_picture(library, tmp_path, capsys, monkeypatch) -> None:

@@ -12,7 +12,6 @@ import pytest
 import SimpleITK as sitk
 
 from PatchICLLib.cohort import case as cohort_case
-from PatchICLLib.command_line.app import main
 from PatchICLLib.images import Volume, read_scalar_image
 from PatchICLLib.images.writing import write_like
 from PatchICLLib.library import Library, Structure
@@ -22,7 +21,8 @@ from PatchICLLib.segmentations.slicer_file import write_slicer_file
 from PatchICLLib.segmentations.terminology import Code, Terminology
 from Testing.Miniatures.finished_cases import LESION, put
 from Testing.Miniatures.patients import Patient
-from Testing.Python.command_line.conftest import OBLIQUE
+
+from .conftest import OBLIQUE, run
 
 LIVER = Terminology(Code("SCT", "123037004", "Anatomy"), Code("SCT", "10200004", "Liver"))
 
@@ -65,10 +65,6 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr("PatchICLLib.command_line.propagate_files.Propagator", double)
     monkeypatch.setattr(cohort_case, "_propagator", lambda _: double)
     return double
-
-
-def run(*arguments: object) -> int:
-    return main([str(argument) for argument in arguments])
 
 
 def segments(scan: Path, painting: np.ndarray, path: Path, *named: Segment) -> Path:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,30 +14,11 @@ from PatchICLLib.evaluation.failures import replay, worst
 from PatchICLLib.evaluation.methods import Painting, PredictedStructure, load_methods
 from PatchICLLib.evaluation.results import Row
 from PatchICLLib.evaluation.runner import Settings, evaluate_propagation
+from Testing.Miniatures.evaluation_rows import evaluation_row
 
 
-def row(source: str, label: int, method: str, dice: float, k: int = 3, placement: str = "span") -> Row:
-    return Row(
-        source=source,
-        case="case",
-        label=label,
-        structure=f"label {label}",
-        axis=0,
-        k=k,
-        placement=placement,
-        method=method,
-        identity="",
-        painted_slices=(1, 5),
-        slice_count=9,
-        dice=dice,
-        dice_within=dice,
-        dice_changed=dice,
-        surface_dice=0,
-        hausdorff95=0,
-        no_edit_share=0,
-        seconds_per_slice=0,
-        slices=(),
-    )
+def row(source: str, label: int, method: str, dice: float, **more: Any) -> Row:
+    return evaluation_row(source, method, dice, label=label, structure=f"label {label}", **more)
 
 
 class Flooded:

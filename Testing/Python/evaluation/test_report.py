@@ -1,5 +1,6 @@
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -8,33 +9,12 @@ from PatchICLLib.evaluation.plots import write_plots
 from PatchICLLib.evaluation.report import summarise
 from PatchICLLib.evaluation.results import Row
 from PatchICLLib.evaluation.tables import propagation_tables
+from Testing.Miniatures.evaluation_rows import evaluation_row
 
 
-def row(method: str, source: str, case: str, dice: float, *, k: int = 3, identity: str = "") -> Row:
+def row(method: str, source: str, case: str, dice: float, **more: Any) -> Row:
     bins = [[0.0] * 14 + [10.0], [0.0] * 14 + [9.6], [0.0] * 14 + [9.0]] if method == "patchicl" else None
-    return Row(
-        source=source,
-        case=case,
-        label=1,
-        structure="liver",
-        axis=0,
-        k=k,
-        placement="span",
-        method=method,
-        identity=identity,
-        painted_slices=(1, 5, 9),
-        slice_count=9,
-        dice=dice,
-        dice_within=dice,
-        dice_changed=dice,
-        surface_dice=dice,
-        hausdorff95=1.0,
-        no_edit_share=0.5,
-        seconds_per_slice=0.1,
-        slices=((2.0, dice), (4.0, dice)),
-        probability_bins=bins,
-        entropy_bins=bins,
-    )
+    return evaluation_row(source, method, dice, case=case, probability_bins=bins, entropy_bins=bins, **more)
 
 
 ROWS = [

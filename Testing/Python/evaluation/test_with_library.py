@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from PatchICLLib.command_line.evaluate_options import Judged, Networks
+from PatchICLLib.command_line.evaluate import PropagationRequest
 from PatchICLLib.command_line.evaluate_run import run_propagation
 from PatchICLLib.datasets.cases import find_cases
 from PatchICLLib.errors import InputError
@@ -96,11 +96,10 @@ def test_the_control_averages_with_and_without_hints() -> None:
     assert predicted.labels.all()
 
 
-@pytest.mark.parametrize("library_cases", [None, []])
-def test_nothing_painted_needs_a_library(data: Path, tmp_path: Path, library_cases: list[int] | None) -> None:
+def test_nothing_painted_needs_a_library(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="numbers of painted slices from 1 on"):
         run_propagation(
-            data, ks=[0], placements=["span"], method_names=["nearest"], library_cases=library_cases, judged=Judged(),
-            shard="1/1", output=tmp_path / "out", json_file=None, resume=True, networks=Networks(quiet=True),
-            planes=None,
-        )  # fmt: skip
+            PropagationRequest(
+                data=data, k="0", protocol="span", methods="nearest", output=tmp_path / "out", quiet=True
+            )
+        )

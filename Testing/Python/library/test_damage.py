@@ -5,7 +5,6 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from PatchICLLib.errors import InputError
 from PatchICLLib.library import Library
 from Testing.Miniatures.finished_cases import put
+from Testing.Miniatures.spoiled_json import spoiled
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -64,27 +64,13 @@ def test_a_newer_one(library: Library) -> None:
 WRONG = st.sampled_from([None, True, -1, 0, 1.5, 1 << 70, "", "x", [], {}, [1], [1, 2, 3], {"how": "guessed"}, "../.."])
 
 
-def places(content: Any, path: tuple = ()) -> list[tuple]:
-    inner = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
-    return [path, *(place for key, value in inner for place in places(value, (*path, key)))]
-
-
 @given(data=st.data())
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_wrong_entry(library: Library, data: st.DataObject) -> None:
     """A value of another kind anywhere in library.json: it is refused, or it is one that may stand there."""
     path = library.path / "library.json"
     whole = path.read_text()
-    content = json.loads(whole)
-    *above, last = data.draw(st.sampled_from(places(content)[1:]))
-    holder = content
-    for key in above:
-        holder = holder[key]
-    if data.draw(st.booleans()):
-        holder[last] = data.draw(WRONG)
-    else:
-        del holder[last]
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(data.draw(spoiled(json.loads(whole), WRONG))))
     before = files(library.path)
     try:
         opened = Library.open(library.path)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import slicer
 import slicer.util
 from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
 from PatchICLSegmentLib.Parameters import Parameters
+from PatchICLSegmentLib.WorkerSession import defaultWorker
 
 pytest.importorskip("torch")
 
@@ -31,26 +33,37 @@ def direct(phantom):
     return painted, result.labels
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", [WorkerClient, InProcessWorker])
-def testPanelLogic(scene, phantom, direct, kind):
-    painted, expected = direct
+@contextmanager
+def propagated(scene, phantom, painted, makeWorker=defaultWorker):
+    """The volume, and the logic on it with its proposal."""
     step = phantom.spacing
     matrix = np.diag([-step[2], -step[1], step[0], 1.0])
     volume = slicer.util.addVolumeFromArray(phantom.image.copy(), matrix, "phantom")
-    logic = PatchICLSegmentLogic(scene, lambda device, weights: kind(device=device, weights=weights or None))
+    logic = PatchICLSegmentLogic(scene, makeWorker)
     try:
         logic.select(volume, None)
         segmentation = logic.createSegmentation()
         slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentation, logic.segmentId, volume)
         logic.parameters = Parameters(device="cpu", seed=3)
         logic.propagate()
-        logic.applyPreview()
-        mask = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, logic.segmentId, volume)
-        assert ((mask > 0) == (expected > 0)).all()
-        assert logic.results.run["weights"]["sha256"] and logic.results.selections
+        yield volume, logic
     finally:
         logic.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [WorkerClient, InProcessWorker])
+def testPanelLogic(scene, phantom, direct, kind):
+    painted, expected = direct
+
+    def makeWorker(device, weights):
+        return kind(device=device, weights=weights or None)
+
+    with propagated(scene, phantom, painted, makeWorker) as (volume, logic):
+        logic.applyPreview()
+        mask = slicer.util.arrayFromSegmentBinaryLabelmap(logic.segmentationNode, logic.segmentId, volume)
+        assert ((mask > 0) == (expected > 0)).all()
+        assert logic.results.run["weights"]["sha256"] and logic.results.selections
 
 
 @pytest.mark.slow
@@ -76,19 +89,9 @@ def testLogitsAreThoseOfTheMask(scene, phantom, direct, application):
     from Testing.StandIn.Headless import SliceView
 
     painted, expected = direct
-    step = phantom.spacing
-    volume = slicer.util.addVolumeFromArray(
-        phantom.image.copy(), np.diag([-step[2], -step[1], step[0], 1.0]), "phantom"
-    )
-    view = SliceView(application, "Red", "Axial", (200, 200))
-    view.show(volume)
-    logic = PatchICLSegmentLogic(scene)
-    try:
-        logic.select(volume, None)
-        segmentation = logic.createSegmentation()
-        slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentation, logic.segmentId, volume)
-        logic.parameters = Parameters(device="cpu", seed=3)
-        logic.propagate()
+    with propagated(scene, phantom, painted) as (volume, logic):
+        view = SliceView(application, "Red", "Axial", (200, 200))
+        view.show(volume)
         jumpToSlice(scene, volume, 0, 7)
         logic.logits.start()
         while logic.needsPolling:
@@ -103,5 +106,3 @@ def testLogitsAreThoseOfTheMask(scene, phantom, direct, application):
         seen = values[np.ix_(places[0][rows], places[1][columns])] > 0
         mask = expected[7][np.ix_(rows, columns)] > 0
         assert mask.any() and (seen == mask).mean() > 0.98, "nearest pixels differ from interpolated ones at the border"
-    finally:
-        logic.shutdown()

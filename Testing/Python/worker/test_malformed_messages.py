@@ -1,6 +1,5 @@
 """Whatever a worker sends, `poll` raises nothing, and every job ends once with something that can be used or shown."""
 
-import copy
 import json
 import os
 from typing import Any
@@ -15,6 +14,7 @@ from PatchICLLib.propagation.progress import Progress
 from PatchICLLib.propagation.result.packed_selections import PackedSelections
 from PatchICLLib.propagation.result.propagation_result import LevelSelection, PatchBox, SliceSelections
 from PatchICLLib.worker import WorkerClient, client, messages
+from Testing.Miniatures.spoiled_json import spoiled
 
 SHAPE = (3, 4, 5)
 PLANES = ((4, 5), (3, 5), (3, 4))
@@ -42,32 +42,7 @@ SENT: list[dict[str, Any]] = [
     {"type": "failed", "error": {"class": "WeightsError", "message": "No weights."}},
     {"type": "health", "state": "idle", "pid": os.getpid()},
 ]
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 2**40) | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Paths to everything in a JSON value."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, item in items for place in places(item, (*path, key)))]
-
-
-@st.composite
-def spoiled(draw: st.DrawFn) -> dict[str, Any]:
-    """A message of which one part is something else, or missing."""
-    message = copy.deepcopy(json.loads(json.dumps(draw(st.sampled_from(SENT)))))
-    *path, last = draw(st.sampled_from(places(message)[1:]))
-    inner: Any = message
-    for key in path:
-        inner = inner[key]
-    if draw(st.booleans()):
-        del inner[last]
-    else:
-        inner[last] = draw(JSON)
-    return message
+SPOILED = st.sampled_from(json.loads(json.dumps(SENT))).flatmap(spoiled)
 
 
 class ScriptedProcess:
@@ -115,7 +90,7 @@ def test_the_script_is_understood_as_it_is(last: dict[str, Any]) -> None:
 
 
 @settings(max_examples=400)
-@given(st.lists(spoiled() | st.sampled_from(SENT), max_size=4))
+@given(st.lists(SPOILED | st.sampled_from(SENT), max_size=4))
 def test_poll_never_raises(script: list[Any]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         events = said([SENT[0], *script], monkeypatch)
