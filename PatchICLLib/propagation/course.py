@@ -108,7 +108,15 @@ class Course:
         """What is to be predicted."""
         stops = self.plan.options.extent == "auto"
         return [
-            GapFilling(number, result.label, result.gap, stops, self._contexts.size, self._too_small(result))
+            GapFilling(
+                number,
+                result.label,
+                result.gap,
+                stops,
+                self._contexts.size,
+                self._too_small(result),
+                self._shown(result),
+            )
             for number, result in enumerate(results)
             if result.must_be_predicted
         ]
@@ -128,6 +136,12 @@ class Course:
             )
 
         return is_too_small
+
+    def _shown(self, result: GapResult) -> int:
+        """How far beyond the outermost painted slice planes across show its structure."""
+        known, gap = self.plan.volume.known, result.gap
+        painted = gap.before if gap.after is None else gap.after
+        return 0 if known is None or gap.inner or painted is None else known.shown(result.label, gap.slices, painted)
 
     def _closed(self, result: GapResult) -> Finished:
         """The rest of a gap of which nothing more is predicted."""

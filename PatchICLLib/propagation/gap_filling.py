@@ -54,6 +54,7 @@ class GapFilling:
         stops: end beyond the outermost painted slice where the structure ends.
         size_of: input of the network, pixels a side, for what is learned from.
         is_too_small: whether a region, by what is learned from, is known to be too small from the start.
+        shown: so far beyond the outermost painted slice do planes across show the structure; 0 if they do not.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class GapFilling:
         stops: bool,
         size_of: Callable[[ContextKey], int],
         is_too_small: Callable[[ContextKey], bool] = lambda _: False,
+        shown: int = 0,
     ) -> None:
         self.number, self.label, self.gap = number, label, gap
         self.stops = stops and not gap.inner
@@ -74,6 +76,7 @@ class GapFilling:
         self._again = 0  # of those left, judged together before the region grew, and so once more
         self._empty = 0
         self._most_empty = _SPARSE_EMPTY_RUN if gap.sparse else _EMPTY_RUN
+        self._shown = shown if self.stops else 0
         while self._growth * _STEP <= MOST_GROWTH and is_too_small(self.key):
             self._growth *= _STEP
 
@@ -103,10 +106,17 @@ class GapFilling:
         return self.gap.distance(self._left[self._dealt])
 
     @property
+    def end(self) -> int:
+        """Slices from a painted one by which the structure has ended, if it ends where planes across say; else 0."""
+        return self._shown and self._shown + self._most_empty * (1 + self.gap.sparse)
+
+    @property
     def next(self) -> Portion:
-        """The next portion."""
+        """The next portion; none begins before and ends beyond where the structure should be known to have ended."""
         again = 0 if self._dealt else self._again
         count = again or max(1, _PORTION // self.size // (1 + self.gap.sparse))
+        if not again and self.distance <= self.end:
+            count = min(count, sum(self.gap.distance(z) <= self.end for z in self._left[self._dealt :]))
         return Portion(self, self._left[self._dealt : self._dealt + count], self.key)
 
     def deal(self) -> Portion:

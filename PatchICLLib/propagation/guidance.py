@@ -72,6 +72,8 @@ class Guidance:
         reach, needed = _FIRST_RUN, max(gap.distance(z) for z in portion.indices)
         while reach < needed:
             reach *= _FARTHER
+        if needed <= portion.filling.end:
+            reach = min(portion.filling.end, max(gap.distance(z) for z in gap.slices))
         if gap.after is not None:
             return max(0, gap.after - reach), gap.after
         assert gap.before is not None

@@ -131,6 +131,16 @@ class KnownVoxels:
         )
         return rows, columns
 
+    def shown(self, label: int, indices: Sequence[int], painted: int) -> int:
+        """How far from a painted slice, among slices beyond it, planes across show a label; 0 if they do not."""
+        first, last = min(indices), max(indices)
+        found = [0]
+        for axis, index in self.evidence.planes.get(label, ()):
+            if axis:
+                lines = (self.painted[first : last + 1].take(index, axis) == label).any(1)
+                found += np.abs(first + np.flatnonzero(lines) - painted).tolist()
+        return max(found)
+
     def unseen(self, label: int, indices: Sequence[int], painted: int) -> np.ndarray:
         """How many slices it is from some, (n,), to the nearest one towards a painted one that the label is known on.
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from PatchICLLib.propagation import Propagator, fusion
+from PatchICLLib.hints.painted_runs import Guides, PaintedRuns
+from PatchICLLib.propagation import Propagator, fusion, guidance
 
 
 def scene() -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]:
@@ -66,3 +67,22 @@ def test_what_is_not_given_of_labels_painted_across_the_main_axis_is_told(
         image, painted, labels=labels, painted_slices=declared, outputs=frozenset({"probability"})
     )
     assert not any("selections" in text for text in without.report["warnings"])
+
+
+def test_it_is_looked_no_farther_than_slices_across_show_a_structure(
+    new_engine: Callable[[], Propagator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a few slices more, on which it would be seen to go on; it does not, in any case."""
+    image, painted, planes = (np.pad(scene()[0], 20, mode="edge"), np.pad(scene()[1], 20), scene()[2])
+    seen: list[int] = []
+    guides_on_runs = guidance.guides_on_runs
+
+    def watched(runs: PaintedRuns, check: Callable[[], None]) -> Guides:
+        seen.extend(runs.depth.tolist())
+        return guides_on_runs(runs, check)
+
+    monkeypatch.setattr(guidance, "guides_on_runs", watched)
+    new_engine().propagate(image, painted, painted_slices=[(axis, index + 20) for axis, index in planes])
+    held = np.argwhere(painted)
+    ends = [(index + 20 - held[:, axis].min(), held[:, axis].max() - index - 20) for axis, index in planes]
+    assert len(seen) == 6 and max(seen) <= max(map(max, ends)) + 5

@@ -16,8 +16,10 @@ def outer(depth: int) -> Gap:
     return gap
 
 
-def filling(gap: Gap, stops: bool = True, size_of: Callable[[ContextKey], int] = lambda _: 128) -> GapFilling:
-    return GapFilling(3, 7, gap, stops, size_of)
+def filling(
+    gap: Gap, stops: bool = True, size_of: Callable[[ContextKey], int] = lambda _: 128, shown: int = 0
+) -> GapFilling:
+    return GapFilling(3, 7, gap, stops, size_of, shown=shown)
 
 
 def filled(one: GapFilling, ahead: int, ends: int, wide: dict[int, float]) -> list[tuple[int, float]]:
@@ -40,21 +42,35 @@ def filled(one: GapFilling, ahead: int, ends: int, wide: dict[int, float]) -> li
     wide=st.dictionaries(st.integers(1, 90), st.sampled_from([1.2, 1.5, 2.2, 9.0]), max_size=3),
     ahead=st.integers(2, 9),
     sharp=st.sampled_from([1.0, 1.4, 9.0]),
+    shown=st.integers(0, 60),
 )
 def test_it_does_not_matter_how_many_portions_are_out(
-    depth: int, ends: int, wide: dict[int, float], ahead: int, sharp: float
+    depth: int, ends: int, wide: dict[int, float], ahead: int, sharp: float, shown: int
 ) -> None:
     gap = outer(depth)
 
     def size_of(key: ContextKey) -> int:
         return 256 if key.growth >= sharp else 128
 
-    one_by_one = filled(filling(gap, size_of=size_of), 1, ends, wide)
-    assert filled(filling(gap, size_of=size_of), ahead, ends, wide) == one_by_one
+    one_by_one = filled(filling(gap, size_of=size_of, shown=shown), 1, ends, wide)
+    assert filled(filling(gap, size_of=size_of, shown=shown), ahead, ends, wide) == one_by_one
     # three empty slices in a row end it, and none before does
     assert [z for z, _ in one_by_one] == list(gap.slices[: ends + 2])
     growths = [growth for _, growth in one_by_one]
     assert growths == sorted(growths) and max(growths) <= 2.5
+
+
+@given(shown=st.integers(1, 60), beyond=st.integers(-60, 0), sparse=st.booleans())
+def test_nothing_is_predicted_beyond_what_ends_a_structure_that_planes_across_show(
+    shown: int, beyond: int, sparse: bool
+) -> None:
+    """It ends there, or before: three empty slices are enough, or two of every second."""
+    one, last = filling(outer(99).reduced(99, sparse), shown=shown), 0
+    while one.left:
+        portion = one.deal()
+        last = max(portion.indices)
+        one.settle(portion, [z <= shown + beyond for z in portion.indices], touching=False)
+    assert last <= shown + (4 if sparse else 3)
 
 
 def test_slices_that_were_judged_together_are_seen_anew_together() -> None:

@@ -152,6 +152,18 @@ def test_how_far_it_is_to_where_a_label_is_shown(seed: int) -> None:
         assert count == next((abs(z - place) for place in way if place in shown), abs(z - start))
 
 
+@given(st.integers(0, 2**32 - 1))
+def test_how_far_beyond_a_slice_a_label_is_shown(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    painted = (rng.random((9, 5, 4)) < 0.1) * rng.integers(1, 3, (9, 5, 4)).astype(np.uint8)
+    planes = frozenset({(0, 2), (0, 7), *((axis, int(rng.integers(4))) for axis in rng.choice([1, 2], 2))})
+    voxels = KnownVoxels(painted, Evidence(planes={1: planes, 2: frozenset({(0, 3)})}))
+    for start, beyond in ((2, [0, 1]), (7, [8]), (4, [5, 6, 7, 8])):
+        lies = [abs(z - start) for z in beyond for a, n in planes if a and (painted[z].take(n, a - 1) == 1).any()]
+        assert voxels.shown(1, rng.permutation(beyond).tolist(), start) == max(lies, default=0)
+        assert voxels.shown(2, beyond, start) == 0
+
+
 @given(rows=st.sets(st.tuples(st.integers(0, 7), st.integers(0, 19))), seed=st.integers(0, 2**16))
 def test_a_digest_changes_with_all_that_planes_across_show(rows: set[tuple[int, int]], seed: int) -> None:
     """Also beyond the window: how far a structure reaches, and on which slices it is, is asked of whole planes."""
