@@ -101,7 +101,7 @@ class Propagator:
             excluded: for codes from 2 of the evidence the labels that are not there; of codes that are missing, none
                 is.
             library: of finished cases, or its folder, to learn from as well; labels of it that are not painted are
-                found by it alone.
+                found by it alone. A case of this very scan is not asked.
             match: label here -> label in the library. None, where nothing is painted: all labels of the library.
             progress: called after each finished slice, and when the total falls.
             cancel: token that stops the work within a second.
@@ -124,9 +124,12 @@ class Propagator:
             cases = EarlierCases.of(opened, match, direction, self._kept_structures, is_painted)
             painted = _with_room(np.zeros(np.shape(image), np.uint8) if painted is None else painted, cases)
         plans = plan_propagation(image, painted, spacing, chosen, token, tuple(cases.match) if cases else (), told)
+        cases = None if cases is None else cases.of_other_scans(image)
         if painted.ndim == 3:
-            return self._propagate_layer(plans[0], began, progress, token, cases)
-        return self._propagate_layers(painted, plans, began, progress, token, cases)
+            result = self._propagate_layer(plans[0], began, progress, token, cases)
+        else:
+            result = self._propagate_layers(painted, plans, began, progress, token, cases)
+        return result if cases is None else replace(result, report=cases.told(result.report))
 
     def _propagate_layer(
         self,

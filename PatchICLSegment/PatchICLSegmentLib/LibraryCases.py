@@ -16,6 +16,7 @@ from PatchICLLib.segmentations import Segment
 from PatchICLLib.segmentations.segmentation import layered
 
 from .Errors import ScanIsThereError, SceneError
+from .ScanHash import ScanHash
 from .SceneIO.SegmentMemory import holdsPropagated
 from .SceneIO.Segments import readSegment, segmentIds
 from .SceneIO.Volumes import VolumeGrid, arrayOfVolume, gridOfVolume
@@ -30,6 +31,7 @@ class SegmentCases:
 
     Attributes:
         count: finished cases of the same structure.
+        others: of these, those of other scans, which a run can learn from.
         isNamed: whether it has a name of its own, by which the structure can be known again.
         isUsed: whether the next run learns from them.
         isFinished: whether a preview was applied to it; else nobody but the user knows.
@@ -38,6 +40,7 @@ class SegmentCases:
     segmentId: str
     name: str
     count: int
+    others: int
     isNamed: bool
     isUsed: bool
     isFinished: bool
@@ -76,6 +79,7 @@ class LibraryCases:
         self.folder = ""
         self._declined: set[tuple[str, str]] = set()  # segmentation and segment
         self._opened: tuple[tuple, Library] | None = None
+        self._scan = ScanHash()
 
     def open(self) -> Library:
         """The library as it is now; others may have changed it.
@@ -101,7 +105,7 @@ class LibraryCases:
         """
         if not self.folder or self.logic.volumeNode is None:
             return None
-        library, structures = self.open(), self._structures()
+        library, structures = self._ofOtherScans(), self._structures()
         found = library.match(list(structures.values()))
         match = {
             segmentId: found[one.label]
@@ -115,7 +119,8 @@ class LibraryCases:
         """Earlier cases that a run would use for a segment."""
         try:
             use = self.use()
-            return 0 if use is None or segmentId not in use.match else len(self.open().cases_with(use.match[segmentId]))
+            known = use is not None and segmentId in use.match
+            return len(self._ofOtherScans().cases_with(use.match[segmentId])) if known else 0
         except SceneError:
             return 0  # Propagate says why.
 
@@ -124,7 +129,10 @@ class LibraryCases:
         known = (run or {}).get("library")
         if known is None:
             return ""
-        sentences = []
+        sentences = [
+            _("Case {number} is of this very scan and was not asked.").format(number=number)
+            for number in run.get("own_cases", ())
+        ]
         for label, entry in sorted(run["segments"].items()):
             said, isPainted = known.get(label), bool(run["painted_slices"].get(label))
             if said is None and isPainted:
@@ -176,17 +184,19 @@ class LibraryCases:
 
     def segments(self) -> list[SegmentCases]:
         """The segments of the selected segmentation, in its order."""
-        library, structures = self.open(), self._structures()
+        library, others, structures = self.open(), self._ofOtherScans(), self._structures()
         found = library.match(list(structures.values()))
         rows = []
         for segmentId, structure in structures.items():
-            count = len(library.cases_with(found[structure.label])) if structure.label in found else 0
-            isNamed = not has_default_name(structure)
-            isUsed = count > 0 and self._isWanted(segmentId)
-            name = self._segment(segmentId).GetName()
-            rows.append(
-                SegmentCases(segmentId, name, count, isNamed, isUsed, holdsPropagated(self._segment(segmentId)))
+            count, other = (
+                len(one.cases_with(found[structure.label])) if structure.label in found else 0
+                for one in (library, others)
             )
+            isNamed = not has_default_name(structure)
+            isUsed = other > 0 and self._isWanted(segmentId)
+            name = self._segment(segmentId).GetName()
+            isFinished = holdsPropagated(self._segment(segmentId))
+            rows.append(SegmentCases(segmentId, name, count, other, isNamed, isUsed, isFinished))
         return rows
 
     def addCase(self, chosen: Sequence[str], replace: bool = False) -> int:
@@ -223,6 +233,16 @@ class LibraryCases:
         except InputError as error:
             raise SceneError(str(error)) from error
         return added.number
+
+    def _ofOtherScans(self) -> Library:
+        """The library without cases of the selected volume itself, which a run does not ask.
+
+        Raises:
+            SceneError: as `open`.
+        """
+        library = self.open()
+        own = self._scan.numbersIn(library, self.logic.volumeNode)
+        return Library(library.path, library.contents.without(own)) if own else library
 
     def _structures(self) -> dict[str, Structure]:
         """By segment; labels are 1 to n in the segmentation's order."""

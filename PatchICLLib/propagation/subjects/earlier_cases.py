@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.library import CaseEntry, FinishedCase, Library
-from PatchICLLib.library.cases import body_axes
+from PatchICLLib.library.cases import body_axes, scan_hash
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.whole_numbers import whole_numbers
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure, turned_alike
@@ -82,12 +82,14 @@ class EarlierCases:
         direction: (3, 3) of this scan, column c the direction of axis c of (i, j, k) in LPS; None: array axes run alike
             in all scans.
         kept: what was read before.
+        own: numbers of the library's cases that are of this very scan; they are not asked.
     """
 
     library: Library
     match: Mapping[int, int]
     direction: np.ndarray | None
     kept: KeptStructures
+    own: tuple[int, ...] = ()
 
     @classmethod
     def of(
@@ -135,6 +137,29 @@ class EarlierCases:
             if direction.shape != (3, 3) or not np.isfinite(direction).all() or abs(np.linalg.det(direction)) < 0.5:
                 raise InputError("The direction must be a 3 x 3 matrix of direction cosines, one column for each axis.")
         return cls(library, match, direction, kept)
+
+    def of_other_scans(self, image: np.ndarray) -> EarlierCases:
+        """Without cases of this scan itself: they agree with it in everything, and so would bring back what is wrong.
+
+        Args:
+            image: (K, J, I), all of the scan.
+        """
+        alike = [case for case in self.library.cases if case.scan_shape == image.shape]
+        scan = scan_hash(image) if alike else ""
+        own = tuple(case.number for case in alike if case.scan == scan)
+        if not own:
+            return self
+        return replace(self, library=Library(self.library.path, self.library.contents.without(own)), own=own)
+
+    def told(self, report: Mapping[str, Any]) -> dict[str, Any]:
+        """A report that says which cases were not asked, and which labels have no other."""
+        if not self.own:
+            return dict(report)
+        sentence = f"Case {self.own[0]} of the library is this very scan, so it is not asked."
+        alone = [label for label, theirs in sorted(self.match.items()) if not self.library.cases_with(theirs)]
+        if alone:
+            sentence += f" There is no other case of label {', '.join(map(str, alone))}."
+        return {**report, "own_cases": list(self.own), "warnings": [*report["warnings"], sentence]}
 
     def of_label(
         self, label: int, orientation: Orientation, extents: tuple[float, float] | None = None

@@ -157,9 +157,12 @@ class LibrarySection:
                 item.setFlags(qt.Qt.ItemIsEnabled)
                 table.setItem(number, column, item)
             use = qt.QTableWidgetItem()
-            use.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable if row.count else qt.Qt.NoItemFlags)
+            use.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable if row.others else qt.Qt.NoItemFlags)
             use.setCheckState(qt.Qt.Checked if row.isUsed else qt.Qt.Unchecked)
-            use.setToolTip(_("Ticked: the next run learns from these cases, as far as they fit what is painted."))
+            if row.count and not row.others:
+                use.setToolTip(_("The only case is of this very scan, which has nothing to learn from itself."))
+            else:
+                use.setToolTip(_("Ticked: the next run learns from these cases, as far as they fit what is painted."))
             table.setItem(number, _USE, use)
         self._updating = False
         self._showAdaptation()

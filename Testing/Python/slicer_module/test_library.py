@@ -4,6 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import slicer.util
 from PatchICLSegmentLib.Errors import ScanIsThereError, SceneError
 from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.SceneIO.SegmentMemory import holdsPropagated
@@ -17,6 +18,12 @@ from PatchICLLib.segmentations.terminology import Code, Terminology
 from Testing.Miniatures.patients import Patient
 
 KIDNEY = Terminology(Code("SCT", "123037004", "Anatomy"), Code("SCT", "64033007", "Kidney"))
+
+
+def nextPatient(volume) -> None:
+    """The volume becomes another scan, that of no case of a library."""
+    slicer.util.arrayFromVolume(volume)[...] += 1
+    slicer.util.arrayFromVolumeModified(volume)
 
 
 def name(place, segmentId, text, terminology=None):
@@ -134,7 +141,25 @@ def earlier(workplace, tmp_path):
     workplace.paint(0, range(5, 9))
     library.addCase([workplace.organ])
     workplace.write(np.zeros_like(workplace.read()))
+    nextPatient(workplace.volume)
     return workplace
+
+
+def testAScanLearnsNothingFromItself(workplace, tmp_path):
+    """Its own case agrees with it in everything, and would bring back what is wrong there."""
+    library = workplace.logic.library
+    library.choose(str(tmp_path / "cases"))
+    name(workplace, workplace.organ, "liver")
+    workplace.paint(0, range(5, 9))
+    library.addCase([workplace.organ])
+    row = library.segments()[0]
+    assert (row.count, row.others, row.isUsed) == (1, 0, False)
+    assert library.countOf(workplace.organ) == 0 and library.use() is None
+    nextPatient(workplace.volume)
+    row = library.segments()[0]
+    assert (row.count, row.others, row.isUsed) == (1, 1, True) and library.use().match == {workplace.organ: 1}
+    run = {"segments": {}, "painted_slices": {}, "library": {}, "own_cases": [1]}
+    assert library.told(run) == "Case 1 is of this very scan and was not asked."
 
 
 def testARunLearnsFromEarlierCases(earlier, tmp_path):
@@ -238,6 +263,10 @@ def testInThePanel(desk, tmp_path):
     application.answer = True
     ui.addCaseButton.click()
     assert [case.number for case in Library.open(tmp_path / "cases").cases] == [2]
+    assert ui.libraryTable.item(0, 3).checkState() == Qt.Unchecked  # it is of this very scan
+    nextPatient(desk.volume)
+    desk.logic.paintingChanged.emit()
+    desk.settle()
     assert ui.libraryTable.item(0, 3).checkState() == Qt.Checked
     ui.propagateButton.click()
     desk.waitWhileBusy()
@@ -274,6 +303,7 @@ def testTicksAreOfTheirSegmentAlone(desk, tmp_path):
     desk.paintWithMouse(4, 9)
     ticks()
     logic.library.addCase([segmentId])
+    nextPatient(desk.volume)
     assert ticks() == [False, True]
     table.item(0, 0).setCheckState(Qt.Checked)
     table.item(0, 3).setCheckState(Qt.Unchecked)
@@ -295,6 +325,7 @@ def testNothingPaintedInThePanel(desk, tmp_path):
     segmentation, organ = desk.logic.segmentationNode.GetSegmentation(), desk.logic.segmentId
     segmentation.GetSegment(organ).SetName("liver")
     desk.logic.library.addCase([organ])
+    nextPatient(desk.volume)
     segmentation.RemoveSegment(organ)
     again = segmentation.AddEmptySegment("", "Liver")
     desk.logic.select(desk.logic.volumeNode, desk.logic.segmentationNode, again)
@@ -323,7 +354,6 @@ def testTheFolderIsNoPartOfTheScene(desk, tmp_path):
 @pytest.mark.slow
 def testThreePatientsEachWithLessPainting(application, qtApplication, tmp_path):
     """With the network in its worker: three slices, one slice, none; each finished patient helps the next."""
-    import slicer.util
     from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice
 
     from Testing.StandIn.Desk import Desk

@@ -1,5 +1,6 @@
 """Of a library those cases are asked that are likely to be alike, and nothing about them is worked out twice."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +85,27 @@ def test_the_next_patient_costs_no_encoding(small_model, monkeypatch: pytest.Mon
         encoded.clear()
     assert said[0][0] > 16 and said[1][0] == said[2][0] == 1  # the painted slice
     torch.testing.assert_close(said[0][1], said[2][1], rtol=0, atol=0)
+
+
+def test_a_case_of_the_same_scan_is_not_asked(tmp_path: Path) -> None:
+    """It agrees with the scan in everything, also where it is wrong."""
+    library = _library(tmp_path, SCALES[:3])
+    here = Patient.of(3, SCALES[1])
+    stored = here.stored(*ORDERS[7])
+    other = replace(here, image=here.image + 1)
+    for patient, numbers, own in ((stored, [1, 3], (2,)), (other, [1, 2, 3], ())):
+        asked = EarlierCases.of(library, {3: 1}, patient.direction, KeptStructures(), True).of_other_scans(
+            patient.image
+        )
+        like = Orientation((0, 1, 2), (False,) * 3, patient.image.shape)
+        assert [one.case for one in asked.of_label(3, like)] == numbers
+        assert asked.own == own
+
+
+def test_what_is_not_asked_is_told(tmp_path: Path) -> None:
+    library, here = _library(tmp_path, SCALES[:1]), Patient.of(2, SCALES[0]).stored(*ORDERS[0])
+    asked = EarlierCases.of(library, {3: 1}, None, KeptStructures(), True).of_other_scans(here.image)
+    report = asked.told({"warnings": ["before"]})
+    assert report["own_cases"] == [1] and report["warnings"][0] == "before"
+    assert "Case 1" in report["warnings"][1] and "no other case of label 3" in report["warnings"][1]
+    assert len(library.cases) == 1
