@@ -132,13 +132,14 @@ class Plan:
             planes = planes or find_planes(drawn, spacing, options.painted_slices)
             axis = planes.main
         elif axis is None:
-            axis = thickest_axis(spacing)
+            axis = thickest_axis(spacing) if planes is None else planes.main
         depth = image.shape[axis]
         if not isinstance(options.extent, str) and options.extent[1] >= depth:
             raise InputError(f"The extent {options.extent} goes beyond the last slice, {depth - 1}.")
         for index in options.logits_slices:
             if not 0 <= index < depth:
                 raise InputError(f"There is no slice {index} to give the logits of: the last slice is {depth - 1}.")
+        evidence = _with_empty_planes(evidence, unpainted, options, image.shape, axis)
         if labels is not None and unpainted:
             labels = [label for label in labels if label not in unpainted]
         is_reviewed = is_painted and (labels is None or len(labels) or not unpainted)
@@ -240,7 +241,7 @@ class Plan:
 
         def along(axis: int, of_label: Mapping[int, frozenset[Plane]], own: PropagationOptions) -> Plan:
             reviews, alone = learned.reviews.get(axis, {}), unpainted if axis == main else ()
-            told, shares = replace(known, planes=of_label), learned.shares.get(axis)
+            told, shares = replace(known, planes={**known.planes, **of_label}), learned.shares.get(axis)
             return cls._along(axis, image, painted, spacing, own, reviews, alone, told, shares, limits)
 
         limits = None
@@ -266,6 +267,16 @@ class Plan:
             runs=runs,
             limits=limits or {},
         )
+
+
+def _with_empty_planes(
+    evidence: Evidence | None, unpainted: Sequence[int], options: PropagationOptions, shape: Sequence[int], axis: int
+) -> Evidence | None:
+    """What is known, with planes declared painted of labels that are painted on none: there they are not."""
+    named, what = options.named[0]
+    planes = {label: frozenset(named_planes(named, label, shape, axis, what)) for label in unpainted}
+    planes = {label: declared for label, declared in planes.items() if declared}
+    return replace(evidence or Evidence(), planes=planes) if planes else evidence
 
 
 def _without_main(main: int, options: PropagationOptions, learned: LearnedPlanes) -> list[str]:

@@ -211,13 +211,16 @@ def _groups(paintings: list[Painting], allowsOverlap: bool) -> list[list[int]]:
 
 def _mainAxis(axes: set[int], painted: np.ndarray, evidence, labels: dict[int, Painting], grid: VolumeGrid) -> int:
     """The axis along which slices are counted."""
-    if not axes:  # Nothing is painted: slices lie where they are farthest apart.
-        return int(np.argmax(grid.spacing))
     if len(axes) == 1:
         return next(iter(axes))
-    from PatchICLLib.propagation.geometry.planes import find_planes  # here, for the panel opens without SciPy too
-
     drawn = painted if evidence is None else np.where(evidence == SINGLE, np.uint8(0), painted)
+    # here, for the panel opens without SciPy too
+    if not drawn.any():  # At most, slices are declared to be empty.
+        from PatchICLLib.propagation.geometry.axis import thickest_axis
+
+        return thickest_axis(grid.spacing)
+    from PatchICLLib.propagation.geometry.planes import find_planes
+
     try:
         return find_planes(drawn, grid.spacing, _planes(labels)).main
     except InputError as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from PatchICLLib.propagation.geometry.axis import thickest_axis
 from PatchICLLib.propagation.geometry.evidence import SINGLE
 from PatchICLLib.propagation.geometry.planes import find_planes
 from PatchICLLib.propagation.progress import Progress
@@ -43,8 +44,10 @@ class Facts:
         single = self.codes == SINGLE
         self.options, self.drawn = options, np.where(single, np.uint8(0), layers)
         self.axis, self.isMixed = options["axis"], options["axis"] is None
-        if self.isMixed:
+        if self.isMixed and self.drawn.any():
             self.axis = find_planes(self.drawn, call.spacing, options["painted_slices"]).main
+        elif self.isMixed:
+            self.axis = thickest_axis(call.spacing)
         self._others = tuple(axis for axis in range(3) if axis != self.axis)
         self.exact = single & (layers > 0)
         for layer, painted in enumerate(self.drawn):
@@ -192,7 +195,8 @@ class NearestSliceWorker:
                 values = values or [label for label in call.options["match"] if label not in seen]
                 labels[layer][known[0], 4:9, 4:9] = values[0]
                 self._found.add(values[0])
-            first, last = facts.range(layer) if facts.isMixed else (known[0], known[-1])
+            isRange = facts.isMixed and facts.drawn[layer].any()
+            first, last = facts.range(layer) if isRange else (known[0], known[-1])
             if isinstance(call.options["extent"], tuple):
                 first, last = call.options["extent"]
             order = sorted(set(range(first, last + 1)) - set(known), key=lambda index: (distance(index, known), index))

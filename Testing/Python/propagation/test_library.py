@@ -124,6 +124,33 @@ def test_painted_voxels_stay_and_a_structure_that_is_not_painted_is_filled_too(
     assert layered.report["library"] == result.report["library"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("other", [[], [(0, 13)], [(0, 13), (1, 30)]], ids=["nothing painted", "a slice", "two axes"])
+def test_what_the_library_alone_finds_is_not_on_slices_declared_empty(
+    trained: Propagator, library: Library, other: list[tuple[int, int]]
+) -> None:
+    patient = Patient.of(1, 1.07, (3, -2, 2))
+    painted = np.zeros(patient.image.shape, np.uint8)
+    for axis, index in other:
+        place = tuple(index if a == axis else slice(2, 8) for a in range(3))
+        painted[place] = 7
+    declared: Any = {LABEL: [11, 14, (2, 18)], 7: other}
+    for shown in (painted, painted[None]):
+        found = trained.propagate(
+            patient.image, shown, patient.spacing, library=library, match=MATCH, direction=patient.direction,
+            painted_slices=declared, candidates=3,
+        )  # fmt: skip
+        assert found.candidates is not None
+        for one in found.candidates:
+            mask = (one.labels if one.labels.ndim == 3 else one.labels[0]) == LABEL
+            assert not mask[[11, 14]].any() and not mask[..., 18].any()
+            assert mask[[12, 13]].any((1, 2)).all() and mask[..., [17, 19]].any()
+    with pytest.raises(InputError, match="Slice 90 is declared painted"):
+        trained.propagate(
+            patient.image, painted, patient.spacing, library=library, match=MATCH, painted_slices={LABEL: [90]}
+        )
+
+
 def test_bad_input_is_refused_with_a_sentence(engine: Propagator, library: Library, tmp_path: Path) -> None:
     patient = Patient.of(1)
     painted = _painted(patient, 13)

@@ -204,6 +204,19 @@ def testWithALibraryNothingNeedsToBePainted(earlier):
     assert np.array_equal(np.take(earlier.read(), 3, axis), np.take(proposed | drawn, 3, axis))
 
 
+@pytest.mark.parametrize("planes", [[(0, 3)], [(0, 3), (1, 8)]], ids=["of one view", "of two"])
+def testSlicesThatAreSaidToBeEmptyAreNoPainting(earlier, planes):
+    """Propagate works with nothing painted; on which slices the structure is not is told, whatever their views."""
+    for axis, index in planes:
+        earlier.logic.painting.setNotOnSlice(index, axis=axis)
+    earlier.runToPreview()
+    assert earlier.logic.state is State.PREVIEW and not earlier.messages
+    call = earlier.workers[-1].calls[-1]
+    assert not call.painted.any() and call.options["axis"] == (0 if len(planes) == 1 else None)
+    assert call.options["painted_slices"] == {1: [3] if len(planes) == 1 else planes}
+    assert earlier.logic.preview.axis == 0  # of the thickest slices
+
+
 def testUnknownSegmentsStillHaveToBePainted(earlier):
     logic = earlier.logic
     logic.select(earlier.volume, earlier.segmentation, earlier.other)
