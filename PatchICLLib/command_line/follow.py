@@ -38,6 +38,14 @@ class FollowRequest(Model, Painting):
         ),
     ]
     frame: Annotated[int, typer.Option(min=0, metavar="N", help="Which frame PAINTED belongs to, 0 for the first.")] = 0
+    finished: Annotated[
+        bool | None,
+        typer.Option(
+            "--finished/--not-finished",
+            show_default="what is solid",
+            help="Whether PAINTED is followed as it is, or its other slices are filled first.",
+        ),
+    ] = None
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Leave finished frames alone, or do all of them again.")
     ] = True
@@ -48,11 +56,11 @@ class FollowRequest(Model, Painting):
 def follow(request: FollowRequest) -> None:
     """Segment all frames of a sequence from one that is painted.
 
-    The painted frame is propagated as `patchicl propagate` does. Then its segmentation is carried from frame to frame
-    with the motion between them, to the end and to the start of the sequence; what drifts is mended against the painted
-    frame. Painted slices come back bit for bit. Frames may lie on different grids, but in the same frame of reference:
-    a patient who lay elsewhere in the scanner has to be registered first. What appears or vanishes on the way cannot be
-    carried along.
+    The painted frame is propagated as `patchicl propagate` does, unless PAINTED is finished, which is told. Then
+    its segmentation is carried from frame to frame with the motion between them, to the end and to the start of the
+    sequence; what drifts is mended against the painted frame. Painted slices come back bit for bit. Frames may lie
+    on different grids, but in the same frame of reference: a patient who lay elsewhere in the scanner has to be
+    registered first. What appears or vanishes on the way cannot be carried along.
 
     The same command goes on where a run was stopped.
 

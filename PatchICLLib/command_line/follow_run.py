@@ -10,10 +10,12 @@ from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.errors import Cancelled, InputError, NothingToFillError, Stopped
 from PatchICLLib.follow import LEAST_ALIKE
+from PatchICLLib.follow.finished import looks_finished
 from PatchICLLib.follow.frame_files import FrameFiles
 from PatchICLLib.follow.run import follow_frames
 from PatchICLLib.follow.sequence import Sequence
 from PatchICLLib.images import Volume
+from PatchICLLib.images.label_values import numbered
 from PatchICLLib.outputs import check_outputs, output_folder
 from PatchICLLib.propagation import CancelToken, Propagator
 from PatchICLLib.segmentations import Segmentation
@@ -48,10 +50,12 @@ def run_follow(request: FollowRequest) -> None:
 def _fill(request: FollowRequest, files: FrameFiles, image: Volume, painted: Segmentation) -> None:
     started, token, count = time.monotonic(), CancelToken(), len(files.sequence)
     there: set[int] = set()
+    new = 0 if request.resume and files.is_finished(files.painted) else 1
+    is_finished = request.finished if request.finished is not None else _is_solid(request, painted)
     written: dict[int, float] = {}
     with interrupt_cancels(token), ProgressDisplay(request.quiet, unit="frames") as display:
         try:
-            finished = _painted_frame(request, files, image, painted, token, display)
+            finished = _painted_frame(request, files, image, painted, is_finished, token, display)
             there.add(files.painted)
 
             def done(number: int) -> None:
@@ -66,7 +70,11 @@ def _fill(request: FollowRequest, files: FrameFiles, image: Volume, painted: Seg
                 f"Stopped after {len(there)} of {count} frames; the same command goes on from there."
             ) from error
     if not request.quiet:
-        _summarise(request, files, written, time.monotonic() - started)
+        _summarise(request, files, new, written, time.monotonic() - started)
+        if is_finished and request.finished is None:
+            plain_console().print(
+                "  PAINTED is solid, so it was followed as it is; --not-finished fills its slices", soft_wrap=True
+            )
 
 
 def _painted_frame(
@@ -74,13 +82,17 @@ def _painted_frame(
     files: FrameFiles,
     image: Volume,
     painted: Segmentation,
+    is_finished: bool,
     token: CancelToken,
     display: ProgressDisplay,
 ) -> Segmentation:
-    """The segmentation of the painted frame, from an earlier run or the engine."""
+    """The segmentation of the painted frame, from an earlier run or the engine, or as it is."""
     number = files.painted
     if request.resume and files.is_finished(number):
         return painted.filled(read_segmentation(files.segmentation(number), like=image).array)
+    if is_finished:
+        files.write(number, image, painted, {"names": painted.names})
+        return painted
     options = request.options()
     options["labels"] = painted.chosen(options.get("labels"))
     propagator = Propagator.from_pretrained(**request.arguments())
@@ -101,6 +113,15 @@ def _painted_frame(
     return finished
 
 
+def _is_solid(request: FollowRequest, painted: Segmentation) -> bool:
+    """Whether nobody would have painted it on single slices; who names their axis did."""
+    if request.axis != "auto":
+        return False
+    labels = painted.chosen(request.options().get("labels"))
+    chosen = numbered(painted.array)[0] if labels is None else labels
+    return looks_finished(painted.mask(int(label)) for label in chosen if label)
+
+
 def _ending(painted: Segmentation, image: Volume) -> str:
     if painted.segments:
         return ".seg.nrrd"
@@ -109,14 +130,18 @@ def _ending(painted: Segmentation, image: Volume) -> str:
 
 def _origin(request: FollowRequest) -> list[Any]:
     file, painted = find_weights(request.weights), request.painted.stat()
-    return [request.painted.name, painted.st_size, painted.st_mtime_ns, request.options(), sha256_of(file)]
+    options = [request.options(), request.finished]
+    return [request.painted.name, painted.st_size, painted.st_mtime_ns, options, sha256_of(file)]
 
 
-def _summarise(request: FollowRequest, files: FrameFiles, written: dict[int, float], seconds: float) -> None:
+def _summarise(
+    request: FollowRequest, files: FrameFiles, new: int, written: dict[int, float], seconds: float
+) -> None:  # fmt: skip
+    """Args: new: painted frames that were not there before, 0 or 1; written: others, with their likeness."""
     console = plain_console()
     count = len(files.sequence)
     console.print(
-        f"{count} frames in {request.folder} ({time_text(seconds)}), {len(written)} of them new", soft_wrap=True
+        f"{count} frames in {request.folder} ({time_text(seconds)}), {new + len(written)} of them new", soft_wrap=True
     )
     for number, alike in written.items():
         if alike < LEAST_ALIKE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 MOST_UNNAMED_LABELS = 64  # that are propagated without --labels
 _WHOLE = (0, 2**31 - 1)
 _MOST_DIGITS = 10
+_BETWEEN_NAMES = re.compile(r",(?=\s*[0-9]+\s*=)|,(?! )")
 _LONGEST_SHOWN = 60
 _AXES: dict[str, Literal[0, 1, 2] | None] = {"auto": None, "k": 0, "j": 1, "i": 2}
 
@@ -23,9 +25,9 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def names_from_text(text: str, option: str) -> dict[int, str]:
-    """Names by label of a list such as "1=liver,2=spleen"."""
+    """Names by label of a list such as "1=liver,2=spleen"; names may be such as "Kidney, left"."""
     names: dict[int, str] = {}
-    for part in text.split(","):
+    for part in _BETWEEN_NAMES.split(text):
         number, mark, name = part.partition("=")
         label = whole_number(number)
         if not label or not mark or not name.strip() or label in names:

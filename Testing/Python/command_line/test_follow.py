@@ -122,8 +122,45 @@ def test_a_painting_that_is_finished_on_every_slice(phantom, folder, tmp_path, m
     assert len(list(output.glob("*.nii.gz"))) == FRAMES
 
 
+def _slices(labels: np.ndarray, *indices: int) -> np.ndarray:
+    """What of a finished segmentation is painted on some slices along k."""
+    shown = np.zeros_like(labels)
+    shown[list(indices)] = labels[list(indices)]
+    return shown
+
+
+def test_what_is_solid_is_followed_as_it_is(phantom, folder, tmp_path, engine, capsys) -> None:
+    """Nobody paints a body on single slices; nor could its slices be told from those of another axis."""
+    labels = np.zeros_like(phantom.labels[0])
+    grid = np.indices(labels.shape)
+    middle = np.array(labels.shape)[:, None, None, None] // 2
+    labels[((grid - middle) ** 2).sum(0) < 16] = 1  # a ball
+    drawn = save(labels, tmp_path / "ball.nii.gz")
+    assert run(folder, drawn, tmp_path / "out") == 0 and not engine
+    told = capsys.readouterr().out
+    assert "3 of them new" in told and "followed as it is" in told
+    found = read_label_map(tmp_path / "out" / "t2.nii.gz", like=read_scalar_image(folder / "t2.nii.gz")).array
+    np.testing.assert_array_equal(found, labels)
+    for number, option in enumerate(["--not-finished", "--axis=k"], 1):
+        assert run(folder, drawn, tmp_path / f"out{number}", option) == 0 and len(engine) == number
+        assert "as it is" not in capsys.readouterr().out
+
+
+def test_what_is_painted_on_slices_is_filled(phantom, folder, tmp_path, engine, capsys) -> None:
+    labels = phantom.labels[0]
+    held = np.flatnonzero(labels.any((1, 2)))
+    across = _slices(labels, held[0], held[-1])
+    across[:, :, labels.shape[2] // 2] = labels[:, :, labels.shape[2] // 2]  # no slice between is without it
+    for number, shown in enumerate([_slices(labels, *held[::3]), across, _slices(labels, *held[:3])], 1):
+        assert run(folder, save(shown, tmp_path / f"{number}.nii.gz"), tmp_path / f"out{number}") == 0
+        assert len(engine) == number and "as it is" not in capsys.readouterr().out
+    assert run(folder, tmp_path / "1.nii.gz", tmp_path / "finished", "--finished") == 0
+    assert len(engine) == 3 and "as it is" not in capsys.readouterr().out
+
+
 def test_resuming_ends_as_a_run_that_was_not_stopped(phantom, folder, tmp_path, engine, monkeypatch) -> None:
     whole, output, drawn = tmp_path / "whole", tmp_path / "out", painted(phantom, tmp_path)
+    run = partial(conftest.run, "follow", "--not-finished")
     assert run(folder, drawn, whole) == 0
     write = FrameFiles.write
 

@@ -72,7 +72,7 @@ def test_a_library_from_begin_to_end(scan, second_scan, painted, segments, paint
 
 def test_what_is_refused(scan, painted, segments, tmp_path, refused: Callable[..., str]) -> None:
     folder = tmp_path / "library"
-    for names in ("liver", "0=liver", "1=", "1=a,1=b", "-1=a"):
+    for names in ("liver", "0=liver", "1=", "1=a,1=b", "-1=a", "1=liver,spleen"):
         assert "1=liver,2=spleen" in refused("library", "add", folder, scan, painted, "--names", names)
     assert "its labels are 1, 3" in refused("library", "add", folder, scan, painted, "--names", "2=liver")
     assert "--names 1=...,3=..." in refused("library", "add", folder, scan, painted)

@@ -14,6 +14,7 @@ from PatchICLLib.command_line.options import (
     extent_from_text,
     labels_from_text,
     labels_options,
+    names_from_text,
     numbers_from_text,
     region_from_text,
     slices_from_text,
@@ -31,6 +32,10 @@ def slices(text: str) -> list[int | tuple[int, int]]:
     return slices_from_text(text, "--ignore-slices")
 
 
+def names(text: str) -> dict[int, str]:
+    return names_from_text(text, "--match")
+
+
 WHOLE = (0, 2**31 - 1)
 
 
@@ -44,6 +49,9 @@ WHOLE = (0, 2**31 - 1)
         (labels_options, "2", {"labels": [2]}),
         (labels_options, "all", {"labels": None, "most_labels": 255}),
         (labels_options, None, {"labels": None, "most_labels": 64}),
+        (names, "1=liver,2=spleen", {1: "liver", 2: "spleen"}),
+        (names, " 2 = spleen, 1=liver", {2: "spleen", 1: "liver"}),
+        (names, "1=Kidney, left, 2=Kidney, right,3=a=b", {1: "Kidney, left", 2: "Kidney, right", 3: "a=b"}),
         (extent_from_text, "auto", "auto"),
         (extent_from_text, "painted", "painted"),
         (extent_from_text, "4:9", (4, 9)),
