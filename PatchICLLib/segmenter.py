@@ -15,10 +15,8 @@ from PatchICLLib.cascade.entropy import binary_entropy
 from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.trace import LevelTrace
 from PatchICLLib.errors import InputError
+from PatchICLLib.fields_of_view import Field, OneScale, OwnScale
 from PatchICLLib.hints.placing import Landmarks, hints_of_moved
-from PatchICLLib.propagation.geometry.intensity_scale import differences, unit_of
-from PatchICLLib.propagation.geometry.normalisation import Normalisation
-from PatchICLLib.propagation.geometry.region import GROWTH, MINIMUM_PIXELS, Region
 from PatchICLLib.propagation.painted_context import SIZES, input_size
 from PatchICLLib.runtime.device import inference_precision, resolve_device
 from PatchICLLib.runtime.transfers import to_host
@@ -44,49 +42,16 @@ class Segmentation:
     seen: tuple[float, float, float]
 
 
-@dataclass(frozen=True)
-class _Field:
-    """What is seen of pictures, in fields of view: a square, from the middle of each picture.
-
-    Attributes:
-        centre: rows and columns.
-        side: 1 sees pictures whole.
-    """
-
-    centre: tuple[float, float] = (0.0, 0.0)
-    side: float = 1.0
-
-    @classmethod
-    def around(cls, masks: Sequence[np.ndarray], growth: float = GROWTH) -> _Field:
-        """Around all masks (H, W) bool, as what is painted in a volume is seen."""
-        spans, least = [], 0.0
-        for mask in masks:
-            whole = float(max(mask.shape))
-            least = max(least, MINIMUM_PIXELS / whole)
-            held = [np.flatnonzero(mask.any(axis)) for axis in (1, 0)]
-            if len(held[0]):
-                ends = np.array([(ticks[0], ticks[-1] + 1) for ticks in held]) - np.array(mask.shape)[:, None] / 2
-                spans.append(ends / whole)
-        low, high = np.min(spans, 0)[:, 0], np.max(spans, 0)[:, 1]
-        side = max(float((high - low).max()) * growth, least)
-        row, column = (low + high) / 2
-        return cls((float(row), float(column)), side) if side < 1 else cls()
-
-    def region(self, shape: tuple[int, ...]) -> Region:
-        """In a picture (H, W), with its centre in the picture."""
-        whole, sides = float(max(shape)), np.array(shape)
-        row, column = (np.array(self.centre) * whole).clip(-sides / 2, sides / 2) + (sides - 1) / 2
-        return Region((float(row), float(column)), self.side * whole, (1.0, 1.0))
-
-
-_WHOLE = _Field()
+_WHOLE = Field()
+_OWN = OwnScale()
 
 
 @dataclass(frozen=True)
 class _View:
-    """The context through a field: masks (k, S, S), and the images with them, encoded."""
+    """The context through a field, on a scale: masks (k, S, S), and the images with them, encoded."""
 
-    field: _Field
+    field: Field
+    scale: OwnScale | OneScale
     masks: torch.Tensor
     context: Any
 
@@ -95,8 +60,9 @@ class InContextSegmenter:
     """Segments 2D images like the context shows.
 
     Where a target looks like the context, as slices of one scan do, the network sees no more of both than is around the
-    context's masks: what is small has more pixels then, at the same cost. Images with so few pixels that they are seen
-    as well whole are seen whole, and so are all by other models than `sparse`.
+    context's masks: what is small has more pixels then, at the same cost; and where their intensities are alike, too,
+    all are seen on the scale of the structure in the context. Images with so few pixels that they are seen as well
+    whole are seen whole, and so are all by other models than `sparse`.
 
     Args:
         pretrained: model with its weights.
@@ -109,6 +75,7 @@ class InContextSegmenter:
         self._given: tuple[list[np.ndarray], list[np.ndarray]] | None = None
         self._views: dict[str, _View] = {}
         self._landmarks: Landmarks | None = None
+        self._near: tuple[Field, OneScale | None] | None = None
 
     @classmethod
     def from_pretrained(
@@ -126,7 +93,7 @@ class InContextSegmenter:
         """Encode the context; it is kept for all targets to come.
 
         Args:
-            images: k arrays (H, W) of real numbers, each normalised by itself; their sizes may differ.
+            images: k arrays (H, W) of real numbers; their sizes may differ.
             masks: k arrays of the same sizes, inside where not 0.
 
         Raises:
@@ -143,26 +110,28 @@ class InContextSegmenter:
             raise InputError("Context images and masks must hold finite numbers only; replace NaN and infinity.")
         if not any(mask.any() for mask in masks):
             raise InputError("The context masks are empty, but at least one must show what to segment.")
-        self._given, self._views, self._landmarks = (images, masks), {}, None
+        self._given, self._views, self._landmarks, self._near = (images, masks), {}, None, None
         if self.pretrained.preset == "sparse":  # other models know no places
-            self._landmarks = Landmarks.of(*self._through(_WHOLE))
+            self._landmarks = Landmarks.of(*self._through(_WHOLE, _OWN))
 
-    def _through(self, field: _Field) -> tuple[torch.Tensor, torch.Tensor]:
+    def _through(self, field: Field, scale: OwnScale | OneScale) -> tuple[torch.Tensor, torch.Tensor]:
         """Context images and masks through a field, (k, S, S) each."""
         assert self._given is not None
-        regions = [field.region(image.shape) for image in self._given[0]]
-        seen = [self._seen(image, region) for image, region in zip(self._given[0], regions, strict=True)]
-        drawn = [region.sample(mask[None], self.size) for mask, region in zip(self._given[1], regions, strict=True)]
+        images, masks = self._given
+        seen = [scale.seen(image, field, self.size) for image in images]
+        drawn = [field.region(mask).sample(mask[None], self.size) for mask in masks]
         return torch.cat(seen).to(self.device), torch.cat(drawn).to(self.device)
 
-    def _view(self, name: str, field: _Field, offsets: torch.Tensor | None = None) -> _View:
+    def _view(
+        self, name: str, field: Field, scale: OwnScale | OneScale = _OWN, offsets: torch.Tensor | None = None
+    ) -> _View:
         """The context through a field, its images moved by offsets (k, 2); encoded once for all targets."""
         if name not in self._views:
-            seen, drawn = self._through(field)
+            seen, drawn = self._through(field, scale)
             places = None if offsets is None else F.pad(offsets, (0, 1))[None]
             with torch.inference_mode(), inference_precision(self.device):
                 context = self.pretrained.model.encode_context(seen[None], drawn[None], places)  # type: ignore[operator]
-            self._views[name] = _View(field, drawn, context)
+            self._views[name] = _View(field, scale, drawn, context)
         return self._views[name]
 
     def segment(self, image: np.ndarray) -> Segmentation:
@@ -177,8 +146,8 @@ class InContextSegmenter:
         if image.ndim != 2 or not image.size or not np.isfinite(image).all():
             raise InputError(f"The target must be a 2D image of finite numbers, but its shape is {image.shape}.")
         view, hints, places = self._placed(image)
-        region = view.field.region(image.shape)
-        seen = self._seen(image, region).to(self.device)
+        region = view.field.region(image)
+        seen = view.scale.seen(image, view.field, self.size).to(self.device)
         with torch.inference_mode(), inference_precision(self.device):
             output = self.pretrained.model(seen[:, None], view.context, hints, places)
         restored, window = region.restore(output.logits[:, 0], (image.shape[0], image.shape[1]))
@@ -195,23 +164,26 @@ class InContextSegmenter:
         """How a target is seen, and, where it shows the context elsewhere, its form there and its place."""
         if self._landmarks is None or self._given is None:
             return self._view("whole", _WHOLE), None, None
-        whole = _WHOLE.region(image.shape)
-        found = self._landmarks.find(self._seen(image, whole).to(self.device))
+        found = self._landmarks.find(_OWN.seen(image, _WHOLE, self.size).to(self.device))
         if to_host(found.moved)[0]:
             offsets = self._landmarks.offsets
-            view = self._view("moved", _WHOLE, offsets)
+            view = self._view("moved", _WHOLE, offsets=offsets)
             # contexts are encoded once for all targets, so it is the target that is moved, the other way
             return view, hints_of_moved(view.masks, offsets + found.shifts), F.pad(-found.shifts, (0, 1))
-        if input_size(whole) > SIZES[0] and to_host(found.alike)[0]:
-            return self._view("near", _Field.around(self._given[1])), None, None
+        if input_size(_WHOLE.region(image)) > SIZES[0] and to_host(found.alike)[0]:
+            return self._view_near(image), None, None
         return self._view("whole", _WHOLE), None, None
 
-    def _seen(self, image: np.ndarray, region: Region) -> torch.Tensor:
-        """(1, S, S), standardised by itself; what lies beyond the image is as dark as its darkest part."""
-        values = differences(image, image.min().item())
-        values = values / unit_of(float(values.max()))
-        seen = region.sample((values - np.percentile(values, 0.3))[None], self.size)
-        return Normalisation.fit(seen).standard(seen)
+    def _view_near(self, image: np.ndarray) -> _View:
+        """How a target is seen that looks like the context as it lies."""
+        assert self._given is not None
+        if self._near is None:
+            field = Field.around(self._given[1])
+            self._near = field, OneScale.of(*self._given, field, self.size)
+        field, scale = self._near
+        if scale is not None and scale.holds(image):
+            return self._view("near, on one scale", field, scale)
+        return self._view("near", field)
 
 
 def _shape(shapes: list[tuple[int, ...]]) -> str:

@@ -71,6 +71,34 @@ def test_what_is_small_in_slices_of_a_scan_is_seen_large(segmenter, places):
     assert dice(segmenter.segment(image + body).mask, mask) > 0.8
 
 
+def slices_of_a_scan(count: int, shape: tuple[int, int] = (256, 256)) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Images and masks of a disc in a body that goes on from one to the next."""
+    body = 20 * np.sin(np.indices(shape).sum(0) / 25) * np.cos(np.indices(shape)[0] / 35)
+    discs = [disc(shape, 0.3, 0.3, 0.06, seed) for seed in range(count)]
+    return [(image + body, mask) for image, mask in discs]
+
+
+def test_what_else_is_bright_in_a_slice_of_the_scan_does_not_change_its_scale(segmenter):
+    *context, (image, mask) = slices_of_a_scan(4)
+    metal = image.copy()
+    metal[92:98, 60:66] = 3000  # 3 % of what is seen
+    segmenter.set_context(*zip(*context, strict=True))
+    plain, beside = segmenter.segment(image), segmenter.segment(metal)
+    assert dice(plain.mask, mask) > 0.9
+    np.testing.assert_allclose(plain.probability[:85], beside.probability[:85], atol=0.15)
+
+
+@pytest.mark.parametrize(("factor", "offset"), [(7, -1000), (0.02, 0)])
+def test_a_slice_on_another_scale_is_seen_on_its_own(segmenter, factor, offset):
+    """As of another scanner; nor need the context be on one scale."""
+    (image, mask), *context = slices_of_a_scan(4)
+    images, masks = zip(*context, strict=True)
+    segmenter.set_context(images, masks)
+    assert dice(segmenter.segment(factor * image + offset).mask, mask) > 0.9
+    segmenter.set_context([images[0], images[1] * factor + offset, images[2]], masks)
+    assert dice(segmenter.segment(image).mask, mask) > 0.9
+
+
 @pytest.mark.parametrize(("side", "share"), [(64, 0.06), (160, 0.46)])
 def test_pictures_of_few_pixels_are_shown_whole_and_others_around_the_masks(segmenter, monkeypatch, side, share):
     """A disc fills pi .14^2 of the picture, and pi / 4 / 1.3^2 of the region around it."""

@@ -41,12 +41,17 @@ def distinction(
     if not sum(map(len, inside)) or not sum(map(len, outside)):
         return 0.0
     first, second = np.concatenate(inside), np.concatenate(outside)
+    return 1.0 - shared(first, second)
+
+
+def shared(first: np.ndarray, second: np.ndarray) -> float:
+    """What the histograms of two sets of numbers share, 0 to 1. Few numbers make few bins.
+
+    Args:
+        first, second: (n,) and (m,) real numbers of one type, not empty.
+    """
     offset = first.min().item()  # double precision does not hold all whole numbers of 64 bits
-    return 1.0 - _shared(differences(first, offset), differences(second, offset))
-
-
-def _shared(first: np.ndarray, second: np.ndarray) -> float:
-    """Of two sets of numbers, 0 to 1."""
+    first, second = differences(first, offset), differences(second, offset)
     low, high = np.percentile(np.concatenate([first, second]), [1, 99])
     if high <= low:
         return 1.0
