@@ -70,13 +70,14 @@ class LibraryCases:
     """Args: logic: whose volume and segmentation are meant.
 
     Attributes:
-        folder: of the library, chosen by the user for all scenes; "" where none is. It may be missing or empty: then
-            the first case makes the library.
+        folder: of the library, chosen by the user for all scenes; "" where none is. It may be empty, or just chosen
+            and missing: then the first case makes the library.
     """
 
     def __init__(self, logic):
         self.logic = logic
         self.folder = ""
+        self._chosen = ""  # the folder that was chosen here, not remembered from another time
         self._declined: set[tuple[str, str]] = set()  # segmentation and segment
         self._opened: tuple[tuple, Library] | None = None
         self._scan = ScanHash()
@@ -85,10 +86,16 @@ class LibraryCases:
         """The library as it is now; others may have changed it.
 
         Raises:
-            SceneError: no folder is chosen, or what is in it is no library or a damaged one.
+            SceneError: no folder is chosen, or it is gone, or what is in it is no library or a damaged one.
         """
         if not self.folder:
             raise SceneError(_("Choose a folder for the library first."))
+        if self.folder != self._chosen and not Path(self.folder).exists():
+            raise SceneError(
+                _("The library {folder} is not there; connect its drive, or choose another folder, or none.").format(
+                    folder=self.folder
+                )
+            )
         known = self.folder, _stateOf(Path(self.folder) / "library.json")
         if self._opened is None or self._opened[0] != known:
             try:
@@ -162,12 +169,13 @@ class LibraryCases:
         Raises:
             SceneError: it holds something else than a library. The folder of before stays.
         """
-        before, self.folder = self.folder, folder
+        before = self.folder, self._chosen
+        self.folder = self._chosen = folder
         try:
             if folder:
                 self.open()
         except SceneError:
-            self.folder = before
+            self.folder, self._chosen = before
             raise
 
     def want(self, segmentId: str, isWanted: bool) -> None:

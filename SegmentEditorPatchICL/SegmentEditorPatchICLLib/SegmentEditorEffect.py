@@ -35,7 +35,7 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
     def helpText(self):
         return _(
             "<html>Fill in a structure that was painted on a few slices<br>."
-            "<p>Paint it with any effect on two to five slices of one direction, then press <b>Propagate</b>: "
+            "<p>Paint it with any effect on two to five slices, in any views, then press <b>Propagate</b>: "
             "the other slices follow as a preview, slice by slice, while you go on."
             "<p><b>Next slice</b> goes where one more drawing helps most. <b>Apply</b> writes the preview into the "
             "segment, as one step of undo; the slices that you painted stay as they are."

@@ -243,6 +243,22 @@ def testADamagedLibraryIsTold(earlier, tmp_path):
     assert "library" not in earlier.workers[-1].calls[-1].options
 
 
+def testALibraryThatIsGoneIsTold(earlier, tmp_path):
+    """A drive that is not connected: no new library takes its place, and no run goes on as if there were none."""
+    folder = tmp_path / "cases"
+    folder.rename(tmp_path / "on another drive")
+    earlier.reload()
+    earlier.logic.library.folder = str(folder)  # as it is remembered
+    earlier.paint(0, (4, 9))
+    for action in (earlier.logic.startPropagation, lambda: earlier.logic.library.addCase([earlier.organ])):
+        with pytest.raises(SceneError, match="is not there"):
+            action()
+    assert not folder.exists() and earlier.logic.library.countOf(earlier.organ) == 0
+    (tmp_path / "on another drive").rename(folder)
+    earlier.runToPreview()
+    assert earlier.workers[-1].calls[-1].options["library"] == str(folder)
+
+
 def testInThePanel(desk, tmp_path):
     from PySide6.QtCore import Qt
 
