@@ -14,6 +14,7 @@ from PatchICLLib.propagation.geometry.region import GROWTH, MINIMUM_PIXELS, Regi
 from PatchICLLib.propagation.refinement.distinction import shared
 
 _SHARED = 0.5  # of the intensities of pictures that are on one scale
+_FILLED = 0.04  # of what is seen, by the structure, if its intensities are to tell the scale
 _DARKEST = 0.3  # percent
 
 
@@ -86,12 +87,12 @@ class OneScale:
     def of(
         cls, pictures: Sequence[np.ndarray], masks: Sequence[np.ndarray], field: Field, size: int
     ) -> OneScale | None:
-        """Of context pictures and masks (H, W); None where they are not on one scale themselves."""
+        """Of context pictures and masks (H, W); None where they are not on one scale, or hold too little of it."""
         parts = [field.pixels(picture) for picture in pictures]
         pixels = np.concatenate(parts)
-        if not all(_alike(part, pixels) for part in parts):
-            return None
         drawn = np.concatenate([field.pixels(mask) for mask in masks])
+        if drawn.mean() < _FILLED or not all(_alike(part, pixels) for part in parts):
+            return None
         scale = IntensityScale.of(pixels[None, None], drawn[None, None])
         seen = torch.cat([_scaled(picture, scale, field, size) for picture in pictures])
         inside = torch.cat([field.region(mask).sample(mask[None], size) for mask in masks])

@@ -102,7 +102,8 @@ def _say(axes: Axes, values: Sequence[_Value]) -> None:
     """Numbers above their points, or below where others are in the way; none where both are taken."""
     above, apart = 0.045, 0.04  # of the height of the axes
     heights = {
-        value: float(axes.transLimits.transform(axes.transScale.transform(value[:2]))[1]) for value in sorted(values)
+        value: float(axes.transLimits.transform(axes.transScale.transform(value[:2]))[1])
+        for value in sorted(values, key=lambda one: one[:3])  # colors of several kinds have no order
     }
     said: list[tuple[float, float]] = []
     for value, height in sorted(heights.items(), key=lambda one: -one[1]):

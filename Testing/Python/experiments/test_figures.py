@@ -48,6 +48,12 @@ def test_the_papers_own_figures_stand_beside_its_models(
     assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in stars] == [(512, 308.0)] * starred
 
 
+def test_models_may_have_the_same_figures(tmp_path: Path) -> None:
+    """As other weights of the same network have, whose colors are of other kinds."""
+    records = [{"model": name, "resolution": 128, "gflops": 3.0, "dice": 0.5} for name in ("sparse", "mine", "paper")]
+    assert draw_by_resolution(records, tmp_path / "cost.png")
+
+
 @pytest.mark.parametrize("number", [0, 1])
 def test_numbers_in_the_figure_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """They lie within the axes, and none over another, however close the lines come."""
