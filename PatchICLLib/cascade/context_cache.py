@@ -1,23 +1,24 @@
-"""Encoded context of the `sparse` cascade: sets of images, each for its own targets, of however many images each."""
+"""Encoded context of a cascade: sets of images, each for its own targets, of however many images each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from PatchICLLib.cascade.readout import MaskReadout
+from PatchICLLib.errors import InputError
 
 _MULTIPLE = 8  # of keys that fused attention takes as they are, with a mask
 
 
 @dataclass(frozen=True)
 class ContextLevel:
-    """Everything about the context that a level needs; B sets of k images.
+    """Everything about the context that a level of the `sparse` cascade needs; B sets of k images.
 
     Attributes:
         indices: (B, k, Kc) patches encoded of each image; any for images that only fill up a set.
@@ -113,15 +114,27 @@ class ContextLevel:
         return [ContextLevel(*one, None) for one in parts]
 
 
+class AnyLevel(Protocol):
+    """What a cascade needs of the context at one level."""
+
+    def select(self, sets: Tensor) -> Self: ...
+
+    @staticmethod
+    def join(levels: Sequence[Any]) -> Any: ...
+
+
+Level = TypeVar("Level", bound=AnyLevel)
+
+
 @dataclass(frozen=True)
-class ContextCache:
+class ContextCache(Generic[Level]):
     """Encoded context for inputs of ``size`` pixels a side; ``sets`` is B."""
 
     size: int
     sets: int
-    levels: tuple[ContextLevel, ...]
+    levels: tuple[Level, ...]
 
-    def select(self, sets: Tensor) -> ContextCache:
+    def select(self, sets: Tensor) -> ContextCache[Level]:
         """The context of some sets, in any order, any number of times.
 
         Args:
@@ -130,7 +143,7 @@ class ContextCache:
         return ContextCache(self.size, len(sets), tuple(level.select(sets) for level in self.levels))
 
     @staticmethod
-    def join(caches: Sequence[ContextCache]) -> ContextCache:
+    def join(caches: Sequence[ContextCache[Level]]) -> ContextCache[Level]:
         """The sets of several, one after the other; of however many images each.
 
         Raises:
@@ -138,10 +151,11 @@ class ContextCache:
         """
         size = size_of_all(caches)
         levels = zip(*(cache.levels for cache in caches), strict=True)
-        return ContextCache(size, sum(c.sets for c in caches), tuple(ContextLevel.join(x) for x in levels))
+        kind = type(caches[0].levels[0])
+        return ContextCache(size, sum(c.sets for c in caches), tuple(kind.join(x) for x in levels))
 
     @staticmethod
-    def beside(caches: Sequence[ContextCache]) -> ContextCache:
+    def beside(caches: Sequence[ContextCache[ContextLevel]]) -> ContextCache[ContextLevel]:
         """As many sets as each holds, of the images of all: what was encoded apart is looked at together.
 
         Args:
@@ -154,10 +168,27 @@ class ContextCache:
         levels = zip(*(cache.levels for cache in caches), strict=True)
         return ContextCache(size, caches[0].sets, tuple(ContextLevel.beside(x) for x in levels))
 
-    def images(self) -> list[ContextCache]:
+    def images(self: ContextCache[ContextLevel]) -> list[ContextCache[ContextLevel]]:
         """Each image of the only set by itself, as it was encoded beside the others: to be put ``beside`` some."""
         levels = zip(*(level.images() for level in self.levels), strict=True)
         return [ContextCache(self.size, 1, tuple(of_image)) for of_image in levels]
+
+
+def checked_context(images: Tensor, masks: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Images and masks of a context, (B, k, H, H), with nothing in those that are not ``given``, (B, k).
+
+    Raises:
+        InputError: their shapes differ, or they are not square.
+    """
+    if images.shape != masks.shape or images.ndim != 4 or images.shape[-1] != images.shape[-2] or not images.numel():
+        raise InputError(
+            "Context images and masks must both have the shape (sets, images, side, side), but have "
+            f"{tuple(images.shape)} and {tuple(masks.shape)}."
+        )
+    if given is None:
+        return images, masks
+    there = given[:, :, None, None]
+    return images.where(there, 0), masks.where(there, 0)
 
 
 def longer(x: Tensor, count: int) -> Tensor:

@@ -108,7 +108,7 @@ class SparseCascade(nn.Module):
         generator: torch.Generator | None = None,
         given: Tensor | None = None,
         subject: Tensor | bool | None = None,
-    ) -> ContextCache:
+    ) -> ContextCache[ContextLevel]:
         """Encode context images and masks for all levels (paper, sections 3.2 to 3.4).
 
         Args:
@@ -195,7 +195,7 @@ class SparseCascade(nn.Module):
     def forward(
         self,
         target: Tensor,
-        context: ContextCache,
+        context: ContextCache[ContextLevel],
         hints: Hints | None = None,
         positions: Tensor | None = None,
         generator: torch.Generator | None = None,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from PatchICLLib.allowed_values import Between
-from PatchICLLib.cascade.context_cache import longer, size_of_all
+from PatchICLLib.cascade.context_cache import checked_context, longer, size_of_all
 from PatchICLLib.cascade.entropy import binary_entropy, patch_means
 from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.patches import PatchGrid
@@ -111,20 +111,8 @@ class UniverSegInContext(nn.Module):
         Raises:
             InputError: if their shapes differ or they are not square.
         """
-        if (
-            images.shape != masks.shape
-            or images.ndim != 4
-            or images.shape[-1] != images.shape[-2]
-            or not images.numel()
-        ):
-            raise InputError(
-                "Context images and masks must both have the shape (sets, images, side, side), but have "
-                f"{tuple(images.shape)} and {tuple(masks.shape)}."
-            )
+        images, masks = checked_context(images, masks, given)
         size = images.shape[-1]
-        if given is not None:
-            there = given[:, :, None, None]
-            images, masks = images.where(there, 0), masks.where(there, 0)
         smaller = unit_range(self._resize(images, "bilinear"))[:, :, None]
         return UniverSegContext(size, smaller, self._resize(masks.to(images), "nearest-exact")[:, :, None], given)
 

@@ -222,23 +222,15 @@ def _segment(case: CohortCase, model: CohortModel, worker: str, started: float) 
 
 def _painted(case: CohortCase, image: Volume) -> tuple[Segmentation, dict[str, Any]]:
     """The painting of a case, and the options of ``Propagator.propagate`` with it."""
-    from PatchICLLib.library import Library, library_options, match_painting, unpainted
+    from PatchICLLib.library import Library, with_library
     from PatchICLLib.segmentations.files import read_segmentation
 
-    library = None if case.library is None else Library.open(case.library)
-    if case.painted is not None:
-        painted = read_segmentation(case.painted, like=image)
-    elif library is not None:
-        painted = unpainted(library, image.array.shape)
-    else:
+    painted = None if case.painted is None else read_segmentation(case.painted, like=image)
+    if case.library is not None:
+        return with_library(Library.open(case.library), painted, case.match, case.options, image)
+    if painted is None:
         raise InputError("Nothing is painted, and there is no library.")
-    labels = painted.chosen(case.options.get("labels"))
-    options = {**case.options, "labels": labels}
-    if library is not None:
-        match = match_painting(library, painted, {} if case.painted is None else case.match, labels)
-        options |= library_options(library, match, image)
-        painted = painted.with_room_for(match)
-    return painted, options
+    return painted, {**case.options, "labels": painted.chosen(case.options.get("labels"))}
 
 
 def _cases_of(library: Path) -> list[Any]:

@@ -14,7 +14,7 @@ from PatchICLLib.command_line.painted_text import painted_text
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.images import Volume, check_can_hold_grid, image_output, read_scalar_image
 from PatchICLLib.images.writing import stage_image
-from PatchICLLib.library import library_options, match_painting
+from PatchICLLib.library import with_library
 from PatchICLLib.outputs import Output, StagedFiles, check_outputs, stage_json
 from PatchICLLib.propagation import CancelToken, PropagationResult, Propagator
 from PatchICLLib.segmentations import Segmentation
@@ -95,10 +95,10 @@ def read_inputs(files: PropagationFiles, weights: str | None, options: dict[str,
     library, said = open_library(files.library, files.match)
     image = read_scalar_image(files.image)
     painted = read_segmentation(files.painted, like=image)
-    options = {**options, "labels": painted.chosen(options.get("labels"))}
-    if library is not None:
-        options |= library_options(library, match_painting(library, painted, said, options["labels"]), image)
-        painted = painted.with_room_for(options["match"])
+    if library is None:
+        options = {**options, "labels": painted.chosen(options.get("labels"))}
+    else:
+        painted, options = with_library(library, painted, said, options, image)
     if files.output is not None:
         check_can_hold(image, painted, files.output)
     check_can_hold_grid(image, files.probability, files.entropy)
@@ -123,15 +123,8 @@ def propagate_files(
     started = time.monotonic()
     inputs = read_inputs(files, model.get("weights"), options)
     image, painted = inputs.image, inputs.painted
-    wanted = frozenset(
-        name
-        for name, path in (
-            ("probability", files.probability),
-            ("entropy", files.entropy),
-            ("selections", files.selections),
-        )
-        if path is not None
-    )
+    maps = {"probability": files.probability, "entropy": files.entropy, "selections": files.selections}
+    wanted = frozenset(name for name, path in maps.items() if path is not None)
     given = {**inputs.options, **inputs.limits.options(), "candidates": files.candidates}
     result = propagated(image, painted.array, model, quiet, outputs=wanted, **given)
     filled, report = painted.filled(result.labels), inputs.limits.told(result.report)

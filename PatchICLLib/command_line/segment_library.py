@@ -10,7 +10,7 @@ from PatchICLLib.command_line.progress_display import time_text
 from PatchICLLib.command_line.propagate_files import propagated
 from PatchICLLib.images import check_can_hold_grid, image_output, read_scalar_image
 from PatchICLLib.images.writing import stage_image
-from PatchICLLib.library import Library, library_options, unpainted
+from PatchICLLib.library import Library, with_library
 from PatchICLLib.outputs import Output, StagedFiles, check_outputs, stage_json
 from PatchICLLib.segmentations.files import check_can_hold, segmentation_output, stage_segmentation
 from PatchICLLib.weights import weights_file
@@ -55,14 +55,13 @@ def segment_from_library(files: LibraryFiles, model: dict[str, Any], options: di
     check_outputs(files.outputs(), inputs)
     library = Library.open(files.library)
     image = read_scalar_image(files.target)
-    empty = unpainted(library, image.array.shape)
-    labels = empty.chosen(options.get("labels")) or [segment.label for segment in empty.segments]
+    empty, given = with_library(library, None, {}, options, image)
+    given["labels"] = given["labels"] or list(given["match"])
     check_can_hold(image, empty, files.output)
     check_can_hold_grid(image, files.probability, files.entropy)
     maps = {"probability": files.probability, "entropy": files.entropy}
     wanted = frozenset(name for name, path in maps.items() if path is not None)
-    known = library_options(library, {label: label for label in labels}, image)
-    result = propagated(image, None, model, quiet, outputs=wanted, **known, **{**options, "labels": labels})
+    result = propagated(image, None, model, quiet, outputs=wanted, **given)
     found = empty.filled(result.labels)
     with StagedFiles() as staged:
         stage_segmentation(staged, found, image, files.output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PatchICLLib.images.checks import check_can_hold_grid, check_same_grid
+from PatchICLLib.images.checks import check_can_hold_grid
 from PatchICLLib.images.grid import Grid
 from PatchICLLib.images.output_paths import check_image_output, image_output
 from PatchICLLib.images.volume import Volume
@@ -18,7 +18,6 @@ __all__ = [
     "Volume",
     "check_can_hold_grid",
     "check_image_output",
-    "check_same_grid",
     "image_output",
     "read_label_map",
     "read_scalar_image",

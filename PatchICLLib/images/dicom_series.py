@@ -71,15 +71,7 @@ def _volume(frames: list[Frame], path: Path, subject: str) -> Volume:
             raise InputError(f"{subject} has a file whose name is not written in UTF-8; rename it.") from error
     _check_alike(frames, subject)
     if len(frames) == 1:
-        image = _read_file(frames[0].file)
-        return Volume(
-            array=sitk.GetArrayFromImage(image),
-            spacing=tuple(reversed(image.GetSpacing())),
-            origin=image.GetOrigin(),
-            direction=image.GetDirection(),
-            path=path,
-            pixel_type=image.GetPixelIDTypeAsString(),
-        )
+        return Volume.of(_read_file(frames[0].file), path)
     axes = _axes(frames, subject)
     frames, gap = _in_order(frames, axes, subject)
     array, pixel_type = _pixels(frames, subject)

@@ -1,6 +1,5 @@
 """Reads the header of a MetaImage file (.mha, or .mhd with a data file beside it)."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from PatchICLLib.images.stored_voxels import (
     DamagedFile,
     ImageHeader,
     StoredVoxels,
+    data_file,
     header_lines,
     regular_file_size,
     voxel_count,
@@ -56,7 +56,7 @@ def read_meta_image_header(path: Path) -> ImageHeader:
     number = np.dtype(kind).newbyteorder(">" if _is_true(big) else "<")
     data_path = path
     if fields["ElementDataFile"].upper() != "LOCAL":
-        data_path, start = _data_path(path, fields["ElementDataFile"]), 0
+        data_path, start = data_file(path, fields["ElementDataFile"]), 0
     (skip,) = whole_numbers(fields.get("HeaderSize", "0"), "HeaderSize")[:1]
     encoding = "raw"
     if not _is_true(fields.get("BinaryData", "T")):
@@ -76,9 +76,3 @@ def read_meta_image_header(path: Path) -> ImageHeader:
 
 def _is_true(text: str) -> bool:
     return text[:1] in ("T", "t", "1")
-
-
-def _data_path(path: Path, value: str) -> Path:
-    if value.upper().startswith("LIST") or "%" in value:
-        raise DamagedFile("its voxels are spread over several files; save it as one file")
-    return path.parent / os.fsdecode(value.encode("latin-1"))

@@ -9,6 +9,7 @@ from PatchICLLib.images.stored_voxels import (
     DamagedFile,
     ImageHeader,
     StoredVoxels,
+    data_file,
     header_lines,
     regular_file_size,
     voxel_count,
@@ -72,7 +73,7 @@ def read_nrrd_header(path: Path) -> ImageHeader:
         raise DamagedFile(f"its header has the unknown byte order {endian[:40]!r}")
     data_path = path
     if "data file" in fields:
-        data_path, start = _data_path(path, fields["data file"]), 0
+        data_path, start = data_file(path, fields["data file"]), 0
     kind_of_number = np.dtype(kind).newbyteorder("<" if endian == "little" else ">")
     count = voxel_count(sizes)
     lines = _skip(fields, "line skip", "lineskip")
@@ -86,12 +87,6 @@ def read_nrrd_header(path: Path) -> ImageHeader:
     exact = encoding == "gzip"
     voxels = StoredVoxels(data_path, encoding, start, skip, count, kind_of_number, exact)
     return ImageHeader(tuple(sizes), voxels, kinds=tuple(fields.get("kinds", "").lower().split()))
-
-
-def _data_path(path: Path, value: str) -> Path:
-    if value.upper().startswith("LIST") or "%" in value:
-        raise DamagedFile("its voxels are spread over several files; save it as one file")
-    return path.parent / os.fsdecode(value.encode("latin-1"))
 
 
 def _skip(fields: dict[str, str], *names: str) -> int:

@@ -26,7 +26,6 @@ from PatchICLLib.images.grid import Grid
 from PatchICLLib.images.meta_image_file import read_meta_image_header
 from PatchICLLib.images.native_messages import native_messages_dropped
 from PatchICLLib.images.nifti_file import read_nifti_header
-from PatchICLLib.images.nifti_geometry import NiftiGeometry
 from PatchICLLib.images.nrrd_file import read_nrrd_header
 from PatchICLLib.images.stored_voxels import DamagedFile, ImageHeader, regular_file_size
 from PatchICLLib.images.volume import Volume
@@ -159,7 +158,7 @@ def _read(path: Path, what: str) -> Volume:
         image = reader.Execute()
     if image.GetDimension() == 4:
         image = image[:, :, :, 0]
-    volume = _as_volume(image, path, None if header is None else header.nifti)
+    volume = Volume.of(image, path, None if header is None else header.nifti)
     if refused and volume.array.ndim == 3:
         volume = _on_sform(volume)
     check_nifti_placement(volume, what)
@@ -180,18 +179,6 @@ def _placements(volume: Volume) -> list[Grid]:
         grid = replace(volume.grid, origin=tuple(affine[:3, 3].tolist()), direction=tuple(cosines.ravel().tolist()))
         grids.append(grid.with_right_angles())
     return grids
-
-
-def _as_volume(image: sitk.Image, path: Path, nifti: NiftiGeometry | None = None) -> Volume:
-    return Volume(
-        array=sitk.GetArrayFromImage(image),
-        spacing=tuple(reversed(image.GetSpacing())),
-        origin=image.GetOrigin(),
-        direction=image.GetDirection(),
-        path=path,
-        pixel_type=image.GetPixelIDTypeAsString(),
-        nifti=nifti,
-    )
 
 
 @contextlib.contextmanager

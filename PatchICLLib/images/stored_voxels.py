@@ -162,6 +162,17 @@ def header_lines(stream: io.BufferedReader, most: int = 1 << 20) -> Iterator[str
     raise DamagedFile("it ends within its header")
 
 
+def data_file(header: Path, named: str) -> Path:
+    """The file beside a header that holds the voxels.
+
+    Raises:
+        DamagedFile: there are several.
+    """
+    if named.upper().startswith("LIST") or "%" in named:
+        raise DamagedFile("its voxels are spread over several files; save it as one file")
+    return header.parent / os.fsdecode(named.encode("latin-1"))
+
+
 def whole_numbers(text: str, name: str) -> list[int]:
     """The numbers of a header's field.
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -30,6 +30,21 @@ class Volume:
     path: Path
     pixel_type: str
     nifti: NiftiGeometry | None = None
+
+    @classmethod
+    def of(cls, image: Any, path: Path, nifti: NiftiGeometry | None = None) -> Self:
+        """What SimpleITK has read from a path."""
+        import SimpleITK as sitk
+
+        return cls(
+            array=sitk.GetArrayFromImage(image),
+            spacing=tuple(reversed(image.GetSpacing())),
+            origin=image.GetOrigin(),
+            direction=image.GetDirection(),
+            path=path,
+            pixel_type=image.GetPixelIDTypeAsString(),
+            nifti=nifti,
+        )
 
     @property
     def grid(self) -> Grid:

@@ -2,7 +2,7 @@
 
 from PatchICLLib.library.cases import CaseEntry, Filled, FinishedCase
 from PatchICLLib.library.library import Added, Library, Merged, ScanIsThereError
-from PatchICLLib.library.painting_match import library_options, match_painting, unpainted
+from PatchICLLib.library.painting_match import with_library
 from PatchICLLib.library.structures import Structure, has_default_name, match_structures
 
 __all__ = [
@@ -15,8 +15,6 @@ __all__ = [
     "ScanIsThereError",
     "Structure",
     "has_default_name",
-    "library_options",
-    "match_painting",
     "match_structures",
-    "unpainted",
+    "with_library",
 ]

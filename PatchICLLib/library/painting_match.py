@@ -12,20 +12,35 @@ from PatchICLLib.library.structures import Structure, same_name
 from PatchICLLib.segmentations import Segment, Segmentation
 
 
-def match_painting(
-    library: Library, painted: Segmentation, said: Mapping[int, str], labels: Sequence[int] | None = None
-) -> dict[int, int]:
-    """Label of a painting -> label in a library.
+def with_library(
+    library: Library, painted: Segmentation | None, said: Mapping[int, str], options: Mapping[str, Any], image: Volume
+) -> tuple[Segmentation, dict[str, Any]]:
+    """A painting with room for what a library knows, and the options of ``Propagator.propagate`` with both.
 
     Args:
         library: of finished cases.
-        painted: segments with names or codes are known by them.
+        painted: segments with names or codes are known by them. None if nothing is painted: then it is the library's
+            structures, without voxels.
         said: names of the library's structures by label of the painting; they go before what segments say.
-        labels: only these; None for all.
+        options: without the library's; labels may be names.
+        image: the scan.
 
     Raises:
-        InputError: an unknown name, one structure for two labels, or nothing in common.
+        InputError: an unknown name, one structure for two labels, nothing in common, or an empty library.
     """
+    if painted is None:
+        painted, said = _unpainted(library, image.array.shape), {}
+    labels = painted.chosen(options.get("labels"))
+    match = _match(library, painted, said, labels)
+    direction = np.reshape(image.direction, (3, 3))
+    given = {**options, "labels": labels, "library": library, "match": match, "direction": direction}
+    return painted.with_room_for(match), given
+
+
+def _match(
+    library: Library, painted: Segmentation, said: Mapping[int, str], labels: Sequence[int] | None
+) -> dict[int, int]:
+    """Label of a painting -> label in a library, of these labels or of all."""
     found: dict[int, int] = {}
     for label, name in said.items():
         named = [one.label for one in library.structures if same_name(one.name, name)]
@@ -49,12 +64,8 @@ def match_painting(
     return found
 
 
-def unpainted(library: Library, shape: tuple[int, ...]) -> Segmentation:
-    """The structures of a library as segments without voxels.
-
-    Raises:
-        InputError: the library is empty.
-    """
+def _unpainted(library: Library, shape: tuple[int, ...]) -> Segmentation:
+    """The structures of a library as segments without voxels."""
     if not library.structures:
         raise InputError(f"The library {library.path} holds no finished case yet: add one first.")
     segments = tuple(
@@ -69,17 +80,6 @@ def unpainted(library: Library, shape: tuple[int, ...]) -> Segmentation:
     )
     largest = max(one.label for one in library.structures)
     return Segmentation(np.zeros(shape, np.min_scalar_type(largest)), segments)
-
-
-def library_options(library: Library, match: Mapping[int, int], image: Volume) -> dict[str, Any]:
-    """Options of ``Propagator.propagate`` for a library.
-
-    Args:
-        library: of finished cases.
-        match: label of the painting -> label in the library.
-        image: the scan.
-    """
-    return {"library": library, "match": dict(match), "direction": np.reshape(image.direction, (3, 3))}
 
 
 def _of(library: Library, count: int) -> str:

@@ -3,10 +3,10 @@
 from PatchICLLib.outputs.declared import Output, check_distinct, check_output_file, check_outputs
 from PatchICLLib.outputs.json_files import append_lines, complete_lines, drop_unfinished_line, stage_json, write_json
 from PatchICLLib.outputs.new_folder import output_folder, remove_empty
-from PatchICLLib.outputs.pictures import is_drawn, save_picture, stage_picture
+from PatchICLLib.outputs.pictures import is_drawn, save_picture
 from PatchICLLib.outputs.set_aside import set_aside
 from PatchICLLib.outputs.staged_files import StagedFiles, incomplete, recover_folders, write_errors
-from PatchICLLib.outputs.written import forget_written, note_written, written
+from PatchICLLib.outputs.written import written
 
 __all__ = [
     "Output",
@@ -17,17 +17,14 @@ __all__ = [
     "check_outputs",
     "complete_lines",
     "drop_unfinished_line",
-    "forget_written",
     "incomplete",
     "is_drawn",
-    "note_written",
     "output_folder",
     "recover_folders",
     "remove_empty",
     "save_picture",
     "set_aside",
     "stage_json",
-    "stage_picture",
     "write_errors",
     "write_json",
     "written",

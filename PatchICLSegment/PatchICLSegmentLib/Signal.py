@@ -22,3 +22,17 @@ class Signal:
     def emit(self, *arguments) -> None:
         for receiver in list(self._receivers):
             receiver(*arguments)
+
+
+class Connections:
+    """Functions that listen to signals until `end`. Args: pairs of a signal and a function."""
+
+    def __init__(self, *pairs):
+        self._pairs = pairs
+        for signal, receiver in pairs:
+            signal.connect(receiver)
+
+    def end(self) -> None:
+        pairs, self._pairs = self._pairs, ()
+        for signal, receiver in pairs:
+            signal.disconnect(receiver)

@@ -14,7 +14,7 @@ import slicer.util
 
 from .Logic import State
 from .SampleJob import COLOR, THALAMI, loadSample, slicesToPaint
-from .SceneIO.SliceViews import jumpToSlice, viewForAxis
+from .SceneIO.SliceViews import jumpToSlice, nodesOfClass, viewForAxis
 from .SceneIO.Volumes import gridOfVolume
 
 AXIS = 0
@@ -138,10 +138,8 @@ class Story:
     def lookAtEntropy(self) -> None:
         self._tell("Look at the entropy")
         entropy = self.logic.results.entropyNode
-        shown = {
-            self.logic.scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode").GetForegroundVolumeID()
-            for number in range(self.logic.scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode"))
-        }
+        views = nodesOfClass(self.logic.scene, "vtkMRMLSliceCompositeNode")
+        shown = {layers.GetForegroundVolumeID() for layers in views}
         self._check(shown == {entropy.GetID()}, "the entropy is the foreground of all views")
         self._check(self.ui.reviewTable.rowCount > 0, "slices to review are listed")
         self.ui.plotButton.click()

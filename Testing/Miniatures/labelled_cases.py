@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import SimpleITK as sitk
 
 
@@ -25,8 +26,10 @@ def cylinder(shape: tuple[int, int, int], first: int, last: int, centre: tuple[i
     return mask
 
 
-def write_tubes_and_cones(folder: Path) -> None:
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
     """Two sources: `tubes` with cases a and b (two cylinders each, and one of 5 slices only), `cones` with one cone."""
+    folder = tmp_path / "data"
     shape = (20, 24, 24)
     for name, shift in (("a", 0), ("b", 2)):
         labels = np.zeros(shape, np.uint8)
@@ -39,3 +42,4 @@ def write_tubes_and_cones(folder: Path) -> None:
     for index in range(3, 17):
         cone |= (cylinder(shape, index, index, (12, 12), 2 + 0.5 * index) * 7).astype(np.uint8)
     write_case(folder / "cones", "c", cone, (1.0, 1.0, 1.0))
+    return folder

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from PatchICLLib.allowed_values import Between, from_plain
-from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.cascade.universeg_in_context import UniverSegInContext, UniverSegInContextConfiguration
 from PatchICLLib.command_line.app import main
@@ -23,11 +22,9 @@ from PatchICLLib.model_card import card_path, read_card, sealed
 from PatchICLLib.presets import PRESETS, build
 from PatchICLLib.universeg import UniverSegConfiguration
 from PatchICLLib.weights import load_weights, save_weights
+from Testing.Miniatures.small_cascade import TINY
 from Testing.Miniatures.spoiled_json import holder_of, places
 
-SMALL = SparseConfiguration(
-    coarsest=16, patch_size=8, patch_stride=8, channels=(4, 4, 8), features=16, heads=2, layers=1, key_features=4
-)
 DECISIVE = ("preset", "configuration", "sha256", "calibration", "parameters", "checksum")
 NUMBERS = st.integers(-3, 70) | st.sampled_from([128, 2**31, 2**63, 10**400]) | st.floats()
 JSON = st.recursive(
@@ -41,7 +38,7 @@ JSON = st.recursive(
 def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "mine.safetensors"
     torch.manual_seed(1)
-    model: Any = SparseCascade(SMALL)
+    model: Any = SparseCascade(TINY)
     if request.param == "universeg":
         model = UniverSegInContext(UniverSegInContextConfiguration(UniverSegConfiguration((4, 4)), 32))
     save_weights(model, path, request.param, {"calibration": {"temperature": 1.5}})

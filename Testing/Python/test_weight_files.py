@@ -11,7 +11,6 @@ import safetensors.torch
 import torch
 
 from PatchICLLib import weight_files, weights
-from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.paper import PaperCascade, PaperConfiguration
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.cascade.universeg_in_context import UniverSegInContext, UniverSegInContextConfiguration
@@ -20,10 +19,8 @@ from PatchICLLib.model_card import card_path, read_card, sealed
 from PatchICLLib.outputs.companions import companions_of
 from PatchICLLib.universeg import UniverSegConfiguration
 from PatchICLLib.weights import load_weights, save_weights, sha256_of
+from Testing.Miniatures.small_cascade import TINY
 
-SMALL = SparseConfiguration(
-    coarsest=16, patch_size=8, patch_stride=8, channels=(4, 4, 8), features=16, heads=2, layers=1, key_features=4
-)
 ENCODER = UniverSegConfiguration((4, 4))
 PAPER = PaperConfiguration(
     resolutions=(16,), target_patches=(4, 5), context_patches=(3, 6), features=32, heads=2, encoder=ENCODER
@@ -33,7 +30,7 @@ PAPER = PaperConfiguration(
 @pytest.fixture
 def model() -> SparseCascade:
     torch.manual_seed(1)
-    return SparseCascade(SMALL)
+    return SparseCascade(TINY)
 
 
 @pytest.fixture
@@ -121,7 +118,7 @@ def of_others(path: Path) -> None:
 )
 def test_every_further_file_is_checked(saved: Path, harm: Callable[[Path], None], sentence: str) -> None:
     torch.manual_seed(2)
-    save_weights(SparseCascade(SMALL), saved.parent / "other" / saved.name, "sparse", {}, bits=8)
+    save_weights(SparseCascade(TINY), saved.parent / "other" / saved.name, "sparse", {}, bits=8)
     for path in further(saved):
         content = path.read_bytes()
         harm(path)

@@ -12,25 +12,20 @@ import pytest
 import safetensors.torch
 import torch
 
-from PatchICLLib.cascade.configuration import SparseConfiguration
-from PatchICLLib.cascade.paper import PaperCascade, PaperConfiguration
+from PatchICLLib.cascade.paper import PaperCascade
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.errors import InputError, WeightsError
 from PatchICLLib.model_card import read_card, sealed, write_calibration
 from PatchICLLib.presets import PRESETS
-from PatchICLLib.universeg import UniverSegConfiguration
 from PatchICLLib.weights import BUNDLED, find_weights, load_weights, save_weights, sha256_of
-
-SMALL = SparseConfiguration(
-    coarsest=16, patch_size=8, patch_stride=8, channels=(4, 4, 8), features=16, heads=2, layers=1, key_features=4
-)
+from Testing.Miniatures.small_cascade import TINY, TINY_PAPER
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     torch.manual_seed(1)
     path = tmp_path / "made here" / "mine.safetensors"
-    save_weights(SparseCascade(SMALL), path, "sparse", {"recipe": {"steps": 7}})
+    save_weights(SparseCascade(TINY), path, "sparse", {"recipe": {"steps": 7}})
     return path
 
 
@@ -45,10 +40,10 @@ def edit_card(path: Path, **changes: object) -> None:
 
 def test_round_trip(saved):
     torch.manual_seed(1)
-    original = SparseCascade(SMALL)
+    original = SparseCascade(TINY)
     pretrained = load_weights(saved)
     assert not pretrained.model.training
-    assert pretrained.model.configuration == SMALL
+    assert pretrained.model.configuration == TINY
     assert pretrained.card["recipe"] == {"steps": 7}
     assert pretrained.card["parameters"] == sum(p.numel() for p in original.parameters())
     assert pretrained.provenance() == {"name": "mine", "preset": "sparse", "sha256": sha256_of(saved)}
@@ -58,20 +53,13 @@ def test_round_trip(saved):
 
 
 def test_round_trip_of_a_nested_configuration(tmp_path):
-    configuration = PaperConfiguration(
-        resolutions=(16,),
-        target_patches=(4, 5),
-        context_patches=(3, 6),
-        features=32,
-        encoder=UniverSegConfiguration(encoder_channels=(4, 4, 4, 4)),
-    )
-    save_weights(PaperCascade(configuration), tmp_path / "p.safetensors", "paper", {})
-    assert load_weights(tmp_path / "p.safetensors", "paper").model.configuration == configuration
+    save_weights(PaperCascade(TINY_PAPER), tmp_path / "p.safetensors", "paper", {})
+    assert load_weights(tmp_path / "p.safetensors", "paper").model.configuration == TINY_PAPER
 
 
 def test_saving_again_replaces_both_files(saved):
     first = sha256_of(saved)
-    save_weights(SparseCascade(replace(SMALL, layers=2)), saved, "sparse", {})
+    save_weights(SparseCascade(replace(TINY, layers=2)), saved, "sparse", {})
     assert sha256_of(saved) != first
     assert load_weights(saved).model.configuration.layers == 2
 
@@ -216,7 +204,7 @@ def test_weights_from_before_other_subjects_were_a_kind_give_the_same_bits(saved
     assert whole.card["tells_subjects"] is False
     state = safetensors.torch.load_file(saved)
     older = {name: x for name, x in state.items() if not name.endswith("other_subject")}
-    assert len(state) - len(older) == SMALL.layers + 2
+    assert len(state) - len(older) == TINY.layers + 2
     safetensors.torch.save_file(older, saved)
     parameters = sum(x.numel() for x in older.values()) if counted else None
     edit_card(saved, sha256=sha256_of(saved), parameters=parameters, tells_subjects=None)

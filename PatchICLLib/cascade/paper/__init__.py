@@ -1,7 +1,6 @@
 """Preset `paper`: the published PatchICL model."""
 
 from PatchICLLib.cascade.paper.configuration import PaperConfiguration
-from PatchICLLib.cascade.paper.context import PaperContext
 from PatchICLLib.cascade.paper.model import PaperCascade
 
-__all__ = ["PaperCascade", "PaperConfiguration", "PaperContext"]
+__all__ = ["PaperCascade", "PaperConfiguration"]

@@ -1,4 +1,4 @@
-"""Encoded context of the `paper` cascade: sets of images, each for its own targets, of however many images each."""
+"""Encoded context of the `paper` cascade, level by level."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from PatchICLLib.cascade.context_cache import longer, size_of_all
+from PatchICLLib.cascade.context_cache import longer
 
 
 @dataclass(frozen=True)
@@ -61,23 +61,3 @@ class PaperContextLevel:
             torch.cat([level.positions for level in levels]),
             None if levels[0].given is None else torch.cat([x.given for x in levels if x.given is not None]),
         )
-
-
-@dataclass(frozen=True)
-class PaperContext:
-    """Encoded context for targets of ``size`` pixels a side; ``sets`` is B."""
-
-    size: int
-    sets: int
-    levels: tuple[PaperContextLevel, ...]
-
-    def select(self, sets: Tensor) -> PaperContext:
-        """See ``ContextCache.select``."""
-        return PaperContext(self.size, len(sets), tuple(level.select(sets) for level in self.levels))
-
-    @staticmethod
-    def join(caches: Sequence[PaperContext]) -> PaperContext:
-        """See ``ContextCache.join``."""
-        size = size_of_all(caches)
-        levels = zip(*(cache.levels for cache in caches), strict=True)
-        return PaperContext(size, sum(c.sets for c in caches), tuple(PaperContextLevel.join(x) for x in levels))

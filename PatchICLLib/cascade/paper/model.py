@@ -7,13 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from PatchICLLib.cascade.aggregation import aggregate
+from PatchICLLib.cascade.context_cache import ContextCache, checked_context
 from PatchICLLib.cascade.context_weights import context_patch_weights
 from PatchICLLib.cascade.entropy import binary_entropy, patch_means
 from PatchICLLib.cascade.fusion import fuse
 from PatchICLLib.cascade.hint_channels import Hints, pool
 from PatchICLLib.cascade.paper.attention import CONTEXT, TARGET, PaperAttentionLayer, context_blind
 from PatchICLLib.cascade.paper.configuration import PaperConfiguration
-from PatchICLLib.cascade.paper.context import PaperContext, PaperContextLevel
+from PatchICLLib.cascade.paper.context import PaperContextLevel
 from PatchICLLib.cascade.paper.features import FeatureMaps, FrozenFeatures, crop_features
 from PatchICLLib.cascade.paper.patch_decoder import PaperPatchDecoder
 from PatchICLLib.cascade.paper.patch_encoder import MaskEmbedding, PaperPatchEncoder
@@ -62,7 +63,7 @@ class PaperCascade(nn.Module):
         generator: torch.Generator | None = None,
         given: Tensor | None = None,
         subject: Tensor | None = None,
-    ) -> PaperContext:
+    ) -> ContextCache[PaperContextLevel]:
         """Read context images up to the joint layers, which are the first to meet a target.
 
         Args:
@@ -77,27 +78,15 @@ class PaperCascade(nn.Module):
         Raises:
             InputError: for shapes that differ, images that are not square, or sizes that do not fit.
         """
-        if (
-            images.shape != masks.shape
-            or images.ndim != 4
-            or images.shape[-1] != images.shape[-2]
-            or not images.numel()
-        ):
-            raise InputError(
-                "Context images and masks must both have the shape (sets, images, side, side), but have "
-                f"{tuple(images.shape)} and {tuple(masks.shape)}."
-            )
+        images, masks = checked_context(images, masks, given)
         b, k, size, _ = images.shape
-        if given is not None:
-            there = given[:, :, None, None]
-            images, masks = images.where(there, 0), masks.where(there, 0)
         flat_masks = masks.reshape(b * k, 1, size, size).to(images)
         maps = self.features.of_context(images.reshape(b * k, 1, size, size), flat_masks)
         levels = tuple(
             self._encode_context_level(maps, pool(flat_masks, side), count, b, generator, given)
             for side, _, count in self.configuration.levels(size)
         )
-        return PaperContext(size, b, levels)
+        return ContextCache(size, b, levels)
 
     def _encode_context_level(
         self,
@@ -131,7 +120,7 @@ class PaperCascade(nn.Module):
     def forward(
         self,
         target: Tensor,
-        context: PaperContext,
+        context: ContextCache[PaperContextLevel],
         hints: Hints | None = None,
         positions: Tensor | None = None,
         generator: torch.Generator | None = None,

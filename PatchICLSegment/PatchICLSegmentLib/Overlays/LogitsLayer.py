@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..SceneIO.Volumes import addVolume, removeWithDisplay
+from ..SceneIO.SliceViews import nodesOfClass
+from ..SceneIO.Volumes import addVolume
 from ..Translation import _
 from .ViewLayers import ViewLayers
 
@@ -33,30 +34,16 @@ class LogitsLayer:
         )
         if node.GetAttribute(_ATTRIBUTE) is None:
             node.SetAttribute(_ATTRIBUTE, "1")
-            self._style(node)
+            display = self.layers.color(node, ((place * LIMIT, rgb) for place, rgb in COLOR_POINTS))
+            display.SetWindowLevel(2 * LIMIT, 0.0)
         self.layers.showAdditional(node, opacity)
 
     def hide(self) -> None:
         node = self.node()
         if node is not None:
-            self.layers.hideAdditional(node)
-            color = node.GetDisplayNode().GetColorNode()
-            removeWithDisplay(node)
-            self.scene.RemoveNode(color)
+            self.layers.removeAdditional(node)
 
     def node(self):
         """The volume of the layer, None while it is not shown."""
-        for number in range(self.scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")):
-            node = self.scene.GetNthNodeByClass(number, "vtkMRMLScalarVolumeNode")
-            if node.GetAttribute(_ATTRIBUTE):
-                return node
-        return None
-
-    def _style(self, node) -> None:
-        color = self.scene.AddNewNodeByClass("vtkMRMLProceduralColorNode", f"{node.GetName()} color")
-        for place, rgb in COLOR_POINTS:
-            color.GetColorTransferFunction().AddRGBPoint(place * LIMIT, *rgb)
-        display = node.GetDisplayNode()
-        display.SetAndObserveColorNodeID(color.GetID())
-        display.SetInterpolate(0)
-        display.SetWindowLevel(2 * LIMIT, 0.0)
+        volumes = nodesOfClass(self.scene, "vtkMRMLScalarVolumeNode")
+        return next((node for node in volumes if node.GetAttribute(_ATTRIBUTE)), None)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..SceneIO.Volumes import addVolume, gridOfVolume, removeWithDisplay
+from ..SceneIO.SliceViews import nodesOfClass
+from ..SceneIO.Volumes import addVolume, gridOfVolume
 from ..Translation import _
 from .PatchOutlines import drawBoxes, levelColor, outlineScale
 from .ViewLayers import ViewLayers
@@ -37,19 +38,13 @@ class PatchLayers:
     def hide(self) -> None:
         """Takes the layers from the views and their volumes from the scene."""
         for node in self.nodes().values():
-            self.layers.hideAdditional(node)
-            color = node.GetDisplayNode().GetColorNode()
-            removeWithDisplay(node)
-            self.scene.RemoveNode(color)
+            self.layers.removeAdditional(node)
 
     def nodes(self) -> dict[int, object]:
         """Volumes of the layers by level."""
-        found = {}
-        for number in range(self.scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")):
-            node = self.scene.GetNthNodeByClass(number, "vtkMRMLScalarVolumeNode")
-            if node.GetAttribute(_LEVEL_ATTRIBUTE):
-                found[int(node.GetAttribute(_LEVEL_ATTRIBUTE))] = node
-        return found
+        volumes = nodesOfClass(self.scene, "vtkMRMLScalarVolumeNode")
+        levels = ((node.GetAttribute(_LEVEL_ATTRIBUTE), node) for node in volumes)
+        return {int(level): node for level, node in levels if level}
 
     def _filled(self, node, volumeNode, axis, level, selection, sliceIndex):
         pixels, offset, scale = levelPixels(gridOfVolume(volumeNode).shape, axis, selection, sliceIndex)
@@ -61,12 +56,7 @@ class PatchLayers:
         return node
 
     def _style(self, node, level: int) -> None:
-        color = self.scene.AddNewNodeByClass("vtkMRMLProceduralColorNode", f"{node.GetName()} color")
-        for value in (0.0, 1.0):
-            color.GetColorTransferFunction().AddRGBPoint(value, *levelColor(level))
-        display = node.GetDisplayNode()
-        display.SetAndObserveColorNodeID(color.GetID())
-        display.SetInterpolate(0)
+        display = self.layers.color(node, ((value, levelColor(level)) for value in (0.0, 1.0)))
         display.SetAutoThreshold(0)
         # In whole numbers: thresholds are cast to the type of the voxels, and 0.5 would become 0.
         display.SetThreshold(1, 255)

@@ -1,6 +1,7 @@
 """Layers of the slice views: shown in every view, and what the user had there is put back."""
 
 from ..SceneIO.SliceViews import nodesOfClass
+from ..SceneIO.Volumes import removeWithDisplay
 
 _FIRST_ADDITIONAL_LAYER = 3  # After background, foreground and label.
 _FOREGROUND_ROLE = "PatchICL.ForegroundBefore"
@@ -54,6 +55,23 @@ class ViewLayers:
             index = self._indexOf(layers, volumeNode)
             if index is not None:
                 layers.SetNthLayerVolumeID(index, None)
+
+    def removeAdditional(self, volumeNode) -> None:
+        """Takes a layer from the views, and its volume and colors from the scene."""
+        self.hideAdditional(volumeNode)
+        color = volumeNode.GetDisplayNode().GetColorNode()
+        removeWithDisplay(volumeNode)
+        self.scene.RemoveNode(color)
+
+    def color(self, volumeNode, points):
+        """Gives a volume colors of its own, between values and their (red, green, blue); returns its display node."""
+        node = self.scene.AddNewNodeByClass("vtkMRMLProceduralColorNode", f"{volumeNode.GetName()} color")
+        for value, rgb in points:
+            node.GetColorTransferFunction().AddRGBPoint(value, *rgb)
+        display = volumeNode.GetDisplayNode()
+        display.SetAndObserveColorNodeID(node.GetID())
+        display.SetInterpolate(0)
+        return display
 
     @staticmethod
     def _indexOf(layers, volumeNode) -> int | None:

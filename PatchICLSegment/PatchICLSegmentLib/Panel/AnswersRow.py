@@ -1,5 +1,6 @@
 """Several answers, in the action bar: which one is shown, the next one, and all as contours."""
 
+from ..Signal import Connections
 from ..Translation import _
 
 
@@ -12,16 +13,12 @@ class AnswersRow:
         self._updating = False
         ui.nextAnswerButton.connect("clicked()", self.showNext)
         ui.answerContoursCheckBox.connect("toggled(bool)", self._onContours)
-        self._signals = (logic.answers.changed,)
-        for signal in self._signals:
-            signal.connect(self.refresh)
+        self._connections = Connections((logic.answers.changed, self.refresh))
         self.refresh()
 
     def stop(self) -> None:
         """Its widgets may go, while the logic stays."""
-        signals, self._signals = self._signals, ()
-        for signal in signals:
-            signal.disconnect(self.refresh)
+        self._connections.end()
 
     def showNext(self) -> None:
         self._attempt(self.logic.answers.showNext)

@@ -3,6 +3,8 @@
 import vtk
 from slicer.util import VTKObservationMixin
 
+from ..Signal import Connections
+
 
 class AreaLine(VTKObservationMixin):
     """Follows the segments, and the Segment Editor's editable area; another area is another thing to propagate."""
@@ -11,9 +13,7 @@ class AreaLine(VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.ui, self.logic = ui, logic
         self._node = self._area = None
-        self._signals = (logic.paintingChanged, logic.stateChanged)
-        for signal in self._signals:
-            signal.connect(self.refresh)
+        self._connections = Connections((logic.paintingChanged, self.refresh), (logic.stateChanged, self.refresh))
         self.refresh()
 
     def refresh(self) -> None:
@@ -30,9 +30,7 @@ class AreaLine(VTKObservationMixin):
         """Its label may go, while the logic stays."""
         self.removeObservers()
         self._node = None
-        signals, self._signals = self._signals, ()
-        for signal in signals:
-            signal.disconnect(self.refresh)
+        self._connections.end()
 
     def _observe(self, node) -> None:
         if node is not self._node:

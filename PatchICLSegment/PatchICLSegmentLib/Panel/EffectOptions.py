@@ -1,6 +1,5 @@
 """What the effect PatchICL offers in a Segment Editor: the panel's action bar, and the switches that belong to it."""
 
-import qt
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin
@@ -8,11 +7,13 @@ from slicer.util import VTKObservationMixin
 from ..Errors import SceneError
 from ..Installer import PackageInstaller
 from ..SharedLogic import sharedLogic
+from ..Signal import Connections
 from ..Translation import _
 from .AnswersRow import AnswersRow
 from .Application import LIBRARY_FOLDER, SlicerApplication
 from .AreaLine import AreaLine
 from .Binding import ParameterBinding, updateLayers
+from .Delay import delayed
 from .PropagateSection import PropagateSection
 from .ReportOffer import ReportOffer
 from .Shortcuts import Shortcuts
@@ -48,9 +49,6 @@ class EffectOptions(VTKObservationMixin):
         self.widget.layout().addWidget(actionBar)
         self._chosen: tuple | None = None  # in the Segment Editor
         self._problem = None
-        self._restTimer = qt.QTimer()
-        self._restTimer.setSingleShot(True)
-        self._restTimer.setInterval(_REST_MS)
         self.propagate = PropagateSection(ui, logic, self.attempt, self._isReady)
         self.answers = AnswersRow(ui, logic, self.attempt)
         self.offer = ReportOffer(ui, logic, self.installer, self.application)
@@ -64,17 +62,15 @@ class EffectOptions(VTKObservationMixin):
                 "nextAnswer": self.answers.showNext,
             }
         )
-        self._restTimer.connect("timeout()", self.propagate.showEstimate)
+        self._restTimer = delayed(self.propagate.showEstimate, _REST_MS)
         ui.moreButton.connect("clicked()", self.application.openModule)
         ui.remedyButton.connect("clicked()", self._onRemedy)
-        self._receivers = (
+        self._connections = Connections(
             (logic.stateChanged, self._onStateChanged),
             (logic.paintingChanged, self._onPaintingChanged),
             (logic.resultsChanged, logic.views.updateEntropy),
             (logic.ended, self._close),
         )
-        for signal, receiver in self._receivers:
-            signal.connect(receiver)
         effect.addOptionsWidget(self.widget)
 
     def enter(self) -> None:
@@ -108,8 +104,7 @@ class EffectOptions(VTKObservationMixin):
         self.answers.stop()
         self.offer.stop()
         self.area.stop()
-        for signal, receiver in self._receivers:
-            signal.disconnect(receiver)
+        self._connections.end()
         self.widget.hide()
         self.widget.setParent(None)
         self.widget.deleteLater()

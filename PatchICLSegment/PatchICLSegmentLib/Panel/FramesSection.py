@@ -1,5 +1,6 @@
 """All frames of a sequence: a row of buttons that is there where the volume is a frame of one."""
 
+from ..Signal import Connections
 from ..State import State
 from ..Translation import _, counted
 
@@ -13,20 +14,16 @@ class FramesSection:
         ui.fillFramesButton.connect("clicked()", self.fill)
         ui.cancelFramesButton.connect("clicked()", logic.sequence.cancel)
         ui.discardFramesButton.connect("clicked()", self.discard)
-        self._receivers = (
+        self._connections = Connections(
             (logic.sequence.changed, self._onChanged),
             (logic.stateChanged, self.refresh),
             (logic.paintingChanged, self.refresh),
             (logic.sceneReplaced, self.refresh),
         )
-        for signal, receiver in self._receivers:
-            signal.connect(receiver)
 
     def stop(self) -> None:
         """Its widgets may go, while the logic stays."""
-        receivers, self._receivers = self._receivers, ()
-        for signal, receiver in receivers:
-            signal.disconnect(receiver)
+        self._connections.end()
 
     def fill(self) -> None:
         """Nobody but the user knows on which frame the segments were drawn, so the user is asked."""

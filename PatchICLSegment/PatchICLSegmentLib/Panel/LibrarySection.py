@@ -5,8 +5,10 @@ from pathlib import Path
 import qt
 
 from ..Errors import ScanIsThereError, SceneError
+from ..Signal import Connections
 from ..Translation import _, counted
 from .Application import LIBRARY_FOLDER
+from .Delay import delayed
 
 _FINISHED, _SEGMENT, _CASES, _USE = range(4)
 _REFRESH_DELAY_MS = 250
@@ -35,25 +37,18 @@ class LibrarySection:
         ui.adaptButton.connect("clicked()", self.adapt)
         ui.stopAdaptingButton.connect("clicked()", logic.adaptation.cancel)
         ui.librarySection.connect("contentsCollapsed(bool)", lambda _collapsed: self.refresh())
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_REFRESH_DELAY_MS)
-        self._timer.connect("timeout()", self.refresh)
-        self._receivers = (
+        self._timer = delayed(self.refresh, _REFRESH_DELAY_MS)
+        self._connections = Connections(
             (logic.paintingChanged, self._schedule),
             (logic.stateChanged, self._schedule),
             (logic.sceneReplaced, self._onSceneReplaced),
             (logic.adaptation.changed, self._showAdaptation),
         )
-        for signal, receiver in self._receivers:
-            signal.connect(receiver)
         self._showAdaptation()
 
     def stop(self) -> None:
         self._timer.stop()
-        receivers, self._receivers = self._receivers, ()
-        for signal, receiver in receivers:
-            signal.disconnect(receiver)
+        self._connections.end()
 
     def refresh(self) -> None:
         """Looks into the folder only where somebody sees it."""

@@ -2,7 +2,6 @@
 
 import contextlib
 
-import qt
 import vtk
 from slicer.util import VTKObservationMixin
 
@@ -15,6 +14,7 @@ from .AnswersRow import AnswersRow
 from .Application import SlicerApplication
 from .AreaLine import AreaLine
 from .Binding import ParameterBinding, updateLayers
+from .Delay import delayed
 from .EmbeddedEditor import EmbeddedEditor
 from .FramesSection import FramesSection
 from .InspectSection import InspectSection
@@ -83,8 +83,8 @@ class Panel(VTKObservationMixin):
         self.inspect = InspectSection(ui, logic, self.application, self.attempt, self.propagate.startPolling)
         self.settings = SettingsSection(ui, logic, self.attempt)
         self.binding = ParameterBinding(vars(ui).values(), logic, self._onParameterChanged)
-        self._viewTimer = _delay(_VIEW_DELAY_MS, self._onViewsRested)
-        self._sceneTimer = _delay(_SCENE_DELAY_MS, self._onSceneRested)
+        self._viewTimer = delayed(self._onViewsRested, _VIEW_DELAY_MS)
+        self._sceneTimer = delayed(self._onSceneRested, _SCENE_DELAY_MS)
         self.shortcuts = Shortcuts(
             {
                 "propagate": self.propagate.propagate,
@@ -238,11 +238,3 @@ class Panel(VTKObservationMixin):
 
     def _onViewModified(self, _caller, _event) -> None:
         self._viewTimer.start()
-
-
-def _delay(milliseconds: int, receiver):
-    timer = qt.QTimer()
-    timer.setSingleShot(True)
-    timer.setInterval(milliseconds)
-    timer.connect("timeout()", receiver)
-    return timer

@@ -4,6 +4,7 @@ import qt
 
 from ..Errors import SceneError
 from ..Estimate import estimate
+from ..Signal import Connections
 from ..State import State
 from ..Translation import _, counted
 
@@ -28,15 +29,13 @@ class PropagateSection:
         ui.applyButton.connect("clicked()", self.apply)
         ui.discardButton.connect("clicked()", logic.discardPreview)
         ui.nextSliceButton.connect("clicked()", self.goToNextSlice)
-        self._receivers = (
+        self._connections = Connections(
             (logic.stateChanged, self._onStateChanged),
             (logic.progressChanged, self._showProgress),
             (logic.failed, self.problem),
             (logic.paintingChanged, self._onPaintingChanged),
             (logic.resultsChanged, self._onResults),
         )
-        for signal, receiver in self._receivers:
-            signal.connect(receiver)
 
     def propagate(self) -> None:
         if not self.ui.propagateButton.enabled or not self._isReady():
@@ -178,9 +177,7 @@ class PropagateSection:
     def stop(self) -> None:
         """Its widgets may go, while the logic stays."""
         self._timer.stop()
-        receivers, self._receivers = self._receivers, ()
-        for signal, receiver in receivers:
-            signal.disconnect(receiver)
+        self._connections.end()
 
     def _onPaintingChanged(self) -> None:
         if self.logic.live.isWaiting:

@@ -1,6 +1,7 @@
 """A button beside the status that copies a bug report, from a failure that nobody foresaw until the next run."""
 
 from ..BugReport import bugReport
+from ..Signal import Connections
 from ..Translation import _
 
 
@@ -9,14 +10,12 @@ class ReportOffer:
         self.ui, self.logic, self.installer, self.application = ui, logic, installer, application
         ui.failureButton.setVisible(False)
         ui.failureButton.connect("clicked()", self._onClicked)
-        self._receivers = ((logic.record.crashed, self._onCrashed), (logic.stateChanged, self._onStateChanged))
-        for signal, receiver in self._receivers:
-            signal.connect(receiver)
+        self._connections = Connections(
+            (logic.record.crashed, self._onCrashed), (logic.stateChanged, self._onStateChanged)
+        )
 
     def stop(self) -> None:
-        receivers, self._receivers = self._receivers, ()
-        for signal, receiver in receivers:
-            signal.disconnect(receiver)
+        self._connections.end()
 
     def _onCrashed(self) -> None:
         self.ui.failureButton.setText(_("Copy report"))

@@ -2,6 +2,8 @@
 
 import qt
 
+from .Delay import delayed
+
 _SETTLED_MS = 50
 
 
@@ -14,10 +16,7 @@ class ScrollColumn:
     def __init__(self, area, sections):
         self.area = area
         self._opened = None
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_SETTLED_MS)
-        self._timer.connect("timeout()", self._onLaidOut)
+        self._timer = delayed(self._onLaidOut, _SETTLED_MS)
         self._filter = _LayoutFilter(self.fitWidth)
         area.widget().installEventFilter(self._filter)
         for section in sections:

@@ -5,6 +5,7 @@ import qt
 from ..Errors import SceneError
 from ..SceneIO.SliceViews import alignViews, currentSlice, rotatedViews
 from ..Translation import _
+from .Delay import delayed
 from .PaintedTable import USE, PaintedTable, summary
 from .ThumbnailStrip import ThumbnailStrip
 
@@ -22,10 +23,7 @@ class WorkSection:
         self._rows = []
         self._inputsChosen = False
         self._problem = None
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_REFRESH_DELAY_MS)
-        self._timer.connect("timeout()", self.refreshTable)
+        self._timer = delayed(self.refreshTable, _REFRESH_DELAY_MS)
         ui.volumeSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onVolumeSelected)
         ui.segmentationSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onSegmentationSelected)
         ui.segmentEditor.connect("currentSegmentIDChanged(QString)", self._onSegmentSelected)

@@ -7,6 +7,7 @@ import vtk
 
 from ..Errors import NoVoxelsError, OtherGridError, SceneError
 from ..Translation import _
+from .SliceViews import nodesOfClass
 from .Volumes import gridOfVolume
 
 # Voxels by which a voxel may lie beside its place: more than what files round, and every voxel still has its own.
@@ -94,8 +95,7 @@ def brushGrid(segmentationNode):
 def volumesOf(scene, segmentationNode, isCandidate) -> list:
     """Volumes of the scene whose voxels are those of all segments, none of which reach beyond; the likeliest first."""
     reference = segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())
-    count = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
-    nodes = [scene.GetNthNodeByClass(number, "vtkMRMLScalarVolumeNode") for number in range(count)]
+    nodes = nodesOfClass(scene, "vtkMRMLScalarVolumeNode")
     nodes = [node for node in nodes if isCandidate(node) and _holds(node, segmentationNode)]
     return sorted(nodes, key=lambda node: node is not reference)
 

@@ -10,7 +10,6 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from PatchICLLib.errors import InputError
 from PatchICLLib.images import read_scalar_image
 
 CT, MR_ENHANCED = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4.1"
@@ -114,15 +113,6 @@ def write(kind: str, tmp_path: Path, stack: list) -> Path:
     return write_multi_frame(tmp_path / "scan.dcm", stack)
 
 
-def sentence(path: Path, capfd: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(InputError) as caught:
-        read_scalar_image(path)
-    message = str(caught.value)
-    assert "\n" not in message and "0x" not in message
-    assert capfd.readouterr() == ("", "")
-    return message
-
-
 def moved(plane, x: float = 0.0, y: float = 0.0, z: float = 0.0):
     return replace(plane, position=tuple(np.add(plane.position, (x, y, z))))
 
@@ -190,8 +180,8 @@ def test_numbers_are_scaled_slice_by_slice(tmp_path: Path, kind: str, scales: li
         (lambda s: [replace(p, orientation=(1, 0, 0, 0.6, 0.8, 0)) for p in s], "not perpendicular"),
     ],
 )  # fmt: skip
-def test_planes_that_form_no_volume(tmp_path: Path, kind: str, change, expected: str, capfd) -> None:
-    message = sentence(write(kind, tmp_path, change(planes())), capfd)
+def test_planes_that_form_no_volume(tmp_path: Path, kind: str, change, expected: str, sentence) -> None:
+    message = sentence(write(kind, tmp_path, change(planes())))
     assert expected in message and str(tmp_path / "scan") in message
 
 
@@ -208,15 +198,15 @@ def test_planes_that_form_no_volume(tmp_path: Path, kind: str, change, expected:
         (lambda p: replace(p, scale=(0.0, 3.0)), "2_4.dcm has a RescaleSlope of 0"),
     ],
 )  # fmt: skip
-def test_one_odd_file_is_named(tmp_path: Path, change, expected: str, capfd) -> None:
+def test_one_odd_file_is_named(tmp_path: Path, change, expected: str, sentence) -> None:
     stack = planes()
     stack[4] = change(stack[4])
-    assert expected in sentence(write_series(tmp_path / "scan", stack), capfd)
+    assert expected in sentence(write_series(tmp_path / "scan", stack))
 
 
-def test_tilted_by_fifteen_degrees_in_one_file(tmp_path: Path, capfd) -> None:
+def test_tilted_by_fifteen_degrees_in_one_file(tmp_path: Path, sentence) -> None:
     stack = [moved(plane, y=float(np.tan(np.radians(15))) * 2.5 * index) for index, plane in enumerate(planes())]
-    assert "is sheared" in sentence(write_multi_frame(tmp_path / "scan.dcm", stack), capfd)
+    assert "is sheared" in sentence(write_multi_frame(tmp_path / "scan.dcm", stack))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -232,17 +222,17 @@ def test_positions_that_tremble_are_no_missing_slice(tmp_path: Path, kind: str, 
 
 @pytest.mark.parametrize("gap", [0.5, 0.625, 1.0, 5.0])
 @pytest.mark.parametrize("gone", [1, 11, 22])
-def test_a_missing_slice_among_those_that_tremble(tmp_path: Path, gap: float, gone: int, capfd) -> None:
+def test_a_missing_slice_among_those_that_tremble(tmp_path: Path, gap: float, gone: int, sentence) -> None:
     rng = np.random.default_rng(5)
     stack = [moved(plane, z=shift) for plane, shift in zip(planes(24, gap), rng.uniform(-0.1, 0.1, 24), strict=True)]
     del stack[gone]
-    assert "a slice may be missing" in sentence(write_series(tmp_path / "scan", stack), capfd)
+    assert "a slice may be missing" in sentence(write_series(tmp_path / "scan", stack))
 
 
-def test_the_same_file_twice(tmp_path: Path, capfd) -> None:
+def test_the_same_file_twice(tmp_path: Path, sentence) -> None:
     folder = write_series(tmp_path / "scan", planes())
     (folder / "copy.dcm").write_bytes((folder / "0_0.dcm").read_bytes())
-    assert "holds the same image twice, in 0_0.dcm and copy.dcm" in sentence(folder, capfd)
+    assert "holds the same image twice, in 0_0.dcm and copy.dcm" in sentence(folder)
 
 
 def test_other_files_in_the_folder_do_not_matter(tmp_path: Path) -> None:
@@ -252,33 +242,33 @@ def test_other_files_in_the_folder_do_not_matter(tmp_path: Path) -> None:
     assert read_scalar_image(folder).array.shape == (5, 7, 6)
 
 
-def test_two_series_are_listed(tmp_path: Path, capfd) -> None:
+def test_two_series_are_listed(tmp_path: Path, sentence) -> None:
     write_series(tmp_path / "scan", planes())
-    message = sentence(write_series(tmp_path / "scan", planes(3), "1.2.3.4.6"), capfd)
+    message = sentence(write_series(tmp_path / "scan", planes(3), "1.2.3.4.6"))
     assert "2 DICOM series" in message and "5 files in" in message and "3 files in" in message
 
 
-def test_folders_without_a_volume(tmp_path: Path, capfd) -> None:
+def test_folders_without_a_volume(tmp_path: Path, sentence) -> None:
     (tmp_path / "empty").mkdir()
-    assert "holds no DICOM series" in sentence(tmp_path / "empty", capfd)
-    assert "only one slice" in sentence(write_series(tmp_path / "scan", planes(1)), capfd)
+    assert "holds no DICOM series" in sentence(tmp_path / "empty")
+    assert "only one slice" in sentence(write_series(tmp_path / "scan", planes(1)))
 
 
-def test_a_folder_of_other_images_names_one(tmp_path: Path, capfd) -> None:
+def test_a_folder_of_other_images_names_one(tmp_path: Path, sentence) -> None:
     (tmp_path / "scan.nii.gz").touch()
-    assert "to read scan.nii.gz in it, give the name of that file" in sentence(tmp_path, capfd)
+    assert "to read scan.nii.gz in it, give the name of that file" in sentence(tmp_path)
 
 
 @pytest.mark.parametrize("cut", [30, 400])
-def test_cut_file(tmp_path: Path, cut: int, capfd) -> None:
+def test_cut_file(tmp_path: Path, cut: int, sentence) -> None:
     folder = write_series(tmp_path / "scan", planes(shape=(32, 32)))
     file = folder / "0_0.dcm"
     file.write_bytes(file.read_bytes()[:-cut])
-    assert "0_0.dcm" in sentence(folder, capfd)
+    assert "0_0.dcm" in sentence(folder)
 
 
-def test_cut_header(tmp_path: Path, capfd) -> None:
+def test_cut_header(tmp_path: Path, sentence) -> None:
     folder = write_series(tmp_path / "scan", planes())
     file = folder / "0_0.dcm"
     file.write_bytes(file.read_bytes()[:300])
-    sentence(folder, capfd)
+    sentence(folder)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from PatchICLLib.errors import InputError
-from PatchICLLib.images import read_label_map, read_scalar_image, write_like
+from PatchICLLib.images import Volume, read_label_map, read_scalar_image, write_like
 from PatchICLLib.images.checks import check_can_hold_grid
 
 nibabel = pytest.importorskip("nibabel")
@@ -180,13 +180,17 @@ def test_voxel_size_that_contradicts_the_placement(tmp_path: Path) -> None:
         read_scalar_image(scan)
 
 
+def sheared_scan(path: Path, amount: float) -> Volume:
+    image = sitk.GetImageFromArray(RAMP)
+    image.SetDirection((1.0, amount, 0.0, 0.0, float(np.sqrt(1 - amount**2)), 0.0, 0.0, 0.0, 1.0))
+    sitk.WriteImage(image, str(path))
+    return read_scalar_image(path)
+
+
 @pytest.mark.parametrize(("amount", "fits"), [(0.01, True), (0.3, False)])
 def test_sheared_grids_of_other_formats(tmp_path: Path, amount: float, fits: bool) -> None:
     """NRRD holds them, NIfTI does not: that is told before anything is computed, and by the writer at the latest."""
-    image = sitk.GetImageFromArray(RAMP)
-    image.SetDirection((1.0, amount, 0.0, 0.0, float(np.sqrt(1 - amount**2)), 0.0, 0.0, 0.0, 1.0))
-    sitk.WriteImage(image, str(tmp_path / "scan.nrrd"))
-    volume = read_scalar_image(tmp_path / "scan.nrrd")
+    volume = sheared_scan(tmp_path / "scan.nrrd", amount)
     check_can_hold_grid(volume, tmp_path / "out.nrrd")
     write_like(volume.array, volume, tmp_path / "out.nrrd")
     assert not volume.grid.differences(read_scalar_image(tmp_path / "out.nrrd").grid)
@@ -207,10 +211,7 @@ def test_whatever_is_written_like_an_image_is_taken_as_a_painting_of_it(
     tmp_path: Path, amount: float, ending: str
 ) -> None:
     """Where a format can only store a slightly sheared grid with right angles, too."""
-    image = sitk.GetImageFromArray(RAMP)
-    image.SetDirection((1.0, amount, 0.0, 0.0, float(np.sqrt(1 - amount**2)), 0.0, 0.0, 0.0, 1.0))
-    sitk.WriteImage(image, str(tmp_path / "scan.nrrd"))
-    volume = read_scalar_image(tmp_path / "scan.nrrd")
+    volume = sheared_scan(tmp_path / "scan.nrrd", amount)
     painted = (RAMP % 3).astype(np.uint8)
     path = tmp_path / f"painted{ending}"
     write_like(painted, volume, path)

@@ -71,15 +71,22 @@ def arrangements(folder: Path) -> dict[str, dict[str, Path]]:
     return {**single, **several}
 
 
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A folder with what the arrangements need."""
+    folder = tmp_path / "template"
+    for one in (folder, folder / "other", folder / "third"):
+        one.mkdir()
+    (folder / "link.nrrd").symlink_to(Path("other") / "real.nrrd")
+    return folder
+
+
 @pytest.mark.parametrize(
     ("name", "existed"),
     [*((name, True) for name in arrangements(Path())), (".nii.gz", False), (".mhd", False), ("three folders", False)],
 )
-def test_all_old_or_all_new(tmp_path: Path, death, name: str, existed: bool) -> None:
-    template, folder = tmp_path / "template", tmp_path / "folder"
-    for one in (template, template / "other", template / "third"):
-        one.mkdir()
-    (template / "link.nrrd").symlink_to(Path("other") / "real.nrrd")
+def test_all_old_or_all_new(tmp_path: Path, template: Path, death, name: str, existed: bool) -> None:
+    folder = tmp_path / "folder"
     (template / "out.raw").write_bytes(b"a stranger's")
     if existed:
         write(arrangements(template)[name], 1)
@@ -112,12 +119,9 @@ def test_all_old_or_all_new(tmp_path: Path, death, name: str, existed: bool) -> 
 
 
 @pytest.mark.parametrize("existed", [True, False], ids=["replaces", "creates"])
-def test_a_recovery_that_dies_is_done_again(tmp_path: Path, death, existed: bool) -> None:
+def test_a_recovery_that_dies_is_done_again(tmp_path: Path, template: Path, death, existed: bool) -> None:
     """Death at every step of a commit, then at every step of the recovery, then a recovery in peace."""
-    template, folder = tmp_path / "template", tmp_path / "folder"
-    for one in (template, template / "other", template / "third"):
-        one.mkdir()
-    (template / "link.nrrd").symlink_to(Path("other") / "real.nrrd")
+    folder = tmp_path / "folder"
     if existed:
         write(arrangements(template)["two folders"], 1)
     files = arrangements(folder)["two folders"]

@@ -4,10 +4,7 @@ import pytest
 
 pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
 
-from PatchICLSegmentLib.EffectStory import EffectStory
-from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.State import State
-from PatchICLSegmentLib.WorkerSession import defaultWorker
 from PySide6 import QtCore, QtWidgets
 from PySide6.QtTest import QTest
 
@@ -350,14 +347,3 @@ def testAClosedSegmentEditorLeavesTheLogicToOthers(bothDesks):
     editorDesk.logic.propagate()
     editorDesk.logic.applyPreview()
     assert editorDesk.voxels().any(axis=(1, 2)).sum() == 12
-
-
-@pytest.mark.slow
-def testTheStoryThatRunsInsideSlicer(application, qtApplication):
-    """`SegmentEditorPatchICLTest` with the real network in its worker process."""
-    desk = EditorDesk(application, qtApplication, makeWorker=defaultWorker)
-    desk.logic.parameters = Parameters(device="cpu", extent="painted")
-    try:
-        EffectStory(desk.editor, desk).run()
-    finally:
-        desk.close()

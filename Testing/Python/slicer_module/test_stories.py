@@ -1,15 +1,16 @@
-"""A whole session at the panel, as the tutorial tells it."""
+"""A whole session at the panel, as the tutorial tells it.
+
+With the network in its worker process it runs in test_extension_package.py.
+"""
 
 import numpy as np
 import pytest
 
 pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
 
-from PatchICLSegmentLib.Parameters import Parameters
 from PatchICLSegmentLib.PlanesStory import PlanesStory
 from PatchICLSegmentLib.SceneIO.SliceViews import jumpToSlice
 from PatchICLSegmentLib.Story import Story, strokes
-from PatchICLSegmentLib.WorkerSession import defaultWorker
 
 from Testing.StandIn.Desk import Desk
 from Testing.StandIn.Headless import SliceView
@@ -36,17 +37,6 @@ def testStoryWithASphereWhereTheStructureIsNotOnTheSuggestedSlice(desk, monkeypa
 @pytest.mark.slow
 def testStory(desk):
     Story(desk.panel, desk).run()
-
-
-@pytest.mark.slow
-def testStoryWithTheNetwork(application, qtApplication):
-    """The same with the bundled network in its worker process."""
-    desk = Desk(application, qtApplication, makeWorker=defaultWorker)
-    desk.logic.parameters = Parameters(device="cpu", extent="painted")
-    try:
-        Story(desk.panel, desk).run()
-    finally:
-        desk.close()
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 from PatchICLLib.cascade.hint_channels import Hints  # noqa: E402
 from PatchICLLib.presets import build  # noqa: E402
 from PatchICLLib.training.batch_hints import batch_hints  # noqa: E402
+from PatchICLLib.training.step import FIGURES, Step, part_figures  # noqa: E402
 from PatchICLLib.training.task_batch import TaskBatch  # noqa: E402
 from PatchICLLib.training.tasks import HintDropout, TaskShape, VolumeTasks, draw_batch  # noqa: E402
-from PatchICLLib.training.trainer import FIGURES, Step, part_figures  # noqa: E402
 from Testing.Miniatures.device_purity import DevicePurity  # noqa: E402
 
 

@@ -11,7 +11,7 @@ pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 from PatchICLLib.cascade.paper import PaperConfiguration  # noqa: E402
 from PatchICLLib.command_line.app import main  # noqa: E402
 from PatchICLLib.errors import WeightsError  # noqa: E402
-from PatchICLLib.training import trainer as trainer_module  # noqa: E402
+from PatchICLLib.training import step as step_module  # noqa: E402
 from PatchICLLib.training.batch_hints import batch_hints  # noqa: E402
 from PatchICLLib.training.frozen_encoder import trained_universeg  # noqa: E402
 from PatchICLLib.training.loss import recital_loss  # noqa: E402
@@ -50,7 +50,7 @@ def test_a_centred_start_is_of_the_recipe_and_recital_ends_in_time(tiny_recipe, 
         asked.append(masks.shape)
         return recital_loss(output, masks)
 
-    monkeypatch.setattr(trainer_module, "recital_loss", listen)
+    monkeypatch.setattr(step_module, "recital_loss", listen)
     recipe = tiny_recipe(model=PAPER, steps=3, recital=2, centred=True)
     recipe = replace(recipe, plan=replace(recipe.plan, hints=False))
 

@@ -11,7 +11,7 @@ from torch import Tensor
 pytest.importorskip("monai", reason="needs monai: pip install patchicl[train]")
 
 from PatchICLLib.errors import InputError  # noqa: E402
-from PatchICLLib.training import trainer as trainer_module  # noqa: E402
+from PatchICLLib.training import step as step_module  # noqa: E402
 from PatchICLLib.training.batch_hints import batch_hints  # noqa: E402
 from PatchICLLib.training.checkpoint import Checkpoint  # noqa: E402
 from PatchICLLib.training.export import export  # noqa: E402
@@ -156,8 +156,8 @@ def test_a_finished_run_has_nothing_left_to_do(tiny_recipe, anatomy_mixture, tmp
 def test_a_step_without_finite_gradients_changes_no_weights(tiny_recipe, anatomy_mixture, tmp_path, monkeypatch):
     trainer = Trainer(tiny_recipe(steps=1), anatomy_mixture, options(tmp_path))
     before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
-    loss = trainer_module.cascade_loss
-    monkeypatch.setattr(trainer_module, "cascade_loss", lambda output, target: loss(output, target) * float("nan"))
+    loss = step_module.cascade_loss
+    monkeypatch.setattr(step_module, "cascade_loss", lambda output, target: loss(output, target) * float("nan"))
     trainer.train()
     assert same(before, dict(trainer.model.named_parameters()))
 

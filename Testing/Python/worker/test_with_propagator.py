@@ -13,6 +13,7 @@ from PatchICLLib import Propagator
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation import PropagationResult
 from PatchICLLib.worker import InProcessWorker, WorkerClient
+from Testing.Miniatures.same_logits import assert_same_logits
 
 from .conftest import events_of, wait_for_progress, wait_until
 
@@ -90,18 +91,7 @@ def test_logits_of_levels_come_through_shared_memory(
     direct = Propagator.from_pretrained(device="cpu").propagate(*case, **options)
     result = client.run(*case, **options)
     assert direct.logits and result.logits and len(result.logits) == 4, "two slices, two labels"
-    for one, other in zip(direct.logits, result.logits, strict=True):
-        assert (one.slice_index, one.label, one.corner, one.size) == (
-            other.slice_index,
-            other.label,
-            other.corner,
-            other.size,
-        )
-        for a, b in zip(one.levels, other.levels, strict=True):
-            assert a.resolution == b.resolution
-            np.testing.assert_array_equal(a.before, b.before)
-            np.testing.assert_array_equal(a.after, b.after)
-            np.testing.assert_array_equal(a.shares, b.shares)
+    assert_same_logits(direct.logits, result.logits)
 
 
 def test_settings_of_the_network_reach_it(client: WorkerClient, case: Case) -> None:

@@ -8,22 +8,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from PatchICLLib.cascade.entropy import binary_entropy, patch_means
 from PatchICLLib.cascade.paper import PaperCascade, PaperConfiguration
 from PatchICLLib.errors import InputError
-from PatchICLLib.universeg import UniverSeg, UniverSegConfiguration
+from PatchICLLib.universeg import UniverSeg
+from Testing.Miniatures.small_cascade import TINY_PAPER
 from Testing.Miniatures.squares import squares
-
-TINY = PaperConfiguration(
-    resolutions=(16,),
-    target_patches=(4, 5),
-    context_patches=(3, 6),
-    features=32,
-    encoder=UniverSegConfiguration(encoder_channels=(4, 4, 4, 4)),
-)
 
 
 @pytest.fixture(scope="module")
 def tiny() -> PaperCascade:
     torch.manual_seed(0)
-    return PaperCascade(TINY).eval()
+    return PaperCascade(TINY_PAPER).eval()
 
 
 @pytest.mark.slow
@@ -59,7 +52,7 @@ def test_trace_obeys_the_equations(tiny):
 
 def test_overlapping_patches_work():
     torch.manual_seed(0)
-    model = PaperCascade(PaperConfiguration(**{**vars(TINY), "patch_stride": 4})).eval()
+    model = PaperCascade(PaperConfiguration(**{**vars(TINY_PAPER), "patch_stride": 4})).eval()
     images, masks = squares(1, 1, 32)
     with torch.no_grad():
         output = model(images, model.encode_context(images, masks))
@@ -70,7 +63,7 @@ def test_overlapping_patches_work():
 @pytest.mark.parametrize("attention", ["bidirectional", "context_blind"])
 def test_targets_sharing_a_context_get_what_they_get_alone(attention):
     torch.manual_seed(0)
-    model = PaperCascade(PaperConfiguration(**{**vars(TINY), "attention": attention})).eval()
+    model = PaperCascade(PaperConfiguration(**{**vars(TINY_PAPER), "attention": attention})).eval()
     images, masks = squares(2, 2, 32)
     targets, _ = squares(4, 1, 32, seed=5)
     with torch.no_grad():
@@ -85,7 +78,7 @@ def test_the_two_attention_modes_differ():
     results = []
     for attention in ("bidirectional", "context_blind"):
         torch.manual_seed(0)
-        model = PaperCascade(PaperConfiguration(**{**vars(TINY), "attention": attention})).eval()
+        model = PaperCascade(PaperConfiguration(**{**vars(TINY_PAPER), "attention": attention})).eval()
         images, masks = squares(1, 2, 32)
         with torch.no_grad():
             results.append(model(images[:, :1], model.encode_context(images, masks)).logits)
@@ -117,7 +110,7 @@ def test_masks_matter_and_registers_are_carried_on(tiny):
 
 def test_training_draws_patches_and_evaluation_repeats_itself(tiny):
     images, masks = squares(1, 2, 64)
-    model = PaperCascade(PaperConfiguration(**{**vars(TINY), "resolutions": (32,), "temperature": 1.0}))
+    model = PaperCascade(PaperConfiguration(**{**vars(TINY_PAPER), "resolutions": (32,), "temperature": 1.0}))
 
     def drawn(seed: int) -> list[int]:
         generator = torch.Generator().manual_seed(seed)
@@ -132,7 +125,7 @@ def test_training_draws_patches_and_evaluation_repeats_itself(tiny):
 
 def test_gradients_reach_everything_but_the_encoder(tiny):
     images, masks = squares(1, 2, 32)
-    model = PaperCascade(TINY).train()
+    model = PaperCascade(TINY_PAPER).train()
     output = model(images[:, :1], model.encode_context(images, masks))
     sum(level.after.square().mean() for level in output.levels).backward()
     for name, parameter in model.named_parameters():
@@ -162,15 +155,15 @@ def test_recites_the_first_context_images_masks_from_tokens_alone(tiny):
     handle.remove()
     level, code = asked.levels[-1], tiny.resolution((32,))
     tokens = seen[-1][0, -context.levels[-1].tokens.shape[1] :][: level.context.shape[2]]
-    blank = [torch.zeros(len(tokens), TINY.features, side, side) for side in (8, 4, 2)]
+    blank = [torch.zeros(len(tokens), TINY_PAPER.features, side, side) for side in (8, 4, 2)]
     with torch.no_grad():
         torch.testing.assert_close(tiny.decoder(tokens, blank, code)[:, 0], level.recited[0])
 
 
 def test_takes_the_encoder_of_a_trained_universeg(tiny):
     torch.manual_seed(4)
-    network = UniverSeg(TINY.encoder)
-    model = PaperCascade(TINY)
+    network = UniverSeg(TINY_PAPER.encoder)
+    model = PaperCascade(TINY_PAPER)
     model.features.load(network)
     for name, tensor in model.features.encoder.state_dict().items():
         torch.testing.assert_close(tensor, network.state_dict()[name])

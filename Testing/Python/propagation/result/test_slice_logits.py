@@ -8,6 +8,7 @@ import pytest
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation import Propagator
 from PatchICLLib.propagation.result.slice_logits import MOST_SLICES, SliceLogits
+from Testing.Miniatures.same_logits import assert_same_logits
 
 from ..conftest import Scan
 
@@ -63,15 +64,7 @@ def test_asking_later_gives_the_same_and_changes_nothing(new_engine: NewEngine, 
     at_once = new_engine().propagate(*arguments, logits_slices=[5])
     assert later.logits and at_once.logits
     assert (first.labels == later.labels).all() and (first.entropy == later.entropy).all()  # type: ignore[union-attr]
-    for one, other in zip(later.logits, at_once.logits, strict=True):
-        assert (one.slice_index, one.label, one.corner, one.size) == (
-            other.slice_index,
-            other.label,
-            other.corner,
-            other.size,
-        )
-        for a, b in zip(one.levels, other.levels, strict=True):
-            assert (a.before == b.before).all() and (a.after == b.after).all()
+    assert_same_logits(later.logits, at_once.logits)
     timings = later.report["timings"]
     assert timings["recalled_slices"] > 0, "gaps without that slice are not computed again"
     again = engine.propagate(*arguments)
