@@ -73,7 +73,8 @@ def segment_from_library(files: LibraryFiles, model: dict[str, Any], options: di
             stage_json(staged, {**names, **result.report, "names": found.names}, files.report)
         staged.commit()
     if not quiet:
-        seconds = time_text(time.monotonic() - started)
-        plain_console().print(wrote(files.output, f"  ({seconds}, {len(library.cases)} cases)"), soft_wrap=True)
+        seconds, count = time_text(time.monotonic() - started), len(library.cases)
+        cases = f"{count} case" if count == 1 else f"{count} cases"
+        plain_console().print(wrote(files.output, f"  ({seconds}, {cases})"), soft_wrap=True)
         for sentence in result.report["warnings"]:
             plain_console().print(f"  {sentence}", style="yellow", soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from PatchICLLib.follow import LEAST_ALIKE
+from PatchICLLib.propagation.geometry.holding_planes import planes_holding
 from PatchICLLib.segmentations.segmentation import layered
 
 from .Errors import SceneError
@@ -16,6 +17,8 @@ from .SceneIO.Volumes import VolumeGrid
 from .Signal import Signal
 from .State import State
 from .Translation import _, counted
+
+_FEW = 9  # slices that somebody paints in several views; thin structures that are finished lie on more
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,7 @@ class FrameFilling:
         if not boxes:
             raise SceneError(_("Nothing is segmented on this frame; select a segment that is, and show it (eye icon)."))
         for name, box in boxes.items():
-            if _hasSingleSlicesOnly(box):
+            if _isPaintedOnSlices(box):
                 raise SceneError(
                     _("{name} is painted on single slices only; propagate and apply it on this frame first.").format(
                         name=node.GetSegmentation().GetSegment(name).GetName()
@@ -221,10 +224,16 @@ class FrameFilling:
             self.logic.failed.emit(problem)
 
 
-def _hasSingleSlicesOnly(box: SegmentBox) -> bool:
-    """Whether no two neighboring slices along some axis have voxels: painted, but not filled in between."""
+def _isPaintedOnSlices(box: SegmentBox) -> bool:
+    """Whether it is not filled in between: nothing but single slices along some axis, or a few of several axes."""
     occupied = [box.occupied(axis) for axis in range(3)]
-    return any(not (line[1:] & line[:-1]).any() for line in occupied)
+    if any(not (line[1:] & line[:-1]).any() for line in occupied):
+        return True
+    solid = box.voxels[1:] & box.voxels[:-1]
+    solid = solid[:, 1:] & solid[:, :-1]
+    if (solid[..., 1:] & solid[..., :-1]).any():
+        return False
+    return len(planes_holding(np.argwhere(box.voxels), most=_FEW)) <= _FEW
 
 
 def _boxOf(labels: np.ndarray, value: int) -> SegmentBox:

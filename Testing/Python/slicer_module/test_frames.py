@@ -196,6 +196,14 @@ def halfPainted(story):
     story.masks[story.place.organ] = mask
 
 
+def paintedInThreeViews(story):
+    """No slice along any axis is without a voxel between the first and the last."""
+    mask = np.zeros_like(story.masks[story.place.organ])
+    mask[6, 6:16, 6:16] = mask[4:9, 10, 6:16] = mask[4:9, 6:16, 12] = True
+    story.place.write(mask)
+    story.masks[story.place.organ] = mask
+
+
 def pictures(story):
     nodes = [story.sequence.GetNthDataNode(number) for number in range(5)]
     for node in (*nodes, story.place.volume):
@@ -223,6 +231,7 @@ def noSequence(story):
         (otherSize, r"Frame 4 \(0.8\) lies on another grid than frame 2 \(0.4\)"),
         (otherPlace, r"Frame 1 \(0.2\) lies on another grid"),
         (halfPainted, "painted on single slices only; propagate and apply"),
+        (paintedInThreeViews, "painted on single slices only; propagate and apply"),
         (pictures, "is a single slice"),
         (nothing, "Nothing is segmented on this frame"),
         (noSequence, "no frame of a sequence"),
@@ -234,6 +243,17 @@ def testWhatCannotBeFollowedIsRefusedInASentence(story, spoil, sentence):
         story.logic.sequence.start()
     assert not story.logic.sequence.isBusy and not story.place.workers
     story.assertMineUntouched()
+
+
+def testAThinStructureThatIsFinishedIsFollowed(story):
+    """A vessel of one voxel, across all slices, obliquely."""
+    mask = np.zeros_like(story.masks[story.place.organ])
+    for k in range(16):
+        mask[k, 4 + 2 * k : 6 + 2 * k, 5 + 2 * k : 7 + 2 * k] = True
+    story.place.write(mask)
+    story.masks[story.place.organ] = mask
+    story.fill()
+    assert np.array_equal(story.shown(3, story.place.organ), np.roll(mask, 1, axis=2))
 
 
 def testOneThingAtATime(story):
