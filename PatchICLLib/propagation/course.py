@@ -1,7 +1,5 @@
 """From the plan to finished slices: what is remembered, and what is predicted and refined."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -159,9 +159,20 @@ def viewsEnd():
     gc.collect()
 
 
-@pytest.fixture(params=[straightGeometry, obliqueGeometry], ids=["straight", "oblique"])
-def workplace(scene, request):
-    place = Workplace(scene, request.param())
+@pytest.fixture
+def geometry():
+    return obliqueGeometry()
+
+
+def eitherGeometry():
+    """A fixture instead, for a file whose tests are about where voxels lie."""
+    geometries = {"straight": straightGeometry, "oblique": obliqueGeometry}
+    return pytest.fixture(name="geometry", params=geometries)(lambda request: geometries[request.param]())
+
+
+@pytest.fixture
+def workplace(scene, geometry):
+    place = Workplace(scene, geometry)
     yield place
     place.logic.shutdown()
 

@@ -15,7 +15,9 @@ from PatchICLSegmentLib.State import State
 
 from PatchICLLib.propagation.result.slice_logits import LevelLogits, SliceLogits
 
-from .conftest import SHAPE
+from .conftest import SHAPE, eitherGeometry
+
+geometry = eitherGeometry()
 
 
 @pytest.fixture

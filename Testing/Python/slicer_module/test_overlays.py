@@ -24,6 +24,10 @@ from PatchICLSegmentLib.SceneIO.Volumes import gridOfVolume
 
 from Testing.StandIn.Headless import SliceView, ThreeDView
 
+from .conftest import eitherGeometry
+
+geometry = eitherGeometry()
+
 PICTURES = Path(__file__).parent / "pictures"
 
 

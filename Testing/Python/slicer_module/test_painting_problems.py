@@ -19,7 +19,9 @@ from PatchICLSegmentLib.State import State
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.geometry.planes import find_planes
 
-from .conftest import SHAPE, warpNode
+from .conftest import SHAPE, eitherGeometry, warpNode
+
+geometry = eitherGeometry()
 
 CONVERTER = slicer.vtkSegmentationConverter
 

@@ -18,7 +18,9 @@ from PatchICLSegmentLib.SceneIO.SegmentWriter import SegmentHistory, SegmentWrit
 from PatchICLSegmentLib.SceneIO.Volumes import addVolume, arrayOfVolume, gridOfVolume
 from PatchICLSegmentLib.SceneIO.Voxels import Voxels
 
-from .conftest import warpNode
+from .conftest import eitherGeometry, warpNode
+
+geometry = eitherGeometry()
 
 
 def moveNode(scene, node, matrix) -> None:
