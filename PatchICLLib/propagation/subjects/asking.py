@@ -22,6 +22,7 @@ from PatchICLLib.propagation.subjects.placed_subjects import Subjects
 from PatchICLLib.propagation.subjects.placement import (
     Placement,
     agreeing,
+    painted_size,
     placed_by_look,
     placed_by_painting,
     placed_on,
@@ -99,7 +100,8 @@ class Asking:
         frame = Frame.placed(subjects.structures, subjects.placements, self.spacing, corners)
         context = self._context(subjects, frame, len(held))
         look = context.look(frame, masks, slices)
-        worth = self._worth(context, look, painted)
+        size = painted_size(subjects.structures, subjects.placements, painted, volume.step)
+        worth = replace(self._worth(context, look, painted), painted_size=size)
         if not shares_of_subjects(worth, len(held), np.ones(1)).any():  # nobody listens: nothing need be said
             nothing = SaidSlices((held[0],), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
             return self._opinion(label, np.zeros(1), nothing, subjects, worth)
@@ -191,7 +193,7 @@ class Asking:
         )
 
     def _worth(self, context: SubjectsContext, look: Look, painted: SliceOutlines) -> Worth:
-        """What subjects say of painted slices, together and each by itself; the size of what they say is not known."""
+        """What subjects say of painted slices, together and each by itself; nothing is known of sizes."""
         known = look.view.indices
         left_out = slices_to_leave_out([int(z) for z in painted.indices], painted.areas)
         questions = [Question(z, tuple(other for other in known if other != z)) for z in left_out]

@@ -3,9 +3,11 @@
 A painted slice is predicted from other subjects and the other painted slices, itself left out. Where that agrees with
 what was painted, the subjects are alike; where it does not (another age, another protocol, after an operation), they
 would harm. Several slices are a hint of their own, so subjects who one by one say otherwise are not listened to beside
-them. With one slice, hints are weak: subjects who one by one say what was painted, and together a structure of their
-own size, count for more than they do. Far from painted slices all are listened to more. The figures were chosen on
-development cases; see Docs/library.md.
+them. Far from painted slices subjects are listened to more, and count for more than hints do if they may be trusted:
+one by one they say what was painted, and what was painted is about as large as it is in them (of another age, they may
+know the largest slice and not the rest). With one slice, hints are weak, and subjects who may be trusted, and together
+say a structure of their own size, always count for more. The figures were chosen on development cases; see
+Docs/library.md.
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 
 _LEAST, _LEAST_APART = 0.6, 0.5  # Dice of slices left out from which on subjects are listened to; of each by itself
-_BESIDE, _PER_SIZE, _MOST_SHARE = 0.25, 1.0, 0.75  # share beside a painted slice, its growth with distance, its limit
-_SINGLE = ((0.5, 0.5), (0.35, 0.25))  # Dice and share where one slice is painted
-_TRUSTED, _TRUSTED_APART, _TRUSTED_SIZE = 0.75, 0.6, 1.3  # share then where each by itself has this Dice, and the size
+_BESIDE, _PER_SIZE = 0.25, 1.0  # share beside a painted slice, and its growth with distance
+_TRUSTED, _OTHERS = 0.75, 0.5  # its limit, for subjects who may be trusted and for others
+_SINGLE = ((0.5, _OTHERS), (0.35, 0.25))  # Dice and share where one slice is painted
+_SINGLE_UNLIKE = ((0.85, _OTHERS), (0.35, 0.25))  # if it is of another size
+_TRUSTED_APART, _TRUSTED_SIZE = 0.6, 1.3  # Dice of each by itself from which on subjects are trusted; the size they say
+_LIKE_SIZE = 4 / 3  # of the largest painted slice over that of subjects, in length
 _AS_WELL, _SAME_SIZE = 0.05, 1.2  # Dice that may be lost if placed by scans alone; the size that need not be doubted
 _MOST = 3  # slices left out, one after the other
 _LARGE = 0.5  # of the largest painted slice's area: the ends of a structure say little
@@ -33,12 +38,14 @@ class Worth:
         left_out: Dice of painted slices, each predicted by all subjects and the other painted slices.
         apart: Dice of the largest of them, predicted by each subject alone: mean over subjects.
         size: volume of what subjects say, over that of their own structures where these are placed.
+        painted_size: of the largest painted slice, over that of subjects' slices that it lies on, in length.
         by_scan: whether they are placed by the scans alone, as if the single painted slice were not painted.
     """
 
     left_out: float
     apart: float = 1.0
     size: float = 1.0
+    painted_size: float = 1.0
     by_scan: bool = False
 
     def is_confirmed_by(self, dice: float) -> bool:
@@ -47,8 +54,13 @@ class Worth:
 
     @property
     def may_be_trusted(self) -> bool:
-        """Whether subjects may have the largest share beside a single painted slice, if the size is theirs."""
-        return self.left_out >= _SINGLE[0][0] and self.apart >= _TRUSTED_APART
+        """Whether subjects may count for more than hints."""
+        return self.left_out >= _SINGLE[0][0] and self.apart >= _TRUSTED_APART and self.is_of_like_size
+
+    @property
+    def is_of_like_size(self) -> bool:
+        """Whether what is painted is about as large as it is in subjects."""
+        return 1 / _LIKE_SIZE <= self.painted_size <= _LIKE_SIZE
 
     @property
     def has_own_size(self) -> bool:
@@ -81,13 +93,14 @@ def shares_of_subjects(worth: Worth, painted: int, distances: np.ndarray) -> np.
         distances: (n,) of slices to the nearest painted one, over the width of the largest painted one.
     """
     if painted == 1:
-        share = next((share for least, share in _SINGLE if worth.left_out >= least), 0.0)
+        shares = _SINGLE if worth.is_of_like_size else _SINGLE_UNLIKE
+        share = next((share for least, share in shares if worth.left_out >= least), 0.0)
         if worth.may_be_trusted and worth.off_size <= _TRUSTED_SIZE:
             share = _TRUSTED
         return np.full(len(distances), share)
     if worth.left_out < _LEAST or worth.apart < _LEAST_APART:
         return np.zeros(len(distances))
-    return np.minimum(_MOST_SHARE, _BESIDE + _PER_SIZE * distances)
+    return np.minimum(_TRUSTED if worth.may_be_trusted else _OTHERS, _BESIDE + _PER_SIZE * distances)
 
 
 def size_ratio(volume: float, side: float, others: Sequence[tuple[float, float]]) -> float:

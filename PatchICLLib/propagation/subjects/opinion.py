@@ -82,6 +82,7 @@ class Opinion:
             "left_out_dice": None if self.worth is None else round(self.worth.left_out, 4),
             "each_alone_dice": None if self.worth is None else round(self.worth.apart, 4),
             "size_ratio": None if self.worth is None else round(self.worth.size, 4),
+            "painted_size_ratio": None if self.worth is None else round(self.worth.painted_size, 4),
             "placed_by_scan": self.worth is None or self.worth.by_scan,
             "correlation": round(self.correlation, 4),
             "steady_dice": None if self.steady is None else round(self.steady, 4),

@@ -119,6 +119,26 @@ def placed_by_painting(
     return None if best is None else best[1]
 
 
+def painted_size(
+    structures: Sequence[FinishedStructure], placements: Sequence[Placement], painted: SliceOutlines, step: float
+) -> float:
+    """How large the largest painted slice is, over those of structures that it lies on: in length, median.
+
+    Args:
+        structures: of other subjects, at least one.
+        placements: of each.
+        painted: at least one slice of this subject.
+        step: distance of slices here.
+    """
+    largest = int(painted.areas.argmax())
+    ratios = []
+    for structure, placement in zip(structures, placements, strict=True):
+        own = structure.outlines
+        place = (painted.indices[largest] * step - placement.offset[0]) / placement.scale / structure.spacing[0]
+        ratios.append(math.sqrt(painted.areas[largest] / np.interp(place, own.indices, own.areas)))
+    return float(np.median(ratios))
+
+
 def placed_by_look(correlation: Correlation) -> Placement | None:
     """Where a structure lies if nothing is painted, by correlation alone; None if it fits nowhere."""
     found = correlation.best(lambda scale: math.log(scale) ** 2)

@@ -14,15 +14,35 @@ from PatchICLLib.propagation.subjects.opinion import Opinion
 SHARES = st.floats(0, 1)
 
 
-@given(st.tuples(SHARES, SHARES), st.tuples(SHARES, SHARES), st.integers(1, 9), st.lists(st.floats(0, 5), min_size=2))
+@given(
+    st.tuples(SHARES, SHARES),
+    st.tuples(SHARES, SHARES),
+    st.floats(0.1, 10),
+    st.integers(1, 9),
+    st.lists(st.floats(0, 5), min_size=2),
+)
 def test_better_agreement_never_weighs_less_nor_does_distance(
-    left_out: tuple[float, float], apart: tuple[float, float], painted: int, distances: list[float]
+    left_out: tuple[float, float], apart: tuple[float, float], size: float, painted: int, distances: list[float]
 ) -> None:
     near_to_far = np.sort(distances)
-    worse, better = (Worth(pick(left_out), pick(apart)) for pick in (min, max))
+    worse, better = (Worth(pick(left_out), pick(apart), painted_size=size) for pick in (min, max))
     little, much = (shares_of_subjects(worth, painted, near_to_far) for worth in (worse, better))
     assert (little >= 0).all() and (little <= much).all() and (much <= 0.75).all()
     assert (np.diff(much) >= 0).all()
+
+
+@given(SHARES, SHARES, st.floats(0.1, 10), st.floats(0.1, 10), st.integers(1, 9), st.floats(0, 5))
+def test_subjects_never_count_for_more_than_hints_where_what_is_painted_is_of_another_size(
+    left_out: float, apart: float, said: float, size: float, painted: int, distance: float
+) -> None:
+    worth = Worth(left_out, apart, said, size)
+    share, alike, mirrored = (
+        float(shares_of_subjects(one, painted, np.array([distance]))[0])
+        for one in (worth, Worth(left_out, apart, said), Worth(left_out, apart, said, 1 / size))
+    )
+    assert share <= alike and (share <= 0.5 or 0.74 < size < 1.34)
+    assert share == mirrored or 1.33 < max(size, 1 / size) < 1.34
+    assert share <= 0.5 or apart >= 0.6  # nor where one by one they say something else
 
 
 def _share(painted: int, *worth: float) -> float:

@@ -12,6 +12,7 @@ from PatchICLLib.propagation.subjects.outlines_of_slices import SliceOutlines
 from PatchICLLib.propagation.subjects.placement import (
     Placement,
     agreeing,
+    painted_size,
     placed_by_look,
     placed_by_painting,
     placed_on,
@@ -122,6 +123,23 @@ def test_placement_maps_points_and_masks_alike() -> None:
     mask = placement.mask(there, range(30), (60, 60), SPACING)
     center = np.mean(np.nonzero(mask), axis=1) * SPACING
     np.testing.assert_allclose(center, placement.of(there.center), atol=0.7)
+
+
+@given(size=st.floats(0.3, 3), scale=st.floats(0.8, 1.25), seed=st.integers(0, 3))
+@settings(max_examples=20, deadline=None)
+def test_size_of_what_is_painted_is_that_of_the_patient_however_subjects_are_scaled(
+    size: float, scale: float, seed: int
+) -> None:
+    here, there = Patient.of(seed), Patient.of(seed).finished
+    spacing = [size * s for s in SPACING]
+    slices = [11, 13]
+    painted = SliceOutlines.of(here.image, here.organ[slices], slices, (spacing[1], spacing[2]))
+    largest = slices[int(painted.areas.argmax())]
+    offset = np.array([largest * (spacing[0] - scale * SPACING[0]), 0, 0])  # that slice lies on its own
+    placement = Placement(scale, offset, 1.0)
+    assert painted_size([there], [placement], painted, spacing[0]) == pytest.approx(size)
+    beyond = Placement(scale, offset + 500, 1.0)
+    assert painted_size([there, there, there], [placement, beyond, placement], painted, spacing[0]) == pytest.approx(size)
 
 
 def test_those_that_say_the_same_are_kept_and_the_likeliest_comes_first() -> None:
