@@ -27,7 +27,7 @@ from PatchICLLib.propagation.subjects.placement import (
     placed_by_painting,
     placed_on,
 )
-from PatchICLLib.propagation.subjects.said_slices import SaidSlices
+from PatchICLLib.propagation.subjects.said_slices import SaidProbability, SaidSlices
 from PatchICLLib.propagation.subjects.subjects_context import Look, Question, SubjectsContext
 from PatchICLLib.runtime.transfers import to_host
 
@@ -103,7 +103,7 @@ class Asking:
         size = painted_size(subjects.structures, subjects.placements, painted, volume.step)
         worth = replace(self._worth(context, look, painted), painted_size=size)
         if not shares_of_subjects(worth, len(held), np.ones(1)).any():  # nobody listens: nothing need be said
-            nothing = SaidSlices((held[0],), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
+            nothing = SaidProbability((held[0],), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
             return self._opinion(label, np.zeros(1), nothing, subjects, worth)
         looks = [look]
         if len(held) == 1 and worth.may_be_trusted:
@@ -118,10 +118,11 @@ class Asking:
             found.append((sized, said))
             if sized.has_own_size:
                 break
-        worth, said = min(found, key=lambda one: one[0].off_size)
-        distances = np.abs(np.array(said.indices)[:, None] - held).min(1) * volume.step
+        worth = min((sized for sized, _ in found), key=lambda one: one.off_size)
+        both = self._averaged([said for _, said in found])
+        distances = np.abs(np.array(both.indices)[:, None] - held).min(1) * volume.step
         shares = shares_of_subjects(worth, len(held), distances / math.sqrt(painted.areas.max()))
-        return self._opinion(label, shares, said, subjects, worth)
+        return self._opinion(label, shares, both, subjects, worth)
 
     def about_unpainted(self, label: int, structures: Sequence[FinishedStructure]) -> Opinion | None:
         """Of a structure of which nothing is painted; None if it is not found."""
@@ -136,7 +137,7 @@ class Asking:
             if known is None:
                 return opinion
             context = self._context(subjects, frame, 0)
-            said = self._said(context, context.look(frame, *known), most)
+            said = self._averaged([self._said(context, context.look(frame, *known), most)])
             opinion = self._opinion(label, np.ones(len(said.indices)), said, subjects, None)
             found = self._largest_part(opinion)
             if found is None:
@@ -248,12 +249,14 @@ class Asking:
             lambda indices: context.predicted(indices, look, painted), core, wide, most, painted, masks
         )
 
+    def _averaged(self, said: Sequence[SaidSlices]) -> SaidProbability:
+        return SaidProbability.averaged(said, self.volume.step, self.volume.spacing)
+
     def _opinion(
-        self, label: int, shares: np.ndarray, said: SaidSlices, subjects: Subjects, worth: Worth | None
+        self, label: int, shares: np.ndarray, said: SaidProbability, subjects: Subjects, worth: Worth | None
     ) -> Opinion:
         shown = tuple((s, slices) for s, slices in zip(subjects.structures, subjects.shown, strict=True) if slices)
-        probability = said.probabilities(self.volume.step, self.volume.spacing)
-        return Opinion(label, shares, said.indices, said.window, probability, shown, worth, subjects.correlation)
+        return Opinion(label, shares, said.indices, said.window, said.probability, shown, worth, subjects.correlation)
 
     def _taken_for(self, subjects: Subjects, before: Opinion | None) -> tuple[np.ndarray, list[int]] | None:
         """Masks of the structure, as far as it is known by now, on some slices: where to put intensities to scale."""

@@ -39,7 +39,8 @@ class Worth:
         apart: Dice of the largest of them, predicted by each subject alone: mean over subjects.
         size: volume of what subjects say, over that of their own structures where these are placed.
         painted_size: of the largest painted slice, over that of subjects' slices that it lies on, in length.
-        by_scan: whether they are placed by the scans alone, as if the single painted slice were not painted.
+        by_scan: whether they, or those whose structures' size that is, are placed by the scans alone, as if the single
+            painted slice were not painted.
     """
 
     left_out: float

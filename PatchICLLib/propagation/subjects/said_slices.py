@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
@@ -70,6 +71,33 @@ class SaidSlices:
         share = SHARE / (1 + (apart - 1) ** 2)
         before, after = torch.cat([own[:1], own[:-1]]), torch.cat([own[1:], own[-1:]])
         return (1 - 2 * share) * own + share * (before + after)
+
+
+@dataclass(frozen=True, eq=False)
+class SaidProbability:
+    """Attributes: indices: n slices in a row; window: rows and columns; probability: (n, h, w) on the device."""
+
+    indices: tuple[int, ...]
+    window: Window
+    probability: Tensor
+
+    @classmethod
+    def averaged(cls, said: Sequence[SaidSlices], step: float, spacing: tuple[float, float]) -> SaidProbability:
+        """Of all that is said; nothing lies where one of them says nothing.
+
+        Args:
+            said: at least one.
+            step: distance of slices in mm.
+            spacing: of rows and columns.
+        """
+        spans = [(slice(one.indices[0], one.indices[-1] + 1), *one.window) for one in said]
+        whole = [slice(min(s.start for s in some), max(s.stop for s in some)) for some in zip(*spans, strict=True)]
+        padded = []
+        for one, span in zip(said, spans, strict=True):
+            # the last axis first
+            sides = [(a.start - b.start, b.stop - a.stop) for a, b in zip(span[::-1], whole[::-1], strict=True)]
+            padded.append(F.pad(one.probabilities(step, spacing), [n for pair in sides for n in pair]))
+        return cls(tuple(range(whole[0].start, whole[0].stop)), (whole[1], whole[2]), torch.stack(padded).mean(0))
 
 
 def _wanted(slices: range, every: int, painted: Sequence[int]) -> list[int]:

@@ -139,7 +139,9 @@ def test_size_of_what_is_painted_is_that_of_the_patient_however_subjects_are_sca
     placement = Placement(scale, offset, 1.0)
     assert painted_size([there], [placement], painted, spacing[0]) == pytest.approx(size)
     beyond = Placement(scale, offset + 500, 1.0)
-    assert painted_size([there, there, there], [placement, beyond, placement], painted, spacing[0]) == pytest.approx(size)
+    assert painted_size([there, there, there], [placement, beyond, placement], painted, spacing[0]) == pytest.approx(
+        size
+    )
 
 
 def test_those_that_say_the_same_are_kept_and_the_likeliest_comes_first() -> None:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from PatchICLLib.propagation.subjects.said_slices import SaidSlices
+from PatchICLLib.propagation.subjects.said_slices import SaidProbability, SaidSlices
 
 WINDOW = (slice(1, 4), slice(0, 2))
 
@@ -70,3 +70,22 @@ def test_painted_slices_count_as_they_are_painted_for_those_beside() -> None:
 def test_a_run_that_is_painted_throughout_is_said_too(painted: list[int]) -> None:
     said = SaidSlices.of(Ball(3, 5), range(3, 6), range(1, 8), 9, painted, np.ones((len(painted), 6, 2), bool))
     assert set(range(3, 6)) <= set(said.indices)
+
+
+def _dense(said: SaidProbability) -> np.ndarray:
+    space = np.zeros((12, 10, 10))
+    space[said.indices[0] : said.indices[-1] + 1, *said.window] = said.probability.numpy()
+    return space
+
+
+@given(st.lists(st.tuples(*[st.tuples(st.integers(0, 4), st.integers(1, 5))] * 3), min_size=1, max_size=3))
+def test_averages_count_as_nothing_where_one_says_nothing(spans: list[tuple[tuple[int, int], ...]]) -> None:
+    generator = torch.Generator().manual_seed(len(spans))
+    said = []
+    for slices, rows, columns in spans:
+        logits = 4 * torch.randn(slices[1], rows[1], columns[1], generator=generator)
+        window = slice(rows[0], sum(rows)), slice(columns[0], sum(columns))
+        said.append(SaidSlices(tuple(range(slices[0], sum(slices))), window, logits))
+    each = [_dense(SaidProbability.averaged([one], 1.5, (1.0, 1.0))) for one in said]
+    both = _dense(SaidProbability.averaged(said, 1.5, (1.0, 1.0)))
+    np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-6)
