@@ -1,7 +1,8 @@
 """What runs along several axes found, as one: averages of their logits, each run listened to near its own planes.
 
 Beside a painted plane the run along its axis knows best, half-way between two planes hardly more than a run across. So
-a run counts by one over the distance to the nearest plane that it learned from, and one slice more.
+a run counts by one over the distance to the nearest plane that it learned from, and one slice more; and of three the
+less, the less it agrees with the others.
 
 Where several count, far from what they learned from, they miss different parts, and their average is smaller than the
 structure; and what painted planes show of its shape says more than elsewhere. There both are made up for.
@@ -10,25 +11,23 @@ structure; and what painted planes show of its shape says more than elsewhere. T
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
+from PatchICLLib.propagation.agreement import trust
 from PatchICLLib.propagation.carried_shape import CarriedShape
-from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.plan import Plan
 from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
+from PatchICLLib.propagation.voice import BOUND, Box, Voice, along, unbounded
 from PatchICLLib.runtime.transfers import to_device
 
-_MOST = 18.0  # a logit as sure as can be: what a run says beyond the slices and windows that it looked at, below 0
 _SHRUNK = 0.3  # logit of what averages miss where three runs count alike
-_SHAPE = 0.6  # logit of a voxel of distance to the outline of a carried shape there
+_SHAPE = 0.7  # logit of a voxel of distance to the outline of a carried shape there; soon less where fewer count
 _CHUNK = 2**21  # voxels fused at a time
-
-Box = tuple[slice, slice, slice]
 
 
 class Fusion:
@@ -74,17 +73,20 @@ class Fusion:
         indices = [z for z in self._slices(label, parts) if z in inside and z not in whole.painted[label]]
         device = next(filled.logits.device for some in parts.values() for filled in some)
         voices = [
-            _Voice(plan, label, parts.get(run, []), run in self._ended)
+            Voice(plan, label, parts.get(run, []), run in self._ended)
             for run, plan in enumerate(whole.runs)
             if plan.asked(label)
         ]
         shapes = self._shapes(label, device)
-        count = max(1, _CHUNK * (box[whole.axis].stop - box[whole.axis].start) // max(1, _voxels(box)))
+        depth = box[whole.axis]
+        count = max(1, _CHUNK * (depth.stop - depth.start) // max(1, _voxels(box)))
+        pieces = (slice(z, min(z + count, depth.stop)) for z in range(depth.start, depth.stop, count))
+        trusted = trust(voices, (_with(box, whole.axis, piece) for piece in pieces), device)
         for first in range(0, len(indices), count):
             some = indices[first : first + count]
             stored = [turned.slice_index(z) for z in some]
             part = _with(box, whole.axis, slice(min(stored), max(stored) + 1))
-            planes = _spoken(part, voices, shapes, device).permute(turned.axes)
+            planes = _spoken(part, voices, trusted, shapes, device).permute(turned.axes)
             chosen = planes.index_select(0, places([z - min(stored) for z in stored], device))
             if turned.mirrored_sides:
                 chosen = chosen.flip(turned.mirrored_sides)
@@ -114,122 +116,31 @@ class Fusion:
         return sorted(z for z in found if z in whole.extent)
 
 
-class _Voice:
-    """What a run says of a label, and how much it counts.
-
-    Args:
-        plan: of the run.
-        label: asked for.
-        slices: of it that were filled.
-        ended: whether the run has: what it was to fill and has not is empty then.
-    """
-
-    def __init__(self, plan: Plan, label: int, slices: Sequence[FilledSlices], ended: bool) -> None:
-        self.plan, self.slices, self.axis = plan, slices, plan.axis
-        predicted = {z for filled in slices for z in filled.indices}
-        known = plan.asked(label) if ended else predicted
-        depth, own = len(plan.volume.image), np.array(plan.painted[label])
-        self._between = _between(known, plan.painted[label], depth) if label in plan.sparse else {}
-        self.weights = np.zeros(depth, np.float32)  # of slices as they are stored
-        for z in (*known, *self._between):
-            self.weights[plan.orientation.slice_index(z)] = 1 / (plan.volume.step * (np.abs(own - z).min() + 1))
-
-    def add(self, logits: Tensor, weights: Tensor, box: Box) -> None:
-        """Add logits, and as much as a voxel is short of where it knows nothing, times weights of slices in a box."""
-        turned, start = self.plan.orientation, [span.start for span in box]
-        planes = logits.permute(turned.axes)
-        for filled in self.slices:
-            window = turned.stored_window(filled.window)
-            sides = [(span, box[a]) for span, a in zip(window, turned.axes[1:], strict=True)]
-            common = [slice(max(span.start, own.start), min(span.stop, own.stop)) for span, own in sides]
-            if any(span.start >= span.stop for span in common):
-                continue
-            goal = [slice(c.start - own.start, c.stop - own.start) for c, (_, own) in zip(common, sides, strict=True)]
-            cut = [slice(c.start - span.start, c.stop - span.start) for c, (span, _) in zip(common, sides, strict=True)]
-            for numbers, at, shares in _targets(filled.indices, self._between):
-                stored = [turned.slice_index(z) - start[self.axis] for z in at]
-                inside = [n for n, place in enumerate(stored) if 0 <= place < len(weights)]
-                if not inside:
-                    continue
-                goals = places([stored[n] for n in inside], logits.device)
-                part = to_device(array_tensor(np.array([shares[n] for n in inside], np.float32)), logits.device)
-                said = _cut(filled, [numbers[n] for n in inside], turned, cut)
-                factor = (part * weights.index_select(0, goals))[:, None, None]
-                planes[:, goal[0], goal[1]].index_add_(0, goals, factor * (said.clamp(-_MOST, _MOST) + _MOST))
-
-
-def _cut(filled: FilledSlices, numbers: Sequence[int], turned: Orientation, window: Sequence[slice]) -> Tensor:
-    """Some slices, float32, through a window of theirs in which rows and columns run as they are stored."""
-    logits = filled.logits
-    sides = [
-        slice(logits.shape[side] - span.stop, logits.shape[side] - span.start)
-        if side in turned.mirrored_sides
-        else span
-        for side, span in enumerate(window, 1)
-    ]
-    seen = logits[:, sides[0], sides[1]].index_select(0, places(numbers, logits.device)).float()
-    return seen.flip(turned.mirrored_sides) if turned.mirrored_sides else seen
-
-
-def _spoken(box: Box, voices: Sequence[_Voice], shapes: Sequence[CarriedShape], device: torch.device) -> Tensor:
+def _spoken(
+    box: Box, voices: Sequence[Voice], trust: Tensor, shapes: Sequence[CarriedShape], device: torch.device
+) -> Tensor:
     """Logits of a box as all runs see it together."""
     logits = torch.zeros([span.stop - span.start for span in box], device=device)
     total, squares = torch.zeros(1, 1, 1, device=device), torch.zeros(1, 1, 1, device=device)
     by_axis = {}
-    for voice in voices:
-        weights = to_device(array_tensor(voice.weights[box[voice.axis]].copy()), device)
+    for voice, trusted in zip(voices, trust, strict=True):
+        weights = trusted * to_device(array_tensor(voice.weights[box[voice.axis]].copy()), device)
         voice.add(logits, weights, box)
-        by_axis[voice.axis] = _along(weights, voice.axis)
+        by_axis[voice.axis] = along(weights, voice.axis)
         total, squares = total + by_axis[voice.axis], squares + by_axis[voice.axis].square()
     heard = total.clamp_min(torch.finfo(total.dtype).tiny)
-    logits.div_(heard).sub_(_MOST)
+    logits.div_(heard).sub_(BOUND)
     # 0 where one run alone counts, 1 where three count alike
-    unsure = 1.5 * (1 - squares / heard.square())
+    unsure = (1.5 * (1 - squares / heard.square())).clamp_(0, 1)
     unsure *= total > 0
-    logits += _SHRUNK * unsure
+    logits += _SHRUNK * unsure.sqrt()
     carried, weight = torch.zeros(1, 1, 1, device=device), torch.zeros(1, 1, 1, device=device)
     for shape in shapes:
         if shape.axis in by_axis:
             distances, known = shape.within(box)
-            own = by_axis[shape.axis] * _along(to_device(array_tensor(known.astype(np.float32)), device), shape.axis)
+            own = by_axis[shape.axis] * along(to_device(array_tensor(known.astype(np.float32)), device), shape.axis)
             carried, weight = carried + own * distances.movedim(0, shape.axis), weight + own
-    return logits + _SHAPE * unsure * carried / weight.clamp_min(torch.finfo(weight.dtype).tiny)
-
-
-def _along(values: Tensor, axis: int) -> Tensor:
-    """One value for each slice of an axis, to go with volumes."""
-    return values.view([-1 if a == axis else 1 for a in range(3)])
-
-
-def _between(known: Collection[int], painted: Collection[int], depth: int) -> dict[int, dict[int, float]]:
-    """Slices beside those of a sparse run, and the shares in each of the nearest known ones on both sides."""
-    found = {}
-    for z in {z + side for z in known for side in (-1, 1)}.difference(known, painted):
-        if not 0 <= z < depth:
-            continue
-        below = next((other for other in (z - 1, z - 2) if other in known), None)
-        above = next((other for other in (z + 1, z + 2) if other in known), None)
-        if below is None or above is None:
-            found[z] = {other: 1.0 for other in (below, above) if other is not None}
-        else:
-            found[z] = {below: (above - z) / (above - below), above: (z - below) / (above - below)}
-    return found
-
-
-def _targets(
-    indices: Sequence[int], between: Mapping[int, Mapping[int, float]]
-) -> Iterator[tuple[list[int], list[int], list[float]]]:
-    """Where slices go: their numbers, the slices that they have a share in, and the shares; no slice twice at a time.
-
-    Sums in a fixed order are the same on every device.
-    """
-    yield list(range(len(indices))), list(indices), [1.0] * len(indices)
-    for offset in (-2, -1, 1, 2) if between else ():
-        found = [(n, z + offset, between.get(z + offset, {}).get(z)) for n, z in enumerate(indices)]
-        given = [(n, at, share) for n, at, share in found if share]
-        if given:
-            numbers, at, shares = zip(*given, strict=True)
-            yield list(numbers), list(at), list(shares)
+    return unbounded(logits + _SHAPE * unsure**3 * carried / weight.clamp_min(torch.finfo(weight.dtype).tiny))
 
 
 def _stored(plan: Plan, filled: FilledSlices) -> Box:
