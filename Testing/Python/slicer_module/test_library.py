@@ -33,16 +33,29 @@ def name(place, segmentId, text, terminology=None):
         segment.SetTag("TerminologyEntry", terminology.tag())
 
 
-def testACaseIsAddedWhereItLiesInThePatient(workplace, tmp_path):
-    library = workplace.logic.library
+@pytest.fixture
+def library(workplace, tmp_path):
+    """That of the workplace, in a new folder; the organ has a name."""
+    workplace.logic.library.choose(str(tmp_path / "cases"))
     name(workplace, workplace.organ, "liver")
+    return workplace.logic.library
+
+
+@pytest.fixture
+def added(workplace, library):
+    """The same with the organ of this scan."""
+    workplace.paint(0, range(5, 9))
+    library.addCase([workplace.organ])
+    return library
+
+
+def testACaseIsAddedWhereItLiesInThePatient(workplace, library, tmp_path):
     name(workplace, workplace.other, "cyst")
     liver = workplace.paint(0, range(5, 9))
     cyst = np.zeros_like(liver)
     cyst[6, 8:10, 8:10] = True  # within it
     workplace.segmentation.GetSegmentation().SeparateSegmentLabelmap(workplace.other)
     workplace.write(cyst, workplace.other)
-    library.choose(str(tmp_path / "cases"))
     assert [(row.name, row.count, row.isNamed) for row in library.segments()] == [
         ("liver", 0, True), ("cyst", 0, True),
     ]  # fmt: skip
@@ -63,10 +76,7 @@ def testACaseIsAddedWhereItLiesInThePatient(workplace, tmp_path):
     assert case.entry.filled.how == "painted"
 
 
-def testAnAppliedPreviewIsFinished(workplace, tmp_path):
-    library = workplace.logic.library
-    library.choose(str(tmp_path / "cases"))
-    name(workplace, workplace.organ, "liver")
+def testAnAppliedPreviewIsFinished(workplace, library, tmp_path):
     workplace.paint(0, (4, 9))
     assert [row.isFinished for row in library.segments()] == [False, False]
     workplace.runToPreview()
@@ -96,27 +106,17 @@ def testStructuresAreKnownByCodesOrNamesOnly(workplace, tmp_path):
     assert library.segments()[1].count == 0
 
 
-def testTheSameScanIsReplacedOnlyIfThatIsWanted(workplace, tmp_path):
-    library = workplace.logic.library
-    library.choose(str(tmp_path / "cases"))
-    name(workplace, workplace.organ, "liver")
-    workplace.paint(0, range(5, 9))
-    library.addCase([workplace.organ])
+def testTheSameScanIsReplacedOnlyIfThatIsWanted(workplace, added, tmp_path):
     workplace.paint(0, range(3, 5))
     with pytest.raises(ScanIsThereError, match="case 1"):
-        library.addCase([workplace.organ])
-    assert library.addCase([workplace.organ], replace=True) == 2
+        added.addCase([workplace.organ])
+    assert added.addCase([workplace.organ], replace=True) == 2
     assert [case.number for case in Library.open(tmp_path / "cases").cases] == [2]
 
 
-def testWhatSomebodyElseAddsIsCounted(workplace, tmp_path):
-    library = workplace.logic.library
-    library.choose(str(tmp_path / "cases"))
-    name(workplace, workplace.organ, "liver")
-    workplace.paint(0, range(5, 9))
-    library.addCase([workplace.organ])
+def testWhatSomebodyElseAddsIsCounted(added, tmp_path):
     Library.open(tmp_path / "cases").remove(1)
-    assert library.segments()[0].count == 0
+    assert added.segments()[0].count == 0
 
 
 def testWhatIsNoLibraryIsRefused(workplace, tmp_path):
@@ -133,33 +133,23 @@ def testWhatIsNoLibraryIsRefused(workplace, tmp_path):
 
 
 @pytest.fixture
-def earlier(workplace, tmp_path):
+def earlier(workplace, added):
     """The workplace, with a library in which the organ was finished in another patient."""
-    library = workplace.logic.library
-    library.choose(str(tmp_path / "cases"))
-    name(workplace, workplace.organ, "liver")
-    workplace.paint(0, range(5, 9))
-    library.addCase([workplace.organ])
     workplace.write(np.zeros_like(workplace.read()))
     nextPatient(workplace.volume)
     return workplace
 
 
-def testAScanLearnsNothingFromItself(workplace, tmp_path):
+def testAScanLearnsNothingFromItself(workplace, added):
     """Its own case agrees with it in everything, and would bring back what is wrong there."""
-    library = workplace.logic.library
-    library.choose(str(tmp_path / "cases"))
-    name(workplace, workplace.organ, "liver")
-    workplace.paint(0, range(5, 9))
-    library.addCase([workplace.organ])
-    row = library.segments()[0]
+    row = added.segments()[0]
     assert (row.count, row.others, row.isUsed) == (1, 0, False)
-    assert library.countOf(workplace.organ) == 0 and library.use() is None
+    assert added.countOf(workplace.organ) == 0 and added.use() is None
     nextPatient(workplace.volume)
-    row = library.segments()[0]
-    assert (row.count, row.others, row.isUsed) == (1, 1, True) and library.use().match == {workplace.organ: 1}
+    row = added.segments()[0]
+    assert (row.count, row.others, row.isUsed) == (1, 1, True) and added.use().match == {workplace.organ: 1}
     run = {"segments": {}, "painted_slices": {}, "library": {}, "own_cases": [1]}
-    assert library.told(run) == "Case 1 is of this very scan and was not asked."
+    assert added.told(run) == "Case 1 is of this very scan and was not asked."
 
 
 def testARunLearnsFromEarlierCases(earlier, tmp_path):
