@@ -1,5 +1,6 @@
 """The files of a case: `cases/0001/image.nii.gz` and `mask.nii.gz`, with `mask-2.nii.gz` where structures overlap."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,5 +95,5 @@ def _layers(mask: np.ndarray) -> list[np.ndarray]:
 def _damaged(library: Path, entry: CaseEntry, reason: str) -> InputError:
     return InputError(
         f"Case {entry.number} of the library {library} is damaged ({reason}); put its folder back from a backup, or "
-        f"remove the case with `patchicl library remove {library} {entry.number}`."
+        f"remove the case with `patchicl library remove {shlex.quote(str(library))} {entry.number}`."
     )
