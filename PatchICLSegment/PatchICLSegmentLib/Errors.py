@@ -17,6 +17,10 @@ class NoVoxelsError(SceneError):
     """A segmentation is made of contours or surfaces; there are no voxels to learn from or to write into."""
 
 
+class LibraryError(SceneError):
+    """The library of finished cases is gone or damaged, or something else is in its folder."""
+
+
 class ScanIsThereError(SceneError):
     """The scan is in the library already; its case can be replaced."""
 

@@ -15,7 +15,7 @@ from PatchICLLib.library import ScanIsThereError as ScanIsInLibrary
 from PatchICLLib.segmentations import Segment
 from PatchICLLib.segmentations.segmentation import layered
 
-from .Errors import ScanIsThereError, SceneError
+from .Errors import LibraryError, ScanIsThereError, SceneError
 from .ScanHash import ScanHash
 from .SceneIO.SegmentMemory import holdsPropagated
 from .SceneIO.Segments import readSegment, segmentIds
@@ -91,7 +91,7 @@ class LibraryCases:
         if not self.folder:
             raise SceneError(_("Choose a folder for the library first."))
         if self.folder != self._chosen and not Path(self.folder).exists():
-            raise SceneError(
+            raise LibraryError(
                 _("The library {folder} is not there; connect its drive, or choose another folder, or none.").format(
                     folder=self.folder
                 )
@@ -101,7 +101,7 @@ class LibraryCases:
             try:
                 self._opened = known, Library.open(self.folder, may_be_new=True)
             except InputError as error:
-                raise SceneError(str(error)) from error
+                raise LibraryError(str(error)) from error
         return self._opened[1]
 
     def use(self) -> LibraryUse | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .Errors import HardenTransformError, NoVoxelsError, OtherGridError, OverlapError, SceneError
+from .Errors import HardenTransformError, LibraryError, NoVoxelsError, OtherGridError, OverlapError, SceneError
 from .SceneIO.GridCopy import copyOnGrid
 from .SceneIO.Lattice import volumesOf
 from .SceneIO.Volumes import isImage
@@ -58,11 +58,18 @@ class Remedies:
             return Problem(_both(error, advice), _("Make a copy as voxels"), self._copy)
         if isinstance(error, OverlapError):
             return Problem(str(error), _("Allow overlap"), self._allowOverlap)
+        if isinstance(error, LibraryError):
+            return Problem(str(error), _("Go on without it"), self._closeLibrary)
         return Problem(str(error))
 
     def _allowOverlap(self) -> None:
         editorNode = self.logic.editorNode
         editorNode.SetOverwriteMode(editorNode.OverwriteNone)
+
+    def _closeLibrary(self) -> None:
+        """Until it is chosen again, or Slicer starts again."""
+        self.logic.library.choose("")
+        self.logic.paintingChanged.emit()
 
     def _harden(self) -> None:
         self.logic.volumeNode.HardenTransform()

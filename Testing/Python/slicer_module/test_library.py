@@ -249,6 +249,16 @@ def testALibraryThatIsGoneIsTold(earlier, tmp_path):
     assert earlier.workers[-1].calls[-1].options["library"] == str(folder)
 
 
+def testOneGoesOnWithoutALibraryThatCannotBeUsed(desk, tmp_path):
+    desk.openPhantom().paintWithMouse(4, 9)
+    desk.logic.library.folder = str(tmp_path / "gone")
+    desk.ui.propagateButton.click()
+    assert "is not there" in desk.ui.statusLabel.text and desk.ui.remedyButton.text == "Go on without it"
+    desk.ui.remedyButton.click()
+    desk.propagate()
+    assert desk.logic.state is State.PREVIEW and "library" not in desk.workers[-1].calls[-1].options
+
+
 def testInThePanel(desk, tmp_path):
     from PySide6.QtCore import Qt
 
