@@ -13,7 +13,7 @@ from PatchICLLib.command_line.painting_options import (
     OutsideOption,
     ScanPainting,
 )
-from PatchICLLib.command_line.propagate import ImageArgument, PaintedArgument
+from PatchICLLib.command_line.propagate import CandidatesOption, ImageArgument, PaintedArgument
 
 
 @with_groups
@@ -29,8 +29,12 @@ def check(
     inside: InsideOption = None,
     library: LibraryOption = None,
     match: MatchOption = None,
+    candidates: CandidatesOption = 1,
     probability: Annotated[Path | None, typer.Option(metavar="FILE", help="Probability that would be written.")] = None,
     entropy: Annotated[Path | None, typer.Option(metavar="FILE", help="Entropy that would be written.")] = None,
+    selections: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Patches chosen at each level that would be written.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Report that would be written.")] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write what was found as JSON.")
@@ -52,6 +56,6 @@ def check(
 
     limits = LimitFiles(outside, inside)
     files = PropagationFiles(
-        image, painted, output, probability, entropy, None, report, library=library, match=match, limits=limits
+        image, painted, output, probability, entropy, selections, report, library, match, limits, candidates
     )
     run_check(files, painting.options(), json_file)

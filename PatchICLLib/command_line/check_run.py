@@ -1,6 +1,5 @@
 """Looks at files as a propagation would, and tells what it would do."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.painted_text import painted_text
 from PatchICLLib.command_line.propagate_files import PropagationFiles, PropagationInputs, read_inputs
 from PatchICLLib.library import Library
+from PatchICLLib.library.cases import of_scan
 from PatchICLLib.outputs import Output, check_outputs, write_json
 from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
 from PatchICLLib.propagation.options import PropagationOptions
@@ -67,19 +67,24 @@ def describe(files: PropagationFiles, inputs: PropagationInputs, plans: list[Pla
         "axis": AXIS_NAMES[plans[0].axis],
         "layers": len(plans),
         "labels": dict(sorted(labels.items(), key=lambda entry: int(entry[0]))),
-        "library": _known(inputs.options["library"], inputs.options["match"]) if "library" in inputs.options else {},
+        "library": _known(inputs) if "library" in inputs.options else {},
         "warnings": [sentence for plan in plans for sentence in plan.warnings],
         "writes": [str(path) for output in files.outputs() for path in output.files()],
     }
     return inputs.limits.told(content)
 
 
-def _known(library: Library, match: Mapping[int, int]) -> dict[str, dict[str, Any]]:
-    """By label, which structure of a library it is, and how many cases have it."""
+def _known(inputs: PropagationInputs) -> dict[str, dict[str, Any]]:
+    """By label, which structure of the library it is, and how many cases of other scans have it."""
+    library: Library = inputs.options["library"]
+    own = of_scan(library.cases, inputs.image.array)
     names = {one.label: one.name for one in library.structures}
     return {
-        str(label): {"structure": names[theirs], "cases": len(library.cases_with(theirs))}
-        for label, theirs in sorted(match.items())
+        str(label): {
+            "structure": names[theirs],
+            "cases": sum(case.number not in own for case in library.cases_with(theirs)),
+        }
+        for label, theirs in sorted(inputs.options["match"].items())
     }
 
 
@@ -93,7 +98,8 @@ def _print(content: dict[str, Any], inputs: PropagationInputs) -> None:
     tell(f"{content['image']}: {inputs.image.grid.size_text} voxels of {spacing} mm, {content['type']}")
     apart = f", in {content['layers']} layers, since segments overlap" if content["layers"] > 1 else ""
     axes = dict.fromkeys(axis for label in content["labels"].values() for axis in label["painted_planes"])
-    tell(f"{content['painted']}: painted along {' and '.join(axes)}{apart}")
+    along = f"painted along {' and '.join(axes)}" if axes else "nothing is painted"
+    tell(f"{content['painted']}: {along}{apart}")
     for label, found in content["labels"].items():
         called, count = inputs.painted.called(int(label)), found["slices_to_fill"]
         on = (

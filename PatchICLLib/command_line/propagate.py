@@ -34,6 +34,15 @@ OutputArgument = Annotated[
         help="Segmentation to write: .nii.gz, .nii, .nrrd, .nhdr, .mha, .mhd; .seg.nrrd with names; .dcm, a DICOM SEG.",
     ),
 ]
+CandidatesOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=4,
+        metavar="N",
+        help="Where the model is torn, up to so many answers: OUTPUT is the best, NAME.2.EXT and so on lie beside.",
+    ),
+]
 
 
 @with_groups
@@ -57,15 +66,7 @@ def propagate(
     inside: InsideOption = None,
     library: LibraryOption = None,
     match: MatchOption = None,
-    candidates: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            max=4,
-            metavar="N",
-            help="Where the model is torn, up to so many answers: OUTPUT is the best, NAME.2.EXT and so on lie beside.",
-        ),
-    ] = 1,
+    candidates: CandidatesOption = 1,
     seed: Annotated[
         int,
         typer.Option(help="Of random choices: those of --candidates; preset sparse makes none otherwise."),

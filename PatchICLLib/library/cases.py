@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -126,6 +126,13 @@ def scan_hash(image: np.ndarray) -> str:
     for plane in image:
         known.update(np.ascontiguousarray(plane, "<f4").data)
     return known.hexdigest()[:32]
+
+
+def of_scan(cases: Iterable[CaseEntry], image: np.ndarray) -> tuple[int, ...]:
+    """Numbers of the cases that are of this very scan, (K, J, I), all of it."""
+    alike = [case for case in cases if case.scan_shape == image.shape]
+    scan = scan_hash(image) if alike else ""
+    return tuple(case.number for case in alike if case.scan == scan)
 
 
 def voxel_checksum(image: np.ndarray, mask: np.ndarray) -> str:

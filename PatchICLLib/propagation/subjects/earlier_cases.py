@@ -11,7 +11,7 @@ import numpy as np
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.library import CaseEntry, FinishedCase, Library
-from PatchICLLib.library.cases import body_axes, scan_hash
+from PatchICLLib.library.cases import body_axes, of_scan
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.whole_numbers import whole_numbers
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure, turned_alike
@@ -144,9 +144,7 @@ class EarlierCases:
         Args:
             image: (K, J, I), all of the scan.
         """
-        alike = [case for case in self.library.cases if case.scan_shape == image.shape]
-        scan = scan_hash(image) if alike else ""
-        own = tuple(case.number for case in alike if case.scan == scan)
+        own = of_scan(self.library.cases, image)
         if not own:
             return self
         return replace(self, library=Library(self.library.path, self.library.contents.without(own)), own=own)

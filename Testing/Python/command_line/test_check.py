@@ -55,6 +55,18 @@ def test_what_looks_odd_is_told(scan: Path, tmp_path: Path, capsys) -> None:
     assert "on slice 4 is an outline" in capsys.readouterr().out
 
 
+def test_all_outputs_of_propagate_are_known(scan: Path, painted: Path, tmp_path: Path, refused, capfd) -> None:
+    output, patches = tmp_path / "out.nii.gz", tmp_path / "patches.json"
+    arguments = ("check", scan, painted, output, "--candidates", 3, "--selections", patches)
+    assert run(*arguments) == 0
+    printed = capfd.readouterr().out
+    for name in ("out.nii.gz", "out.2.nii.gz", "out.3.nii.gz", "patches.json"):
+        assert f"would write {tmp_path / name}" in printed
+    assert "out.4.nii.gz" not in printed
+    (tmp_path / "out.3.nii.gz").write_bytes(b"of an earlier run")
+    assert "out.3.nii.gz" in refused(*arguments)
+
+
 def test_the_finding_may_not_replace_an_output(scan: Path, painted: Path, tmp_path: Path, refused) -> None:
     same = tmp_path / "r.json"
     assert "same file" in refused("check", scan, painted, tmp_path / "o.nrrd", "--report", same, "--json", same)

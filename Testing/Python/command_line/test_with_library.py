@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from PatchICLLib.cohort import case as cohort_case
 from PatchICLLib.images import Volume, read_scalar_image
 from PatchICLLib.images.writing import write_like
-from PatchICLLib.library import Library, Structure
+from PatchICLLib.library import Filled, Library, Structure
 from PatchICLLib.segmentations import Segment, Segmentation
 from PatchICLLib.segmentations.files import read_segmentation
 from PatchICLLib.segmentations.slicer_file import write_slicer_file
@@ -102,6 +102,16 @@ def test_check_tells_what_the_library_knows(scan, painted, library, engine, tmp_
     assert engine.asked == []
 
 
+def test_a_case_of_the_scan_itself_does_not_count(scan, painted, library, tmp_path, capfd) -> None:
+    read = read_scalar_image(scan)
+    library.add(read.array, np.ones_like(read.array, np.uint8), read.grid, [Structure(1, "liver")], Filled("imported"))
+    nothing = segments(scan, np.zeros(read.array.shape, np.uint8), tmp_path / "nothing.seg.nrrd", Segment(1, "x", "a"))
+    for drawn, told in ((painted, "painted along k"), (nothing, "nothing is painted")):
+        assert run("check", scan, drawn, "--library", library.path, "--match", "1=liver") == 0
+        printed = capfd.readouterr().out
+        assert told in printed and "1 earlier case of Liver" in printed
+
+
 def test_segments_are_known_by_codes_or_names(scan, painting, library, engine, tmp_path) -> None:
     named = (
         Segment(1, "Leber", "a", None, {"TerminologyEntry": LIVER.tag()}),
@@ -130,7 +140,7 @@ def test_nothing_painted(scan, library, engine, tmp_path, capsys) -> None:
     options = "--library", library.path, "--axis", "j", "--extent", "3:9", "--region", "i=2:8", "--report", report
     assert run("segment", scan, output, *options) == 0
     told = capsys.readouterr().out
-    assert "1 cases" in told and "so it is" in told
+    assert "1 case)" in told and "so it is" in told
     (asked,) = engine.asked
     assert asked["painted"] is None and asked["match"] == {1: 1, 2: 2} and asked["axis"] == 1
     assert asked["extent"] == (3, 9) and asked["region"][2] == (2, 8)
