@@ -1,7 +1,5 @@
 """How far runs along several axes agree: one that finds something else than the others is not to be trusted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 

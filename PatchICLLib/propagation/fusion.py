@@ -8,8 +8,6 @@ Where several count, far from what they learned from, they miss different parts,
 structure; and what painted planes show of its shape says more than elsewhere. There both are made up for.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 

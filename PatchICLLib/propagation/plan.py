@@ -253,7 +253,7 @@ class Plan:
         runs = tuple(along(axis, learned.beside(axis), options if axis == main else across) for axis in axes)
         whole = along(main, learned.known, options)
         sentences = [one.sentence(f"label {one.label}") for one in planes.contradictions if one.label in learned.known]
-        sentences += _without_main(main, options, learned)
+        sentences += _without_main(main, options, learned) + learned.too_few(spacing)
         for run in runs:
             before = "" if run.axis == main else f"Along {AXIS_NAMES[run.axis]}: "
             sentences += [before + text for text in run.warnings]

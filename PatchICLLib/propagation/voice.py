@@ -4,8 +4,6 @@ Logits are bounded before they are averaged: what comes of it lies between the m
 logits, of which the former forgets how sure a run is, and the latter lets one that is sure and wrong overrule two.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from PatchICLLib.errors import InputError, NothingToFillError
+from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
 from PatchICLLib.propagation.geometry.holding_planes import Plane, on, on_any
 from PatchICLLib.propagation.geometry.named_slices import Named, named_planes, plane_name
 from PatchICLLib.propagation.geometry.painting_review import PaintingReview, review_painting
@@ -16,6 +17,10 @@ from PatchICLLib.propagation.geometry.sliced_volume import bounding_box, voxels_
 
 _FEW = 1 / 3  # of the planes of the main axis: an axis of so few says something near its planes alone,
 _REACH = 1 / 3  # of the structure's extent away from them
+_THICK = 2.0  # times the finest spacing
+_TOO_THICK = (
+    "Slices along {axis} are thick, and {labels} one slice of each axis: three slices along {axis} would tell more."
+)
 _SHORTEST = 12  # slices: along longer structures, every second slice is enough beside an axis of as many planes
 
 
@@ -51,6 +56,15 @@ class LearnedPlanes:
             label: planes.difference((axis, z) for z in reviews[label].context) if label in reviews else planes
             for label, planes in self.known.items()
         }
+
+    def too_few(self, spacing: Sequence[float]) -> list[str]:
+        """What to tell of labels that are painted on one slice of each axis, where slices of an axis are thick."""
+        thick = max(range(3), key=lambda axis: spacing[axis])
+        if spacing[thick] < _THICK * min(spacing):
+            return []
+        once = [label for label, planes in self.known.items() if sorted(axis for axis, _ in planes) == [0, 1, 2]]
+        named = f"label {once[0]} has" if len(once) == 1 else f"labels {', '.join(map(str, once))} have"
+        return [_TOO_THICK.format(axis=AXIS_NAMES[thick], labels=named)] if once else []
 
     def between(self, label: int, painted: np.ndarray) -> tuple[slice, slice, slice]:
         """The box between the outermost planes of a label along each axis.

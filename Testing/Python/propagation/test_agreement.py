@@ -1,7 +1,5 @@
 """Runs along several axes: what one finds alone, two others know better."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -13,7 +13,8 @@ from scipy import ndimage
 from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.trace import CascadeOutput
 from PatchICLLib.errors import Cancelled, InputError
-from PatchICLLib.propagation import CancelToken, Progress, PropagationResult, Propagator
+from PatchICLLib.propagation import CancelToken, Progress, PropagationOptions, PropagationResult, Propagator
+from PatchICLLib.propagation.plan import Plan
 from PatchICLLib.weights import Pretrained
 from Testing.Miniatures.texture_model import TextureModel
 
@@ -222,6 +223,31 @@ def test_a_painting_of_true_and_false_is_read_as_numbers_are(
     painted = drawn(mask, (0, 6), (0, 16), (2, 13))
     numbers, truths = (new_engine().propagate(image, one, outputs=[]).labels for one in (painted, painted != 0))
     np.testing.assert_array_equal(truths, numbers != 0)
+
+
+@pytest.mark.parametrize(
+    ("step", "planes", "told"),
+    [
+        (2.0, [(0, 11), (1, 13), (2, 13)], True),
+        (1.9, [(0, 11), (1, 13), (2, 13)], False),
+        (5.0, [(0, 6), (0, 11), (1, 13), (2, 13)], False),
+        (5.0, [(0, 11), (2, 13)], False),
+    ],
+)
+def test_one_slice_of_each_axis_is_little_where_slices_are_thick(
+    ball: tuple[np.ndarray, np.ndarray], step: float, planes: list[tuple[int, int]], told: bool
+) -> None:
+    image, mask = ball
+    for axis in range(3):
+        spacing = [1.0, 1.0, 1.0]
+        spacing[axis] = step
+        turned = [np.moveaxis(array, 0, axis) for array in (image, drawn(mask, *planes))]
+        order = [b for b in range(3) if b != axis]
+        named = [(axis if a == 0 else order[a - 1], z) for a, z in planes]
+        k, j, i = spacing
+        plan = Plan.of(*turned, (k, j, i), PropagationOptions(painted_slices=named))
+        said = [text for text in plan.warnings if "thick" in text]
+        assert len(said) == told and all(f"three slices along {'kji'[axis]}" in text for text in said)
 
 
 @pytest.mark.parametrize("main", [0, 1, 2])
