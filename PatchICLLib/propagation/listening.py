@@ -105,6 +105,11 @@ class Listening:
                     f"label {label}: do not trust what the library alone found: looked at again, it is something else; "
                     "paint a slice, so that it is known where the structure lies."
                 )
+            elif opinion.is_of_unlike_size:
+                found.append(
+                    f"label {label}: here it looks a fifth larger or smaller than in the library, or more, so that the "
+                    "library may not fit; paint a slice, so that it is known how large the structure is."
+                )
             elif opinion.worth is None and opinion.correlation < _UNLIKE:
                 found.append(
                     f"label {label}: this scan hardly looks like those of the library there; paint a slice, so that "

@@ -102,7 +102,9 @@ class Asking:
         look = context.look(frame, masks, slices)
         size = painted_size(subjects.structures, subjects.placements, painted, volume.step)
         worth = replace(self._worth(context, look, painted), painted_size=size)
-        if not shares_of_subjects(worth, len(held), np.ones(1)).any():  # nobody listens: nothing need be said
+        if not shares_of_subjects(
+            worth, len(held), np.ones(1), np.zeros(1, bool)
+        ).any():  # nobody listens: nothing need be said
             nothing = SaidProbability((held[0],), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
             return self._opinion(label, np.zeros(1), nothing, subjects, worth)
         looks = [look]
@@ -120,8 +122,10 @@ class Asking:
                 break
         worth = min((sized for sized, _ in found), key=lambda one: one.off_size)
         both = self._averaged([said for _, said in found])
-        distances = np.abs(np.array(both.indices)[:, None] - held).min(1) * volume.step
-        shares = shares_of_subjects(worth, len(held), distances / math.sqrt(painted.areas.max()))
+        said_of = np.array(both.indices)
+        distances = np.abs(said_of[:, None] - held).min(1) * volume.step / math.sqrt(painted.areas.max())
+        beyond = (said_of < held[0]) | (said_of > held[-1])
+        shares = shares_of_subjects(worth, len(held), distances, beyond)
         return self._opinion(label, shares, both, subjects, worth)
 
     def about_unpainted(self, label: int, structures: Sequence[FinishedStructure]) -> Opinion | None:
@@ -130,6 +134,7 @@ class Asking:
         if subjects is None:
             return None
         frame = Frame.placed(subjects.structures, subjects.placements, self.spacing)
+        scale = float(np.median([placement.scale for placement in subjects.placements]))
         opinion: Opinion | None = None
         before: np.ndarray | None = None
         for most in _ROUNDS:
@@ -138,7 +143,7 @@ class Asking:
                 return opinion
             context = self._context(subjects, frame, 0)
             said = self._averaged([self._said(context, context.look(frame, *known), most)])
-            opinion = self._opinion(label, np.ones(len(said.indices)), said, subjects, None)
+            opinion = replace(self._opinion(label, np.ones(len(said.indices)), said, subjects, None), scale=scale)
             found = self._largest_part(opinion)
             if found is None:
                 return replace(opinion, steady=0.0)

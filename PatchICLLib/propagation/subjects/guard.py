@@ -3,10 +3,11 @@
 A painted slice is predicted from other subjects and the other painted slices, itself left out. Where that agrees with
 what was painted, the subjects are alike; where it does not (another age, another protocol, after an operation), they
 would harm. Several slices are a hint of their own, so subjects who one by one say otherwise are not listened to beside
-them. Far from painted slices subjects are listened to more, and count for more than hints do if they may be trusted:
+them. Between painted slices, and far from them, subjects count for more than hints do if they may be trusted:
 one by one they say what was painted, and what was painted is about as large as it is in them (of another age, they may
-know the largest slice and not the rest). With one slice, hints are weak, and subjects who may be trusted, and together
-say a structure of their own size, always count for more. The figures were chosen on development cases; see
+know the largest slice and not the rest). Beyond the outermost painted slices they do not decide alone whether the
+structure goes on: several slices know its ends better. With one slice, hints are weak, and subjects who may be trusted,
+and together say a structure of their own size, always count for more. The figures were chosen on development cases; see
 Docs/library.md.
 """
 
@@ -85,13 +86,14 @@ def slices_to_leave_out(indices: Sequence[int], areas: np.ndarray) -> list[int]:
     return [int(indices[n]) for n in order if areas[n] >= _LARGE * areas.max()]
 
 
-def shares_of_subjects(worth: Worth, painted: int, distances: np.ndarray) -> np.ndarray:
+def shares_of_subjects(worth: Worth, painted: int, distances: np.ndarray, beyond: np.ndarray) -> np.ndarray:
     """The share of the subjects' prediction in the result on n slices: (n,) 0 to 0.75.
 
     Args:
         worth: of the subjects.
         painted: how many slices hold the structure.
         distances: (n,) of slices to the nearest painted one, over the width of the largest painted one.
+        beyond: (n,) whether slices lie beyond the outermost painted ones.
     """
     if painted == 1:
         shares = _SINGLE if worth.is_of_like_size else _SINGLE_UNLIKE
@@ -101,7 +103,8 @@ def shares_of_subjects(worth: Worth, painted: int, distances: np.ndarray) -> np.
         return np.full(len(distances), share)
     if worth.left_out < _LEAST or worth.apart < _LEAST_APART:
         return np.zeros(len(distances))
-    return np.minimum(_TRUSTED if worth.may_be_trusted else _OTHERS, _BESIDE + _PER_SIZE * distances)
+    limits = np.where(beyond, _OTHERS, _TRUSTED if worth.may_be_trusted else _OTHERS)
+    return np.minimum(limits, _BESIDE + _PER_SIZE * distances)
 
 
 def size_ratio(volume: float, side: float, others: Sequence[tuple[float, float]]) -> float:

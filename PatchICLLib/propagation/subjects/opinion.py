@@ -16,6 +16,7 @@ from PatchICLLib.propagation.geometry.axis import AXIS_NAMES
 from PatchICLLib.propagation.geometry.region import Window
 from PatchICLLib.propagation.refinement.across_slices import TEMPERATURE
 from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
+from PatchICLLib.propagation.subjects.correlation import SCALES
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
 from PatchICLLib.propagation.subjects.guard import Worth
 from PatchICLLib.runtime.transfers import to_device
@@ -37,6 +38,7 @@ class Opinion:
         worth: of the subjects; None if nothing is painted.
         correlation: of the scans, at best.
         steady: Dice of what was found first and when it was looked at again; None if something is painted.
+        scale: of the other subjects' structures where they were found by look; None if something is painted.
     """
 
     label: int
@@ -48,6 +50,12 @@ class Opinion:
     worth: Worth | None
     correlation: float
     steady: float | None = None
+    scale: float | None = None
+
+    @property
+    def is_of_unlike_size(self) -> bool:
+        """Whether structures were found as much larger or smaller than in other subjects as they are looked for."""
+        return self.scale is not None and not min(SCALES) < self.scale < max(SCALES)
 
     @property
     def weight(self) -> float:
@@ -85,6 +93,7 @@ class Opinion:
             "painted_size_ratio": None if self.worth is None else round(self.worth.painted_size, 4),
             "placed_by_scan": self.worth is None or self.worth.by_scan,
             "correlation": round(self.correlation, 4),
+            "scale": None if self.scale is None else round(self.scale, 4),
             "steady_dice": None if self.steady is None else round(self.steady, 4),
             "cases": sorted(cases, key=lambda one: one["case"]),
         }

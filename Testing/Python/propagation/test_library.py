@@ -205,18 +205,19 @@ def test_asking_can_be_cancelled(engine: Propagator, library: Library) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steady", "correlation", "sentence"), [(0.3, 0.9, "do not trust"), (0.9, 0.4, "hardly looks")]
+    ("steady", "correlation", "scale", "sentence"),
+    [(0.3, 0.9, 1.0, "do not trust"), (0.9, 0.4, 1.0, "hardly looks"), (0.9, 0.9, 1.25, "a fifth larger or smaller")],
 )
 def test_what_the_library_alone_found_is_doubted_where_it_does_not_hold(
     engine: Propagator, library: Library, monkeypatch: pytest.MonkeyPatch, steady: float, correlation: float,
-    sentence: str,
+    scale: float, sentence: str,
 ) -> None:  # fmt: skip
     patient, found = Patient.of(1), Asking.about_unpainted
 
     def doubtful(self: Asking, *question: Any) -> Opinion | None:
         opinion = found(self, *question)
         assert opinion is not None and opinion.steady is not None
-        return replace(opinion, steady=steady, correlation=correlation)
+        return replace(opinion, steady=steady, correlation=correlation, scale=scale)
 
     monkeypatch.setattr(Asking, "about_unpainted", doubtful)
     report = engine.propagate(patient.image, None, patient.spacing, axis=0, library=library).report

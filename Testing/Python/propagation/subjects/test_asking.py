@@ -86,7 +86,8 @@ def test_looking_at_a_structure_otherwise_takes_hardly_more_slices(small_model, 
     # an untrained network says nothing of what is painted
     monkeypatch.setattr(Worth, "may_be_trusted", True)
     monkeypatch.setattr(
-        "PatchICLLib.propagation.subjects.asking.shares_of_subjects", lambda worth, count, far: np.full(len(far), 0.5)
+        "PatchICLLib.propagation.subjects.asking.shares_of_subjects",
+        lambda worth, count, far, *_: np.full(len(far), 0.5),
     )
 
     monkeypatch.setattr(Worth, "has_own_size", True)
@@ -126,3 +127,18 @@ def test_only_a_large_structure_beside_several_painted_slices_is_seen_as_finely_
     opinion = asking.about_painted(1, painted, [structure]) if painted else asking.about_unpainted(1, [structure])
     assert opinion is not None
     assert {key[1] for key in structure.worked_out if key[0] == "context"} == {expected}
+
+
+@pytest.mark.parametrize(("size", "is_unlike"), [(0.76, True), (0.94, False), (1.07, False), (1.3, True)])
+def test_structures_of_another_size_are_told_from_those_of_the_same(small_model, size: float, is_unlike: bool) -> None:
+    here = Patient.of(1, size)
+    nothing = np.zeros(here.organ.shape, np.uint8)
+    orientation = Orientation((0, 1, 2), (False,) * 3, here.organ.shape)
+    volume = SlicedVolume(here.image, nothing, SPACING[0], SPACING[1:], orientation)
+    structures = [Patient.of(seed).finished for seed in (2, 3)]
+    opinion = Asking(small_model, torch.device("cpu"), volume).about_unpainted(1, structures)
+    assert opinion is not None and opinion.is_of_unlike_size == is_unlike
+    held = np.flatnonzero(here.organ.any((1, 2)))
+    volume.painted[held[len(held) // 2]] = here.organ[held[len(held) // 2]]
+    opinion = Asking(small_model, torch.device("cpu"), volume).about_painted(1, [int(held[len(held) // 2])], structures)
+    assert opinion is not None and not opinion.is_of_unlike_size  # which the share shows by then

@@ -20,15 +20,25 @@ SHARES = st.floats(0, 1)
     st.floats(0.1, 10),
     st.integers(1, 9),
     st.lists(st.floats(0, 5), min_size=2),
+    st.booleans(),
 )
 def test_better_agreement_never_weighs_less_nor_does_distance(
-    left_out: tuple[float, float], apart: tuple[float, float], size: float, painted: int, distances: list[float]
+    left_out: tuple[float, float],
+    apart: tuple[float, float],
+    size: float,
+    painted: int,
+    distances: list[float],
+    is_beyond: bool,
 ) -> None:
     near_to_far = np.sort(distances)
     worse, better = (Worth(pick(left_out), pick(apart), painted_size=size) for pick in (min, max))
-    little, much = (shares_of_subjects(worth, painted, near_to_far) for worth in (worse, better))
+    beyond = np.full(len(distances), is_beyond)
+    little, much = (shares_of_subjects(worth, painted, near_to_far, beyond) for worth in (worse, better))
     assert (little >= 0).all() and (little <= much).all() and (much <= 0.75).all()
     assert (np.diff(much) >= 0).all()
+    between = shares_of_subjects(better, painted, near_to_far, np.zeros(len(distances), bool))
+    # with several painted slices subjects by themselves do not go on beyond the outermost
+    assert (much <= between).all() and (much <= 0.5).all() if is_beyond and painted > 1 else (much == between).all()
 
 
 @given(SHARES, SHARES, st.floats(0.1, 10), st.floats(0.1, 10), st.integers(1, 9), st.floats(0, 5))
@@ -37,7 +47,7 @@ def test_subjects_never_count_for_more_than_hints_where_what_is_painted_is_of_an
 ) -> None:
     worth = Worth(left_out, apart, said, size)
     share, alike, mirrored = (
-        float(shares_of_subjects(one, painted, np.array([distance]))[0])
+        float(shares_of_subjects(one, painted, np.array([distance]), np.zeros(1, bool))[0])
         for one in (worth, Worth(left_out, apart, said), Worth(left_out, apart, said, 1 / size))
     )
     assert share <= alike and (share <= 0.5 or 0.74 < size < 1.34)
@@ -46,7 +56,7 @@ def test_subjects_never_count_for_more_than_hints_where_what_is_painted_is_of_an
 
 
 def _share(painted: int, *worth: float) -> float:
-    return float(shares_of_subjects(Worth(*worth), painted, np.zeros(1))[0])
+    return float(shares_of_subjects(Worth(*worth), painted, np.zeros(1), np.zeros(1, bool))[0])
 
 
 def test_subjects_that_say_otherwise_are_not_listened_to() -> None:
@@ -54,7 +64,7 @@ def test_subjects_that_say_otherwise_are_not_listened_to() -> None:
     assert _share(3, 0.9, 0.3) == 0  # hints of the other slices, not what subjects know
     assert 0 < _share(1, 0.9, 0.3) == _share(1, 0.55, 0.9, 2.0) < _share(1, 0.9, 0.9)
     assert 0 < _share(1, 0.4, 0.9) < _share(1, 0.55, 0.3)
-    beside, far = shares_of_subjects(Worth(0.9), 3, np.array([0.0, 2.0]))
+    beside, far = shares_of_subjects(Worth(0.9), 3, np.array([0.0, 2.0]), np.zeros(2, bool))
     assert 0 < beside < 0.5 < far
 
 
