@@ -48,7 +48,7 @@ def listened(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     weight = [0.25]
     monkeypatch.setattr(
         "PatchICLLib.propagation.subjects.asking.shares_of_subjects",
-        lambda _, __, distances: np.full(len(distances), weight[0]),
+        lambda _, __, distances, ___: np.full(len(distances), weight[0]),
     )
     return weight
 

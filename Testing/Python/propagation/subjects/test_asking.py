@@ -87,7 +87,7 @@ def test_looking_at_a_structure_otherwise_takes_hardly_more_slices(small_model, 
     monkeypatch.setattr(Worth, "may_be_trusted", True)
     monkeypatch.setattr(
         "PatchICLLib.propagation.subjects.asking.shares_of_subjects",
-        lambda worth, count, far, *_: np.full(len(far), 0.5),
+        lambda _, __, far, ___: np.full(len(far), 0.5),
     )
 
     monkeypatch.setattr(Worth, "has_own_size", True)

@@ -77,7 +77,7 @@ def test_the_next_patient_costs_no_encoding(small_model, monkeypatch: pytest.Mon
             here.image, painted, SPACING[0], SPACING[1:], Orientation((0, 1, 2), (False,) * 3, here.organ.shape)
         )
         monkeypatch.setattr(
-            "PatchICLLib.propagation.subjects.asking.shares_of_subjects", lambda _, __, d: np.full(len(d), 0.5)
+            "PatchICLLib.propagation.subjects.asking.shares_of_subjects", lambda _, __, d, ___: np.full(len(d), 0.5)
         )
         opinion = Asking(small_model, torch.device("cpu"), volume).about_painted(1, [13], earlier)
         assert opinion is not None
