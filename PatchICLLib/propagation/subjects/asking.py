@@ -102,9 +102,8 @@ class Asking:
         look = context.look(frame, masks, slices)
         size = painted_size(subjects.structures, subjects.placements, painted, volume.step)
         worth = replace(self._worth(context, look, painted), painted_size=size)
-        if not shares_of_subjects(
-            worth, len(held), np.ones(1), np.zeros(1, bool)
-        ).any():  # nobody listens: nothing need be said
+        # nobody listens: nothing need be said
+        if not shares_of_subjects(worth, len(held), np.ones(1), np.zeros(1, bool)).any():
             nothing = SaidProbability((held[0],), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
             return self._opinion(label, np.zeros(1), nothing, subjects, worth)
         looks = [look]
