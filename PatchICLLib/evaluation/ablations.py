@@ -1,7 +1,5 @@
 """What each hint is worth: the network with hints taken away, and the hints without the network."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Confidence intervals by resampling structures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Best is the answer of the highest Dice over the slices that were not painted; of equal ones the first.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass

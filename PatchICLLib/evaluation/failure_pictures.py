@@ -1,7 +1,5 @@
 """A picture of failures: what was painted, what was to be found, and what two methods found."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Where a method does worst beside its peers, and what it did there."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

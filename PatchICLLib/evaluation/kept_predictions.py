@@ -1,7 +1,5 @@
 """Predictions of development structures, kept in files: what is worked out from them need not predict anew."""
 
-from __future__ import annotations
-
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The methods of an evaluation with libraries."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from PatchICLLib.datasets.cases import Case, label_names

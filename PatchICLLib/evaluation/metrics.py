@@ -6,8 +6,6 @@ on judged slices are counted, with their distance to the whole other surface. Su
 (`compute_surface_dice`, `compute_hausdorff_distance`) where all slices are judged; MONAI cannot leave slices out.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

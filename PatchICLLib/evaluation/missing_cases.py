@@ -1,7 +1,5 @@
 """Cases that an evaluation cannot read: it goes on without them, tells of them, and keeps them beside its results."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -4,8 +4,6 @@ Of a structure painted on "3+1", three slices along the slicing axis are painted
 the structure along the next axis. All variants are judged on the same voxels: those on no painted plane of any of them.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections import defaultdict

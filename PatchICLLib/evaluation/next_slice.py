@@ -6,8 +6,6 @@ the method suggests, the other the middle of the largest gap. The second one is 
 reach from there to the outermost painted slices.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """Every structure of some cases, painted with its reference in every way that is asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The figures of a run: Dice against k, Dice against distance to the nearest painted slice, calibration."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path

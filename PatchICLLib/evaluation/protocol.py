@@ -6,8 +6,6 @@
 Every slice of the volume that was not painted is judged, those beyond the structure's ends included.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Summarises rows: per structure, per source, over sources, with confidence intervals and who wins."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any

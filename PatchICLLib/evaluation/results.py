@@ -1,7 +1,5 @@
 """One row a prediction, kept as JSON lines, so that a run that was stopped goes on where it was."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass

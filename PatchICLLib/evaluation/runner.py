@@ -1,7 +1,5 @@
 """Runs methods over structures, k and placements; goes on where an earlier run stopped."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The summary as tables for a terminal."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rich import box

@@ -1,7 +1,5 @@
 """The product's propagation with one thing done otherwise, to see what that costs in time and in accuracy."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager

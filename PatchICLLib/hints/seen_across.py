@@ -1,7 +1,5 @@
 """What is known of slices beyond the outermost painted one, by planes that were painted across them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Votes and motion on the runs of slices that portions lie in, for many gaps at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
