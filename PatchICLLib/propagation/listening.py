@@ -14,10 +14,16 @@ from PatchICLLib.propagation.course import Finished
 from PatchICLLib.propagation.plan import Plan
 from PatchICLLib.propagation.subjects.asking import Asking
 from PatchICLLib.propagation.subjects.earlier_cases import EarlierCases
-from PatchICLLib.propagation.subjects.opinion import Opinion
+from PatchICLLib.propagation.subjects.opinion import Doubt, Opinion
 
-_UNLIKE = 0.5  # correlation below which a place found by look alone is not to be trusted
-_UNSTEADY = 0.7  # Dice with what is found when it is looked at again, likewise
+_DOUBTS: dict[Doubt, str] = {
+    "unsteady": "do not trust what the library alone found: looked at again, it is something else; paint a slice, so "
+    "that it is known where the structure lies.",
+    "size": "here it looks a fifth larger or smaller than in the library, or more, so that the library may not fit; "
+    "paint a slice, so that it is known how large the structure is.",
+    "look": "this scan hardly looks like those of the library there; paint a slice, so that it is known where the "
+    "structure lies.",
+}
 
 
 class Listening:
@@ -100,19 +106,6 @@ class Listening:
                     f"label {label}: the library is not listened to, because what it says of painted slices differs "
                     "from what is painted there."
                 )
-            elif opinion.steady is not None and opinion.steady < _UNSTEADY:
-                found.append(
-                    f"label {label}: do not trust what the library alone found: looked at again, it is something else; "
-                    "paint a slice, so that it is known where the structure lies."
-                )
-            elif opinion.is_of_unlike_size:
-                found.append(
-                    f"label {label}: here it looks a fifth larger or smaller than in the library, or more, so that the "
-                    "library may not fit; paint a slice, so that it is known how large the structure is."
-                )
-            elif opinion.worth is None and opinion.correlation < _UNLIKE:
-                found.append(
-                    f"label {label}: this scan hardly looks like those of the library there; paint a slice, so that "
-                    "it is known where the structure lies."
-                )
+            elif opinion.doubt is not None:
+                found.append(f"label {label}: {_DOUBTS[opinion.doubt]}")
         return found

@@ -154,6 +154,8 @@ class LibraryCases:
                     _("{name}: from 1 earlier case, nothing is painted."),
                     _("{name}: from {count} earlier cases, nothing is painted."),
                 )
+                if said.get("doubt"):
+                    sentence += " " + _("Do not trust what they found: paint a slice.")
             else:
                 sentence = counted(
                     len(said["cases"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from PatchICLLib.propagation.subjects.finished_structure import FinishedStructur
 from PatchICLLib.propagation.subjects.guard import Worth
 from PatchICLLib.runtime.transfers import to_device
 
+Doubt = Literal["unsteady", "size", "look"]
+_UNSTEADY = 0.7  # Dice with what is found when it is looked at again, below which it is not to be trusted
+_UNLIKE = 0.5  # correlation below which a place found by look alone is not, likewise
 _SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
 
 
@@ -53,9 +56,19 @@ class Opinion:
     scale: float | None = None
 
     @property
-    def is_of_unlike_size(self) -> bool:
-        """Whether structures were found as much larger or smaller than in other subjects as they are looked for."""
-        return self.scale is not None and not min(SCALES) < self.scale < max(SCALES)
+    def doubt(self) -> Doubt | None:
+        """Why what was found with nothing painted may be something else; None where there is no reason, or painting.
+
+        Looked at again it is another thing; it is as much larger or smaller than in other subjects as is looked for;
+        the scans hardly look alike.
+        """
+        if self.worth is not None:
+            return None
+        if self.steady is not None and self.steady < _UNSTEADY:
+            return "unsteady"
+        if self.scale is not None and not min(SCALES) < self.scale < max(SCALES):
+            return "size"
+        return "look" if self.correlation < _UNLIKE else None
 
     @property
     def weight(self) -> float:
@@ -93,6 +106,7 @@ class Opinion:
             "painted_size_ratio": None if self.worth is None else round(self.worth.painted_size, 4),
             "placed_by_scan": self.worth is None or self.worth.by_scan,
             "correlation": round(self.correlation, 4),
+            "doubt": self.doubt,
             "scale": None if self.scale is None else round(self.scale, 4),
             "steady_dice": None if self.steady is None else round(self.steady, 4),
             "cases": sorted(cases, key=lambda one: one["case"]),

@@ -205,12 +205,16 @@ def test_asking_can_be_cancelled(engine: Propagator, library: Library) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steady", "correlation", "scale", "sentence"),
-    [(0.3, 0.9, 1.0, "do not trust"), (0.9, 0.4, 1.0, "hardly looks"), (0.9, 0.9, 1.25, "a fifth larger or smaller")],
+    ("steady", "correlation", "scale", "doubt", "sentence"),
+    [
+        (0.3, 0.9, 1.0, "unsteady", "do not trust"),
+        (0.9, 0.4, 1.0, "look", "hardly looks"),
+        (0.9, 0.9, 1.25, "size", "a fifth larger or smaller"),
+    ],
 )
 def test_what_the_library_alone_found_is_doubted_where_it_does_not_hold(
     engine: Propagator, library: Library, monkeypatch: pytest.MonkeyPatch, steady: float, correlation: float,
-    scale: float, sentence: str,
+    scale: float, doubt: str, sentence: str,
 ) -> None:  # fmt: skip
     patient, found = Patient.of(1), Asking.about_unpainted
 
@@ -224,6 +228,7 @@ def test_what_the_library_alone_found_is_doubted_where_it_does_not_hold(
     assert [sentence in warning for warning in report["warnings"]] == [True]
     said = report["library"][str(ORGAN.label)]
     assert (said["steady_dice"], said["correlation"], said["left_out_dice"]) == (steady, correlation, None)
+    assert said["doubt"] == doubt
 
 
 @pytest.mark.slow

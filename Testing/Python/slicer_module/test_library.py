@@ -167,6 +167,10 @@ def testARunLearnsFromEarlierCases(earlier, tmp_path):
     assert earlier.logic.library.told(run) == ""
     run["painted_slices"] = {}
     assert earlier.logic.library.told(run) == "liver: nothing here looks as in earlier cases; paint a slice."
+    for doubt, isDoubted in (("unsteady", True), ("size", True), ("look", True), (None, False)):
+        run["library"] = {"1": {"weight": 1, "cases": [1, 2], "doubt": doubt}}
+        told = earlier.logic.library.told(run)
+        assert "from 2 earlier cases" in told and ("Do not trust" in told) == isDoubted
     earlier.logic.discardPreview()
     earlier.logic.library.want(earlier.organ, False)
     earlier.runToPreview()

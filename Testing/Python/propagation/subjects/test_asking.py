@@ -137,8 +137,10 @@ def test_structures_of_another_size_are_told_from_those_of_the_same(small_model,
     volume = SlicedVolume(here.image, nothing, SPACING[0], SPACING[1:], orientation)
     structures = [Patient.of(seed).finished for seed in (2, 3)]
     opinion = Asking(small_model, torch.device("cpu"), volume).about_unpainted(1, structures)
-    assert opinion is not None and opinion.is_of_unlike_size == is_unlike
+    assert opinion is not None and replace(opinion, steady=1.0, correlation=1.0).doubt == (
+        "size" if is_unlike else None
+    )
     held = np.flatnonzero(here.organ.any((1, 2)))
     volume.painted[held[len(held) // 2]] = here.organ[held[len(held) // 2]]
     opinion = Asking(small_model, torch.device("cpu"), volume).about_painted(1, [int(held[len(held) // 2])], structures)
-    assert opinion is not None and not opinion.is_of_unlike_size  # which the share shows by then
+    assert opinion is not None and opinion.doubt is None  # the share is its answer by then
