@@ -155,7 +155,7 @@ class LibraryCases:
                     _("{name}: from {count} earlier cases, nothing is painted."),
                 )
                 if said.get("doubt"):
-                    sentence += " " + _("Do not trust what they found: paint a slice.")
+                    sentence += " " + _("This may well be wrong: check it, or paint a slice.")
             else:
                 sentence = counted(
                     len(said["cases"]),

@@ -170,7 +170,7 @@ def testARunLearnsFromEarlierCases(earlier, tmp_path):
     for doubt, isDoubted in (("unsteady", True), ("size", True), ("look", True), (None, False)):
         run["library"] = {"1": {"weight": 1, "cases": [1, 2], "doubt": doubt}}
         told = earlier.logic.library.told(run)
-        assert "from 2 earlier cases" in told and ("Do not trust" in told) == isDoubted
+        assert "from 2 earlier cases" in told and ("may well be wrong" in told) == isDoubted
     earlier.logic.discardPreview()
     earlier.logic.library.want(earlier.organ, False)
     earlier.runToPreview()
