@@ -7,8 +7,8 @@ from whoever else computes. `patchicl benchmark speed` measures with this settin
 
 from collections.abc import MutableMapping
 
-# GNU's runtime, which torch has on Linux, counts spins: these are some tens of microseconds. Others know only whether.
-_CHOICE = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "20000"}
+# GNU's runtime, which torch has on Linux, counts spins: these are microseconds. Others know only whether.
+_CHOICE = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "5000"}
 
 
 def choose_thread_waiting(environment: MutableMapping[str, str]) -> None:
