@@ -32,14 +32,14 @@ def options(minutes: float) -> AdaptationOptions:
 
 
 class Clock:
-    """A second passes whenever it is looked at."""
+    """A second passes whenever it is looked at; a coarse one shows only every few of them."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    def __init__(self, coarse: int = 1) -> None:
+        self.now, self.coarse = 0, coarse
 
     def monotonic(self) -> float:
         self.now += 1
-        return self.now
+        return float(self.now // self.coarse * self.coarse)
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +131,14 @@ def test_the_rate_falls_and_never_rises_again(
     assert len(rates) == 30
     after_warm_up = rates[20:]
     assert after_warm_up == sorted(after_warm_up, reverse=True) and after_warm_up[-1] < 0.1 * max(rates)
+
+
+def test_a_coarse_clock_ends_it_as_well(
+    library: Library, base: Pretrained, gaining: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands still while the first steps are done."""
+    monkeypatch.setattr(adapt_module, "time", Clock(4))
+    assert 4 <= adapted(library, base, 6 / 60).steps <= 12
 
 
 def test_what_was_begun_with_other_cases_is_begun_anew(library: Library, base: Pretrained, gaining: Any) -> None:
