@@ -42,7 +42,7 @@ class FollowRequest(Model, Painting):
         bool | None,
         typer.Option(
             "--finished/--not-finished",
-            show_default="what is solid",
+            show_default="by how it looks",
             help="Whether PAINTED is followed as it is, or its other slices are filled first.",
         ),
     ] = None
@@ -56,11 +56,11 @@ class FollowRequest(Model, Painting):
 def follow(request: FollowRequest) -> None:
     """Segment all frames of a sequence from one that is painted.
 
-    The painted frame is propagated as `patchicl propagate` does, unless PAINTED is finished, which is told. Then
-    its segmentation is carried from frame to frame with the motion between them, to the end and to the start of the
-    sequence; what drifts is mended against the painted frame. Painted slices come back bit for bit. Frames may lie
-    on different grids, but in the same frame of reference: a patient who lay elsewhere in the scanner has to be
-    registered first. What appears or vanishes on the way cannot be carried along.
+    The painted frame is propagated as `patchicl propagate` does, unless PAINTED looks finished; the summary says what
+    it was taken for. Then its segmentation is carried from frame to frame with the motion between them, to the end and
+    to the start of the sequence; what drifts is mended against the painted frame. Painted slices come back bit for bit.
+    Frames may lie on different grids, but in the same frame of reference: a patient who lay elsewhere in the scanner
+    has to be registered first. What appears or vanishes on the way cannot be carried along.
 
     The same command goes on where a run was stopped.
 

@@ -22,6 +22,9 @@ from PatchICLLib.segmentations import Segmentation
 from PatchICLLib.segmentations.files import check_can_hold, read_segmentation
 from PatchICLLib.weights import find_weights, sha256_of, weights_file
 
+_FINISHED = "  PAINTED looks finished, so it was followed as it is; --not-finished fills its slices first"
+_PAINTED = "  PAINTED looks painted on some slices, so the others were filled first; --finished leaves them empty"
+
 
 def run_follow(request: FollowRequest) -> None:
     """Fill all frames.
@@ -51,7 +54,7 @@ def _fill(request: FollowRequest, files: FrameFiles, image: Volume, painted: Seg
     started, token, count = time.monotonic(), CancelToken(), len(files.sequence)
     there: set[int] = set()
     new = 0 if request.resume and files.is_finished(files.painted) else 1
-    is_finished = request.finished if request.finished is not None else _is_solid(request, painted)
+    is_finished = request.finished if request.finished is not None else _is_finished(request, painted)
     written: dict[int, float] = {}
     with interrupt_cancels(token), ProgressDisplay(request.quiet, unit="frames") as display:
         try:
@@ -71,10 +74,8 @@ def _fill(request: FollowRequest, files: FrameFiles, image: Volume, painted: Seg
             ) from error
     if not request.quiet:
         _summarise(request, files, new, written, time.monotonic() - started)
-        if is_finished and request.finished is None:
-            plain_console().print(
-                "  PAINTED is solid, so it was followed as it is; --not-finished fills its slices", soft_wrap=True
-            )
+        if request.finished is None and request.axis == "auto":
+            plain_console().print(_FINISHED if is_finished else _PAINTED, soft_wrap=True)
 
 
 def _painted_frame(
@@ -113,13 +114,15 @@ def _painted_frame(
     return finished
 
 
-def _is_solid(request: FollowRequest, painted: Segmentation) -> bool:
-    """Whether nobody would have painted it on single slices; who names their axis did."""
+def _is_finished(request: FollowRequest, painted: Segmentation) -> bool:
+    """Whether all of it looks finished; who names the axis of painted slices says that it is not."""
     if request.axis != "auto":
         return False
     labels = painted.chosen(request.options().get("labels"))
     chosen = numbered(painted.array)[0] if labels is None else labels
-    return looks_finished(painted.mask(int(label)) for label in chosen if label)
+    masks = (painted.mask(int(label)) for label in chosen if label)
+    looks = [looks_finished(mask, mask.shape) for mask in masks if mask.any()]
+    return bool(looks) and all(looks)
 
 
 def _ending(painted: Segmentation, image: Volume) -> str:

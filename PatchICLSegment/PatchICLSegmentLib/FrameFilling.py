@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from PatchICLLib.follow import LEAST_ALIKE
-from PatchICLLib.propagation.geometry.holding_planes import planes_holding
+from PatchICLLib.follow.finished import looks_finished
 from PatchICLLib.segmentations.segmentation import layered
 
 from .Errors import SceneError
@@ -17,8 +17,6 @@ from .SceneIO.Volumes import VolumeGrid
 from .Signal import Signal
 from .State import State
 from .Translation import _, counted
-
-_FEW = 9  # slices that somebody paints in several views; thin structures that are finished lie on more
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,20 @@ class FrameFilling:
         """Of the selected volume; None where it is no frame of a sequence."""
         return Frames.of(self.logic.scene, self.logic.volumeNode)
 
-    def start(self) -> None:
+    def paintedOnSlices(self) -> list[str]:
+        """Names of the segments that do not look finished: they would be carried with empty slices in between.
+
+        Raises:
+            SceneError: they cannot be read.
+        """
+        painted = [name for name, box in self._boxes().items() if not looks_finished(box.voxels, box.shape)]
+        return [self.logic.segmentationNode.GetSegmentation().GetSegment(name).GetName() for name in painted]
+
+    def start(self, asDrawn: bool = False) -> None:
         """Begins to fill all frames but the one that is shown, and returns at once; `poll` of the logic goes on.
+
+        Args:
+            asDrawn: also what looks painted on slices, as only its author knows better.
 
         Raises:
             SceneError: what is missing, in one sentence. Nothing has changed then.
@@ -95,6 +105,15 @@ class FrameFilling:
             raise SceneError(_("The volume is no frame of a sequence."))
         frames.check()
         boxes = self._boxes()
+        if not boxes:
+            raise SceneError(_("Nothing is segmented on this frame; select a segment that is, and show it (eye icon)."))
+        painted = [] if asDrawn else self.paintedOnSlices()
+        if painted:
+            raise SceneError(
+                _("Painted on slices only: {names}. Propagate and apply it on this frame first.").format(
+                    names=", ".join(painted)
+                )
+            )
         values = {segmentId: value for value, segmentId in enumerate(boxes, start=1)}
         segmentation, count = logic.segmentationNode.GetSegmentation(), len(frames.values)
         ways = (range(frames.current + 1, count), range(frames.current - 1, -1, -1))
@@ -170,24 +189,14 @@ class FrameFilling:
             self._end(_("{name} was removed while frames were being filled.").format(name=node.GetName()))
 
     def _boxes(self) -> dict[str, SegmentBox]:
-        """Voxels of the segments that are to be followed."""
+        """Voxels of the segments that are to be followed, as far as they have any."""
         logic = self.logic
         node = logic.segmentationNode
         chosen = [] if node is None else segmentIds(node, onlyVisible=True)
         if logic.parameters.scope != "visible":
             chosen = [name for name in chosen if name == logic.segmentId]
         boxes = {name: readSegment(node, name, logic.volumeNode) for name in chosen}
-        boxes = {name: box for name, box in boxes.items() if not box.isEmpty}
-        if not boxes:
-            raise SceneError(_("Nothing is segmented on this frame; select a segment that is, and show it (eye icon)."))
-        for name, box in boxes.items():
-            if _isPaintedOnSlices(box):
-                raise SceneError(
-                    _("{name} is painted on single slices only; propagate and apply it on this frame first.").format(
-                        name=node.GetSegmentation().GetSegment(name).GetName()
-                    )
-                )
-        return boxes
+        return {name: box for name, box in boxes.items() if not box.isEmpty}
 
     def _submit(self, run: _Run) -> None:
         step, number = run.steps[-1]
@@ -222,18 +231,6 @@ class FrameFilling:
         self.changed.emit()
         if problem:
             self.logic.failed.emit(problem)
-
-
-def _isPaintedOnSlices(box: SegmentBox) -> bool:
-    """Whether it is not filled in between: nothing but single slices along some axis, or a few of several axes."""
-    occupied = [box.occupied(axis) for axis in range(3)]
-    if any(not (line[1:] & line[:-1]).any() for line in occupied):
-        return True
-    solid = box.voxels[1:] & box.voxels[:-1]
-    solid = solid[:, 1:] & solid[:, :-1]
-    if (solid[..., 1:] & solid[..., :-1]).any():
-        return False
-    return len(planes_holding(np.argwhere(box.voxels), most=_FEW)) <= _FEW
 
 
 def _boxOf(labels: np.ndarray, value: int) -> SegmentBox:

@@ -26,16 +26,26 @@ class FramesSection:
         self._connections.end()
 
     def fill(self) -> None:
-        """Nobody but the user knows on which frame the segments were drawn, so the user is asked."""
-        frames = self.logic.sequence.frames
-        if frames is None or not self._isReady():
+        """Nobody but the user knows on which frame the segments were drawn, and whether they are finished."""
+        sequence = self.logic.sequence
+        frames, painted = sequence.frames, []
+        if (
+            frames is None
+            or not self._isReady()
+            or not self._attempt(lambda: painted.extend(sequence.paintedOnSlices()))
+        ):
             return
         question = counted(
             len(frames.values) - 1,
             _("Carry the segments, as drawn on frame {frame} that is shown now, to the other frame?"),
             _("Carry the segments, as drawn on frame {frame} that is shown now, to the {count} other frames?"),
         ).format(frame=frames.name(frames.current), count=len(frames.values) - 1)
-        if self.application.confirm(question) and self._attempt(self.logic.sequence.start):
+        if painted:
+            question = _(
+                "{question}\n\nThis looks painted on some slices: {names}. What lies between would stay empty on all "
+                "frames; to fill it, cancel, then propagate and apply it on this frame first."
+            ).format(question=question, names=", ".join(painted))
+        if self.application.confirm(question) and self._attempt(lambda: sequence.start(asDrawn=True)):
             self._startPolling()
 
     def discard(self) -> None:
