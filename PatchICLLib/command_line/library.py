@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from PatchICLLib.command_line.model_options import DeviceOption, WeightsOption
+from PatchICLLib.command_line.model_options import Engine, Model
+from PatchICLLib.command_line.option_groups import with_groups
 
 library = typer.Typer(
     help="Keep finished cases of earlier patients. Nothing but voxels, geometry and the structures' names is kept, and "
@@ -112,8 +113,10 @@ def merge(
 
 
 @library.command("check", no_args_is_help=True)
+@with_groups
 def check_library(
     folder: LibraryArgument,
+    engine: Engine,
     max_cases: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Leave out only the N latest cases of each structure.")
     ] = None,
@@ -121,8 +124,6 @@ def check_library(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also draw Dice against painted slices, as a .png.")
     ] = None,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor table.")] = False,
 ) -> None:
     """Measure what a library is worth, each case left out in turn.
@@ -132,23 +133,21 @@ def check_library(
     whole scan is harder than this. Several scans of one patient make a library look better than it is.
 
     Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C; what is known by then is printed and written. With --json
-    the same command goes on from there, also after it was killed, as long as cases and weights are the same.
+    the same command goes on from there, also after it was killed, as long as cases, weights and options are the same.
 
     Example: `patchicl library check livers --json livers.json --plot livers.png`
     """
     from PatchICLLib.command_line.library_check_run import run_check
 
-    run_check(folder, max_cases, json_file, plot, weights, device, quiet)
+    run_check(folder, max_cases, json_file, plot, engine, quiet)
 
 
 @library.command(no_args_is_help=True)
+@with_groups
 def adapt(
     folder: LibraryArgument,
+    model: Model,
     minutes: Annotated[float, typer.Option(min=0.01, max=1440, metavar="N", help="How long to train.")] = 5.0,
-    weights: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="What to adapt: bundled weights or a file.")
-    ] = None,
-    device: DeviceOption = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare tasks.")] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor table.")] = False,
 ) -> None:
@@ -164,4 +163,4 @@ def adapt(
     """
     from PatchICLLib.command_line.library_adapt_run import run_adapt
 
-    run_adapt(folder, minutes, weights, device, workers, quiet)
+    run_adapt(folder, minutes, model, workers, quiet)

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from PatchICLLib.command_line.console import columns, plain_console, wrote
 from PatchICLLib.command_line.interrupt import interrupt_cancels
+from PatchICLLib.command_line.model_options import Model
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.library import Library
 from PatchICLLib.propagation import CancelToken
@@ -13,7 +14,7 @@ from PatchICLLib.runtime.device import resolve_device
 from PatchICLLib.weights import load_weights
 
 
-def run_adapt(folder: Path, minutes: float, weights: str | None, device: str, workers: int, quiet: bool) -> None:
+def run_adapt(folder: Path, minutes: float, model: Model, workers: int, quiet: bool) -> None:
     """Adapt, then print what was gained.
 
     Raises:
@@ -24,8 +25,8 @@ def run_adapt(folder: Path, minutes: float, weights: str | None, device: str, wo
 
     library = Library.open(folder)
     divided(library)
-    chosen, token = resolve_device(device), CancelToken()
-    base = load_weights(weights, device=chosen)
+    chosen, token = resolve_device(model.device), CancelToken()
+    base = load_weights(model.weights, device=chosen)
     options = AdaptationOptions(minutes, str(chosen), workers)
     with ProgressDisplay(quiet, unit="steps") as display, interrupt_cancels(token):
         outcome = adapt(library, base, options, display.show, token)

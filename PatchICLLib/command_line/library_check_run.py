@@ -8,6 +8,7 @@ from rich.table import Table
 
 from PatchICLLib.command_line.console import columns, plain_console, wrote
 from PatchICLLib.command_line.interrupt import interrupt_cancels
+from PatchICLLib.command_line.model_options import Engine
 from PatchICLLib.command_line.progress_display import ProgressDisplay
 from PatchICLLib.errors import Cancelled, InputError, Stopped
 from PatchICLLib.leaving_out.picture import draw_scores
@@ -29,13 +30,7 @@ from PatchICLLib.weights import weights_file
 
 
 def run_check(
-    folder: Path,
-    max_cases: int | None,
-    json_file: Path | None,
-    plot: Path | None,
-    weights: str | None,
-    device: str,
-    quiet: bool,
+    folder: Path, max_cases: int | None, json_file: Path | None, plot: Path | None, engine: Engine, quiet: bool
 ) -> None:
     """Leave cases out, then print the table and write what was asked for; go on where it was stopped before.
 
@@ -45,11 +40,11 @@ def run_check(
     """
     outputs = [Output("--json", json_file, (".json",))] if json_file is not None else []
     outputs += [Output("--plot", plot, (".png",))] if plot is not None else []
-    check_outputs(outputs, {"--weights": weights_file(weights)}, {"LIBRARY": folder})
+    check_outputs(outputs, {"--weights": weights_file(engine.weights)}, {"LIBRARY": folder})
     library = Library.open(folder)
     wanted = trials(library, PAINTED, max_cases)
-    propagator = Propagator.from_pretrained(weights=weights, device=device)
-    of = measured_of(library, propagator.pretrained.sha256)
+    propagator, options = Propagator.from_pretrained(**engine.arguments()), engine.options()
+    of = measured_of(library, propagator.pretrained.sha256, options)
     known = known_before(None if json_file is None else _read(json_file), of, wanted)
     tried = {one.of for one in known}
     left = [one for one in wanted if one.of not in tried]
@@ -57,7 +52,7 @@ def run_check(
     with ProgressDisplay(quiet, unit="runs") as display, interrupt_cancels(token):
         try:
             display.show("Leaving out", done, len(wanted))
-            for score in scores(propagator, library, left, token):
+            for score in scores(propagator, library, left, token, options=options):
                 done += 1
                 display.show("Leaving out", done, len(wanted))
                 if score is not None:

@@ -40,7 +40,7 @@ CandidatesOption = Annotated[
         min=1,
         max=4,
         metavar="N",
-        help="Where the model is torn, up to so many answers: OUTPUT is the best, NAME.2.EXT and so on lie beside.",
+        help="Where the model is torn, up to so many answers: OUTPUT as ever, NAME.2.EXT and so on beside.",
     ),
 ]
 
@@ -103,7 +103,8 @@ def propagate(
     found by them alone; the report says which cases and slices were used, and where the library was not listened to.
 
     With --candidates, up to four answers that differ visibly where the model is torn, each with the probability that it
-    is the nearest to the truth of them. Where it is sure, there is just one.
+    is the nearest to the truth of them; OUTPUT is the usual result, even where another one is more probable. Where it
+    is sure, there is just one.
 
     All outputs lie on the image's grid, and appear together when everything is done.
 

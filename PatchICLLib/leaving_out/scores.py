@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -106,6 +107,7 @@ def scores(
     wanted: Sequence[Trial],
     cancel: CancelToken | None = None,
     without: bool = True,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterator[Score | None]:
     """The score of each trial, as soon as it is known; None where the structure has too few slices.
 
@@ -115,6 +117,7 @@ def scores(
         wanted: see ``trials``.
         cancel: token that stops the work.
         without: also without the library.
+        options: others of the propagations.
 
     Raises:
         InputError: a case cannot be read.
@@ -124,7 +127,7 @@ def scores(
     for trial in wanted:
         if case is None or case.entry != trial.case:
             case = library.case(trial.case.number)
-        yield _score(engine, case, without_case(library, trial.case.number), trial, cancel, without)
+        yield _score(engine, case, without_case(library, trial.case.number), trial, cancel, without, options)
 
 
 def _score(
@@ -134,6 +137,7 @@ def _score(
     trial: Trial,
     cancel: CancelToken | None,
     without: bool,
+    options: Mapping[str, Any],
 ) -> Score | None:
     reference = case.mask_of(trial.structure)
     axis = through_plane_axis(case.spacing)
@@ -147,7 +151,7 @@ def _score(
         painted = paint(reference, axis, slices)
     judged = judged_slices(reference.shape[axis], slices)
 
-    def found(**options: Any) -> tuple[float, dict[str, Any]]:
+    def found(**library: Any) -> tuple[float, dict[str, Any]]:
         result = engine.propagate(
             case.image,
             painted,
@@ -157,6 +161,7 @@ def _score(
             outputs=frozenset(),
             cancel=cancel,
             **options,
+            **library,
         )
         seen, truth = (np.moveaxis(array, axis, 0) for array in (result.labels == _LABEL, reference))
         return dice(truth, seen, judged), result.report
@@ -220,10 +225,10 @@ def worths(known: Sequence[Score]) -> list[Worth]:
     return found
 
 
-def measured_of(library: Library, weights: str) -> dict[str, Any]:
-    """What scores depend on, as plain JSON. Args: weights: their checksum."""
+def measured_of(library: Library, weights: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What scores depend on, as plain JSON. Args: weights: their checksum; options: of the propagations."""
     cases = {str(case.number): case.checksum for case in library.cases}
-    return {"patchicl": __version__, "weights": weights, "cases": cases}
+    return {"patchicl": __version__, "weights": weights, "options": dict(options), "cases": cases}
 
 
 def known_before(content: Any, of: Mapping[str, Any], wanted: Sequence[Trial]) -> list[Score]:

@@ -29,9 +29,13 @@ class AnswersRow:
             widget.setVisible(answers.count > 1)
         if answers.count < 2:
             return
-        text = _("Answer {number} of {count}, {probability:.0f} %").format(
-            number=answers.number + 1, count=answers.count, probability=100 * answers.probability
+        isUsual = answers.number == 0  # however probable
+        text = (
+            _("Answer {number} of {count}, {probability:.0f} %")
+            if not isUsual
+            else _("Answer {number} of {count}, the usual result, {probability:.0f} %")
         )
+        text = text.format(number=answers.number + 1, count=answers.count, probability=100 * answers.probability)
         place = answers.mostDifferentSlice
         if place is not None:
             text = _("{answer}: differs most on slice {index}").format(answer=text, index=place)

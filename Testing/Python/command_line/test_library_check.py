@@ -24,8 +24,10 @@ class Engine:
         self.left = interrupted
         self.pretrained = SimpleNamespace(sha256="0" * 64)
         self.tried = 0
+        self.arguments: dict[str, Any] = {}
 
-    def from_pretrained(self, **_: Any) -> Engine:
+    def from_pretrained(self, **arguments: Any) -> Engine:
+        self.arguments = arguments
         return self
 
     def propagate(self, image: np.ndarray, painted: Any, spacing: Any, *, cancel: Any, **options: Any) -> Any:
@@ -35,6 +37,7 @@ class Engine:
                 cancel.cancel()
         cancel.raise_if_cancelled()
         self.tried += "library" in options
+        self.arguments.update({name: options[name] for name in ("prior", "context_size")})
         return SimpleNamespace(labels=np.ones(image.shape, np.uint8), report={"library": {}})
 
 
@@ -94,6 +97,11 @@ def test_it_goes_on_where_it_was_stopped(library, tmp_path, capsys, monkeypatch)
     file.write_text(json.dumps(stopped))
     engine = Engine()
     assert check(engine, "--max-cases", 1) == 0 and engine.tried == 3  # those of the other case do not count
+    file.write_text(json.dumps(stopped))
+    engine = Engine()
+    assert check(engine, "--no-prior", "--context-size", 2, "--device", "cpu") == 0 and engine.tried == 6
+    said = {"weights": None, "device": "cpu", "preset": None, "prior": False, "context_size": 2}
+    assert engine.arguments == said
     file.write_text(json.dumps(stopped))
     put(library, 3, LIVER)
     engine = Engine()

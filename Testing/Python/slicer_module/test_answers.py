@@ -131,7 +131,7 @@ def testTheRowOfThePanel(desk):
     desk.key("Ctrl+Return")
     desk.waitWhileBusy()
     assert all(widget.visible for widget in row)
-    assert ui.answerLabel.text == "Answer 1 of 3, 50 %"
+    assert ui.answerLabel.text == "Answer 1 of 3, the usual result, 50 %"
     desk.key("Ctrl+Shift+E")
     assert ui.answerLabel.text == "Answer 2 of 3, 25 %: differs most on slice 13" and logic.answers.number == 1
     ui.answerContoursCheckBox.click()
