@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+FADES = 2  # times as soon does a structure end beyond the planes that show it as beyond a painted slice
+
 
 @dataclass(frozen=True)
 class SeenAcross:

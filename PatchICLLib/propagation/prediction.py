@@ -9,7 +9,7 @@ from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
 from PatchICLLib.cascade.trace import CascadeOutput
-from PatchICLLib.hints.seen_across import SeenAcross
+from PatchICLLib.hints.seen_across import FADES, SeenAcross
 from PatchICLLib.propagation.contexts import Contexts
 from PatchICLLib.propagation.gap_filling import ContextKey, Portion
 from PatchICLLib.propagation.geometry.known_voxels import OUTSIDE
@@ -25,8 +25,6 @@ from PatchICLLib.propagation.result.slice_logits import logits_of_slice
 from PatchICLLib.runtime.device import inference_precision
 from PatchICLLib.runtime.stopwatch import part
 from PatchICLLib.runtime.transfers import to_device, to_host
-
-_FADES = 2  # times as soon does a structure end beyond the planes that show it as beyond a painted slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +201,7 @@ class Prediction:
                 outside = (seeds == OUTSIDE) & (unseen[-1] > 0)[:, None, None]
             empty.append(outside)
         without = to_device(array_tensor(np.concatenate(empty), np.bool_), self.sampler.device)
-        return SeenAcross(_FADES * np.concatenate(unseen) * steps, without)
+        return SeenAcross(FADES * np.concatenate(unseen) * steps, without)
 
     def _seen(self, portion: Portion, context: PaintedContext) -> Tensor:
         """Slices of a portion at the size of the network's input, about 0 to 1: (n, S, S)."""

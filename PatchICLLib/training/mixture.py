@@ -89,6 +89,7 @@ class MixtureWeights:
             label maps, and supervoxels.
         copies: rows of equal structures, of which each must be told from its neighbours.
         apart: how differently the pictures of a task are placed.
+        planes: of the tasks within a volume that have hints, how many have planes of other axes painted, too.
         same_structures: sources whose cases hold the same structures under the same numbers, and lie alike.
     """
 
@@ -112,26 +113,32 @@ class MixtureWeights:
     whole_slices: float = 0.0
     copies: float = 0.0
     apart: Placing = TOGETHER
+    planes: float = 0.0
     same_structures: tuple[str, ...] = ("mri_hippocampus_msd", "mri_fetal_brain_atlas", "labelmaps_head_synthseg")
 
 
 def training_mixture(data: Path, cache: Path, weights: MixtureWeights | None = None) -> list[tuple[Tasks, float]]:
     """All kinds of training tasks that a data folder offers, with their weights."""
     weights = weights or MixtureWeights()
-    dropout = HintDropout()
-    mixture: list[tuple[Tasks, float]] = [(VolumeTasks(random_anatomy, dropout=dropout), weights.anatomy)]
+    dropout, planes = HintDropout(), weights.planes
+    mixture: list[tuple[Tasks, float]] = [
+        (VolumeTasks(random_anatomy, dropout=dropout, planes=planes), weights.anatomy)
+    ]
     real = labelled_sources(data)
     shares = {name: weights.sources.get(name, weights.other_sources) for name in real}
     for name, loaders in real.items():
         mixture.append(
-            (VolumeTasks(pick(loaders), dropout=dropout), weights.real * shares[name] / sum(shares.values()))
+            (
+                VolumeTasks(pick(loaders), dropout=dropout, planes=planes),
+                weights.real * shares[name] / sum(shares.values()),
+            )
         )
     maps = [loader for loaders in label_map_sources(data).values() for loader in loaders]
     if maps:
-        mixture.append((VolumeTasks(pick(maps), dropout=dropout), weights.label_maps))
+        mixture.append((VolumeTasks(pick(maps), dropout=dropout, planes=planes), weights.label_maps))
     files = [made for path in scans_without_names(data) for made in prepare(path, cache)]
     if files:
-        mixture.append((VolumeTasks(_SupervoxelDraw(files), dropout=dropout), weights.supervoxels))
+        mixture.append((VolumeTasks(_SupervoxelDraw(files), dropout=dropout, planes=planes), weights.supervoxels))
     sets = image_sets(data)
     if sets:
         mixture.append((ImageTasks(sets, placing=weights.apart), weights.images))

@@ -83,10 +83,11 @@ RECIPES: dict[str, Recipe] = {
     "in-context": Recipe(
         plan=BatchPlan(sizes=((128, 0.75), (256, 0.25)), fitted=0.5),
         mixture=MixtureWeights(
-            subjects=0.1,
+            subjects=0.14,
             whole_slices=0.24,
-            copies=0.16,
+            copies=0.12,
             apart=APART,
+            planes=0.35,
             real=0.19,
             label_maps=0.08,
             supervoxels=0.13,
@@ -97,7 +98,7 @@ RECIPES: dict[str, Recipe] = {
         steps=1550,
         learning_rate=2.5e-4,
         decay=0.9,
-        seed=79,
+        seed=80,
     ),
     # most of what attention, masks and decoder must learn of each other can be learned where a task costs a tenth: on
     # pictures that are their own first level, then on the first two levels

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from PatchICLLib.runtime.transfers import to_device
+from PatchICLLib.training.planes_across import PlanesAcross
 
 _UNIT = 16384  # of the whole numbers that stand for an intensity of 1: far finer than a bin of the likelihood
 _FULL = 255  # stands for a mask of 1
@@ -28,6 +29,8 @@ class Runs:
         step: (G,) float64 distances of neighbouring slices in units of the field of view.
         painted: (G, k) ascending places within each task's slices; -1 behind them where a task has fewer than k.
         targets: (G, T) ascending places within each task's slices.
+        known: (R, v, v) uint8 of pixels that planes across show, see ``PaintedRuns``; None if there are none.
+        beyond: (G, T) as far as targets lie beyond what planes across show, see ``SeenAcross``; infinite without any.
     """
 
     tasks: np.ndarray
@@ -37,9 +40,19 @@ class Runs:
     step: np.ndarray
     painted: np.ndarray
     targets: np.ndarray
+    known: Tensor | None
+    beyond: np.ndarray
 
     @classmethod
-    def of(cls, images: Tensor, masks: Tensor, step: float, painted: np.ndarray, targets: np.ndarray) -> Runs:
+    def of(
+        cls,
+        images: Tensor,
+        masks: Tensor,
+        step: float,
+        painted: np.ndarray,
+        targets: np.ndarray,
+        planes: PlanesAcross | None = None,
+    ) -> Runs:
         """Of one task.
 
         Args:
@@ -47,10 +60,13 @@ class Runs:
             masks: (k, v, v), 0 to 1.
             step: distance of neighbouring slices in units of the field of view.
             painted, targets: (k,) and (T,) ascending places.
+            planes: painted across the slices, if any.
         """
         whole = (images * _UNIT).round().clamp(-32768, 32767).to(torch.int16)
         numbers = np.zeros(1, int), np.array([len(images)]), np.array([step])
-        return cls(numbers[0], whole, compact_masks(masks)[None], *numbers[1:], painted[None], targets[None])
+        drawn = compact_masks(masks)[None]
+        known, beyond = (None, np.full(len(targets), np.inf)) if planes is None else (planes.known, planes.beyond)
+        return cls(numbers[0], whole, drawn, *numbers[1:], painted[None], targets[None], known, beyond[None])
 
     @property
     def first(self) -> np.ndarray:
@@ -67,7 +83,8 @@ class Runs:
 
     def changed(self, change: Callable[[Tensor], Tensor]) -> Runs:
         """With its tensors changed."""
-        return replace(self, images=change(self.images), masks=change(self.masks))
+        known = None if self.known is None else change(self.known)
+        return replace(self, images=change(self.images), masks=change(self.masks), known=known)
 
     @classmethod
     def collate(cls, several: list[Runs], first: list[int]) -> Runs:
@@ -80,10 +97,14 @@ class Runs:
         padded = [
             np.pad(runs.painted, ((0, 0), (0, n)), constant_values=-1) for runs, n in zip(several, missing, strict=True)
         ]
-        depth, step, targets = (
-            np.concatenate([getattr(runs, name) for runs in several]) for name in ("depth", "step", "targets")
+        depth, step, targets, beyond = (
+            np.concatenate([getattr(runs, name) for runs in several]) for name in ("depth", "step", "targets", "beyond")
         )
-        return cls(tasks, images, masks, depth, step, np.concatenate(padded), targets)
+        known = None
+        if any(runs.known is not None for runs in several):
+            nothing = (torch.zeros_like(runs.images, dtype=torch.uint8) for runs in several)
+            known = torch.cat([x if r.known is None else r.known for r, x in zip(several, nothing, strict=True)])
+        return cls(tasks, images, masks, depth, step, np.concatenate(padded), targets, known, beyond)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from PatchICLLib.propagation.geometry.normalisation import Normalisation
 from PatchICLLib.propagation.geometry.region import Region
 from PatchICLLib.propagation.painted_context import input_size
 from PatchICLLib.training.augmentation import Augmentation, IntensityAugmentation, Window
+from PatchICLLib.training.planes_across import draw_planes
 from PatchICLLib.training.stacks import Stack, Unsuitable, cut_stack
 from PatchICLLib.training.synthetic import Tissues
 from PatchICLLib.training.task_batch import Runs, TaskBatch
@@ -105,9 +106,11 @@ class StackTasks:
     Args:
         augment: change intensities, turn, mirror and stretch the region.
         dropout: how often hints are missing; None for never.
+        planes: how often planes of other axes are painted, too.
     """
 
-    def __init__(self, augment: bool = True, dropout: HintDropout | None = None) -> None:
+    def __init__(self, augment: bool = True, dropout: HintDropout | None = None, planes: float = 0.0) -> None:
+        self.planes = planes
         self.augmentation: Augmentation | None = IntensityAugmentation() if augment else None
         self.dropout = dropout or HintDropout(0.0, 0.0, 0.0, 0.0)
 
@@ -159,7 +162,13 @@ class StackTasks:
             seeds = masks[: len(painted)]
             if shape.size != VOTE_SIZE:
                 seeds = region.sample(stack.mask[painted], VOTE_SIZE)
-            runs = Runs.of(normalisation.unit(seen), seeds, step, painted, targets)
+            planes = None
+            if self.planes and given[1] and rng.random() < self.planes:
+                pixel = region.side / VOTE_SIZE
+                thickness = [max(1, round(voxel / pixel)) for voxel in stack.spacing[1:]]
+                inside = region.sample(stack.mask, VOTE_SIZE).numpy() >= 0.5
+                planes = draw_planes(inside, (thickness[0], thickness[1]), step, painted, targets, rng)
+            runs = Runs.of(normalisation.unit(seen), seeds, step, painted, targets, planes)
         positions = array_tensor((chosen - painted.mean()) * step)
         return TaskBatch.of(shape.context, normalisation.standard(images), masks, positions, given, runs), step
 
@@ -190,11 +199,13 @@ class VolumeTasks(StackTasks):
     Args:
         draw: gives a volume.
         augment: as for all stacks, and cut some structures into parcels.
-        dropout: how often hints are missing; None for never.
+        dropout, planes: see ``StackTasks``.
     """
 
-    def __init__(self, draw: Draw, augment: bool = True, dropout: HintDropout | None = None) -> None:
-        super().__init__(augment, dropout)
+    def __init__(
+        self, draw: Draw, augment: bool = True, dropout: HintDropout | None = None, planes: float = 0.0
+    ) -> None:
+        super().__init__(augment, dropout, planes)
         self.draw = draw
         self.parcels = _PARCELS if augment else 0.0
 

@@ -19,9 +19,10 @@ from Testing.Miniatures.device_purity import DevicePurity  # noqa: E402
 
 @pytest.fixture(scope="module")
 def tasks(anatomy_mixture) -> list[TaskBatch]:
-    """Of several lengths; the third must do without hints."""
+    """Of several lengths; the third must do without hints, the fourth has planes across."""
     draw, shape = anatomy_mixture[0][0].draw, TaskShape(2, 3, 32)
-    kinds = [VolumeTasks(draw), VolumeTasks(draw), VolumeTasks(draw, dropout=HintDropout(1.0)), VolumeTasks(draw)]
+    bare, across = VolumeTasks(draw, dropout=HintDropout(1.0)), VolumeTasks(draw, planes=1.0)
+    kinds = [VolumeTasks(draw), VolumeTasks(draw), bare, across]
     drawn = [draw_batch(kind, np.random.default_rng(n), shape, 1, 50) for n, kind in enumerate(kinds)]
     assert len({int(t.runs.depth[0]) for t in drawn if t.runs is not None}) > 1
     return drawn
@@ -37,7 +38,7 @@ def test_a_task_gets_the_same_hints_in_any_batch(tasks):
 
 @pytest.mark.slow
 def test_nothing_waits_for_the_device(tasks):
-    batch, purity = TaskBatch.collate(tasks[1:3]), DevicePurity(single=True)
+    batch, purity = TaskBatch.collate(tasks[1:]), DevicePurity(single=True)
     expected = batch_hints(batch)
     with purity:
         hints = batch_hints(batch.to(purity.device))

@@ -44,9 +44,10 @@ def alike(a: TaskBatch, b: TaskBatch) -> bool:
         return False
     pairs = [(getattr(a, name), getattr(b, name)) for name in ("images", "masks", "positions", "given")]
     if a.runs is not None:
-        pairs += [
-            (torch.as_tensor(getattr(a.runs, f.name)), torch.as_tensor(getattr(b.runs, f.name))) for f in fields(Runs)
-        ]
+        runs = [(getattr(a.runs, f.name), getattr(b.runs, f.name)) for f in fields(Runs)]
+        if any((x is None) != (y is None) for x, y in runs):
+            return False
+        pairs += [(torch.as_tensor(x), torch.as_tensor(y)) for x, y in runs if x is not None]
     return all(torch.equal(x, y) for x, y in pairs)
 
 
