@@ -9,6 +9,10 @@ from PatchICLLib.images.grid import CORNER_TOLERANCE
 from PatchICLLib.images.volume import Volume
 
 FARTHEST = 1e7  # millimetres that an origin may lie away; where stages of microscopes end, and precision with it
+ONE_SLICE = (
+    "for a single 2D image use `patchicl segment`; stack frames of one slice as a 3D image, a slice each, for "
+    "`patchicl propagate`."
+)
 _SPACING_RANGE = (1e-6, 1e4)  # millimetres: from a nanometre, for microscopes, to more than any body
 
 
@@ -39,7 +43,7 @@ def check_several_slices(volume: Volume) -> None:
     if min(volume.array.shape) < 2:
         raise InputError(
             f"The image {volume.path} has only one slice (size {volume.grid.size_text}), but a volume of at least 2 "
-            "slices along every axis is needed; for a single 2D image use `patchicl segment`."
+            f"slices along every axis is needed; {ONE_SLICE}"
         )
 
 

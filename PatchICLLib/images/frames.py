@@ -94,5 +94,6 @@ def _check_sizes(sizes: Sequence[int], path: Path) -> None:
         text = " x ".join(str(count) for count in sizes[:5])
         raise InputError(
             f"The sequence {path} has {len(sizes)} dimensions (size {text}), but 4 are needed, the last one time; give "
-            "a folder of files for frames that are files of their own."
+            "a folder of files for frames that are files of their own; frames of one slice in a 3D image are for "
+            "`patchicl propagate`."
         )

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.images.checks import (
+    ONE_SLICE,
     as_label_array,
     check_all_finite,
     check_grid,
@@ -49,8 +50,7 @@ def read_scalar_image(path: str | Path) -> Volume:
     volume = read_slices(path)
     if volume.array.ndim != 3:
         raise InputError(
-            f"The image {path} is 2D (size {volume.grid.size_text}), but a 3D volume is needed; for a single 2D image "
-            "use `patchicl segment`."
+            f"The image {path} is 2D (size {volume.grid.size_text}), but a 3D volume is needed; {ONE_SLICE}"
         )
     check_several_slices(volume)
     return volume

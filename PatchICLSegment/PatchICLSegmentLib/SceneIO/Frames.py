@@ -87,8 +87,12 @@ class Frames:
 
     def check(self) -> None:
         """Raises:
-        SceneError: a frame is missing or lies on another grid.
+        SceneError: a frame is missing, lies on another grid, or is a single slice.
         """
+        if min(self.grid.shape) < 2:
+            raise SceneError(
+                _("Frames of a single slice cannot be followed; load them as one volume, a slice each; propagate it.")
+            )
         for number in range(len(self.values)):
             self.image(number)
 

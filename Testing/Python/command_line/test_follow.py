@@ -205,6 +205,12 @@ def test_what_is_refused(phantom, folder, tmp_path, refused: Callable[..., str])
     assert "not on the same grid" in refused("follow", folder, small, output)
     colors = sitk.GetImageFromArray(np.zeros((4, 5, 6, 3), np.uint8), isVector=True)
     sitk.WriteImage(colors, str(tmp_path / "colors.nrrd"))
+    thin = tmp_path / "thin"
+    thin.mkdir()
+    for number in range(2):
+        save(phantom.images[number][:1], thin / f"{number}.nii.gz")
+    assert "stack frames of one slice" in refused("follow", thin, drawn, output)
+    assert "3D image are for `patchicl propagate`" in refused("follow", drawn, drawn, output)
     assert "colors" in refused("follow", tmp_path / "colors.nrrd", drawn, output)
 
 

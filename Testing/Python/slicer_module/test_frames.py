@@ -223,7 +223,7 @@ def noSequence(story):
         (otherSize, r"Frame 4 \(0.8\) lies on another grid than frame 2 \(0.4\)"),
         (otherPlace, r"Frame 1 \(0.2\) lies on another grid"),
         (halfPainted, "Painted on slices only: Structure. Propagate and apply"),
-        (pictures, "is a single slice"),
+        (pictures, "load them as one volume"),
         (nothing, "Nothing is segmented on this frame"),
         (noSequence, "no frame of a sequence"),
     ],
