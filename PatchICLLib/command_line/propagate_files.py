@@ -34,7 +34,7 @@ class PropagationFiles:
     """What is read and what is written; None for an output that is not wanted.
 
     `match` says which label is which structure of the library; `limits` are segmentations of other structures.
-    `candidates` is how many answers are wanted at most: the best is `output`, the others lie beside it.
+    `candidates` is how many answers are wanted at most: the usual result is `output`, the others lie beside it.
     """
 
     image: Path
