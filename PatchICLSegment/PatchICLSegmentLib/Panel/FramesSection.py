@@ -41,10 +41,11 @@ class FramesSection:
             _("Carry the segments, as drawn on frame {frame} that is shown now, to the {count} other frames?"),
         ).format(frame=frames.name(frames.current), count=len(frames.values) - 1)
         if painted:
-            question = _(
-                "{question}\n\nThis looks painted on some slices: {names}. What lies between would stay empty on all "
-                "frames; to fill it, cancel, then propagate and apply it on this frame first."
-            ).format(question=question, names=", ".join(painted))
+            warning = _(
+                "This looks painted on some slices ({names}): what lies between would stay empty on all frames; to "
+                "fill it, cancel, then propagate and apply it on this frame first."
+            ).format(names=", ".join(painted))
+            question = f"{question}\n\n{warning}"
         if self.application.confirm(question) and self._attempt(lambda: sequence.start(asDrawn=True)):
             self._startPolling()
 
