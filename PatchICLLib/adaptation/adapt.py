@@ -265,9 +265,9 @@ class _Schedule:
 
     def proceed(self, step: int) -> bool:
         passed = time.monotonic() - self.began
-        left = max(0.0, self.seconds - passed) * (step - self.first)
-        # A coarse clock may not have moved yet: then the pace is not known.
-        steps = min(self.most, step + int(np.ceil(left / passed)) if passed else step + self.most * (left > 0))
+        left, done = max(0.0, self.seconds - passed), step - self.first
+        # a coarse clock may not have moved yet: then the pace is not known
+        steps = min(self.most, step + int(np.ceil(left / passed * done))) if passed else self.most
         self.trainer.recipe = replace(self.trainer.recipe, steps=steps)
         self.show("Training", step, steps)
         there = Library.open(self.library.path).cases

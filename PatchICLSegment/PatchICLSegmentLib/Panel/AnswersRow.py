@@ -29,11 +29,10 @@ class AnswersRow:
             widget.setVisible(answers.count > 1)
         if answers.count < 2:
             return
-        isUsual = answers.number == 0  # however probable
         text = (
-            _("Answer {number} of {count}, {probability:.0f} %")
-            if not isUsual
-            else _("Answer {number} of {count}, the usual result, {probability:.0f} %")
+            _("Answer {number} of {count}, the usual result, {probability:.0f} %")
+            if answers.number == 0  # however probable
+            else _("Answer {number} of {count}, {probability:.0f} %")
         )
         text = text.format(number=answers.number + 1, count=answers.count, probability=100 * answers.probability)
         place = answers.mostDifferentSlice

@@ -1,5 +1,7 @@
 """Planes that are painted across the slices of a task: what they show is the structure's, and a propagation's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,16 +70,26 @@ def test_hints_say_what_planes_across_show(size):
     torch.testing.assert_close(together.channels()[5:], batch_hints(across).channels(), rtol=1e-4, atol=1e-4)
 
 
-def test_a_shape_goes_on_where_planes_show_it_and_is_empty_where_they_show_nothing():
-    """One painted slice, targets beyond it: without planes the shape shrinks alike on both sides."""
-    shape, found = TaskShape(1, 3, 128), 0
-    for seed in range(6):
-        rng = np.random.default_rng(seed)
-        across = draw_batch(VolumeTasks(random_anatomy, planes=1.0), rng, shape, 1, 50)
-        hints, runs = batch_hints(across), across.runs
-        known = runs.known[torch.from_numpy(runs.targets[0])]
+def test_a_shape_goes_on_where_planes_show_it_and_holds_nothing_where_they_show_none():
+    """Beyond one painted slice, against the same task without what the planes show."""
+    kind, shape = VolumeTasks(random_anatomy, planes=1.0), TaskShape(1, 3, 128)
+    larger = emptied = 0
+    for seed in range(8):
+        across = draw_batch(kind, np.random.default_rng(seed), shape, 1, 50)
+        runs = across.runs
+        told, untold = (
+            batch_hints(replace(across, runs=replace(runs, known=known))).shape[:, 0] for known in (runs.known, None)
+        )
+        line = untold.amax(1).argmax(1)  # a column of each target on which the shape would be
+        empty = torch.zeros_like(runs.known)
+        for row, column in zip(runs.targets[0], line, strict=True):
+            empty[row, :, column] = 2
+        ended = replace(runs, known=empty, beyond=np.full_like(runs.beyond, 0.01))
+        gone = batch_hints(replace(across, runs=ended)).shape[:, 0]
         for n, beyond in enumerate(runs.beyond[0]):
-            if beyond > 0:
-                assert hints.shape[n, 0][known[n] == 2].max() <= 0
-                found += 1
-    assert found
+            if beyond == 0:
+                assert (told[n] >= untold[n] - 1e-5).all()
+                larger += bool((told[n] > untold[n] + 0.1).any())
+            assert gone[n, :, line[n]].max() <= 0
+            emptied += bool(untold[n, :, line[n]].max() > 0.1)
+    assert larger and emptied
