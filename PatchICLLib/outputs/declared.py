@@ -10,7 +10,8 @@ from pathlib import Path
 from PatchICLLib.errors import InputError
 from PatchICLLib.outputs.companions import DATA_ENDINGS, companions_of, fresh_data_stem, old_data_of
 from PatchICLLib.outputs.places import Identity, identity_of, place_of
-from PatchICLLib.outputs.stage import PREFIX, recover
+from PatchICLLib.outputs.recovery import recover
+from PatchICLLib.outputs.stage import PREFIX
 
 _LONGEST_NAME = 255  # bytes, on all usual file systems
 _MORE_OF_DATA = len("-99.raw.gz") - len(".nhdr")  # of a data file's name over its header's

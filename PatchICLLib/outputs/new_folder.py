@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.outputs.places import place_of
-from PatchICLLib.outputs.stage import recover
+from PatchICLLib.outputs.recovery import recover
 
 
 @contextlib.contextmanager

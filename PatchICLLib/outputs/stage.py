@@ -21,12 +21,12 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from PatchICLLib.outputs.locks import Busy, hold
 
 PREFIX = ".patchicl-"
-_JOURNAL, _DONE, _LOCK, _OLD = "journal.json", "done.json", "lock", "old"
+JOURNAL, DONE, LOCK = "journal.json", "done.json", "lock"
+_OLD = "old"
 _ATTEMPTS = 100
 _CLOCK_STEP = 2_000_000_000  # nanoseconds; the coarsest time of change, of FAT
 
@@ -77,7 +77,7 @@ class Stage:
             folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
             # another process that recovers may take a folder away before it is locked
             with contextlib.suppress(Busy, FileNotFoundError):
-                return cls(folder, hold(folder / _LOCK, make=True))
+                return cls(folder, hold(folder / LOCK, make=True))
         raise OSError(f"no folder of {parent} can be kept")
 
     def wait_for(self, staged: Path, final: str, new: bool = False) -> None:
@@ -120,19 +120,19 @@ class Stage:
             "moves": [asdict(move) for move in self.moves],
             "old_data": [asdict(old) for old in self.old_data],
         }
-        unfinished = self.folder / (_JOURNAL + ".part")
+        unfinished = self.folder / (JOURNAL + ".part")
         with unfinished.open("w", encoding="utf-8") as stream:
             stream.write(json.dumps(content))
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(unfinished, self.folder / _JOURNAL)
+        os.replace(unfinished, self.folder / JOURNAL)
 
     def move(self) -> None:
         for move in self.moves:
             os.replace(self.folder / move.staged, self.folder.parent / move.final)
 
     def mark_done(self) -> None:
-        os.replace(self.folder / _JOURNAL, self.folder / _DONE)
+        os.replace(self.folder / JOURNAL, self.folder / DONE)
 
     def undo(self) -> None:
         """Put the old files back; may be done again after it was interrupted."""
@@ -145,11 +145,11 @@ class Stage:
                 os.replace(kept, place)
             elif not move.existed:
                 place.unlink(missing_ok=True)
-        (self.folder / _JOURNAL).unlink(missing_ok=True)
+        (self.folder / JOURNAL).unlink(missing_ok=True)
 
     def leave(self) -> None:
         """Discard the stage, unless an undo failed: then its journal and the old files stay for a later run."""
-        if (self.folder / _JOURNAL).exists():
+        if (self.folder / JOURNAL).exists():
             self.unlock()
         else:
             self.discard()
@@ -168,15 +168,15 @@ class Stage:
             for entry in self.folder.iterdir():
                 if entry.is_dir():
                     shutil.rmtree(entry, ignore_errors=True)
-                elif entry.name != _LOCK:
+                elif entry.name != LOCK:
                     entry.unlink()
-            (self.folder / _LOCK).unlink()
+            (self.folder / LOCK).unlink()
         except OSError:  # somebody keeps a file open: left to a later run
             pass
         finally:
             self.unlock()
         with contextlib.suppress(OSError):
-            (self.folder / _LOCK).unlink(missing_ok=True)  # where an open file cannot be removed
+            (self.folder / LOCK).unlink(missing_ok=True)  # where an open file cannot be removed
             self.folder.rmdir()
 
     def unlock(self) -> None:
@@ -212,103 +212,6 @@ def commit(stages: Sequence[Stage]) -> None:
         raise
     for stage in reversed(stages):
         stage.clear()
-
-
-def recover(parent: Path) -> None:
-    """Undo, or clear away, what processes that died have left in a folder.
-
-    Raises:
-        OSError: an old file cannot be put back.
-    """
-    for folder in sorted(parent.glob(PREFIX + "*")):
-        if folder.is_dir() and not folder.is_symlink():
-            _recover(folder)
-
-
-def _recover(folder: Path) -> None:
-    stage = _abandoned(folder)
-    if stage is None:
-        return
-    try:
-        journal = _read(folder)
-        if journal is None:
-            stage.discard()
-            return
-        leader = Path(journal["leader"])
-        if leader != folder:
-            stage.unlock()
-            if leader.name.startswith(PREFIX) and _journal_of(leader) is not None:
-                _recover(leader)
-            elif (stage := _abandoned(folder)) is not None:
-                stage.discard()  # the commit never began
-            return
-        done = (folder / _DONE).exists()
-        for name in journal["members"]:
-            _finish(Path(name), folder, done)
-        _end(stage, journal, done)
-    finally:
-        if stage is not None:
-            stage.unlock()
-
-
-def _finish(folder: Path, leader: Path, done: bool) -> None:
-    """Undo or clear a stage that follows `leader`."""
-    journal = _read(folder) if folder.name.startswith(PREFIX) else None
-    if journal is None or Path(journal["leader"]) != leader:
-        return
-    stage = _abandoned(folder)
-    if stage is None:
-        raise OSError(f"{folder} is in use")
-    try:
-        _end(stage, journal, done)
-    finally:
-        stage.unlock()
-
-
-def _end(stage: Stage, journal: dict[str, Any], done: bool) -> None:
-    stage.moves = [Move(**{**move, "final": _plain(move["final"])}) for move in journal["moves"]]
-    old_data = [OldFile(**{**old, "name": _plain(old["name"])}) for old in journal["old_data"]]
-    stage.old_data = old_data if done else []
-    if not done:
-        stage.undo()
-    stage.clear()
-
-
-def _abandoned(folder: Path) -> Stage | None:
-    """A stage whose process is gone, locked; None if it lives, or cannot be told."""
-    try:
-        lock = hold(folder / _LOCK)
-    except FileNotFoundError:
-        with contextlib.suppress(OSError):
-            folder.rmdir()  # made, but died before it was locked; one with content is not ours
-        return None
-    except (Busy, OSError):
-        return None
-    return None if lock is None else Stage(folder, lock)
-
-
-def _journal_of(folder: Path) -> Path | None:
-    return next((folder / name for name in (_DONE, _JOURNAL) if (folder / name).is_file()), None)
-
-
-def _read(folder: Path) -> dict[str, Any] | None:
-    """The journal of a stage; None if it has none, or one that is not ours."""
-    path = _journal_of(folder)
-    if path is None:
-        return None
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not {"leader", "members", "moves", "old_data"} <= content.keys():
-            raise ValueError
-    except (ValueError, AttributeError) as error:
-        raise OSError(f"{path} is damaged: move its folder away") from error
-    return content
-
-
-def _plain(name: str) -> str:
-    if name in ("", ".", "..") or Path(name).name != name:
-        raise OSError(f"a journal names {name}, which is in no folder of its own")
-    return name
 
 
 def _is(place: Path, known: Move | OldFile) -> bool:

@@ -13,7 +13,8 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.outputs.companions import DATA_ENDINGS, fresh_data_stem, old_data_of
 from PatchICLLib.outputs.interrupts import interrupt_waits
 from PatchICLLib.outputs.places import place_of
-from PatchICLLib.outputs.stage import Stage, commit, recover
+from PatchICLLib.outputs.recovery import recover
+from PatchICLLib.outputs.stage import Stage, commit
 from PatchICLLib.outputs.written import note_written
 
 _ENDING = re.compile(r"\.[a-z0-9]+(\.gz)?$", re.IGNORECASE)
