@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from PatchICLLib.segmenter import InContextSegmenter
 
 MEAN_MASK = "mean-mask"
-DEFAULT_MODELS = ("sparse", MEAN_MASK)
 OFFICIAL_ENDING = ".pt"
 
 

@@ -11,18 +11,15 @@ import numpy as np
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.images import Grid
-from PatchICLLib.library.adapted_weights import ADAPTED, UNFINISHED, adapted_with
-from PatchICLLib.library.case_files import CASES, case_files, case_folder, read_case, relabelled, stage_case
+from PatchICLLib.library.adapted_weights import ADAPTED, adapted_with
+from PatchICLLib.library.case_files import case_files, case_folder, read_case, relabelled, stage_case
 from PatchICLLib.library.cases import CaseEntry, Filled, FinishedCase
 from PatchICLLib.library.contents import CONTENTS, Contents, contents_json, read_contents, reading
+from PatchICLLib.library.folder import alone, check_gone, is_unused, recover, will_be_new
 from PatchICLLib.library.new_case import NewCase
 from PatchICLLib.library.structures import Structure, match_structures
-from PatchICLLib.outputs import StagedFiles, output_folder, recover_folders, remove_empty, stage_json
-from PatchICLLib.outputs.locks import Busy, waiting_for
-from PatchICLLib.outputs.stage import PREFIX
+from PatchICLLib.outputs import StagedFiles, output_folder, stage_json
 
-_LOCK = ".lock"
-_PATIENCE = 60.0  # seconds that others may take to write
 _LARGEST_LABEL = (1 << 16) - 1
 
 
@@ -92,7 +89,7 @@ class Library:
         """
         path = Path(path)
         with reading(path):
-            return cls(path, Contents() if may_be_new and _will_be_new(path) else read_contents(path))
+            return cls(path, Contents() if may_be_new and will_be_new(path) else read_contents(path))
 
     @property
     def structures(self) -> tuple[Structure, ...]:
@@ -170,7 +167,7 @@ class Library:
                 stage_case(files, self.path, entry, new.image, mask, new.grid)
                 self._append([entry])
                 self._commit(files)
-        self._check_gone(same, removed)
+        check_gone(self.path, same, removed)
         weights = tuple(path for path in removed if path.parent == self.adapted)
         added = tuple(one for one in self.structures if one.label in entry.structures)
         return Added(number, added, tuple(same), weights)
@@ -188,7 +185,7 @@ class Library:
             self.entry(number)
             removed = self._drop(files, [number])
             self._commit(files)
-        self._check_gone([number], removed)
+        check_gone(self.path, [number], removed)
         return tuple(path for path in removed if path.parent == self.adapted)
 
     def merge(self, other: Library) -> Merged:
@@ -225,7 +222,7 @@ class Library:
         Raises:
             InputError: one of them is not there any more.
         """
-        with _alone(self.path):
+        with alone(self.path):
             there = read_contents(self.path).cases
             gone = [entry.number for entry in entries if entry not in there]
             if gone:
@@ -242,9 +239,9 @@ class Library:
         """
         before = self._contents
         try:
-            with output_folder(self.path), _alone(self.path):
-                _recover(self.path)
-                self._contents = Contents() if _is_unused(self.path) else read_contents(self.path)
+            with output_folder(self.path), alone(self.path):
+                recover(self.path)
+                self._contents = Contents() if is_unused(self.path) else read_contents(self.path)
                 with StagedFiles() as files:
                     yield files
         except BaseException:
@@ -296,65 +293,3 @@ class Library:
             files.remove(path)
         self._contents = self._contents.without(numbers)
         return paths
-
-    def _check_gone(self, numbers: Sequence[int], removed: Sequence[Path]) -> None:
-        """Raises InputError if files are still there, which another program keeps open."""
-        for number in numbers:
-            remove_empty(case_folder(self.path, number))
-        left = [path for path in removed if path.exists()]
-        if left:
-            raise InputError(
-                f"The library no longer lists case {', '.join(map(str, numbers))}, but {left[0]} could not be removed "
-                f"({len(left)} files in all; does another program keep them open?); delete them by hand."
-            )
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(waiting_for(folder / _LOCK, _PATIENCE))
-        except Busy as error:
-            raise InputError(
-                f"Another process has been writing to the library {folder} for {_PATIENCE:.0f} s; try again when it is "
-                "done."
-            ) from error
-        except OSError as error:
-            raise InputError(
-                f"The library {folder} cannot be changed ({error.strerror or error}); check its permissions."
-            ) from error
-        yield
-
-
-def _recover(folder: Path) -> None:
-    """Undo or clear away what processes that died have left."""
-    inner = [one for one in sorted((folder / CASES).glob("*")) if one.is_dir()]
-    kept = folder / ADAPTED, folder / ADAPTED / UNFINISHED
-    recover_folders(one / CONTENTS for one in (folder, *kept, *inner) if one.is_dir())
-    for one in inner:
-        remove_empty(one)
-
-
-def _will_be_new(folder: Path) -> bool:
-    """Whether the first case will make a library of a folder; waits for whoever is just making one."""
-    if not folder.exists():
-        return True
-    if not folder.is_dir() or (folder / CONTENTS).exists():
-        return False
-    if not any(folder.iterdir()):
-        return True
-    if not (folder / _LOCK).exists():  # the first thing that a library gets
-        return False
-    with _alone(folder):
-        _recover(folder)
-        return _is_unused(folder)
-
-
-def _is_unused(folder: Path) -> bool:
-    """Whether there is no file in a folder but what a process that has died may have left."""
-    return not any(
-        path.is_file()
-        and path.name != _LOCK
-        and not any(part.startswith(PREFIX) for part in path.relative_to(folder).parts)
-        for path in folder.rglob("*")
-    )
