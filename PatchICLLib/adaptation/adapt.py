@@ -1,39 +1,37 @@
 """Adapts weights to a library: trains for some minutes, measures on the case that was left out, keeps the weights."""
 
 import hashlib
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from PatchICLLib.adaptation.case_tasks import case_tasks
+from PatchICLLib.adaptation.gains import Gain, measured_gains
+from PatchICLLib.adaptation.schedule import MOST_STEPS, Schedule, Show
 from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.errors import Cancelled, InputError, Stopped
-from PatchICLLib.leaving_out.scores import Score, Trial, scores
 from PatchICLLib.library import CaseEntry, Library
-from PatchICLLib.library.adapted_weights import CARD_KEY, UNFINISHED, WEIGHTS_FILE
-from PatchICLLib.outputs import StagedFiles, check_outputs, output_folder, remove_empty
+from PatchICLLib.library.adapted_weights import CARD_KEY, UNFINISHED, WEIGHTS_FILE, drop_unfinished
+from PatchICLLib.outputs import check_outputs, output_folder
 from PatchICLLib.outputs.locks import Busy, waiting_for
-from PatchICLLib.propagation import CancelToken, Propagator
-from PatchICLLib.propagation.subjects.adapted import BASE_KEY, GAINS_KEY, LEAST_PAINTED, Adapted, gained_structures
+from PatchICLLib.propagation import CancelToken
+from PatchICLLib.propagation.subjects.adapted import BASE_KEY, GAINS_KEY, gained_structures
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.mixture import BatchPlan
 from PatchICLLib.training.recipe import Recipe
-from PatchICLLib.training.trainer import CHECKPOINT, Trainer, TrainerOptions
+from PatchICLLib.training.run_files import CHECKPOINT
+from PatchICLLib.training.trainer import Trainer
+from PatchICLLib.training.trainer_options import TrainerOptions
 from PatchICLLib.version import __version__
 from PatchICLLib.weights import Pretrained, save_weights, weights_outputs
 
-_MOST_STEPS = 100_000
 _RATE, _AVERAGED = 2e-4, 0.98
 _CONTEXTS = 1, 1, 2, 3, 3, 5
 _LOCK = ".lock"
-
-Show = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -54,19 +52,6 @@ class AdaptationOptions:
 
 
 @dataclass(frozen=True)
-class Gain:
-    """Attributes: structure: its label; before, after: Dice on the case that was left out, without and with."""
-
-    structure: int
-    before: float
-    after: float
-
-    @property
-    def gain(self) -> float:
-        return self.after - self.before
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What came of an adaptation.
 
@@ -83,16 +68,6 @@ class Outcome:
     left_out: int
     gains: tuple[Gain, ...]
     used: frozenset[int]
-
-
-@dataclass(frozen=True)
-class TheseWeights:
-    """Weights that are used whatever the library. Attributes: adapted: them."""
-
-    adapted: Adapted
-
-    def of(self, _library: Library) -> Adapted:
-        return self.adapted
 
 
 def divided(library: Library) -> tuple[CaseEntry, tuple[CaseEntry, ...]]:
@@ -149,7 +124,7 @@ def adapt(
         model: Any = trainer.averaged_model()
         device = torch.device(options.device)
         try:
-            gains = _gains(library, left_out, base, model, device, show, token)
+            gains = measured_gains(library, left_out, base, model, device, show, token)
         except Cancelled as error:
             raise Stopped("Stopped while measuring; the same command goes on from there.") from error
         used = gained_structures({one.structure: one.gain for one in gains})
@@ -169,7 +144,7 @@ def adapt(
                 if used:
                     save_weights(model, path, base.preset, card)
         finally:
-            _drop_unfinished(library)
+            drop_unfinished(library.adapted)
     return Outcome(path if used else None, trainer.step, left_out.number, gains, used)
 
 
@@ -197,9 +172,9 @@ def _trained(
     folder = library.adapted / UNFINISHED
     found = Checkpoint.load(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
     if found is not None and {**found.recipe, "steps": recipe.steps} != recipe.describe():
-        _drop_unfinished(library)
+        drop_unfinished(library.adapted)
         found = None
-    schedule = _Schedule(library, learned, options.minutes, show, token)
+    schedule = Schedule(library, learned, options.minutes, show, token)
     trainer = Trainer(
         recipe,
         [(tasks, 1.0)],
@@ -235,7 +210,7 @@ def _recipe(learned: Sequence[CaseEntry], base: Pretrained, plan: BatchPlan) -> 
     return Recipe(
         model.configuration,
         plan,
-        steps=_MOST_STEPS,
+        steps=MOST_STEPS,
         learning_rate=_RATE,
         warm_up=20,
         decay=1.0,
@@ -243,84 +218,3 @@ def _recipe(learned: Sequence[CaseEntry], base: Pretrained, plan: BatchPlan) -> 
         ema=_AVERAGED,
         seed=int(known.hexdigest()[:8], 16),
     )
-
-
-class _Schedule:
-    """How many steps there will be, found from the pace so far, so that the rate has fallen when time is up."""
-
-    def __init__(
-        self, library: Library, learned: Sequence[CaseEntry], minutes: float, show: Show, token: CancelToken
-    ) -> None:
-        self.library, self.learned, self.show, self.token = library, learned, show, token
-        self.seconds, self.most, self.removed = 60 * minutes, _MOST_STEPS, False
-
-    def resume(self, trainer: Trainer, checkpoint: Checkpoint) -> None:
-        """Go on with what was planned: the rate falls on from where it was, never to rise again."""
-        self.most = max(int(checkpoint.recipe["steps"]), checkpoint.step)
-        self.seconds *= 1 - checkpoint.step / self.most
-        trainer.recipe = replace(trainer.recipe, steps=self.most)
-
-    def begin(self, trainer: Trainer) -> None:
-        self.trainer, self.first, self.began = trainer, trainer.step, time.monotonic()
-
-    def proceed(self, step: int) -> bool:
-        passed = time.monotonic() - self.began
-        left, done = max(0.0, self.seconds - passed), step - self.first
-        # a coarse clock may not have moved yet: then the pace is not known
-        steps = min(self.most, step + int(np.ceil(left / passed * done))) if passed else self.most
-        self.trainer.recipe = replace(self.trainer.recipe, steps=steps)
-        self.show("Training", step, steps)
-        there = Library.open(self.library.path).cases
-        self.removed = any(case not in there for case in self.learned)
-        return step < steps and not self.token.cancelled and not self.removed
-
-    def check(self, trainer: Trainer) -> None:
-        """Raises what ended the training before its time."""
-        if self.removed:
-            _drop_unfinished(self.library)
-            with self.library.unchanged(self.learned):
-                pass
-        if self.token.cancelled:
-            raise Stopped(f"Stopped after step {trainer.step}; the same command goes on from there.")
-
-
-def _gains(
-    library: Library,
-    left_out: CaseEntry,
-    base: Pretrained,
-    model: torch.nn.Module,
-    device: torch.device,
-    show: Show,
-    token: CancelToken,
-) -> tuple[Gain, ...]:
-    """Of the structures of the case that was left out, with all others as library, as the product would fill it."""
-    labels = [label for label in left_out.structures if len(library.cases_with(label)) > 1]
-    trials = [Trial(left_out, label, LEAST_PAINTED) for label in labels]
-    adapted = Adapted(replace(base, model=model.eval()), frozenset(labels))
-    engines = Propagator(base, device), Propagator(base, device, TheseWeights(adapted))
-    known: list[list[Score]] = []
-    for number, engine in enumerate(engines):
-        own = []
-        for done, score in enumerate(scores(engine, library, trials, token, without=False)):
-            show("Measuring", number * len(trials) + done + 1, 2 * len(trials))
-            if score is not None:
-                own.append(score)
-        known.append(own)
-    means = [
-        {label: [one.library for one in own if one.structure == label] for label in labels} for own in known
-    ]  # fmt: skip
-    return tuple(
-        Gain(label, float(np.mean(means[0][label])), float(np.mean(means[1][label])))
-        for label in labels
-        if means[0][label]
-    )
-
-
-def _drop_unfinished(library: Library) -> None:
-    folder = library.adapted / UNFINISHED
-    with StagedFiles() as files:
-        for path in sorted(folder.glob("*")):
-            if path.is_file():
-                files.remove(path)
-        files.commit()
-    remove_empty(folder)

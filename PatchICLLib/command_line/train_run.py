@@ -61,7 +61,9 @@ def _run(request: TrainingRequest) -> None:
     from PatchICLLib.training.parts import Division
     from PatchICLLib.training.ranks import Ranks
     from PatchICLLib.training.recipe import RECIPES
-    from PatchICLLib.training.trainer import CHECKPOINT, LOG, PICTURES, Trainer, TrainerOptions, check_precision
+    from PatchICLLib.training.run_files import CHECKPOINT, LOG, PICTURES
+    from PatchICLLib.training.trainer import Trainer
+    from PatchICLLib.training.trainer_options import TrainerOptions, check_precision
     from PatchICLLib.weights import load_weights, weights_outputs
 
     if request.recipe not in RECIPES:

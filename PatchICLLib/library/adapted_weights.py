@@ -4,6 +4,8 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
+from PatchICLLib.outputs import StagedFiles, remove_empty
+
 ADAPTED = "adapted"
 WEIGHTS_FILE = "weights.safetensors"
 UNFINISHED = "unfinished"  # folder of a training that can go on
@@ -25,6 +27,17 @@ def adapted_with(folder: Path, numbers: Collection[int]) -> list[Path]:
             if seen is None or not seen.isdisjoint(numbers):
                 found += [path for path in (weights, card) if path.is_file()]
     return found
+
+
+def drop_unfinished(folder: Path) -> None:
+    """Remove a training that could go on from `Library.adapted`."""
+    unfinished = folder / UNFINISHED
+    with StagedFiles() as files:
+        for path in sorted(unfinished.glob("*")):
+            if path.is_file():
+                files.remove(path)
+        files.commit()
+    remove_empty(unfinished)
 
 
 def _seen(card: Path) -> set[int] | None:

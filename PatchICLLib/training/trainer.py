@@ -4,13 +4,11 @@ Several processes (``torchrun``) train one model by torch's DistributedDataParal
 """
 
 import gc
-import json
 import signal
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,7 +18,6 @@ from torch.utils.data import DataLoader
 
 from PatchICLLib.cascade.paper.centred_start import centre
 from PatchICLLib.errors import InputError
-from PatchICLLib.outputs import StagedFiles, append_lines, drop_unfinished_line, write_errors
 from PatchICLLib.presets import build
 from PatchICLLib.runtime.child_process import starting
 from PatchICLLib.training.average import WeightAverage
@@ -28,47 +25,16 @@ from PatchICLLib.training.batch_hints import batch_hints
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.mixture import BatchStream, Tasks
 from PatchICLLib.training.parts import Division, PartStream, noise_of
-from PatchICLLib.training.ranks import Ranks
 from PatchICLLib.training.recipe import Recipe
+from PatchICLLib.training.run_files import RunFiles
 from PatchICLLib.training.step import Step, mean_figures, part_figures
 from PatchICLLib.training.task_batch import TaskBatch
+from PatchICLLib.training.trainer_options import TrainerOptions, check_precision
 from PatchICLLib.training.validation import ValidationSet
 from PatchICLLib.universeg.network import UniverSeg
 from PatchICLLib.weights import Pretrained
 
-CHECKPOINT, LOG, PICTURES = "checkpoint.pt", "log.jsonl", "pictures"
-PRECISIONS = ("auto", "32", "bf16")
 _CENTRED_ON = 12  # tasks
-
-
-@dataclass(frozen=True)
-class TrainerOptions:
-    """What does not change the result, but for rounding and, where batches are divided, the draw of noise.
-
-    Attributes:
-        output: folder of checkpoint, log and pictures.
-        device: torch device.
-        workers: processes that make batches; 0 for none.
-        max_minutes: stop, with a checkpoint, after so long; None for never.
-        log_every, validate_every: in steps.
-        anew: replace checkpoint and log of an earlier run, when the first checkpoint of this one is complete.
-        keep_every: keep a numbered copy of the checkpoint every so many steps; 0 for never.
-        accumulate: parts of a batch that a process takes one after the other.
-        precision: "32", "bf16" (autocast), or "auto": bf16 on CUDA.
-        ranks: this process among those that train together.
-    """
-
-    output: Path
-    device: str = "cpu"
-    workers: int = 1
-    max_minutes: float | None = None
-    log_every: int = 25
-    validate_every: int = 250
-    keep_every: int = 0
-    accumulate: int = 1
-    precision: str = "auto"
-    ranks: Ranks = Ranks()
-    anew: bool = False
 
 
 class Trainer:
@@ -115,9 +81,7 @@ class Trainer:
         self.average = WeightAverage(self.model, recipe.ema)
         self.noise = torch.Generator(self.device).manual_seed(recipe.seed)
         self.step = 0
-        self._replacing: list[dict[str, Any]] | None = (
-            [] if options.anew else None
-        )  # entries until the first checkpoint
+        self.files = RunFiles(options.output, options.anew)
 
     # ---- state ---------------------------------------------------------------------------------------------------
 
@@ -201,7 +165,7 @@ class Trainer:
             InputError: checkpoint or log cannot be written.
         """
         if self.ranks.leads:
-            drop_unfinished_line(self.options.output / LOG)
+            self.files.begin()
         # denormal numbers make convolutions on the CPU ten times slower; nobody else should compute without them
         torch.set_flush_denormal(True)
         try:
@@ -247,9 +211,9 @@ class Trainer:
                 figures = mean_figures(self.ranks.gathered(rows))
                 self._log({"step": self.step, "seconds_per_step": round(seconds, 3), **figures})
                 window, since = [], time.monotonic()
-                self._save(CHECKPOINT)
-            if self.options.keep_every and self.step % self.options.keep_every == 0:
-                self._save(f"checkpoint-{self.step:06d}.pt")
+                self._save()
+            if self.options.keep_every and self.step % self.options.keep_every == 0 and self.ranks.leads:
+                self.files.keep(self.checkpoint())
             if self.validation is not None and self.step % self.options.validate_every == 0 and self.ranks.leads:
                 self._validate()
             out_of_time = (
@@ -258,7 +222,7 @@ class Trainer:
             proceed = self.proceed(self.step)
             if self.ranks.any(not proceed or out_of_time, self.device):
                 break
-        self._save(CHECKPOINT)
+        self._save()
         self.ranks.wait()
         return self.step >= self.recipe.steps
 
@@ -298,42 +262,17 @@ class Trainer:
         assert self.validation is not None
         model = self.averaged_model()
         self._log({"step": self.step, "validation": self.validation.measure(model, self.device)})
-        pictures = self.options.output / PICTURES
-        pictures.mkdir(parents=True, exist_ok=True)
-        self.validation.picture(model, pictures / f"step-{self.step:06d}.png", self.device)
+        self.validation.picture(model, self.files.picture(self.step), self.device)
 
-    def _save(self, name: str) -> None:
-        if not self.ranks.leads:
-            return
-        path = self.options.output / name
-        if self._replacing is None or name != CHECKPOINT:
-            self.checkpoint().save(path)
-            return
-        with StagedFiles() as files:
-            self.checkpoint().stage(files, path)
-            log = self.options.output / LOG
-            with write_errors(log):
-                text = "".join(json.dumps(entry) + "\n" for entry in self._replacing)
-                files.path_for(log).write_text(text, encoding="utf-8")
-            files.commit()
-        self._replacing = None
+    def _save(self) -> None:
+        if self.ranks.leads:
+            self.files.save(self.checkpoint())
 
     def _log(self, entry: dict[str, Any]) -> None:
-        if not self.ranks.leads:
-            return
-        entry["rate"] = self.recipe.rate(self.step)
-        if self._replacing is None:
-            self.options.output.mkdir(parents=True, exist_ok=True)
-            append_lines(self.options.output / LOG, [entry])
-        else:
-            self._replacing.append(dict(entry))
-        self.announce(entry)
-
-
-def check_precision(precision: str) -> None:
-    """Raises InputError unless it is one of PRECISIONS."""
-    if precision not in PRECISIONS:
-        raise InputError(f"The precision must be one of {', '.join(PRECISIONS)}, but it is {precision}.")
+        if self.ranks.leads:
+            entry["rate"] = self.recipe.rate(self.step)
+            self.files.log(entry)
+            self.announce(entry)
 
 
 def _start_worker(_: int) -> None:

@@ -1,27 +1,22 @@
 """The client of a worker process."""
 
 import logging
-import operator
 import sys
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from PatchICLLib.errors import InputError, PatchICLError, WorkerError
-from PatchICLLib.propagation.result.packed_selections import PackedSelections
-from PatchICLLib.propagation.result.propagation_result import Candidate, PropagationResult
+from PatchICLLib.errors import PatchICLError, WorkerError
 from PatchICLLib.worker.base import BUSY_MESSAGE, Worker
 from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.jobs import CANCELLED_MESSAGE, DEFAULT_ENGINE
-from PatchICLLib.worker.logits_transfer import NUMBERS_PER_SLICE, unpack_logits
 from PatchICLLib.worker.messages import (
     OUTPUTS,
     VOLUME_OPTIONS,
-    VOLUMES,
     Message,
     decode_error,
     decode_progress,
@@ -30,6 +25,7 @@ from PatchICLLib.worker.messages import (
 from PatchICLLib.worker.process import WorkerProcess
 from PatchICLLib.worker.python_executable import find_python, worker_environment
 from PatchICLLib.worker.shared_memory import SharedArray
+from PatchICLLib.worker.volume_transfer import read_result, share
 
 logger = logging.getLogger("PatchICLLib.worker")
 
@@ -144,7 +140,7 @@ class WorkerClient(Worker):
             "spacing": [float(step) for step in spacing],
             "options": encode_options(options),
         }
-        arrays = _share(volumes, options)
+        arrays = share(volumes, options)
         self.launch()
         assert self._process is not None
         self._jobs_begun += 1
@@ -253,7 +249,7 @@ class WorkerClient(Worker):
             progress = decode_progress(message["progress"], self._outputs["labels"].array.shape)
             self._events.append(WorkerEvent("progress", self._job, progress=progress))
         else:
-            result = self._result(message["result"]) if "result" in message else None
+            result = read_result(message["result"], self._outputs) if "result" in message else None
             error = decode_error(message["error"]) if "error" in message else None
             if (kind == "result" and result is None) or (kind == "error" and error is None):
                 raise ValueError(f"its {kind} is missing")
@@ -263,30 +259,6 @@ class WorkerClient(Worker):
             self._end_job(WorkerEvent(kind, self._job, result=result, message=sentence, error=error))
             if isinstance(error, WorkerError):  # nobody knows what state this has left it in: the next job gets another
                 self._forget_process()
-
-    def _result(self, message: Message) -> PropagationResult:
-        volumes: dict[str, Any] = dict.fromkeys(VOLUMES)
-        volumes |= {name: self._outputs[name].array for name in VOLUMES if name in message["volumes"]}
-        packed, described, boxes = message["selections"], message["logits"], message["boxes"]
-        probabilities = message["candidates"]
-        if volumes["labels"] is None or not isinstance(message["report"], dict):
-            raise ValueError("its labels or its report are missing")
-        return PropagationResult(
-            **volumes,
-            selections=None if packed is None else PackedSelections.received(packed),
-            report=message["report"],
-            logits=None if described is None else unpack_logits(described, self._outputs["logits"].array),
-            boxes=None if boxes is None else tuple(_box(box) for box in boxes),
-            candidates=None if probabilities is None else self._candidates(volumes["labels"], probabilities),
-        )
-
-    def _candidates(self, labels: np.ndarray, probabilities: Sequence[float]) -> tuple[Candidate, ...]:
-        others = self._outputs["candidates"].array if len(probabilities) > 1 else ()
-        if not 1 <= len(probabilities) <= 1 + len(others) or not all(
-            type(p) is float and 0 <= p <= 1 for p in probabilities
-        ):
-            raise ValueError("its candidates are not those asked for")
-        return tuple(Candidate(one, p) for one, p in zip((labels, *others), probabilities, strict=False))
 
     def _bury(self, process: WorkerProcess) -> None:
         """Report that the worker is gone, unless it has said itself why it would go."""
@@ -313,48 +285,3 @@ class WorkerClient(Worker):
         self._process, self._ready = None, False
         if self._kill is not None:
             self._kill()
-
-
-def _box(described: Sequence[Sequence[int]]) -> tuple[slice, slice, slice]:
-    """Three slices from their first and last indices."""
-    k, j, i = (slice(operator.index(first), operator.index(last)) for first, last in described)
-    return k, j, i
-
-
-def _share(volumes: Mapping[str, np.ndarray], options: Mapping[str, Any]) -> dict[str, SharedArray]:
-    """Copies of the inputs, and room for the volumes of the result.
-
-    Args:
-        volumes: "image", "painted", and those of ``VOLUME_OPTIONS`` that were given.
-        options: the others.
-
-    Raises:
-        InputError: the arrays hold Python objects.
-        WorkerError: there is no memory for them.
-    """
-    for name, array in volumes.items():
-        if array.dtype.hasobject:
-            raise InputError(f"{name} must be an array of numbers, but its type is {array.dtype}.")
-    image, painted = volumes["image"], volumes["painted"]
-    wanted = options.get("outputs", VOLUMES)
-    shared: dict[str, SharedArray] = {}
-    try:
-        for name, array in volumes.items():
-            shared[name] = SharedArray.copy_of(array)
-        shared["labels"] = SharedArray.create(painted.shape, painted.dtype)
-        for name in ("probability", "entropy"):
-            if name in wanted:
-                shared[name] = SharedArray.create(image.shape, np.dtype(np.float32))
-        if options.get("candidates", 1) > 1:
-            shared["candidates"] = SharedArray.create((options["candidates"] - 1, *painted.shape), painted.dtype)
-        if len(options.get("logits_slices", ())):
-            labels = options.get("labels")
-            if labels is None:
-                labels = np.unique(painted)
-            room = len(options["logits_slices"]) * len(labels) * NUMBERS_PER_SLICE
-            shared["logits"] = SharedArray.create((room,), np.dtype(np.float32))
-    except (OSError, ValueError, MemoryError) as error:
-        for made in shared.values():
-            made.close_descriptor()
-        raise WorkerError(f"There is not enough memory to hand the volume to the worker ({error}).") from error
-    return shared

@@ -10,20 +10,14 @@ import threading
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
-
 from PatchICLLib.errors import WorkerError
-from PatchICLLib.propagation.result.packed_selections import PackedSelections
-from PatchICLLib.propagation.result.propagation_result import PropagationResult
 from PatchICLLib.worker.events import WorkerEvent
 from PatchICLLib.worker.failures import error_of, load_error_of
 from PatchICLLib.worker.health import describe_worker
 from PatchICLLib.worker.jobs import DEFAULT_ENGINE, Engine, Job, JobRunner, load_engine
-from PatchICLLib.worker.logits_transfer import pack_logits
 from PatchICLLib.worker.messages import (
     OUTPUTS,
     VOLUME_OPTIONS,
-    VOLUMES,
     Message,
     decode_options,
     encode,
@@ -32,6 +26,7 @@ from PatchICLLib.worker.messages import (
 )
 from PatchICLLib.worker.shared_memory import SharedArray
 from PatchICLLib.worker.transport import Inbox
+from PatchICLLib.worker.volume_transfer import write_result
 
 logger = logging.getLogger("PatchICLLib.worker")
 
@@ -122,7 +117,7 @@ class Server:
             message["error"] = encode_error(event.error)
         try:
             if event.result is not None:
-                message["result"] = _write_result(event.result, outputs)
+                message["result"] = write_result(event.result, outputs)
             self._send(message)
         except TypeError as error:  # of an engine that does not keep to the contract of PropagationResult
             if not event.ends_job:
@@ -136,42 +131,6 @@ class Server:
         with self._output_lock:
             while data:
                 data = data[os.write(self._output, data) :]
-
-
-def _write_result(result: PropagationResult, outputs: dict[str, SharedArray]) -> Message:
-    """Put the volumes of ``result`` into ``outputs``, which are 0 as yet, and describe the rest as JSON."""
-    written = []
-    boxes = [result.box] if result.boxes is None else result.boxes
-    for name in VOLUMES:
-        volume = getattr(result, name)
-        if volume is not None:
-            target = outputs[name].array
-            if (volume.shape, volume.dtype) != (target.shape, target.dtype):
-                raise TypeError(
-                    f"{name} must be {target.shape} {target.dtype}, but the engine gave {volume.shape} {volume.dtype}"
-                )
-            for box in boxes:
-                target[(..., *box)] = volume[(..., *box)]
-            written.append(name)
-    selections = None if result.selections is None else PackedSelections.pack(result.selections).packed
-    for target, candidate in zip(_others(outputs), (result.candidates or ())[1:], strict=False):
-        for box in boxes:
-            target[(..., *box)] = candidate.labels[(..., *box)]
-    return {
-        "volumes": written,
-        "selections": selections,
-        "report": result.report,
-        "logits": None if result.logits is None else pack_logits(result.logits, outputs["logits"].array),
-        "boxes": None
-        if result.boxes is None
-        else [[[int(span.start), int(span.stop)] for span in box] for box in result.boxes],
-        "candidates": None if result.candidates is None else [one.probability for one in result.candidates],
-    }
-
-
-def _others(outputs: dict[str, SharedArray]) -> np.ndarray | tuple[()]:
-    """Room for the labels of candidates but the first, which are those of the result."""
-    return outputs["candidates"].array if "candidates" in outputs else ()
 
 
 def take_over_standard_streams() -> tuple[Inbox, int]:

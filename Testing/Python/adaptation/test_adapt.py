@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from PatchICLLib.adaptation import adapt as adapt_module
+from PatchICLLib.adaptation import gains, schedule
 from PatchICLLib.adaptation.adapt import AdaptationOptions, Outcome, adapt, divided
 from PatchICLLib.adaptation.case_tasks import case_tasks
 from PatchICLLib.errors import InputError, Stopped
@@ -20,6 +20,7 @@ from PatchICLLib.propagation import CancelToken
 from PatchICLLib.training.checkpoint import Checkpoint
 from PatchICLLib.training.mixture import BatchPlan
 from PatchICLLib.training.tasks import TaskShape
+from PatchICLLib.training.trainer import Trainer
 from PatchICLLib.weights import Pretrained, load_weights
 from Testing.Miniatures.finished_cases import LESION, LIVER, put
 from Testing.Miniatures.patients import ORGAN, Patient
@@ -45,7 +46,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step takes a second."""
-    monkeypatch.setattr(adapt_module, "time", Clock())
+    monkeypatch.setattr(schedule, "time", Clock())
 
 
 @pytest.fixture
@@ -55,14 +56,14 @@ def gaining(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     def scores(engine: Any, library: Library, trials: Any, cancel: Any, without: bool) -> Iterator[Score]:
         cancel.raise_if_cancelled()
-        after = isinstance(engine._adapted, adapt_module.TheseWeights)
+        after = isinstance(engine._adapted, gains.TheseWeights)
         for one in trials:
             assert one.case == divided(library)[0]
             yield Score(
                 one.structure, one.case.number, one.painted, 0.5 if without else None, 0.8 + after * gain[0], 0.5
             )
 
-    monkeypatch.setattr(adapt_module, "scores", scores)
+    monkeypatch.setattr(gains, "scores", scores)
     return gain
 
 
@@ -121,7 +122,7 @@ def test_the_rate_falls_and_never_rises_again(
         self.step += 1
         return [torch.zeros(4) for _ in chunks]
 
-    monkeypatch.setattr(adapt_module.Trainer, "_update", watched)
+    monkeypatch.setattr(Trainer, "_update", watched)
     token = CancelToken()
     with pytest.raises(Stopped):
         adapted(
@@ -137,7 +138,7 @@ def test_a_coarse_clock_ends_it_as_well(
     library: Library, base: Pretrained, gaining: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stands still while the first steps are done."""
-    monkeypatch.setattr(adapt_module, "time", Clock(4))
+    monkeypatch.setattr(schedule, "time", Clock(4))
     assert 4 <= adapted(library, base, 6 / 60).steps <= 12
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from PatchICLLib.adaptation import adapt as adapt_module
-from PatchICLLib.adaptation.adapt import Gain, Outcome
+from PatchICLLib.adaptation.adapt import Outcome
+from PatchICLLib.adaptation.gains import Gain
 from PatchICLLib.errors import Stopped
 from PatchICLLib.library import Library
 from Testing.Miniatures.finished_cases import put

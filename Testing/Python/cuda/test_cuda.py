@@ -154,9 +154,11 @@ def test_training_goes_on_anywhere(tmp_path, devices):
     from PatchICLLib.training.checkpoint import Checkpoint
     from PatchICLLib.training.mixture import BatchPlan
     from PatchICLLib.training.recipe import RECIPES, Recipe
+    from PatchICLLib.training.run_files import CHECKPOINT
     from PatchICLLib.training.synthetic import random_anatomy
     from PatchICLLib.training.tasks import VolumeTasks
-    from PatchICLLib.training.trainer import CHECKPOINT, Trainer, TrainerOptions
+    from PatchICLLib.training.trainer import Trainer
+    from PatchICLLib.training.trainer_options import TrainerOptions
 
     recipe = Recipe(RECIPES["check"].model, BatchPlan(2, 2, (2,), ((64, 1.0),)), steps=8, warm_up=2)
     mixture = [(VolumeTasks(random_anatomy), 1.0)]

@@ -27,7 +27,7 @@ from PatchICLLib.outputs.staged_files import StagedFiles
 from PatchICLLib.presets import build, preset
 from PatchICLLib.segmentations import Segmentation
 from PatchICLLib.training.checkpoint import Checkpoint
-from PatchICLLib.training.trainer import CHECKPOINT, LOG, Trainer, TrainerOptions
+from PatchICLLib.training.run_files import CHECKPOINT, LOG, RunFiles
 from PatchICLLib.universeg.network import UniverSegConfiguration
 from PatchICLLib.weights import save_weights
 
@@ -181,12 +181,10 @@ def new_training(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Work, list[Pa
 
     def work(value: int) -> None:
         weights = {"w": torch.full((9000,), float(value))}
-        state = Checkpoint(value, weights, weights, {}, torch.zeros(1), {})
-        trainer = SimpleNamespace(
-            ranks=SimpleNamespace(leads=True), options=TrainerOptions(folder), checkpoint=lambda: state,
-            _replacing=[{"step": value}] * 2000,
-        )  # fmt: skip
-        Trainer._save(trainer, CHECKPOINT)
+        files = RunFiles(folder, anew=True)
+        for step in range(2000):
+            files.log({"step": step, "value": value})
+        files.save(Checkpoint(value, weights, weights, {}, torch.zeros(1), {}))
 
     return work, [folder / CHECKPOINT, folder / LOG]
 

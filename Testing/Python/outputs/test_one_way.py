@@ -19,7 +19,7 @@ STAGED = {
     "training/checkpoint.py": {"torch.save"},
     "training/loggers.py": {"files.path_for(identity).write_text"},
     "training/pseudo_labels.py": {"np.savez_compressed", "files.path_for(target).open"},
-    "training/trainer.py": {"files.path_for(log).write_text"},
+    "training/run_files.py": {"files.path_for(log).write_text"},
     "images/writing.py": {"sitk.WriteImage"},
     "images/nifti_geometry.py": {"path.open", "packed.open", "plain.unlink"},
     "segmentations/slicer_file.py": {"path.open"},

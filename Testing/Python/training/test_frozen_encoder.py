@@ -17,7 +17,8 @@ from PatchICLLib.training.frozen_encoder import trained_universeg  # noqa: E402
 from PatchICLLib.training.loss import recital_loss  # noqa: E402
 from PatchICLLib.training.synthetic import random_anatomy  # noqa: E402
 from PatchICLLib.training.tasks import TaskShape, Unsuitable, VolumeTasks  # noqa: E402
-from PatchICLLib.training.trainer import Trainer, TrainerOptions  # noqa: E402
+from PatchICLLib.training.trainer import Trainer  # noqa: E402
+from PatchICLLib.training.trainer_options import TrainerOptions  # noqa: E402
 from PatchICLLib.universeg.network import UniverSeg, UniverSegConfiguration  # noqa: E402
 from PatchICLLib.weights import BUNDLED  # noqa: E402
 

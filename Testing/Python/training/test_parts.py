@@ -14,7 +14,8 @@ from PatchICLLib.training.mixture import BatchPlan, BatchStream  # noqa: E402
 from PatchICLLib.training.parts import Division, PartStream, noise_of  # noqa: E402
 from PatchICLLib.training.ranks import Ranks  # noqa: E402
 from PatchICLLib.training.task_batch import TaskBatch  # noqa: E402
-from PatchICLLib.training.trainer import Trainer, TrainerOptions  # noqa: E402
+from PatchICLLib.training.trainer import Trainer  # noqa: E402
+from PatchICLLib.training.trainer_options import TrainerOptions  # noqa: E402
 
 PLAN = BatchPlan(tasks=4, targets=2, contexts=(1, 2), sizes=((32, 1.0),))
 

@@ -22,7 +22,8 @@ from PatchICLLib.training.subjects import BentPatients, SeveralCases, several_ca
 from PatchICLLib.training.synthetic import random_anatomy  # noqa: E402
 from PatchICLLib.training.task_batch import TaskBatch  # noqa: E402
 from PatchICLLib.training.tasks import HintDropout, TaskShape, draw_batch  # noqa: E402
-from PatchICLLib.training.trainer import Trainer, TrainerOptions  # noqa: E402
+from PatchICLLib.training.trainer import Trainer  # noqa: E402
+from PatchICLLib.training.trainer_options import TrainerOptions  # noqa: E402
 from PatchICLLib.training.volumes import LabelledVolume  # noqa: E402
 from PatchICLLib.weights import load_weights  # noqa: E402
 

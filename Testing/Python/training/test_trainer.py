@@ -17,8 +17,10 @@ from PatchICLLib.training.checkpoint import Checkpoint  # noqa: E402
 from PatchICLLib.training.export import export  # noqa: E402
 from PatchICLLib.training.mixture import BatchStream  # noqa: E402
 from PatchICLLib.training.parts import PartStream  # noqa: E402
+from PatchICLLib.training.run_files import CHECKPOINT, LOG, PICTURES  # noqa: E402
 from PatchICLLib.training.tasks import TaskShape  # noqa: E402
-from PatchICLLib.training.trainer import CHECKPOINT, LOG, PICTURES, Trainer, TrainerOptions  # noqa: E402
+from PatchICLLib.training.trainer import Trainer  # noqa: E402
+from PatchICLLib.training.trainer_options import TrainerOptions  # noqa: E402
 from PatchICLLib.training.validation import ValidationSet, hard_dice  # noqa: E402
 from PatchICLLib.weights import load_weights  # noqa: E402
 
