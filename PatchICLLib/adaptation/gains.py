@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 
 from PatchICLLib.adaptation.schedule import Show
@@ -50,15 +49,11 @@ def measured_gains(
     trials = [Trial(left_out, label, LEAST_PAINTED) for label in labels]
     adapted = Adapted(replace(base, model=model.eval()), frozenset(labels))
     engines = Propagator(base, device), Propagator(base, device, TheseWeights(adapted))
-    known: tuple[dict[int, list[float]], ...] = ({}, {})  # Dice of each structure, without and with
+    known: tuple[dict[int, float], ...] = ({}, {})  # Dice of each structure, without and with
     for number, engine in enumerate(engines):
         for done, score in enumerate(scores(engine, library, trials, token, without=False)):
             show("Measuring", number * len(trials) + done + 1, 2 * len(trials))
             if score is not None:
-                known[number].setdefault(score.structure, []).append(score.library)
-    without, with_them = known
-    return tuple(
-        Gain(label, float(np.mean(without[label])), float(np.mean(with_them[label])))
-        for label in labels
-        if label in without
-    )
+                known[number][score.structure] = score.library
+    before, after = known
+    return tuple(Gain(label, before[label], after[label]) for label in before)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 CHANNELS = 12  # see Hints.channels
@@ -73,11 +72,3 @@ class Hints:
 
     def to(self, device: torch.device | str) -> Hints:
         return Hints(*(getattr(self, f.name).to(device) for f in fields(self)))
-
-
-def pool(x: Tensor, size: int) -> Tensor:
-    """Average (N, C, S, S) down to (N, C, size, size)."""
-    factor, rest = divmod(x.shape[-1], size)
-    if rest:
-        return F.adaptive_avg_pool2d(x, size)
-    return F.avg_pool2d(x, factor) if factor > 1 else x

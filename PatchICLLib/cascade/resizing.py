@@ -1,4 +1,4 @@
-"""Bilinear resizing of square maps, quick also for many tiny maps on a graphics card."""
+"""Square maps in other sizes: averaged down, or bilinear, which is quick also for many tiny maps on a graphics card."""
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +8,22 @@ from PatchICLLib.runtime.device import full_precision
 from PatchICLLib.runtime.device_constants import made_once
 
 _TINY = 64  # pixels a side of a result that has too few of them to keep a card busy
+
+
+def pool(x: Tensor, size: int) -> Tensor:
+    """Average (N, C, S, S) down to (N, C, size, size)."""
+    factor, rest = divmod(x.shape[-1], size)
+    if rest:
+        return F.adaptive_avg_pool2d(x, size)
+    return F.avg_pool2d(x, factor) if factor > 1 else x
+
+
+def pyramid(x: Tensor, resolutions: tuple[int, ...]) -> list[Tensor]:
+    """Averages of (N, C, S, S) at each resolution, of which the last is S."""
+    levels = [x]
+    for resolution in reversed(resolutions[:-1]):
+        levels.insert(0, pool(levels[0], resolution))
+    return levels
 
 
 def resized(maps: Tensor, size: int) -> Tensor:

@@ -1,7 +1,6 @@
 """The `sparse` cascade: the paper's equations over patches that are encoded only when they are chosen."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import cast
 
 import torch
@@ -13,46 +12,25 @@ from PatchICLLib.cascade.aggregation import aggregate
 from PatchICLLib.cascade.attention import AttentionLayer
 from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.context_cache import ContextCache, ContextLevel
+from PatchICLLib.cascade.context_patches import ContextPatches
 from PatchICLLib.cascade.context_weights import context_patch_weights
 from PatchICLLib.cascade.decoder import PatchDecoder
 from PatchICLLib.cascade.encoder import PatchEncoder
 from PatchICLLib.cascade.entropy import binary_entropy, patch_means
-from PatchICLLib.cascade.fusion import fuse
-from PatchICLLib.cascade.hint_channels import Hints, pool
+from PatchICLLib.cascade.fusion import completed, fuse
+from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.patches import PatchGrid, crop_patches
 from PatchICLLib.cascade.positions import RotaryEmbedding, in_space, token_positions
 from PatchICLLib.cascade.readout import MaskReadout
-from PatchICLLib.cascade.resizing import resized
+from PatchICLLib.cascade.resizing import pool, pyramid, resized
 from PatchICLLib.cascade.resolution import ResolutionEncoding
 from PatchICLLib.cascade.selection import Selection, gumbel_top_k
+from PatchICLLib.cascade.target_level import TargetLevel
+from PatchICLLib.cascade.tokens import CELL, flatten, fold, grown, unfold
 from PatchICLLib.cascade.trace import CascadeOutput, LevelTrace
-from PatchICLLib.runtime.device_constants import made_once
+from PatchICLLib.cascade.visibility import hidden_keys, hidden_padding, spread, together
 
 _FAINT = 0.05  # of the minimum entropy: what is thin is next to nothing in the pixels of a fine input's coarse levels
-_CELL = 4  # pixels a side of the encoder's coarsest feature: the grain of the mask read-out
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What a level sees of N targets.
-
-    Attributes:
-        target: (N, 1, S, S).
-        before: (N, 1, S, S) logits so far.
-        guidance: (N, hint_channels.CHANNELS, S, S).
-        places: (N, 3) what is added to rows and columns, and the place along the third axis.
-        conditions: of the level's resolution for the encoder.
-        resolution: (d,) added to all tokens.
-        gains: (N, 1, 2) of the early and the late read-out.
-    """
-
-    target: Tensor
-    before: Tensor
-    guidance: Tensor
-    places: Tensor
-    conditions: tuple[Tensor, ...]
-    resolution: Tensor
-    gains: Tensor
 
 
 class SparseCascade(nn.Module):
@@ -72,10 +50,10 @@ class SparseCascade(nn.Module):
         super().__init__()
         c = self.configuration = configuration or SparseConfiguration()
         c.check()
-        self.cells = c.patch_size // _CELL
+        self.cells = c.patch_size // CELL
         self.merge = self.cells // c.tokens_per_side
         d, quarter = c.features, c.channels[2]
-        block = _CELL * _CELL
+        block = CELL * CELL
         guidance = hint_channels.CHANNELS + 1  # the hints and the previous prediction
         self.resolution = ResolutionEncoding(c.resolution_features)
         self.encoder = PatchEncoder(c.channels, c.halo, c.resolution_features)
@@ -137,54 +115,44 @@ class SparseCascade(nn.Module):
             images, masks = images.where(there, 0), masks.where(there, 0)
             places = places.where(given.reshape(-1, 1), 0)
         c = self.configuration
-        grids = [PatchGrid(resolution, c.patch_size, c.patch_stride) for resolution in c.resolutions(size)]
-        chosen, crops, cropped, positioned, centred = [], [], [], [], []
-        for number, grid in enumerate(grids):
-            seen, drawn = (pool(x, grid.size).reshape(b * k, 1, grid.size, grid.size) for x in (images, masks))
-            weights = context_patch_weights(drawn, c.patch_size, c.patch_stride)
-            budget = c.budget(c.context_patches, number)
-            indices = gumbel_top_k(weights, budget, self._temperature, generator).indices
-            chosen.append(indices)
-            crops.append(crop_patches(seen, indices, grid, c.halo).unflatten(0, (b, -1)))
-            cropped.append(crop_patches(drawn, indices, grid).unflatten(0, (b, -1)))
-            positioned.append(token_positions(indices, grid, c.tokens_per_side, places).reshape(b, -1, 3))
-            centred.append(token_positions(indices, grid, self.cells, places).reshape(b, -1, 3))
+        resolutions = c.resolutions(size)
+        seen, drawn = ([pool(x, side).reshape(b * k, 1, side, side) for side in resolutions] for x in (images, masks))
+        chosen = [self._context_indices(own, number, generator) for number, own in enumerate(drawn)]
         # all levels at once from here on: what they see is alike, and each keeps to itself
-        patches = [k * indices.shape[1] for indices in chosen]
-        numbers = _numbers(images.device, tuple(patches), b)
-        code = self._codes(tuple(grid.size for grid in grids))
+        patches = ContextPatches([PatchGrid(side, c.patch_size, c.patch_stride) for side in resolutions], chosen, b)
+        counts, numbers = patches.counts(), patches.levels()
+        code = self._codes(resolutions)
         conditions = [x[numbers.flatten()] for x in self.encoder.conditions(code)]
-        features = self.encoder(torch.cat(crops, 1).flatten(0, 1), conditions)[2]
-        painted = torch.cat(cropped, 1).flatten(0, 1) * 2 - 1
-        tokens = self._flatten(self.embed(features), b) + self.embed_context_mask(self._unfold(painted, self.merge, b))
+        features = self.encoder(patches.crops(seen, c.halo), conditions)[2]
+        painted = patches.crops(drawn) * 2 - 1
+        tokens = flatten(self.embed(features), b) + self.embed_context_mask(unfold(painted, self.merge, b))
         tokens = tokens + self.embed_resolution(code)[numbers[0].repeat_interleave(c.tokens_per_side**2)]
-        rotation = self.rotary(torch.cat(positioned, 1))
-        groups = [count * c.tokens_per_side**2 for count in patches]
-        shown = [None if given is None else given.repeat_interleave(count // k, 1) for count in groups]
+        rotation = self.rotary(patches.positions(c.tokens_per_side, places))
+        groups = [count * c.tokens_per_side**2 for count in counts]
         several, others = subject if isinstance(subject, Tensor) else None, None
         if several is not None:
             others = (several != 0).to(tokens.dtype)
         elif subject:
             others = tokens.new_ones(b, k)
-        whose = [None if several is None else several.repeat_interleave(count // k, 1) for count in groups]
-        hidden = [_hidden_keys(*both) for both in zip(shown, whose, strict=True)]
-        of_tokens = _spread(others, groups, k)
+        shown, whose = spread(given, groups), spread(several, groups)
+        hidden = [hidden_keys(*both) for both in zip(shown, whose, strict=True)]
+        of_tokens = together(spread(others, groups))
         keys_values = []
         for layer in cast(Iterable[AttentionLayer], self.layers):
             tokens, own = layer.of_context(tokens, rotation, groups, hidden, of_tokens)
             keys_values.append(own)
-        everywhere = torch.cat(centred, 1)
-        cells = [count * self.cells**2 for count in patches]
-        of_cells = _spread(given, cells, k), _spread(others, cells, k)
-        early = self.early_readout.keys(self._flatten(features, b), everywhere, *of_cells)
-        seen_late = torch.cat([features, self._grow(self.norm(tokens))], 1)
-        late = self.late_readout.keys(self._flatten(seen_late, b), everywhere, *of_cells)
+        everywhere = patches.positions(self.cells, places)
+        cells = [count * self.cells**2 for count in counts]
+        of_cells = together(spread(given, cells)), together(spread(others, cells))
+        early = self.early_readout.keys(flatten(features, b), everywhere, *of_cells)
+        seen_late = torch.cat([features, grown(self.norm(tokens), self.cells, self.merge)], 1)
+        late = self.late_readout.keys(flatten(seen_late, b), everywhere, *of_cells)
         levels = zip(
             (indices.reshape(b, k, -1) for indices in chosen),
             zip(*keys_values, strict=True),
             early.split(cells, 1),
             late.split(cells, 1),
-            self._unfold(painted, 1, b).split(cells, 1),
+            unfold(painted, 1, b).split(cells, 1),
             shown,
             strict=True,
         )
@@ -225,7 +193,7 @@ class SparseCascade(nn.Module):
         gains = self.prior_gains
         start = torch.addcmul(gains[0] * hints.shape[:, :1], gains[1], hints.vote[:, :1])
         resolutions = self.configuration.resolutions(size)
-        starts, targets, guidances = (_pyramid(x, resolutions) for x in (start, target, hints.channels()))
+        starts, targets, guidances = (pyramid(x, resolutions) for x in (start, target, hints.channels()))
         of_levels = self._of_resolutions(resolutions, hints.flags())
         before = starts[0]
         is_fine = self.finest_told is not None and size > self.finest_told
@@ -235,17 +203,17 @@ class SparseCascade(nn.Module):
             # the prior enters at every resolution, corrections are carried up (eq. 4)
             if number:
                 before = starts[number] + resized(levels[-1].after - starts[number - 1], resolution)
-            seen = _Seen(targets[number], before, guidances[number], places, *of_levels[number])
+            seen = TargetLevel(targets[number], before, guidances[number], places, *of_levels[number])
             level = self._segment_level(seen, context.levels[number], sets, number, minimum, generator)
             if level is None:
                 break
             levels.append(level)
-        return CascadeOutput(self._finish(starts, levels), tuple(levels))
+        return CascadeOutput(completed(starts, [level.after for level in levels]), tuple(levels))
 
     def _of_resolutions(
         self, resolutions: tuple[int, ...], flags: Tensor
     ) -> list[tuple[tuple[Tensor, ...], Tensor, Tensor]]:
-        """Of each level, what its resolution does to features, tokens and gains: see ``_Seen``."""
+        """Of each level, what its resolution does to features, tokens and gains: see ``TargetLevel``."""
         code = self._codes(resolutions)
         n, levels = len(flags), len(resolutions)
         known = torch.cat([code[:, None].expand(-1, n, -1), flags.expand(levels, -1, -1)], 2)
@@ -257,15 +225,11 @@ class SparseCascade(nn.Module):
         """What the network is told of each level's resolution: (levels, f)."""
         return self.resolution(tuple(min(size, self.finest_told or size) for size in resolutions))
 
-    @staticmethod
-    def _finish(starts: list[Tensor], levels: list[LevelTrace]) -> Tensor:
-        """Logits at input size, of a cascade that stopped early too; a sample's result does not depend on its batch."""
-        if len(levels) == len(starts):
-            return levels[-1].after
-        correction = levels[-1].after - starts[len(levels) - 1]  # the coarsest level never stops
-        for start in starts[len(levels) :]:
-            correction = resized(correction, start.shape[-1])
-        return starts[-1] + correction
+    def _context_indices(self, masks: Tensor, number: int, generator: torch.Generator | None) -> Tensor:
+        """(N, Kc) patches of context images, of masks (N, 1, S, S) at a level."""
+        c = self.configuration
+        weights = context_patch_weights(masks, c.patch_size, c.patch_stride)
+        return gumbel_top_k(weights, c.budget(c.context_patches, number), self._temperature, generator).indices
 
     @property
     def _temperature(self) -> float:
@@ -273,7 +237,7 @@ class SparseCascade(nn.Module):
 
     def _segment_level(
         self,
-        seen: _Seen,
+        seen: TargetLevel,
         context: ContextLevel,
         sets: Tensor | None,
         number: int,
@@ -299,7 +263,7 @@ class SparseCascade(nn.Module):
         after = fuse(seen.before, averaged, coverage)
         return LevelTrace(grid.size, grid, weights, selection, coverage, seen.before, after, context.indices)
 
-    def _decode(self, seen: _Seen, context: ContextLevel, selection: Selection, grid: PatchGrid) -> Tensor:
+    def _decode(self, seen: TargetLevel, context: ContextLevel, selection: Selection, grid: PatchGrid) -> Tensor:
         """Residual logits (N*K, 1, P, P) of the selected patches."""
         c = self.configuration
         n, indices = len(seen.target), selection.indices
@@ -307,100 +271,22 @@ class SparseCascade(nn.Module):
         previous = seen.before.detach().clamp(-8, 8) / 4
         hints = crop_patches(torch.cat([previous, seen.guidance], 1), indices, grid)
         cells = token_positions(indices, grid, self.cells, seen.places)
-        early = self.early_readout.read(self._flatten(skips[2], n), cells, context.early_keys, context.blocks)
-        early_image = self._fold(early)
+        early = self.early_readout.read(flatten(skips[2], n), cells, context.early_keys, context.blocks)
+        early_image = fold(early, self.cells)
         known = torch.cat([hints, early_image], 1)
-        tokens = self._flatten(self.embed(skips[2]), n) + seen.resolution + self._embed_known(known, n)
+        tokens = flatten(self.embed(skips[2]), n) + seen.resolution + self._embed_known(known, n)
         rotation = self.rotary(token_positions(indices, grid, c.tokens_per_side, seen.places))
-        mask = self._key_mask(selection, context, c.tokens_per_side**2)
+        mask = hidden_padding(selection, context, c.tokens_per_side**2)
         for layer, keys_values in zip(self.layers, context.layers_for(n), strict=True):
             tokens = layer(tokens, rotation, keys_values, mask)
-        grown = self._grow(self.norm(tokens))
-        seen_late = self._flatten(torch.cat([skips[2], grown], 1), n)
-        late_image = self._fold(self.late_readout.read(seen_late, cells, context.late_keys, context.blocks))
-        residual = self.decoder(grown, skips, torch.cat([known, late_image], 1))
+        fine = grown(self.norm(tokens), self.cells, self.merge)
+        seen_late = flatten(torch.cat([skips[2], fine], 1), n)
+        late_image = fold(self.late_readout.read(seen_late, cells, context.late_keys, context.blocks), self.cells)
+        residual = self.decoder(fine, skips, torch.cat([known, late_image], 1))
         gains = seen.gains.expand(-1, selection.count, -1).reshape(-1, 2, 1, 1)
         return torch.addcmul(torch.addcmul(residual, gains[:, :1], early_image), gains[:, 1:], late_image)
 
     def _embed_known(self, known: Tensor, n: int) -> Tensor:
         """Hints and early read-out (n*K, c, P, P) as (n, K*t*t, d)."""
         weights = torch.cat([self.embed_guidance.weight, self.embed_readout.weight], 1)
-        return F.linear(self._unfold(known, self.merge, n), weights, self.embed_guidance.bias + self.embed_readout.bias)
-
-    @staticmethod
-    def _key_mask(selection: Selection, context: ContextLevel, tokens: int) -> Tensor | None:
-        """Hides the tokens of patches and of context images that only pad the batch: (N, 1, 1, T + C), or None.
-
-        A sample without any valid patch still has its context's keys; what it computes is not used.
-        """
-        if selection.whole and context.given is None:
-            return None
-        n, k = selection.valid.shape
-        own = _hidden(selection.valid)[:, :, None].expand(n, k, tokens).reshape(n, -1)
-        count = context.layers[0].shape[3]
-        if context.given is None:
-            return F.pad(own, (0, count))[:, None, None]
-        others = _hidden(context.given)[:, None].expand(-1, n // len(context.given), -1).reshape(n, -1)
-        return torch.cat([own, others], 1)[:, None, None]
-
-    # ---- between patches and tokens ------------------------------------------------------------------------------
-
-    @staticmethod
-    def _flatten(features: Tensor, n: int) -> Tensor:
-        """(n*K, c, s, s) -> (n, K*s*s, c)."""
-        return features.permute(0, 2, 3, 1).reshape(n, -1, features.shape[1])
-
-    @staticmethod
-    def _unfold(image: Tensor, merge: int, n: int) -> Tensor:
-        """Pixels of each token: (n*K, c, P, P) -> (n, K*t*t, c * (4 merge)^2)."""
-        side = _CELL * merge
-        tokens = image.unflatten(3, (-1, side)).unflatten(2, (-1, side)).permute(0, 2, 4, 1, 3, 5)
-        return tokens.reshape(n, -1, image.shape[1] * side * side)
-
-    def _fold(self, blocks: Tensor) -> Tensor:
-        """Inverse of ``_unfold`` for one channel and cells: (n, K*cells^2, 16) -> (n*K, 1, P, P)."""
-        cells = blocks.reshape(-1, self.cells, self.cells, _CELL, _CELL).transpose(2, 3)
-        side = self.cells * _CELL
-        return cells.reshape(-1, side, side, 1).permute(0, 3, 1, 2)
-
-    def _grow(self, tokens: Tensor) -> Tensor:
-        """Tokens to the grain of cells: (n, K*t*t, d) -> (n*K, d, cells, cells)."""
-        t, m, d = self.configuration.tokens_per_side, self.merge, tokens.shape[-1]
-        grown = tokens.reshape(-1, t, 1, t, 1, d).expand(-1, t, m, t, m, d)
-        return grown.reshape(-1, self.cells, self.cells, d).permute(0, 3, 1, 2)
-
-
-def _hidden(given: Tensor) -> Tensor:
-    """What is added to attention's scores of keys: 0 if given, else minus infinity."""
-    return given.to(torch.float32).log()
-
-
-def _hidden_keys(given: Tensor | None, subject: Tensor | None) -> Tensor | None:
-    """The same of a context's T own tokens: (B, 1, 1, T), or (B, 1, T, T) if they are of several subjects, (B, T)."""
-    if subject is None:
-        return None if given is None else _hidden(given)[:, None, None]
-    alike = subject[:, :, None] == subject[:, None]
-    if given is not None:  # what only fills up a set sees all, lest it see nothing
-        alike = given[:, None] & (alike | ~given[:, :, None])
-    return _hidden(alike)[:, None]
-
-
-def _spread(of_images: Tensor | None, counts: Sequence[int], images: int) -> Tensor | None:
-    """(B, k) of images for each of their parts, of which each level has so many in all: (B, sum of counts)."""
-    if of_images is None:
-        return None
-    return torch.cat([of_images.repeat_interleave(count // images, 1) for count in counts], 1)
-
-
-@made_once
-def _numbers(device: torch.device, counts: tuple[int, ...], sets: int) -> Tensor:
-    """(sets, sum of counts): number of the level that each patch is of, where levels have so many patches a set."""
-    return torch.cat([torch.full((sets, count), i, device=device) for i, count in enumerate(counts)], 1)
-
-
-def _pyramid(x: Tensor, resolutions: tuple[int, ...]) -> list[Tensor]:
-    """Averages of (N, C, S, S) at each resolution, of which the last is S."""
-    levels = [x]
-    for resolution in reversed(resolutions[:-1]):
-        levels.insert(0, pool(levels[0], resolution))
-    return levels
+        return F.linear(unfold(known, self.merge, n), weights, self.embed_guidance.bias + self.embed_readout.bias)

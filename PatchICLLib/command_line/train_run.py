@@ -9,14 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
-from PatchICLLib.command_line.console import columns, plain_console
+from PatchICLLib.command_line.console import plain_console
 from PatchICLLib.command_line.interrupt import interrupt_cancels
 from PatchICLLib.command_line.options import words
 from PatchICLLib.command_line.progress_display import ProgressDisplay, time_text
 from PatchICLLib.command_line.train import TrainingRequest
+from PatchICLLib.command_line.train_report import data_table, print_summary
 from PatchICLLib.errors import InputError, Stopped
 from PatchICLLib.outputs import Output, check_outputs, is_drawn, output_folder, write_json
 from PatchICLLib.propagation import CancelToken
@@ -105,7 +103,7 @@ def _run(request: TrainingRequest) -> None:
     quiet = request.quiet or not ranks.leads
     console, token = plain_console(stderr=request.quiet), CancelToken()
     if not quiet and request.data is not None:
-        console.print(_data_table(offered))
+        console.print(data_table(offered))
     began = time.monotonic()
     with ProgressDisplay(quiet, unit="steps") as display, interrupt_cancels(token), ranks.joined(device):
         if not ranks.leads:
@@ -191,7 +189,7 @@ def _run(request: TrainingRequest) -> None:
         export(trainer.checkpoint(), recipe, request.export, card, request.export_bits)
         summary["files"]["weights"] = str(request.export)
     if not quiet:
-        _tell(console, summary)
+        print_summary(console, summary)
     if request.json_file is not None:
         write_json(summary, request.json_file)
 
@@ -275,33 +273,3 @@ def _check_recipe(checkpoint: Checkpoint, recipe: dict[str, Any], output: Path) 
             f"The checkpoint in {output} was made with another recipe or seed ({', '.join(differing)} differ): choose "
             "another --output, or --no-resume to replace it."
         )
-
-
-def _data_table(offered: DataFolder) -> Table:
-    names = {
-        "labelled": "labelled scans",
-        "development": "development scans (measured only)",
-        "label_maps": "label maps without scan",
-        "unlabelled": "scans without labels",
-        "images": "2D images",
-    }
-    table = Table(*columns(["kind", "source"], ["cases"]), title="Training data")
-    for field, name in names.items():
-        for source, count in getattr(offered, field).items():
-            table.add_row(name, source, str(count))
-    return table
-
-
-def _tell(console: Console, summary: dict[str, Any]) -> None:
-    total = summary["recipe"]["steps"]
-    ending = "Done." if summary["complete"] else "Time is up; the same command goes on from here."
-    console.print(f"Step {summary['step']} of {total} after {time_text(summary['seconds'])}. {ending}")
-    if summary["validation"]:
-        mean = summary["validation"]["mean"]
-        console.print(
-            f"Dice on development cases: {mean['hints']:.3f} with painted slices, {mean['bare']:.3f} without; "
-            f"interpolation alone {mean['shape']:.3f}, image-aware vote alone {mean['vote']:.3f}."
-        )
-    for name, path in summary["files"].items():
-        if Path(path).exists():
-            console.print(f"{name.capitalize()}: {path}", soft_wrap=True)

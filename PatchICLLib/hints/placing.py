@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from PatchICLLib.cascade.hint_channels import Hints, pool
+from PatchICLLib.cascade.hint_channels import Hints
+from PatchICLLib.cascade.resizing import pool
 from PatchICLLib.hints.motion import warp
 from PatchICLLib.hints.separable import both_ways, smoothing
 from PatchICLLib.hints.signed_distance import signed_distances

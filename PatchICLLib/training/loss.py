@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from PatchICLLib.cascade.hint_channels import pool
 from PatchICLLib.cascade.patches import crop_patches
+from PatchICLLib.cascade.resizing import pool
 from PatchICLLib.cascade.trace import CascadeOutput
 
 

@@ -11,7 +11,7 @@ from PatchICLLib.cascade.context_cache import ContextCache, checked_context
 from PatchICLLib.cascade.context_weights import context_patch_weights
 from PatchICLLib.cascade.entropy import binary_entropy, patch_means
 from PatchICLLib.cascade.fusion import fuse
-from PatchICLLib.cascade.hint_channels import Hints, pool
+from PatchICLLib.cascade.hint_channels import Hints
 from PatchICLLib.cascade.paper.attention import CONTEXT, TARGET, PaperAttentionLayer, context_blind
 from PatchICLLib.cascade.paper.configuration import PaperConfiguration
 from PatchICLLib.cascade.paper.context import PaperContextLevel
@@ -20,7 +20,7 @@ from PatchICLLib.cascade.paper.patch_decoder import PaperPatchDecoder
 from PatchICLLib.cascade.paper.patch_encoder import MaskEmbedding, PaperPatchEncoder
 from PatchICLLib.cascade.patches import PatchGrid, crop_patches
 from PatchICLLib.cascade.positions import RotaryEmbedding, Rotation, token_positions
-from PatchICLLib.cascade.resizing import resized
+from PatchICLLib.cascade.resizing import pool, resized
 from PatchICLLib.cascade.resolution import ResolutionEncoding
 from PatchICLLib.cascade.selection import gumbel_top_k
 from PatchICLLib.cascade.trace import CascadeOutput, LevelTrace

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from PatchICLLib.cascade.hint_channels import CHANNELS, Hints, pool
+from PatchICLLib.cascade.hint_channels import CHANNELS, Hints
 
 
 def test_no_hints_are_zero_channels():
@@ -39,13 +39,3 @@ def test_moving_keeps_every_field(all_hints):
     moved = hints.to("meta")
     assert all(getattr(moved, f.name).device.type == "meta" for f in fields(Hints))
     assert moved.neighbours.shape == hints.neighbours.shape
-
-
-@pytest.mark.parametrize(("size", "smaller"), [(16, 4), (16, 16), (12, 5)])
-def test_pooling_keeps_the_mean(size, smaller):
-    x = torch.rand(2, 3, size, size)
-    pooled = pool(x, smaller)
-    assert pooled.shape == (2, 3, smaller, smaller)
-    if size % smaller == 0:
-        f = size // smaller
-        torch.testing.assert_close(pooled, x.reshape(2, 3, smaller, f, smaller, f).mean((3, 5)))

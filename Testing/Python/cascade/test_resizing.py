@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from PatchICLLib.cascade.resizing import by_products, resized
+from PatchICLLib.cascade.resizing import by_products, pool, resized
 
 
 @given(st.integers(1, 9), st.integers(1, 4), st.integers(0, 1000))
@@ -39,3 +39,13 @@ def test_products_do_not_lose_precision_where_half_is_asked_for():
     with torch.autocast("cpu", torch.bfloat16):
         doubled = by_products(maps, 16)
     assert torch.equal(doubled, by_products(maps, 16))
+
+
+@pytest.mark.parametrize(("size", "smaller"), [(16, 4), (16, 16), (12, 5)])
+def test_pooling_keeps_the_mean(size, smaller):
+    x = torch.rand(2, 3, size, size)
+    pooled = pool(x, smaller)
+    assert pooled.shape == (2, 3, smaller, smaller)
+    if size % smaller == 0:
+        f = size // smaller
+        torch.testing.assert_close(pooled, x.reshape(2, 3, smaller, f, smaller, f).mean((3, 5)))
