@@ -1,6 +1,5 @@
 """DICOM Segmentation objects (PS3.3 A.51): read with pydicom, written with highdicom."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,11 @@ from PatchICLLib.errors import InputError
 from PatchICLLib.images import Grid, Volume
 from PatchICLLib.segmentations.placing import placed
 from PatchICLLib.segmentations.segmentation import Segment, Segmentation, layered
+from PatchICLLib.segmentations.source_images import SEG_CLASS, group_of, source_images
 from PatchICLLib.segmentations.terminology import Code, Terminology
 from PatchICLLib.version import __version__
 
 ENDING = ".dcm"
-_SEG_CLASS = "1.2.840.10008.5.1.4.1.1.66.4"
-_POSITION_TOLERANCE = 0.1  # of the distance of slices
 
 
 def is_dicom_seg(path: Path) -> bool:
@@ -29,7 +27,7 @@ def is_dicom_seg(path: Path) -> bool:
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
     except (pydicom.errors.InvalidDicomError, OSError, ValueError, EOFError):
         return False
-    return str(header.get("SOPClassUID", "")) == _SEG_CLASS
+    return str(header.get("SOPClassUID", "")) == SEG_CLASS
 
 
 def read_dicom_seg(path: Path, like: Volume) -> Segmentation:
@@ -134,43 +132,6 @@ def check_can_write(like: Volume) -> None:
     source_images(like)
 
 
-def source_images(like: Volume) -> tuple[list[Any], np.ndarray]:
-    """The DICOM images that a volume was read from, without pixels of single-frame images, and their slices.
-
-    Returns:
-        Data sets, and the index along k of each of their frames, in their order.
-
-    Raises:
-        InputError: the volume was not read from DICOM, or its files are gone.
-    """
-    import pydicom
-
-    files = [like.path] if like.path.is_file() else sorted(file for file in like.path.iterdir() if file.is_file())
-    found = []
-    for file in files:
-        try:
-            header = pydicom.dcmread(file, stop_before_pixels=True)
-        except (pydicom.errors.InvalidDicomError, OSError, ValueError, EOFError):
-            continue
-        if "Rows" in header and str(header.get("SOPClassUID", "")) != _SEG_CLASS:
-            found.append(header)
-    by_series: dict[str, list[Any]] = defaultdict(list)
-    for header in found:
-        by_series[str(header.get("SeriesInstanceUID", ""))].append(header)
-    for series in by_series.values():
-        positions = [position for header in series for position in _positions_of(header)]
-        if len(positions) != like.array.shape[0]:
-            continue
-        indices = _slices_at(positions, like.grid)
-        if indices is not None:
-            order = np.argsort(indices) if len(series) > 1 else np.arange(len(indices))
-            return [series[n] for n in order] if len(series) > 1 else series, indices[order]
-    raise InputError(
-        f"A DICOM segmentation refers to the images that it was made from, but {like.path} is no DICOM series: name an "
-        "output such as .seg.nrrd or .nii.gz, or give the series' folder as IMAGE."
-    )
-
-
 def _highdicom() -> Any:
     try:
         import highdicom
@@ -208,22 +169,18 @@ def _frames(seg: Any) -> dict[int, list[tuple[np.ndarray, np.ndarray, np.ndarray
     numbers = [int(item.SegmentNumber) for item in seg.SegmentSequence]
     found: dict[int, list[Any]] = {number: [] for number in numbers}
     for plane, own in zip(pixels, seg.PerFrameFunctionalGroupsSequence, strict=True):
-        orientation = _group(own, shared, "PlaneOrientationSequence").ImageOrientationPatient
-        rows, columns = (float(value) for value in _group(own, shared, "PixelMeasuresSequence").PixelSpacing)
-        position = np.array(_group(own, shared, "PlanePositionSequence").ImagePositionPatient, float)
+        orientation = group_of(own, shared, "PlaneOrientationSequence").ImageOrientationPatient
+        rows, columns = (float(value) for value in group_of(own, shared, "PixelMeasuresSequence").PixelSpacing)
+        position = np.array(group_of(own, shared, "PlanePositionSequence").ImagePositionPatient, float)
         cosines = np.array(orientation, float).reshape(2, 3)
         steps = np.stack([cosines[0] * columns, cosines[1] * rows], axis=1)
         if seg.SegmentationType == "LABELMAP":
             for number in numbers:
                 found[number].append((plane == number, position, steps))
         else:
-            number = int(_group(own, shared, "SegmentIdentificationSequence").ReferencedSegmentNumber)
+            number = int(group_of(own, shared, "SegmentIdentificationSequence").ReferencedSegmentNumber)
             found[number].append((plane > 0, position, steps))
     return found
-
-
-def _group(own: Any, shared: Any, name: str) -> Any:
-    return (own if name in own else shared)[name].value[0]
 
 
 def _at_spacing_of(
@@ -245,28 +202,6 @@ def _at_spacing_of(
             ),
             mask[None],
         )
-
-
-def _positions_of(header: Any) -> list[np.ndarray]:
-    """Position of each frame; nothing where the header says none."""
-    if "PerFrameFunctionalGroupsSequence" in header:
-        shared = header.SharedFunctionalGroupsSequence[0]
-        groups = header.PerFrameFunctionalGroupsSequence
-        return [
-            np.array(_group(own, shared, "PlanePositionSequence").ImagePositionPatient, float)
-            for own in groups
-            if "PlanePositionSequence" in own or "PlanePositionSequence" in shared
-        ]
-    return [np.array(header.ImagePositionPatient, float)] if "ImagePositionPatient" in header else []
-
-
-def _slices_at(positions: list[np.ndarray], image: Grid) -> np.ndarray | None:
-    """Index along k of each position; None if they are not the first voxels of the image's slices, one each."""
-    places = np.linalg.solve(image.steps, np.array(positions).T - np.array(image.origin)[:, None])
-    indices = np.rint(places[2]).astype(int)
-    if np.abs(places - np.array([np.zeros_like(indices), np.zeros_like(indices), indices])).max() > _POSITION_TOLERANCE:
-        return None
-    return indices if sorted(indices) == list(range(image.shape[0])) else None
 
 
 def _segment(label: int, item: Any) -> Segment:

@@ -38,6 +38,12 @@ def test_no_tracked_file_is_larger_than_4_mb(tracked_files: list[Path], reposito
     assert large == []
 
 
+def test_modules_are_short(repository: Path) -> None:
+    modules = [path for package in ("PatchICLLib", "PatchICLSegment") for path in (repository / package).rglob("*.py")]
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in modules}
+    assert [str(path.relative_to(repository)) for path, length in lengths.items() if length > 300] == []
+
+
 def test_weights_together_stay_under_20_mb(repository: Path) -> None:
     assert sum(path.stat().st_size for path in (repository / "Resources" / "Weights").iterdir()) < 20 * 1000**2
 
