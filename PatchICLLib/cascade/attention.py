@@ -19,10 +19,9 @@ class AttentionLayer(nn.Module):
     Args:
         features: length of a token, d.
         heads: number of heads.
-        expansion: width of the hidden layer in units of d.
     """
 
-    def __init__(self, features: int, heads: int, expansion: int = 2) -> None:
+    def __init__(self, features: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.type_embedding = nn.Parameter(torch.randn(2, features) * 0.02)  # context, target
@@ -31,9 +30,7 @@ class AttentionLayer(nn.Module):
         self.queries_keys_values = nn.Linear(features, 3 * features)
         self.output = nn.Linear(features, features)
         self.norm_mlp = nn.LayerNorm(features)
-        self.mlp = nn.Sequential(
-            nn.Linear(features, expansion * features), nn.GELU(), nn.Linear(expansion * features, features)
-        )
+        self.mlp = nn.Sequential(nn.Linear(features, 2 * features), nn.GELU(), nn.Linear(2 * features, features))
 
     def of_context(
         self,

@@ -18,10 +18,8 @@ class Estimate:
         return {"mean": self.mean, "low": self.low, "high": self.high}
 
 
-def mean_over_groups(
-    groups: Mapping[str, Sequence[float]], resamples: int = 1000, confidence: float = 0.95, seed: int = 0
-) -> Estimate:
-    """Mean over groups (sources) of the mean within each (structures), with a percentile bootstrap interval.
+def mean_over_groups(groups: Mapping[str, Sequence[float]], resamples: int = 1000, seed: int = 0) -> Estimate:
+    """Mean over groups (sources) of the mean within each (structures), with a 95 % percentile bootstrap interval.
 
     Structures are drawn with replacement within their group; the groups stay as they are, so the interval speaks of
     other structures of these sources, not of other sources.
@@ -33,6 +31,5 @@ def mean_over_groups(
     arrays = [np.asarray(values, float) for values in groups.values()]
     mean = float(np.mean([values.mean() for values in arrays]))
     drawn = [values[random.integers(0, len(values), (resamples, len(values)))].mean(axis=1) for values in arrays]
-    tail = 100 * (1 - confidence) / 2
-    low, high = np.percentile(np.mean(drawn, axis=0), [tail, 100 - tail])
+    low, high = np.percentile(np.mean(drawn, axis=0), [2.5, 97.5])
     return Estimate(mean, float(low), float(high))

@@ -58,16 +58,13 @@ class FailedSlice:
     painted_index: int
 
 
-def worst(
-    rows: Sequence[Row], method: Method, count: int, by_source: int = 2, peers: Sequence[str] = PEERS
-) -> list[Failure]:
+def worst(rows: Sequence[Row], method: Method, count: int, by_source: int = 2) -> list[Failure]:
     """The largest losses against the best peer, of each structure once and at most ``by_source`` of a source.
 
     Args:
         rows: results of a run.
         method: whose failures; rows of the same method with other weights do not count.
         count: at most so many; structures where no peer is better are no failures.
-        peers: names of the methods to compare with.
 
     Raises:
         InputError: the rows do not hold the method with these weights, or no peer.
@@ -81,10 +78,10 @@ def worst(
         )
     together: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        if row.method in peers and row.method != method.name:
+        if row.method in PEERS and row.method != method.name:
             together[_painting(row)].append(row)
     if not together:
-        raise InputError(f"The results hold none of {', '.join(peers)} to compare with: evaluate one of them as well.")
+        raise InputError(f"The results hold none of {', '.join(PEERS)} to compare with: evaluate one of them as well.")
     pairs = [
         Failure(own, max(together[_painting(own)], key=lambda row: row.dice))
         for own in own_rows

@@ -4,11 +4,11 @@ Of a structure painted on "3+1", three slices along the slicing axis are painted
 the structure along the next axis. All variants are judged on the same voxels: those on no painted plane of any of them.
 """
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from PatchICLLib.evaluation.methods import NetworkMethod, Spacing, propagated
 from PatchICLLib.evaluation.metrics import dice
 from PatchICLLib.evaluation.protocol import Placement, paint, painted_positions
 from PatchICLLib.evaluation.runner import Progress, Settings, structures_by_case
-from PatchICLLib.outputs import append_lines, complete_lines, drop_unfinished_line, output_folder, set_aside
+from PatchICLLib.outputs import append_lines, drop_unfinished_line, output_folder, read_results, set_aside
 
 WORSE = 0.02
 Plane = tuple[int, int]  # axis and index
@@ -243,13 +243,6 @@ def _read(path: Path) -> list[PlanesRow]:
     Raises:
         InputError: a line other than an unfinished last one cannot be read.
     """
-    rows: dict[Key, PlanesRow] = {}
-    for number, line in enumerate(complete_lines(path) if path.is_file() else (), start=1):
-        try:
-            row = from_plain(PlanesRow, json.loads(line))
-        except (ValueError, TypeError) as error:
-            raise InputError(
-                f"Line {number} of {path} holds no result of this version ({error}): move the file away."
-            ) from error
-        rows[row.key] = row
+    found = read_results(path, partial(from_plain, PlanesRow)) if path.is_file() else ()
+    rows = {row.key: row for row in found}
     return [rows[key] for key in sorted(rows)]

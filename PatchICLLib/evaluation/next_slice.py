@@ -55,7 +55,6 @@ def paint_until_good(
     method: Method,
     strategy: str,
     most: int,
-    goal: float = GOAL,
 ) -> Session:
     """Play one reader; `image` and `reference` (bool) are (K, J, I), `most` is when the reader gives up."""
     slices = list(painted_positions(structure.first, structure.last, START, "inset"))
@@ -65,7 +64,7 @@ def paint_until_good(
         predicted = method.predict(Painting(image, paint(reference, axis, so_far), so_far, spacing, axis))
         common = 2 * int((predicted.labels & reference).sum())
         scores.append(common / (int(predicted.labels.sum()) + int(reference.sum())))
-        if scores[-1] >= goal or len(slices) >= min(most, structure.last - structure.first + 1):
+        if scores[-1] >= GOAL or len(slices) >= min(most, structure.last - structure.first + 1):
             break
         if strategy == "largest gap":
             slices.append(middle_of_largest_gap(slices, structure.first, structure.last))
@@ -75,7 +74,7 @@ def paint_until_good(
             break  # the method has nothing more to ask
     return Session(
         case.source, case.name, structure.label, structure.name, strategy, tuple(slices), tuple(scores),
-        scores[-1] >= goal,
+        scores[-1] >= GOAL,
     )  # fmt: skip
 
 

@@ -1,13 +1,11 @@
 """One row a prediction, kept as JSON lines, so that a run that was stopped goes on where it was."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from PatchICLLib.errors import InputError
-from PatchICLLib.outputs import append_lines, complete_lines
+from PatchICLLib.outputs import append_lines, read_results
 
 Key = tuple[str, str, int, int, int, str, str, str]
 
@@ -77,16 +75,7 @@ def read_rows(paths: Iterable[Path]) -> list[Row]:
     Raises:
         InputError: a line other than an unfinished last one cannot be read.
     """
-    rows: dict[Key, Row] = {}
-    for path in paths:
-        for number, line in enumerate(complete_lines(path), start=1):
-            try:
-                row = _row(json.loads(line))
-            except (ValueError, TypeError, KeyError) as error:
-                raise InputError(
-                    f"Line {number} of {path} holds no result of this version ({error}): move the file away."
-                ) from error
-            rows[row.key] = row
+    rows = {row.key: row for path in paths for row in read_results(path, _row)}
     return [rows[key] for key in sorted(rows)]
 
 

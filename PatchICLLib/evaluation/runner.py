@@ -127,8 +127,8 @@ def _evaluate(
             reference = labels == structure.label
             for k in settings.ks:
                 for placement in settings.placements_of(k):
-                    able = _able(methods, k)
-                    if k and not paint(reference, axis, _painted_slices(structure, k, placement)).any():
+                    able, slices = _able(methods, k), _painted_slices(structure, k, placement)
+                    if k and not paint(reference, axis, slices).any():
                         total -= len(able)  # a structure with holes: nothing to learn from there
                         continue
                     for method in able:
@@ -137,8 +137,8 @@ def _evaluate(
                             continue
                         if progress is not None:
                             progress(done, total, f"{case.name}, {structure.name}: {method.name}, {placement} {k}")
-                        row = score_structure(
-                            case, structure, image.array, reference, spacing, axis, k, placement, method
+                        row = score_painted(
+                            case, structure, image.array, reference, spacing, axis, k, placement, slices, method
                         )
                         append_row(path, row)
                         done += 1
@@ -182,22 +182,6 @@ def structures_by_case(
     return grouped
 
 
-def score_structure(
-    case: Case,
-    structure: Structure,
-    image: np.ndarray,
-    reference: np.ndarray,
-    spacing: Spacing,
-    axis: int,
-    k: int,
-    placement: Placement,
-    method: Method,
-) -> Row:
-    """Paint, predict and score one structure; `image` and `reference` (bool) are (K, J, I)."""
-    slices = _painted_slices(structure, k, placement)
-    return score_painted(case, structure, image, reference, spacing, axis, k, placement, slices, method)
-
-
 def score_painted(
     case: Case,
     structure: Structure,
@@ -210,7 +194,7 @@ def score_painted(
     slices: tuple[int, ...],
     method: Method,
 ) -> Row:
-    """As `score_structure`, the k painted slices given."""
+    """Paint, predict and score one structure; `image` and `reference` (bool) are (K, J, I)."""
     painted = paint(reference, axis, slices)
     if isinstance(method, LibraryMethod):
         method = method.on(case, structure)

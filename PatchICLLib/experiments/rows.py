@@ -1,12 +1,11 @@
 """One row a prediction, kept as JSON lines, so that a run that was stopped goes on where it was."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from PatchICLLib.errors import InputError
-from PatchICLLib.outputs import append_lines, complete_lines
+from PatchICLLib.outputs import append_lines, read_results
 
 Key = tuple[str, str, str, int]
 
@@ -62,16 +61,9 @@ def read_rows(paths: Iterable[Path]) -> dict[Key, Row]:
     Raises:
         InputError: another line cannot be read.
     """
-    rows: dict[Key, Row] = {}
-    for path in paths:
-        for number, line in enumerate(complete_lines(path), start=1):
-            try:
-                fields = json.loads(line)
-                count, own = fields["context"]
-                row = Row(**{**fields, "context": (int(count), int(own))})
-            except (ValueError, TypeError, KeyError) as error:
-                raise InputError(
-                    f"Line {number} of {path} holds no result of this version ({error}): move the file away."
-                ) from error
-            rows[row.key] = row
-    return rows
+    return {row.key: row for path in paths for row in read_results(path, _row)}
+
+
+def _row(fields: dict[str, Any]) -> Row:
+    count, own = fields["context"]
+    return Row(**{**fields, "context": (int(count), int(own))})

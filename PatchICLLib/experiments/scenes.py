@@ -8,15 +8,16 @@ from PatchICLLib.experiments.figures import Scene
 from PatchICLLib.experiments.models import Model
 from PatchICLLib.experiments.runner import Experiment, choose_targets
 
+_MOST = 4  # scenes
 
-def cascade_scenes(data: Examples, models: Sequence[Model], experiment: Experiment, most: int = 4) -> list[Scene]:
+
+def cascade_scenes(data: Examples, models: Sequence[Model], experiment: Experiment) -> list[Scene]:
     """Predictions of the first model that is a cascade of several levels; none if no model is.
 
     Args:
         data: examples.
         models: as in the experiment.
         experiment: the largest of its resolutions is shown.
-        most: number of scenes.
     """
     pool, size = ContextPool(data.contexts(), experiment.rule), max(experiment.resolutions)
     by_category = {}
@@ -27,7 +28,7 @@ def cascade_scenes(data: Examples, models: Sequence[Model], experiment: Experime
         if model.network is None:
             continue
         scenes: list[Scene] = []
-        for category, target in sorted(by_category.items())[:most]:
+        for category, target in sorted(by_category.items())[:_MOST]:
             images, masks = zip(*(data.read(example) for example in pool.draw(target)), strict=True)
             image, mask = data.read(target)
             found = model.predict(images, masks, image, size)

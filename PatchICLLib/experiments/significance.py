@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 _EQUAL = 1e-9  # means of the same scores may differ by rounding
+_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,7 @@ class Comparison:
         return asdict(self)
 
 
-def compare(
-    units: Sequence[tuple[str, float, float]], resamples: int = 1000, confidence: float = 0.95, seed: int = 0
-) -> Comparison:
+def compare(units: Sequence[tuple[str, float, float]], seed: int = 0) -> Comparison:
     """Compare two models.
 
     Args:
@@ -53,10 +52,9 @@ def compare(
         by_subject[subject].append(float(difference))
     sums = np.array([sum(values) for values in by_subject.values()])
     counts = np.array([len(values) for values in by_subject.values()])
-    drawn = np.random.default_rng(seed).integers(0, len(sums), (resamples, len(sums)))
+    drawn = np.random.default_rng(seed).integers(0, len(sums), (_RESAMPLES, len(sums)))
     means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    tail = 100 * (1 - confidence) / 2
-    low, high = np.percentile(means, [tail, 100 - tail])
+    low, high = np.percentile(means, [2.5, 97.5])
     per_subject = sums / counts
     p = float(stats.wilcoxon(per_subject).pvalue) if np.any(per_subject != 0) else 1.0
     spread = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0

@@ -19,6 +19,7 @@ import numpy as np
 from PatchICLLib.images.nifti_geometry import NiftiGeometry
 
 _CHUNK = 1 << 22
+_LONGEST_HEADER = 1 << 20  # bytes
 
 
 class DamagedFile(ValueError):
@@ -148,14 +149,14 @@ def _inflated(stream: BinaryIO) -> Iterator[bytes]:
         yield unpacker.decompress(packed, _CHUNK)
 
 
-def header_lines(stream: io.BufferedReader, most: int = 1 << 20) -> Iterator[str]:
+def header_lines(stream: io.BufferedReader) -> Iterator[str]:
     """The lines of a text header, without their ends, one byte a letter.
 
     Raises:
-        DamagedFile: no end within `most` bytes, or the file ends within the header.
+        DamagedFile: no end within 1 MiB, or the file ends within the header.
     """
-    while stream.tell() < most:
-        line = stream.readline(most)
+    while stream.tell() < _LONGEST_HEADER:
+        line = stream.readline(_LONGEST_HEADER)
         if not line.endswith(b"\n"):
             break
         yield line.decode("latin-1").rstrip("\r\n")

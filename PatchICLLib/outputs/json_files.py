@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from PatchICLLib.errors import InputError
 from PatchICLLib.outputs.staged_files import StagedFiles, write_errors
 from PatchICLLib.outputs.written import note_written
+
+Row = TypeVar("Row")
 
 
 def stage_json(files: StagedFiles, content: Any, path: str | Path, indent: int | None = 2) -> None:
@@ -72,3 +74,19 @@ def complete_lines(path: Path) -> list[str]:
         raise InputError(f"{path} is no text in UTF-8 (byte {error.start}); move the file away.") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def read_results(path: Path, row_of: Callable[[Any], Row]) -> Iterator[Row]:
+    """The rows of a file of JSON lines without an unfinished last one; ``row_of`` makes them of plain data.
+
+    Raises:
+        InputError: it cannot be read, or a line is no such row: a ValueError, TypeError or KeyError of ``row_of``.
+    """
+    for number, line in enumerate(complete_lines(path), start=1):
+        try:
+            row = row_of(json.loads(line))
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                f"Line {number} of {path} holds no result of this version ({error}): move the file away."
+            ) from error
+        yield row

@@ -41,6 +41,7 @@ class Placing:
 
 
 TOGETHER, APART = Placing(), Placing(0.25, 0.1, 0.1)
+_LONGEST = 512  # pixels of a side
 _INSIDE = 0.4  # fields of view from the centre at most, where the middle of a structure is moved to
 
 
@@ -58,17 +59,17 @@ def _grey(path: Path) -> np.ndarray:
     return array.astype(np.float32) if array.ndim == 2 else array[..., :3].astype(np.float32).mean(-1)
 
 
-def image_sets(data: Path, development: bool = False, longest: int = 512) -> list[ImageSet]:
-    """Sets of 2D images (`*_image.png` beside `*_label.png`) below a data folder, the development split apart."""
+def image_sets(data: Path) -> list[ImageSet]:
+    """Sets of 2D images (`*_image.png` beside `*_label.png`) below a data folder, without the development split."""
     sets = []
     for folder in sorted(p for p in data.iterdir() if p.is_dir()):
         images, labels = [], []
         for path in sorted(folder.glob("*_image.png")):
-            if is_development(path.relative_to(data)) != development:
+            if is_development(path.relative_to(data)):
                 continue
             image = _grey(path)
             label = _grey(path.with_name(path.name.replace("_image", "_label"))).astype(np.int32)
-            step = -(-max(image.shape) // longest)
+            step = -(-max(image.shape) // _LONGEST)
             images.append(image[::step, ::step])
             labels.append(
                 (label > 0).astype(np.int32)[::step, ::step] if INSTANCES in folder.name else label[::step, ::step]

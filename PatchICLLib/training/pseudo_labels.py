@@ -12,6 +12,7 @@ from PatchICLLib.training.lesions import with_lesions
 from PatchICLLib.training.volumes import LabelledVolume, read_array
 
 _WORKING_VOXELS = 6_000_000
+_SIZES = 5.0, 9.0, 16.0  # mm
 _LESIONS = 0.3  # of draws
 _SUPERVOXELS = 0.45  # of the others; the rest takes what hangs together
 _SCATTERED = 0.2  # of joined supervoxels: all that look alike, connected or not
@@ -33,11 +34,11 @@ def supervoxels(image: np.ndarray, spacing: tuple[float, ...], size_mm: float) -
     return sitk.GetArrayFromImage(slic.Execute(source)).astype(np.int32) + 1
 
 
-def prepare(path: Path, cache: Path, sizes_mm: tuple[float, ...] = (5.0, 9.0, 16.0)) -> list[Path]:
+def prepare(path: Path, cache: Path) -> list[Path]:
     """Supervoxels of one scan at several sizes, computed once and kept in ``cache``."""
     key = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:10]
     made = []
-    for size in sizes_mm:
+    for size in _SIZES:
         target = cache / f"supervoxels-{key}-{size:g}.npz"
         if not target.exists():
             image, spacing = read_array(path)

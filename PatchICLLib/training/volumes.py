@@ -127,9 +127,8 @@ def labelled_sources(data: Path, development: bool = False) -> dict[str, list[Ca
     return {source: [functools.partial(load_pair, *pair) for pair in found] for source, found in pairs.items()}
 
 
-LABEL_MAP_FOLDER = (
-    "labelmaps"  # folders whose names begin so hold nothing but label maps, whatever the files are called
-)
+# folders whose names begin so hold nothing but label maps, whatever the files are called
+LABEL_MAP_FOLDER = "labelmaps"
 
 
 def _label_maps(folder: Path) -> list[Path]:
@@ -156,18 +155,13 @@ def unlabelled_files(data: Path) -> list[Path]:
     return files
 
 
-def scans_without_names(data: Path, per_source: int = 1) -> list[Path]:
-    """Scans in which objects are found by intensity alone: all unlabelled ones, and some training cases of each source.
+def scans_without_names(data: Path) -> list[Path]:
+    """Scans in which objects are found by intensity alone: all unlabelled ones, and a training case of each source.
 
     Args:
         data: folder with one folder a source.
-        per_source: at most so many labelled scans of a source, evenly chosen.
     """
-    labelled = []
-    for pairs in labelled_pairs(data).values():
-        images = [image for image, _ in pairs]
-        labelled += images[:: max(1, -(-len(images) // per_source))]
-    return unlabelled_files(data) + labelled
+    return unlabelled_files(data) + [image for pairs in labelled_pairs(data).values() for image, _ in pairs[:1]]
 
 
 def pick(loaders: list[Callable[[], LabelledVolume]]) -> Callable[[np.random.Generator], LabelledVolume]:

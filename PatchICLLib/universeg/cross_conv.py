@@ -12,14 +12,12 @@ class CrossConv2d(nn.Conv2d):
     For every pair the two maps are stacked channel-wise and convolved with the same kernel:
     ``z[b, t, s] = conv(target[b, t] || support[b, s])``.
 
-    The weight has shape ``(out_channels, target_channels + support_channels, k, k)``; its first ``target_channels``
+    The weight has shape ``(out_channels, target_channels + support_channels, 3, 3)``; its first ``target_channels``
     input channels read the target.
     """
 
-    def __init__(self, target_channels: int, support_channels: int, out_channels: int, kernel_size: int = 3) -> None:
-        super().__init__(
-            target_channels + support_channels, out_channels, kernel_size=kernel_size, padding=kernel_size // 2
-        )
+    def __init__(self, target_channels: int, support_channels: int, out_channels: int) -> None:
+        super().__init__(target_channels + support_channels, out_channels, kernel_size=3, padding=1)
         self.target_channels = target_channels
         self.support_channels = support_channels
 

@@ -15,7 +15,7 @@ class PaperAttentionLayer(nn.Module):
     The zero key and value let a token attend to nothing.
     """
 
-    def __init__(self, features: int, heads: int, dropout: float, expansion: int = 4) -> None:
+    def __init__(self, features: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
         self.dropout = dropout
@@ -25,10 +25,10 @@ class PaperAttentionLayer(nn.Module):
         self.output = nn.Linear(features, features)
         self.norm_mlp = nn.LayerNorm(features)
         self.mlp = nn.Sequential(
-            nn.Linear(features, expansion * features),
+            nn.Linear(features, 4 * features),
             nn.GELU(),
             nn.Dropout(dropout),
-            nn.Linear(expansion * features, features),
+            nn.Linear(4 * features, features),
             nn.Dropout(dropout),
         )
 

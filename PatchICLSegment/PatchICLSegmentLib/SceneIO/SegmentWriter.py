@@ -22,9 +22,9 @@ _OUTSIDE = (
 class SegmentHistory:
     """Undo states of one segmentation where no Segment Editor widget keeps them."""
 
-    def __init__(self, segmentationNode, maximumNumberOfStates: int = 10):
+    def __init__(self, segmentationNode):
         self._history = slicer.vtkSegmentationHistory()
-        self._history.SetMaximumNumberOfStates(maximumNumberOfStates)
+        self._history.SetMaximumNumberOfStates(10)
         self._history.SetSegmentation(segmentationNode.GetSegmentation())
 
     def saveStateForUndo(self) -> None:
