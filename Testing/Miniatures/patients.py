@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -63,6 +64,14 @@ class Patient:
         labels = self.organ.astype(np.uint8) * ORGAN.label
         grid = Grid(self.image.shape, self.spacing, (0.0, 0.0, 0.0), tuple(self.direction.ravel().tolist()))
         return library.add(self.image, labels, grid, [ORGAN], Filled("imported")).number
+
+
+def library_of(folder: Path, *patients: Patient) -> Library:
+    """A new library of some patients, in their order."""
+    made = Library.open(folder, may_be_new=True)
+    for one in patients:
+        one.added_to(made)
+    return made
 
 
 ORDERS = [

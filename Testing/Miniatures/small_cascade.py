@@ -1,8 +1,12 @@
-"""Configurations of the cascades with a few thousand parameters."""
+"""Cascades with a few thousand parameters."""
+
+import torch
 
 from PatchICLLib.cascade.configuration import SparseConfiguration
 from PatchICLLib.cascade.paper import PaperConfiguration
+from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.universeg import UniverSegConfiguration
+from PatchICLLib.weights import Pretrained
 
 SMALL = SparseConfiguration(
     channels=(4, 4, 8),
@@ -24,3 +28,14 @@ TINY_PAPER = PaperConfiguration(
     features=32,
     encoder=UniverSegConfiguration(encoder_channels=(4, 4, 4, 4)),
 )
+
+
+def small_model(seed: int = 5) -> SparseCascade:
+    """Of ``SMALL``, untrained; the same again for a seed, whatever else is drawn."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return SparseCascade(SMALL).eval()
+
+
+def small_weights() -> Pretrained:
+    return Pretrained(small_model(), "small", "sparse", "0" * 64, {})

@@ -10,15 +10,13 @@ import torch
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.propagation import Propagator
 from PatchICLLib.weights import Pretrained
-from Testing.Miniatures.small_cascade import SMALL
+from Testing.Miniatures import small_cascade
 
 
 @pytest.fixture(scope="session")
 def small_model() -> SparseCascade:
     """The sparse cascade with a few thousand untrained parameters."""
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        return SparseCascade(SMALL).eval()
+    return small_cascade.small_model()
 
 
 @pytest.fixture(scope="session")

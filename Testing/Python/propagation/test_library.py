@@ -12,7 +12,7 @@ from PatchICLLib.library import Library
 from PatchICLLib.propagation import CancelToken, Propagator
 from PatchICLLib.propagation.subjects.asking import Asking
 from PatchICLLib.propagation.subjects.opinion import Opinion
-from Testing.Miniatures.patients import ORGAN, Patient
+from Testing.Miniatures.patients import ORGAN, Patient, library_of
 
 LABEL = 3  # of the organ where it is painted
 MATCH = {LABEL: ORGAN.label}
@@ -26,11 +26,8 @@ def trained() -> Propagator:
 @pytest.fixture
 def library(tmp_path: Path) -> Library:
     """Three patients, one of them stored in another way."""
-    made = Library.open(tmp_path / "library", may_be_new=True)
-    Patient.of(2).added_to(made)
-    Patient.of(3, 1.07, (2, 0, -2)).stored((2, 0, 1), (True, False, True)).added_to(made)
-    Patient.of(4, 0.94, (0, 3, 1)).added_to(made)
-    return made
+    stored = Patient.of(3, 1.07, (2, 0, -2)).stored((2, 0, 1), (True, False, True))
+    return library_of(tmp_path / "library", Patient.of(2), stored, Patient.of(4, 0.94, (0, 3, 1)))
 
 
 def _painted(patient: Patient, *slices: int) -> np.ndarray:
@@ -85,9 +82,7 @@ def test_one_painted_slice_gains_by_patients_who_are_alike(trained: Propagator, 
 
 @pytest.mark.slow
 def test_library_that_means_something_else_changes_nothing(trained: Propagator, tmp_path: Path) -> None:
-    library = Library.open(tmp_path / "library", may_be_new=True)
-    for seed in (2, 3):
-        Patient.of(seed, core_only=True).added_to(library)
+    library = library_of(tmp_path / "library", *(Patient.of(seed, core_only=True) for seed in (2, 3)))
     patient = Patient.of(1, 1.0, (3, -2, 2))
     painted = _painted(patient, 13)
     alone = trained.propagate(patient.image, painted, patient.spacing, axis=0)
@@ -102,8 +97,7 @@ def test_library_that_means_something_else_changes_nothing(trained: Propagator, 
 def test_painted_voxels_stay_and_a_structure_that_is_not_painted_is_filled_too(
     trained: Propagator, tmp_path: Path
 ) -> None:
-    library = Library.open(tmp_path / "library", may_be_new=True)
-    Patient.of(2).added_to(library)
+    library = library_of(tmp_path / "library", Patient.of(2))
     patient = Patient.of(1)
     painted = np.zeros(patient.image.shape, np.uint8)
     painted[13, :4, :5] = 7  # something else, within the surroundings

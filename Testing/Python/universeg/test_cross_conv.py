@@ -35,17 +35,6 @@ def test_equals_a_loop_over_pairs(batch, targets, supports, channels, seed):
                     torch.testing.assert_close(result[b, t, s], expected, rtol=1e-5, atol=1e-5)
 
 
-def test_equals_the_sum_of_two_convolutions():
-    """Linearity: the target's half and the support's half of the kernel act apart."""
-    torch.manual_seed(0)
-    layer = CrossConv2d(2, 3, 4)
-    target, support = torch.randn(1, 1, 2, 7, 7), torch.randn(1, 5, 3, 7, 7)
-    with torch.no_grad():
-        of_target = functional.conv2d(target[0], layer.weight[:, :2], layer.bias, padding=1)
-        of_support = functional.conv2d(support[0], layer.weight[:, 2:], padding=1)
-        torch.testing.assert_close(layer(target, support)[0, 0], of_target + of_support, rtol=1e-5, atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("target", "support", "said"),
     [

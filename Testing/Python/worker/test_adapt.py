@@ -7,24 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.errors import Cancelled, InputError
 from PatchICLLib.library import Library
 from PatchICLLib.propagation import CancelToken, Propagator
-from PatchICLLib.weights import Pretrained
 from PatchICLLib.worker import InProcessWorker
-from Testing.Miniatures.patients import Patient
-from Testing.Miniatures.small_cascade import SMALL
+from Testing.Miniatures.patients import Patient, library_of
+from Testing.Miniatures.small_cascade import small_weights
 
 ARRAYS = np.zeros((1, 1, 1), np.float32), np.zeros((1, 1, 1), np.uint8)
 ENGINE = "Testing.Python.worker.test_adapt:tiny"
 
 
 def tiny(weights: str | None, device: str) -> Propagator:
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        pretrained = Pretrained(SparseCascade(SMALL).eval(), "tiny", "sparse", "0" * 64, {})
-    return Propagator(pretrained, torch.device("cpu"))
+    return Propagator(small_weights(), torch.device("cpu"))
 
 
 def without_weights(weights: str | None, device: str) -> object:
@@ -33,10 +28,7 @@ def without_weights(weights: str | None, device: str) -> object:
 
 @pytest.fixture
 def library(tmp_path: Path) -> Library:
-    made = Library.open(tmp_path / "library", may_be_new=True)
-    for seed in (2, 3):
-        Patient.of(seed).added_to(made)
-    return made
+    return library_of(tmp_path / "library", Patient.of(2), Patient.of(3))
 
 
 @pytest.mark.slow

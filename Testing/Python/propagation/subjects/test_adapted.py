@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.errors import WeightsError
 from PatchICLLib.library import Library
 from PatchICLLib.propagation import Propagator
 from PatchICLLib.weights import save_weights
-from Testing.Miniatures.patients import ORGAN, Patient
+from Testing.Miniatures.patients import ORGAN, Patient, library_of
+from Testing.Miniatures.small_cascade import small_model
 
 LABEL, OTHER = 3, 7
 BASE = "0" * 64  # of the engine of these tests
@@ -22,18 +21,13 @@ BASE = "0" * 64  # of the engine of these tests
 
 @pytest.fixture
 def library(tmp_path: Path) -> Library:
-    made = Library.open(tmp_path / "library", may_be_new=True)
-    for seed in (2, 3):
-        Patient.of(seed).added_to(made)
-    return made
+    return library_of(tmp_path / "library", Patient.of(2), Patient.of(3))
 
 
 @pytest.fixture
-def put(library: Library, small_model: SparseCascade) -> Callable[..., None]:
+def put(library: Library) -> Callable[..., None]:
     """Puts weights beside the library, with a card that may be changed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(11)
-        model = SparseCascade(small_model.configuration).eval()
+    model = small_model(11)
 
     def save(**changes: Any) -> None:
         card = {"library_cases": [1, 2], "adapted_from": {"sha256": BASE}, "gains": {"1": 0.02}, **changes}

@@ -13,17 +13,16 @@ from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.subjects.asking import Asking
 from PatchICLLib.propagation.subjects.earlier_cases import MOST_CASES, EarlierCases, KeptStructures
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
-from Testing.Miniatures.patients import ORDERS, SPACING, Patient
+from Testing.Miniatures.patients import ORDERS, SPACING, Patient, library_of
 
 SCALES = (0.6, 1.1, 0.6, 1.0, 0.62, 1.12, 1.0, 0.6, 1.05, 1.1, 1.0, 0.6, 1.06)  # of cases 1, 2, ...
 
 
 def _library(folder: Path, scales: tuple[float, ...]) -> Library:
-    library = Library.open(folder / "library", may_be_new=True)
-    for number, scale in enumerate(scales):
-        axes, mirrored = ORDERS[(7 * number) % len(ORDERS)]
-        Patient.of(number + 2, scale).stored(axes, mirrored).added_to(library)
-    return library
+    patients = (
+        Patient.of(number + 2, scale).stored(*ORDERS[(7 * number) % len(ORDERS)]) for number, scale in enumerate(scales)
+    )
+    return library_of(folder / "library", *patients)
 
 
 def _asked(library: Library, here: Patient, extents: tuple[float, float] | None) -> list[FinishedStructure]:
