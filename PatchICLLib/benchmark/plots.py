@@ -11,15 +11,16 @@ MODEL_NAMES = {"universeg": "UniverSeg", "paper": "PatchICL as published", "spar
 Records = list[dict[str, Any]]
 
 
-def plot_compute(records: Records, path: Path, context: int = 3) -> None:
+def plot_compute(records: Records, path: Path) -> None:
     """GFLOPs per slice against resolution, both logarithmic, with the paper's two points.
+
+    With as many context images as the paper has, or the number nearest to it that was measured.
 
     Args:
         records: of ``measure_compute``.
         path: of the picture; its ending says the format.
-        context: number of context images that is shown; the nearest measured one if it was not measured.
     """
-    shown = _nearest([record["context"] for record in records], context)
+    shown = _nearest([record["context"] for record in records], PUBLISHED_CONTEXT)
     figure, axes = _figure()
     for name in _models(records):
         chosen = [record for record in records if record["model"] == name and record["context"] == shown]

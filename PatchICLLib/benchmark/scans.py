@@ -56,10 +56,10 @@ class Scan:
         return painted
 
 
-def phantom(shape: tuple[int, int, int], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def phantom(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     """A bent vessel of varying width through all slices, in noise: image (K, J, I) int16, mask (K, J, I) bool."""
     depth, height, width = shape
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     rows, columns = np.arange(height)[:, None] / height, np.arange(width)[None] / width
     image, mask = np.empty(shape, np.int16), np.empty(shape, bool)
     for k, way in enumerate(np.linspace(0, 1, depth)):  # slice by slice: peak memory is measured in this process
@@ -75,13 +75,13 @@ def painted_phantom(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray
     return image, Scan(shape).painted(mask), mask
 
 
-def organs(shape: tuple[int, int, int], count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def organs(shape: tuple[int, int, int], count: int) -> tuple[np.ndarray, np.ndarray]:
     """Ellipsoids that sway from slice to slice, side by side: image (K, J, I) int16, labels (K, J, I) uint8.
 
     Up to nine are of the same sizes, however many there are.
     """
     depth, height, width = shape
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     side = max(3, math.ceil(math.sqrt(count)))
     rows, columns = np.arange(height)[:, None] / height, np.arange(width)[None] / width
     image, labels = np.empty(shape, np.int16), np.zeros(shape, np.uint8)

@@ -39,7 +39,7 @@ class Comparison:
         return asdict(self)
 
 
-def compare(units: Sequence[tuple[str, float, float]], seed: int = 0) -> Comparison:
+def compare(units: Sequence[tuple[str, float, float]]) -> Comparison:
     """Compare two models.
 
     Args:
@@ -52,7 +52,7 @@ def compare(units: Sequence[tuple[str, float, float]], seed: int = 0) -> Compari
         by_subject[subject].append(float(difference))
     sums = np.array([sum(values) for values in by_subject.values()])
     counts = np.array([len(values) for values in by_subject.values()])
-    drawn = np.random.default_rng(seed).integers(0, len(sums), (_RESAMPLES, len(sums)))
+    drawn = np.random.default_rng(0).integers(0, len(sums), (_RESAMPLES, len(sums)))
     means = sums[drawn].sum(1) / counts[drawn].sum(1)
     low, high = np.percentile(means, [2.5, 97.5])
     per_subject = sums / counts

@@ -18,7 +18,6 @@ _SIDE = 144  # pixels a side of a picture
 _ALONE = 0.25  # of the rows are a single structure, which may lie anywhere
 _MARKED = 0.75  # of the rows have an end unlike the rest, from which copies can be counted
 _BETWEEN, _BESIDE = 0.5, 0.4  # of the rows have something between two copies, and along all of them
-_COPIES = 0.8  # of the tasks ask for a copy for certain
 _GROUND = 1, 6  # fewest and most compartments of the background, less one
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import slicer
 
 from .Preview import Preview
+from .SceneIO.Nodes import removeWithDisplay
 from .SceneIO.Segments import addSegmentation, orientedImage
-from .SceneIO.Volumes import removeWithDisplay
 from .Translation import _
 
 # None like another, or like a red or green segment; the shown answer has the first.

@@ -18,9 +18,9 @@ from .PreviewColor import previewColor
 from .Proposal import Proposal
 from .Provenance import StoredText
 from .SceneIO.Lattice import binaryLabelmap
+from .SceneIO.Nodes import removeWithDisplay
 from .SceneIO.Segments import SegmentBox, addSegmentation, orientedImage, sliceRegion
 from .SceneIO.SegmentWriter import hasClosedSurface
-from .SceneIO.Volumes import removeWithDisplay
 from .SceneIO.Voxels import noVoxels
 from .Translation import _
 

@@ -10,7 +10,8 @@ from PatchICLLib.propagation.result.packed_selections import PackedSelections
 from .Parameters import ParameterNode
 from .Preview import Preview
 from .Provenance import StoredText, describeRun, storeReport, storeText
-from .SceneIO.Volumes import AXIS_NAMES, VolumeGrid, gridOfVolume, removeWithDisplay
+from .SceneIO.Nodes import removeWithDisplay
+from .SceneIO.Volumes import AXIS_NAMES, VolumeGrid, gridOfVolume
 from .Translation import _
 from .Uncertainty import SliceUncertainty, UncertaintyPlot, storeEntropy, uncertaintyOfSlices
 

@@ -14,7 +14,8 @@ import slicer.util
 
 from .Logic import State
 from .SampleJob import COLOR, THALAMI, loadSample, slicesToPaint
-from .SceneIO.SliceViews import jumpToSlice, nodesOfClass, viewForAxis
+from .SceneIO.Nodes import nodesOfClass
+from .SceneIO.SliceViews import jumpToSlice, viewForAxis
 from .SceneIO.Volumes import gridOfVolume
 
 AXIS = 0
@@ -235,9 +236,9 @@ class Story:
             time.sleep(0.01)
         self._settle()
 
-    def _settle(self, seconds: float = 0.4) -> None:
-        """Lets the panel's timers run for so long, however long what they call takes."""
-        for _step in range(round(seconds / 0.01)):
+    def _settle(self) -> None:
+        """Lets the panel's timers run for a while, however long what they call takes."""
+        for _step in range(40):
             self.surroundings.processEvents()
             time.sleep(0.01)
 

@@ -20,9 +20,9 @@ _COLOR_NODE_NAME = "PatchICL entropy colors"
 class EntropyLayer:
     """Shows an entropy volume (bits, 0-1) as the foreground of all slice views, with a color bar in one of them."""
 
-    def __init__(self, scene, layers: ViewLayers | None = None):
+    def __init__(self, scene):
         self.scene = scene
-        self.layers = layers or ViewLayers(scene)
+        self.layers = ViewLayers(scene)
 
     def show(self, volumeNode, opacity: float, threshold: float, axis: int) -> None:
         """Args: opacity of the layer 0-1; below `threshold` (bits) the layer is transparent; axis of the slices."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..SceneIO.SliceViews import nodesOfClass
+from ..SceneIO.Nodes import nodesOfClass
 from ..SceneIO.Volumes import addVolume
 from ..Translation import _
 from .ViewLayers import ViewLayers
@@ -15,9 +15,9 @@ _ATTRIBUTE = "PatchICL.Logits"
 class LogitsLayer:
     """One additional layer with the square that the network saw of a slice."""
 
-    def __init__(self, scene, layers: ViewLayers | None = None):
+    def __init__(self, scene):
         self.scene = scene
-        self.layers = layers or ViewLayers(scene)
+        self.layers = ViewLayers(scene)
 
     def show(self, volumeNode, axis: int, logits, values: np.ndarray, opacity: float) -> None:
         """Args: logits: a `SliceLogits`, for its place; values: (S, S) of one of its levels."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..SceneIO.SliceViews import nodesOfClass
+from ..SceneIO.Nodes import nodesOfClass
 from ..SceneIO.Volumes import addVolume, gridOfVolume
 from ..Translation import _
 from .PatchOutlines import drawBoxes, levelColor, outlineScale
@@ -14,9 +14,9 @@ _LEVEL_ATTRIBUTE = "PatchICL.Level"
 class PatchLayers:
     """Outlines of the target patches of a slice (solid) and of the context patches they drew on (dashed)."""
 
-    def __init__(self, scene, layers: ViewLayers | None = None):
+    def __init__(self, scene):
         self.scene = scene
-        self.layers = layers or ViewLayers(scene)
+        self.layers = ViewLayers(scene)
 
     def show(self, volumeNode, axis: int, selections, opacity: float, onlyLevel: int | None = None) -> None:
         """Shows the levels of one `SliceSelections`; the others are hidden.

@@ -1,7 +1,6 @@
 """Layers of the slice views: shown in every view, and what the user had there is put back."""
 
-from ..SceneIO.SliceViews import nodesOfClass
-from ..SceneIO.Volumes import removeWithDisplay
+from ..SceneIO.Nodes import nodesOfClass, removeWithDisplay
 
 _FIRST_ADDITIONAL_LAYER = 3  # After background, foreground and label.
 _FOREGROUND_ROLE = "PatchICL.ForegroundBefore"

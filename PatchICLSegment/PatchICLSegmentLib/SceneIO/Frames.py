@@ -12,8 +12,9 @@ import vtk
 
 from ..Errors import SceneError
 from ..Translation import _
+from .Nodes import nodesOfClass, removeWithDisplay
 from .Segments import SegmentBox, addSegmentation, orientedImage
-from .Volumes import VolumeGrid, arrayOfVolume, gridOfVolume, removeWithDisplay
+from .Volumes import VolumeGrid, arrayOfVolume, gridOfVolume
 
 _MADE_HERE = "PatchICL.Frames"
 _CARRIED_FROM = "PatchICL.Segmentation"
@@ -44,10 +45,7 @@ class Frames:
         """None where the volume is no frame of a sequence of two or more."""
         if volumeNode is None or volumeNode.GetImageData() is None:
             return None
-        browsers = scene.GetNodesByClass("vtkMRMLSequenceBrowserNode")
-        browsers.UnRegister(None)
-        for number in range(browsers.GetNumberOfItems()):
-            browser = browsers.GetItemAsObject(number)
+        for browser in nodesOfClass(scene, "vtkMRMLSequenceBrowserNode"):
             sequence, master = browser.GetSequenceNode(volumeNode), browser.GetMasterSequenceNode()
             if sequence is None or master is None:
                 continue

@@ -7,7 +7,7 @@ import vtk
 
 from ..Errors import NoVoxelsError, OtherGridError, SceneError
 from ..Translation import _
-from .SliceViews import nodesOfClass
+from .Nodes import nodesOfClass
 from .Volumes import gridOfVolume
 
 # Voxels by which a voxel may lie beside its place: more than what files round, and every voxel still has its own.

@@ -4,14 +4,11 @@ import numpy as np
 import slicer
 import slicer.util
 
+from .Nodes import nodesOfClass
 from .Volumes import VolumeGrid, gridOfVolume
 
 # Cosine of half a degree: below it a stroke stays within one slice over any usual field of view.
 _ALIGNED = np.cos(np.deg2rad(0.5))
-
-
-def nodesOfClass(scene, className: str) -> list:
-    return [scene.GetNthNodeByClass(number, className) for number in range(scene.GetNumberOfNodesByClass(className))]
 
 
 def sliceNodes(scene) -> list:

@@ -10,6 +10,7 @@ from vtk.util import numpy_support
 
 from ..Errors import HardenTransformError, SceneError
 from ..Translation import _
+from .Nodes import nodesOfClass
 
 AXIS_NAMES = ("k", "j", "i")
 _MADE_HERE = "PatchICL.Made"
@@ -187,26 +188,12 @@ def _imageOf(array: np.ndarray):
     return image
 
 
-def removeWithDisplay(node) -> None:
-    """Removes a displayable node together with its display nodes: Slicer may take them along, or leave them behind."""
-    scene = node.GetScene()
-    if scene is None:
-        return
-    displayNodes = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
-    for removed in (node, *displayNodes):
-        if removed is not None and scene.IsNodePresent(removed):
-            scene.RemoveNode(removed)
-
-
 def frameOfVolume(scene, volumeNode) -> str | None:
     """Which frame of a 4D sequence the volume shows now, as "index (value)".
 
     None for an ordinary volume, and where no frame is selected: then the volume shows what it holds.
     """
-    browsers = scene.GetNodesByClass("vtkMRMLSequenceBrowserNode")
-    browsers.UnRegister(None)
-    for number in range(browsers.GetNumberOfItems()):
-        browser = browsers.GetItemAsObject(number)
+    for browser in nodesOfClass(scene, "vtkMRMLSequenceBrowserNode"):
         sequence = browser.GetSequenceNode(volumeNode)
         if sequence is not None:
             index = browser.GetSelectedItemNumber()

@@ -13,8 +13,6 @@ from PatchICLLib.errors import InputError
 
 from .conftest import run, save
 
-ALL_OUTPUTS = ("labels.nrrd", "probability.nii.gz", "entropy.mha", "selections.json", "report.json")
-
 
 def command(scan: Path, painted: Path, *options: str) -> list[str]:
     folder = scan.parent

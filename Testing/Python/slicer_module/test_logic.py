@@ -7,7 +7,7 @@ import slicer.util
 from PatchICLSegmentLib.Errors import SceneError
 from PatchICLSegmentLib.Logic import PatchICLSegmentLogic
 from PatchICLSegmentLib.Parameters import Parameters
-from PatchICLSegmentLib.SceneIO.SliceViews import nodesOfClass
+from PatchICLSegmentLib.SceneIO.Nodes import nodesOfClass
 from PatchICLSegmentLib.State import State
 
 from Testing.StandIn.Headless import sequenceOf

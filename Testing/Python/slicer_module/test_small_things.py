@@ -9,7 +9,7 @@ pytest.importorskip("PySide6", reason="needs PySide6-Essentials")
 
 import slicer
 import slicer.util
-from PatchICLSegmentLib.SceneIO.Volumes import removeWithDisplay
+from PatchICLSegmentLib.SceneIO.Nodes import removeWithDisplay
 from PatchICLSegmentLib.State import State
 from PySide6 import QtWidgets
 

@@ -23,7 +23,7 @@ from Testing.Miniatures.small_cascade import SMALL
 
 from ..conftest import Scan
 
-ORDER, MIRRORED = (0, 2, 1), (True, True, False)
+ORDER = (0, 2, 1)
 
 
 @pytest.fixture(scope="module", params=["as it is", "stored otherwise"])
