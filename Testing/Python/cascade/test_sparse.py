@@ -32,20 +32,6 @@ def scene(discs, all_hints):
     return images, masks, places, targets, all_hints(4, 64), torch.tensor([-0.2, 0.3, 0.15, 0.05])
 
 
-def test_context_encoded_once_or_anew_gives_the_same_logits(small_cascade, scene):
-    model = small_cascade()
-    images, masks, places, targets, hints, at = scene
-    cached = model.encode_context(images[:1], masks[:1], places[:1])
-    together = model(targets[:2], cached, rows_of(hints, slice(0, 2)), at[:2]).logits
-    for i in (0, 1):
-        one = slice(i, i + 1)
-        from_cache = model(targets[one], cached, rows_of(hints, one), at[one]).logits
-        anew = model.encode_context(images[:1], masks[:1], places[:1])
-        encoded_again = model(targets[one], anew, rows_of(hints, one), at[one]).logits
-        assert torch.equal(from_cache, encoded_again)
-        torch.testing.assert_close(together[one], from_cache, **TOLERANCE)
-
-
 def test_segmenting_leaves_the_cache_as_it_was(small_cascade, scene):
     model = small_cascade()
     images, masks, places, targets, hints, at = scene
