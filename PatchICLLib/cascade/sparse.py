@@ -76,8 +76,6 @@ class SparseCascade(nn.Module):
         # as the patches are, which else each convolution would turn
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    # ---- context -------------------------------------------------------------------------------------------------
-
     def encode_context(
         self,
         images: Tensor,
@@ -157,8 +155,6 @@ class SparseCascade(nn.Module):
             strict=True,
         )
         return ContextCache(size, b, tuple(ContextLevel(*level) for level in levels))
-
-    # ---- target --------------------------------------------------------------------------------------------------
 
     def forward(
         self,

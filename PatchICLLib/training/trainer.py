@@ -83,8 +83,6 @@ class Trainer:
         self.step = 0
         self.files = RunFiles(options.output, options.anew)
 
-    # ---- state ---------------------------------------------------------------------------------------------------
-
     def checkpoint(self) -> Checkpoint:
         """The state of now."""
         return Checkpoint(
@@ -152,8 +150,6 @@ class Trainer:
         model = build(self.recipe.model).to(self.device)
         model.load_state_dict(self.average.weights)
         return model.eval()
-
-    # ---- loop ----------------------------------------------------------------------------------------------------
 
     def train(self) -> bool:
         """Run until the recipe's last step, until time is up, or until told to stop.

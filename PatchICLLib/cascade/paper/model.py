@@ -53,8 +53,6 @@ class PaperCascade(nn.Module):
         c = self.configuration
         return nn.ModuleList(PaperAttentionLayer(c.features, c.heads, c.dropout) for _ in range(count))
 
-    # ---- context -------------------------------------------------------------------------------------------------
-
     def encode_context(
         self,
         images: Tensor,
@@ -68,12 +66,8 @@ class PaperCascade(nn.Module):
 
         Args:
             images: (B, k, H, H), any scale.
-            masks: (B, k, H, H), 0 to 1.
-            positions: not used: the published model knows no third axis.
-            generator: noise of the patch selection in training.
-            given: (B, k) bool; an image that is not given only fills up its set and has no influence, whatever its
-                pixels are. At least one of each set must be given. None if all are.
-            subject: not used: the published model knows no subjects.
+            masks, generator, given: as of the `sparse` cascade.
+            positions, subject: not used: the published model knows no third axis and no subjects.
 
         Raises:
             InputError: for shapes that differ, images that are not square, or sizes that do not fit.
@@ -115,8 +109,6 @@ class PaperCascade(nn.Module):
         own, registers = together[:, c.registers :], together[:, : c.registers]
         return PaperContextLevel(indices.reshape(b, -1, indices.shape[1]), own, registers, positions, shown)
 
-    # ---- target --------------------------------------------------------------------------------------------------
-
     def forward(
         self,
         target: Tensor,
@@ -132,11 +124,8 @@ class PaperCascade(nn.Module):
         Args:
             target: (N, 1, H, H), any scale.
             context: from ``encode_context`` with images of the same size.
-            hints: not used: the published model knows no prior.
-            positions: not used.
-            generator: noise of the patch selection in training.
-            sets: (N,) long, the set of the context that each target belongs to; None if each of the B sets has N / B
-                targets, set by set.
+            hints, positions: not used: the published model knows no prior and no third axis.
+            generator, sets: as of the `sparse` cascade.
             recite: also decode what tokens of each set's first context image hold of their masks, see ``LevelTrace``.
 
         Raises:
@@ -218,8 +207,6 @@ class PaperCascade(nn.Module):
             together = layer(together, types, rotation, visible)
         together = self.norm(together)
         return together[:, first:last], together[:, : c.registers], together[::repeat, last:]
-
-    # ---- shared --------------------------------------------------------------------------------------------------
 
     @property
     def _temperature(self) -> float:
