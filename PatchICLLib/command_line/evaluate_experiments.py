@@ -1,5 +1,6 @@
 """`patchicl evaluate totalsegmentator | totalsegmentator-mri | medsegbench | images | volumes | paper | tables`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -21,8 +22,15 @@ from PatchICLLib.command_line.options import words
 MostOption = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="At most so many examples of each class, always the same.")
 ]
-PartOption = Annotated[str, typer.Option(help="train, val, test, or all, as meta.csv has it.")]
-CountOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first so many cases.")]
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """Which cases of TotalSegmentator are judged."""
+
+    split: Annotated[str, typer.Option(help="train, val, test, or all, as meta.csv has it.")] = "val"
+    max_cases: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first so many cases.")] = None
+    max_per_class: MostOption = None
 
 
 def totalsegmentator(
@@ -32,14 +40,12 @@ def totalsegmentator(
             metavar="DATA", show_default=False, help="The data set as it was unpacked: sNNNN/ct.nii.gz, meta.csv."
         ),
     ],
+    subjects: Subjects,
     compared: Compared,
     sliced: Sliced,
     classes: Annotated[
         str, typer.Option(help="validation (the paper's 45 held-out classes), training (47), or all.")
     ] = "validation",
-    split: PartOption = "val",
-    max_cases: CountOption = None,
-    max_per_class: MostOption = None,
 ) -> None:
     """Table 2 of the paper: held-out classes of TotalSegmentator CT.
 
@@ -51,7 +57,7 @@ def totalsegmentator(
     Example: `patchicl evaluate totalsegmentator Totalsegmentator_dataset_v201 --output table2 --models
     sparse,universeg=universeg_v1_nf64_ss64_STA.pt --resolutions 128,256,512`
     """
-    _totalsegmentator("totalsegmentator", data, compared, sliced, classes, split, max_cases, max_per_class)
+    _totalsegmentator("totalsegmentator", data, compared, sliced, classes, subjects)
 
 
 def totalsegmentator_mri(
@@ -61,12 +67,10 @@ def totalsegmentator_mri(
             metavar="DATA", show_default=False, help="The data set as it was unpacked: sNNNN/mri.nii.gz, meta.csv."
         ),
     ],
+    subjects: Subjects,
     compared: Compared,
     sliced: Sliced,
     classes: Annotated[str, typer.Option(help="all, training (the paper's 47 of CT), or validation (45).")] = "all",
-    split: PartOption = "val",
-    max_cases: CountOption = None,
-    max_per_class: MostOption = None,
 ) -> None:
     """Table 3 of the paper: all classes of TotalSegmentator MRI, a modality that training never saw.
 
@@ -74,7 +78,7 @@ def totalsegmentator_mri(
 
     Example: `patchicl evaluate totalsegmentator-mri TotalsegmentatorMRI_dataset_v200 --output table3`
     """
-    _totalsegmentator("totalsegmentator-mri", data, compared, sliced, classes, split, max_cases, max_per_class)
+    _totalsegmentator("totalsegmentator-mri", data, compared, sliced, classes, subjects)
 
 
 def medsegbench(
@@ -221,17 +225,10 @@ def add_experiments(evaluate: typer.Typer) -> None:
 
 
 def _totalsegmentator(
-    kind: str,
-    data: Path,
-    compared: Compared,
-    sliced: Sliced,
-    classes: str,
-    split: str,
-    max_cases: int | None,
-    max_per_class: int | None,
+    kind: str, data: Path, compared: Compared, sliced: Sliced, classes: str, subjects: Subjects
 ) -> None:
     from PatchICLLib.command_line.evaluate_experiments_run import Run, run_evaluation, slicing
     from PatchICLLib.datasets.totalsegmentator import Selection
 
-    selection = Selection(split, classes, slicing(sliced), max_cases)
-    run_evaluation(Run(kind, data, selection, compared, sliced.same_case, max_per_class))
+    selection = Selection(subjects.split, classes, slicing(sliced), subjects.max_cases)
+    run_evaluation(Run(kind, data, selection, compared, sliced.same_case, subjects.max_per_class))
