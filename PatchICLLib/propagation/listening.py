@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +13,14 @@ from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.course import Finished
 from PatchICLLib.propagation.plan import Plan
+from PatchICLLib.propagation.result.filled_slices import FilledSlices
 from PatchICLLib.propagation.subjects.asking import Asking
 from PatchICLLib.propagation.subjects.earlier_cases import EarlierCases
+from PatchICLLib.propagation.subjects.every_second import EverySecond
 from PatchICLLib.propagation.subjects.opinion import Doubt, Opinion
 
+_MOST = 0.75  # share of the library from which on every second slice of the painting's own answer is enough
+_CLOSE = 2.0  # pixels from slice to slice, at most, for that
 _DOUBTS: dict[Doubt, str] = {
     "unsteady": "do not trust what the library alone found: looked at again, it is something else; paint a slice, so "
     "that it is known where the structure lies.",
@@ -62,26 +67,48 @@ class Listening:
             else:
                 self._opinions[label] = asking.about_unpainted(label, structures)
         self._given: dict[int, set[int]] = {label: set() for label in self._opinions}
+        self._thinned: dict[int, EverySecond] = {}
 
     @property
     def heard(self) -> frozenset[int]:
         """Labels of which the library is listened to."""
         return frozenset(label for label, one in self._opinions.items() if one is not None and one.weight)
 
+    def thinned(self) -> Plan:
+        """The plan, with every second slice alone of labels of which the library says most anyway.
+
+        Where slices are far apart, or are to be shown as they were predicted, all are.
+        """
+        options, volume = self.plan.options, self.plan.volume
+        is_close = volume.step <= _CLOSE * min(volume.spacing)
+        if is_close and not len(options.logits_slices) and "selections" not in options.outputs:
+            led = {label for label, one in self._opinions.items() if one is not None and one.least >= _MOST}
+            self._thinned = {
+                label: EverySecond(self.plan.asked(label)) for label in led if len(self.plan.painted[label]) == 1
+            }
+        jobs = [(label, gap.reduced(math.inf, label in self._thinned)) for label, gap in self.plan.jobs]
+        return replace(self.plan, jobs=tuple(job for job in jobs if job[1].slices))
+
     def joined(self, finished: Finished) -> Finished:
-        """What is finished, with the share of other subjects."""
-        slices = []
-        for filled in finished.slices:
+        """What is finished, and what lies between, with the share of other subjects."""
+        slices = [one for filled in finished.slices for one in (filled, *self._beside(filled))]
+        return replace(finished, slices=tuple(self._heard_of(slices)), given_up=finished.given_up)
+
+    def _beside(self, filled: FilledSlices) -> list[FilledSlices]:
+        thinned = self._thinned.get(filled.label)
+        return [] if thinned is None else thinned.add(filled)
+
+    def _heard_of(self, slices: Sequence[FilledSlices]) -> Iterator[FilledSlices]:
+        for filled in slices:
             opinion = self._opinions.get(filled.label)
             if opinion is not None:
                 self._given[filled.label].update(filled.indices)
                 filled = opinion.joined(filled)
-            slices.append(filled)
-        return replace(finished, slices=tuple(slices))
+            yield filled
 
     def rest(self) -> Finished:
         """Slices that painted ones do not reach, as other subjects alone have them."""
-        slices = []
+        slices = list(self._heard_of([one for thinned in self._thinned.values() for one in thinned.rest()]))
         for label, opinion in self._opinions.items():
             if opinion is not None:
                 wanted = [z for z in self.plan.wanted(label) if z not in self._given[label]]

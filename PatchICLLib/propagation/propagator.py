@@ -158,6 +158,9 @@ class Propagator:
                     rest = {label: slices for label, slices in run.painted.items() if label not in asked}
                     listening = Listening(model, device, replace(run, painted=rest), cases, check)
                     listeners.append(listening)
+                    if fusion is None:
+                        run = listening.thinned()
+                        record.take(Finished((), given_up=plan.slices - run.slices))
                 heard = _adapted_labels(adapted, listeners, cases)
                 for own, labels in ((None, run.painted.keys() - heard), (adapted, heard)):
                     part = replace(run, jobs=tuple(job for job in run.jobs if job[0] in labels))

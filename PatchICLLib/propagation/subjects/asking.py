@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from PatchICLLib.propagation.geometry.sliced_volume import SlicedVolume
 from PatchICLLib.propagation.painted_context import input_size
@@ -28,19 +27,18 @@ from PatchICLLib.propagation.subjects.placement import (
     placed_on,
 )
 from PatchICLLib.propagation.subjects.said_slices import SaidProbability, SaidSlices
+from PatchICLLib.propagation.subjects.search import AROUND, AROUND_MM, found_by_look
 from PatchICLLib.propagation.subjects.subjects_context import Look, Question, SubjectsContext
 from PatchICLLib.runtime.transfers import to_host
 
 _MARGIN, _MARGIN_SLICES = 0.1, 1  # beyond the ends that the subjects suggest, at most: of the length, and slices
 _PREDICTED = 28  # slices between the ends, about, beyond which some are interpolated
 _ROUNDS = (12, _PREDICTED)  # of finding and looking again, where nothing is painted: slices that are predicted
+_ROUNDS_BESIDE = (8, _PREDICTED)  # the same where it is found as if nothing were
 _NEAREST, _NEAREST_COARSE = 8, 24  # slices of subjects that some here learn from: all, where they are seen coarsely
 _COARSER = 2  # times as few pixels a side as painted slices have
 _SMALL = 0.75  # voxels for each of these pixels, at most, in small regions
 _LOOK = 8  # slices on which intensities are put to scale then
-_AROUND, _AROUND_MM = 1.5, 8.0  # what is looked at around painted slices: of the longest structure, and in mm
-_COARSE, _COARSE_SCALES = 8, (0.87, 1.0, 1.15)  # grid steps and scales with which a whole scan is looked through
-_INSIDE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +85,7 @@ class Asking:
         held = [int(z) for z in painted.indices]
         empty = [z for z in slices if z not in held]
         corners = self._corners(masks.any(0), held)
-        reach = _AROUND * max(one.longest for one in structures) + _AROUND_MM
+        reach = AROUND * max(one.longest for one in structures) + AROUND_MM
         scan = CoarseScan(volume.image, self.spacing, corners + [[-reach], [reach]])
         correlations = [Correlation.of(scan, one, self.check) for one in structures]
         placements = [
@@ -106,9 +104,8 @@ class Asking:
         if not shares_of_subjects(worth, len(held), np.ones(1), np.zeros(1, bool)).any():
             nothing = SaidProbability((held[0],), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
             return self._opinion(label, np.zeros(1), nothing, subjects, worth)
-        looks = [look]
+        looks, by_look = [look], [placed_by_look(correlations[n]) for n in subjects.numbers]
         if len(held) == 1 and worth.may_be_trusted:
-            by_look = [placed_by_look(correlations[n]) for n in subjects.numbers]
             other = self._otherwise(context, subjects, by_look, look)
             if other is not None and worth.is_confirmed_by(self._dice(context, other, held[0])):
                 looks = [other, look]
@@ -121,6 +118,12 @@ class Asking:
                 break
         worth = min((sized for sized, _ in found), key=lambda one: one.off_size)
         both = self._averaged([said for _, said in found])
+        if len(held) == 1 and worth.is_worth_another_look:
+            unseen = self._as_if_unpainted(label, subjects, by_look)
+            if unseen is not None:
+                worth = replace(worth, unpainted=unseen.dice(held[0], masks[list(slices).index(held[0])]))
+                if worth.is_found_unpainted:
+                    both = SaidProbability.mean([both, unseen.said])
         said_of = np.array(both.indices)
         distances = np.abs(said_of[:, None] - held).min(1) * volume.step / math.sqrt(painted.areas.max())
         beyond = (said_of < held[0]) | (said_of > held[-1])
@@ -129,48 +132,42 @@ class Asking:
 
     def about_unpainted(self, label: int, structures: Sequence[FinishedStructure]) -> Opinion | None:
         """Of a structure of which nothing is painted; None if it is not found."""
-        subjects = self._found_by_look(structures)
-        if subjects is None:
-            return None
+        subjects = found_by_look(self.volume.image, self.spacing, structures, self.check)
+        return None if subjects is None else self._found(label, subjects, _ROUNDS)
+
+    def _as_if_unpainted(
+        self, label: int, subjects: Subjects, placements: Sequence[Placement | None]
+    ) -> Opinion | None:
+        """What they say if they are placed by look alone; None if most do not agree where."""
+        found = Subjects.likest(subjects.structures, placements, agreeing(subjects.structures, placements))
+        return self._found(label, found, _ROUNDS_BESIDE) if found.structures else None
+
+    def _found(self, label: int, subjects: Subjects, rounds: Sequence[int]) -> Opinion | None:
+        """What subjects that are placed by look alone say, as if nothing were painted: looked at, then once more."""
         frame = Frame.placed(subjects.structures, subjects.placements, self.spacing)
         scale = float(np.median([placement.scale for placement in subjects.placements]))
         opinion: Opinion | None = None
         before: np.ndarray | None = None
-        for most in _ROUNDS:
+        for number, most in enumerate(rounds):
             known = self._taken_for(subjects, opinion)
             if known is None:
                 return opinion
             context = self._context(subjects, frame, 0)
             said = self._averaged([self._said(context, context.look(frame, *known), most)])
             opinion = replace(self._opinion(label, np.ones(len(said.indices)), said, subjects, None), scale=scale)
-            found = self._largest_part(opinion)
+            found = opinion.largest_part(self.volume.image.shape)
             if found is None:
                 return replace(opinion, steady=0.0)
             if before is not None:
                 opinion = replace(opinion, steady=2 * float((found & before).sum() / (found.sum() + before.sum())))
+            if number == len(rounds) - 1:
+                break
             before = found
             pairs = zip(subjects.structures, subjects.placements, strict=True)
             moved = [placed_on(found, self.spacing, one, placement) for one, placement in pairs]
             subjects = replace(subjects, placements=moved)
             frame = Frame.placed(subjects.structures, moved, self.spacing)
         return opinion
-
-    def _found_by_look(self, structures: Sequence[FinishedStructure]) -> Subjects | None:
-        """Where structures lie that look alike there: first coarsely in all of the scan, then where most agree."""
-        whole = CoarseScan(self.volume.image, self.spacing)
-
-        def placed(scan: CoarseScan, *coarse: object) -> tuple[list[Placement | None], list[int]]:
-            found = [placed_by_look(Correlation.of(scan, one, self.check, *coarse)) for one in structures]  # type: ignore[arg-type]
-            return found, agreeing(structures, found)
-
-        placements, kept = placed(whole, _COARSE_SCALES, _COARSE)
-        if not kept:
-            return None
-        first = Subjects.likest(structures, placements, kept)
-        box = Frame.placed(first.structures, first.placements, self.spacing).box
-        reach = _AROUND / 2 * max(one.longest for one in structures) + _AROUND_MM
-        placements, kept = placed(CoarseScan(self.volume.image, self.spacing, box + [[-reach], [reach]]))
-        return Subjects.likest(structures, placements, kept) if kept else first
 
     def _corners(self, mask: np.ndarray, slices: Sequence[int]) -> np.ndarray:
         """(2, 3) mm, of the box around what is painted on some slices, where that is together (H, W) bool."""
@@ -266,7 +263,7 @@ class Asking:
         """Masks of the structure, as far as it is known by now, on some slices: where to put intensities to scale."""
         shape = self.volume.image.shape
         if before is not None:
-            found = self._largest_part(before)
+            found = before.largest_part(shape)
             assert found is not None
             held = np.flatnonzero(found.any((1, 2)))
             chosen = sorted({int(held[int((n + 0.5) / _LOOK * len(held))]) for n in range(_LOOK)})
@@ -277,14 +274,3 @@ class Asking:
         chosen = [z for z in chosen if 0 <= z < shape[0]]
         masks = placement.mask(structure, chosen, shape[1:], self.spacing)
         return (masks, chosen) if masks.any() else None
-
-    def _largest_part(self, opinion: Opinion) -> np.ndarray | None:
-        """What was predicted, as (Z, H, W) bool, its largest connected part; None if nothing was."""
-        parts, count = ndimage.label(to_host(opinion.probability > _INSIDE))
-        if not count:
-            return None
-        found = np.zeros(self.volume.image.shape, bool)
-        rows, columns = opinion.window
-        largest = parts == 1 + int(np.bincount(parts.ravel())[1:].argmax())
-        found[opinion.indices[0] : opinion.indices[-1] + 1, rows, columns] = largest
-        return found

@@ -7,8 +7,9 @@ them. Between painted slices, and far from them, subjects count for more than hi
 one by one they say what was painted, and what was painted is about as large as it is in them (of another age, they may
 know the largest slice and not the rest). Beyond the outermost painted slices they do not decide alone whether the
 structure goes on: several slices know its ends better. With one slice, hints are weak, and subjects who may be trusted,
-and together say a structure of their own size, always count for more. The figures were chosen on development cases; see
-Docs/library.md.
+and together say a structure of their own size, always count for more. What they find when nothing is painted is then
+worth as much, if it holds the painted slice, too: the average of both is better than either. The figures were chosen on
+development cases; see Docs/library.md.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 _LEAST, _LEAST_APART = 0.6, 0.5  # Dice of slices left out from which on subjects are listened to; of each by itself
 _BESIDE, _PER_SIZE = 0.25, 1.0  # share beside a painted slice, and its growth with distance
 _TRUSTED, _OTHERS = 0.75, 0.5  # its limit, for subjects who may be trusted and for others
+_TRUSTED_TWICE = 0.85  # where one slice is painted, and they find it as well when nothing is
 _SINGLE = ((0.5, _OTHERS), (0.35, 0.25))  # Dice and share where one slice is painted
 _SINGLE_UNLIKE = ((0.85, _OTHERS), (0.35, 0.25))  # if it is of another size
 _TRUSTED_APART, _TRUSTED_SIZE = 0.6, 1.3  # Dice of each by itself from which on subjects are trusted; the size they say
@@ -40,6 +42,7 @@ class Worth:
         apart: Dice of the largest of them, predicted by each subject alone: mean over subjects.
         size: volume of what subjects say, over that of their own structures where these are placed.
         painted_size: of the largest painted slice, over that of subjects' slices that it lies on, in length.
+        unpainted: Dice of the single painted slice as they find it when nothing is painted; None if that is not known.
         by_scan: whether they, or those whose structures' size that is, are placed by the scans alone, as if the single
             painted slice were not painted.
     """
@@ -48,11 +51,22 @@ class Worth:
     apart: float = 1.0
     size: float = 1.0
     painted_size: float = 1.0
+    unpainted: float | None = None
     by_scan: bool = False
 
     def is_confirmed_by(self, dice: float) -> bool:
         """Whether what subjects say of the painted slice when placed by the scans alone says as much."""
         return dice >= self.left_out - _AS_WELL
+
+    @property
+    def is_worth_another_look(self) -> bool:
+        """Whether what subjects find when nothing is painted may be worth as much, where one slice is."""
+        return share_beside_one(self) >= _OTHERS
+
+    @property
+    def is_found_unpainted(self) -> bool:
+        """Whether they find the painted slice as well when nothing is painted."""
+        return self.unpainted is not None and self.is_confirmed_by(self.unpainted)
 
     @property
     def may_be_trusted(self) -> bool:
@@ -87,7 +101,7 @@ def slices_to_leave_out(indices: Sequence[int], areas: np.ndarray) -> list[int]:
 
 
 def shares_of_subjects(worth: Worth, painted: int, distances: np.ndarray, beyond: np.ndarray) -> np.ndarray:
-    """The share of the subjects' prediction in the result on n slices: (n,) 0 to 0.75.
+    """The share of the subjects' prediction in the result on n slices: (n,) 0 to 0.85.
 
     Args:
         worth: of the subjects.
@@ -96,15 +110,19 @@ def shares_of_subjects(worth: Worth, painted: int, distances: np.ndarray, beyond
         beyond: (n,) whether slices lie beyond the outermost painted ones.
     """
     if painted == 1:
-        shares = _SINGLE if worth.is_of_like_size else _SINGLE_UNLIKE
-        share = next((share for least, share in shares if worth.left_out >= least), 0.0)
-        if worth.may_be_trusted and worth.off_size <= _TRUSTED_SIZE:
-            share = _TRUSTED
-        return np.full(len(distances), share)
+        return np.full(len(distances), share_beside_one(worth))
     if worth.left_out < _LEAST or worth.apart < _LEAST_APART:
         return np.zeros(len(distances))
     limits = np.where(beyond, _OTHERS, _TRUSTED if worth.may_be_trusted else _OTHERS)
     return np.minimum(limits, _BESIDE + _PER_SIZE * distances)
+
+
+def share_beside_one(worth: Worth) -> float:
+    """The share of the subjects' prediction where one slice is painted: 0 to 0.85."""
+    if worth.may_be_trusted and worth.off_size <= _TRUSTED_SIZE:
+        return _TRUSTED_TWICE if worth.is_found_unpainted else _TRUSTED
+    shares = _SINGLE if worth.is_of_like_size else _SINGLE_UNLIKE
+    return next((share for least, share in shares if worth.left_out >= least), 0.0)
 
 
 def size_ratio(volume: float, side: float, others: Sequence[tuple[float, float]]) -> float:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 from torch import Tensor
 
 from PatchICLLib.array_tensor import array_tensor
@@ -19,11 +20,14 @@ from PatchICLLib.propagation.result.filled_slices import FilledSlices, places
 from PatchICLLib.propagation.subjects.correlation import SCALES
 from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
 from PatchICLLib.propagation.subjects.guard import Worth
-from PatchICLLib.runtime.transfers import to_device
+from PatchICLLib.propagation.subjects.said_slices import SaidProbability
+from PatchICLLib.propagation.subjects.window import around, padded
+from PatchICLLib.runtime.transfers import to_device, to_host
 
 Doubt = Literal["unsteady", "size", "look"]
 _UNSTEADY = 0.7  # Dice with what is found when it is looked at again, below which it is not to be trusted
 _UNLIKE = 0.5  # correlation below which a place found by look alone is not, likewise
+_INSIDE = 0.5
 _SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
 
 
@@ -75,12 +79,39 @@ class Opinion:
         """The largest share."""
         return float(self.shares.max())
 
+    @property
+    def least(self) -> float:
+        """The smallest share."""
+        return float(self.shares.min())
+
+    @property
+    def said(self) -> SaidProbability:
+        """Its probabilities, whatever their share."""
+        return SaidProbability(self.indices, self.window, self.probability)
+
+    def largest_part(self, shape: tuple[int, ...]) -> np.ndarray | None:
+        """What is found, as (Z, H, W) bool, its largest connected part; None if nothing is."""
+        parts, count = ndimage.label(to_host(self.probability > _INSIDE))
+        if not count:
+            return None
+        found = np.zeros(shape, bool)
+        largest = parts == 1 + int(np.bincount(parts.ravel())[1:].argmax())
+        found[self.indices[0] : self.indices[-1] + 1, *self.window] = largest
+        return found
+
+    def dice(self, index: int, mask: np.ndarray) -> float:
+        """Of a slice, (H, W) bool, that holds the structure."""
+        if not self.indices[0] <= index <= self.indices[-1]:
+            return 0.0
+        found = to_host(self.probability[index - self.indices[0]] > _INSIDE)
+        return 2 * float((found & mask[self.window]).sum()) / float(found.sum() + mask.sum())
+
     def joined(self, filled: FilledSlices) -> FilledSlices:
         """Slices of the label as painted slices have them, with the subjects' share: averages of probabilities."""
         if not self.weight:
             return filled
-        window = _around(filled.window, self.window)
-        own = _padded(torch.sigmoid(filled.logits.float() / TEMPERATURE), filled.window, window)
+        window = around(filled.window, self.window)
+        own = padded(torch.sigmoid(filled.logits.float() / TEMPERATURE), filled.window, window)
         return replace(filled, window=window, logits=self._mixed(own, filled.indices, window))
 
     def alone(self, indices: Sequence[int]) -> FilledSlices | None:
@@ -104,6 +135,9 @@ class Opinion:
             "each_alone_dice": None if self.worth is None else round(self.worth.apart, 4),
             "size_ratio": None if self.worth is None else round(self.worth.size, 4),
             "painted_size_ratio": None if self.worth is None else round(self.worth.painted_size, 4),
+            "unpainted_dice": None
+            if self.worth is None or self.worth.unpainted is None
+            else round(self.worth.unpainted, 4),
             "placed_by_scan": self.worth is None or self.worth.by_scan,
             "correlation": round(self.correlation, 4),
             "doubt": self.doubt,
@@ -115,7 +149,7 @@ class Opinion:
     def _mixed(self, own: Tensor, indices: Sequence[int], window: Window) -> Tensor:
         numbers = [self._number(z) for z in indices]
         known = F.pad(self.probability, (0, 0, 0, 0, 0, 1))  # beyond slices that are known: 0
-        mine = _padded(known.index_select(0, places(numbers, known.device)), self.window, window)
+        mine = padded(known.index_select(0, places(numbers, known.device)), self.window, window)
         # beyond, as on the last of them
         shares = np.array([self.shares[min(max(z - self.indices[0], 0), len(self.shares) - 1)] for z in indices])
         mean = torch.lerp(own, mine, to_device(array_tensor(shares), own.device)[:, None, None])
@@ -125,15 +159,3 @@ class Opinion:
         """Where a slice is among those that are known; one more than there are for others."""
         number = index - self.indices[0]
         return number if 0 <= number < len(self.indices) else len(self.indices)
-
-
-def _around(one: Window, other: Window) -> Window:
-    rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-    return rows, columns
-
-
-def _padded(probability: Tensor, window: Window, whole: Window) -> Tensor:
-    """(n, h, w) of a window with zeros around it."""
-    (rows, columns), (all_rows, all_columns) = window, whole
-    sides = (columns.start - all_columns.start, all_columns.stop - columns.stop)
-    return F.pad(probability, (*sides, rows.start - all_rows.start, all_rows.stop - rows.stop))

@@ -90,13 +90,18 @@ class SaidProbability:
             step: distance of slices in mm.
             spacing: of rows and columns.
         """
+        return cls.mean([cls(one.indices, one.window, one.probabilities(step, spacing)) for one in said])
+
+    @classmethod
+    def mean(cls, said: Sequence[SaidProbability]) -> SaidProbability:
+        """Of all; nothing lies where one of them says nothing."""
         spans = [(slice(one.indices[0], one.indices[-1] + 1), *one.window) for one in said]
         whole = [slice(min(s.start for s in some), max(s.stop for s in some)) for some in zip(*spans, strict=True)]
         padded = []
         for one, span in zip(said, spans, strict=True):
             # the last axis first
             sides = [(a.start - b.start, b.stop - a.stop) for a, b in zip(span[::-1], whole[::-1], strict=True)]
-            padded.append(F.pad(one.probabilities(step, spacing), [n for pair in sides for n in pair]))
+            padded.append(F.pad(one.probability, [n for pair in sides for n in pair]))
         return cls(tuple(range(whole[0].start, whole[0].stop)), (whole[1], whole[2]), torch.stack(padded).mean(0))
 
 
