@@ -12,6 +12,7 @@ import torch
 from PatchICLLib.cascade.sparse import SparseCascade
 from PatchICLLib.errors import InputError
 from PatchICLLib.propagation.course import Finished
+from PatchICLLib.propagation.geometry.gaps import Gap
 from PatchICLLib.propagation.plan import Plan
 from PatchICLLib.propagation.result.filled_slices import FilledSlices
 from PatchICLLib.propagation.subjects.asking import Asking
@@ -77,17 +78,20 @@ class Listening:
     def thinned(self) -> Plan:
         """The plan, with every second slice alone of labels of which the library says most anyway.
 
-        Where slices are far apart, or are to be shown as they were predicted, all are.
+        Where slices are far apart, or levels of some are asked for, all are.
         """
         options, volume = self.plan.options, self.plan.volume
-        is_close = volume.step <= _CLOSE * min(volume.spacing)
-        if is_close and not len(options.logits_slices) and "selections" not in options.outputs:
-            led = {label for label, one in self._opinions.items() if one is not None and one.least >= _MOST}
-            self._thinned = {
-                label: EverySecond(self.plan.asked(label)) for label in led if len(self.plan.painted[label]) == 1
-            }
-        jobs = [(label, gap.reduced(math.inf, label in self._thinned)) for label, gap in self.plan.jobs]
-        return replace(self.plan, jobs=tuple(job for job in jobs if job[1].slices))
+        if volume.step > _CLOSE * min(volume.spacing) or len(options.logits_slices):
+            return self.plan
+        led = {
+            label
+            for label, one in self._opinions.items()
+            if one is not None and one.least >= _MOST and len(self.plan.painted[label]) == 1
+        }
+        jobs = tuple((label, _every_second(gap) if label in led else gap) for label, gap in self.plan.jobs)
+        thinned = replace(self.plan, jobs=jobs)
+        self._thinned = {label: EverySecond(self.plan.asked(label) - thinned.asked(label)) for label in led}
+        return thinned
 
     def joined(self, finished: Finished) -> Finished:
         """What is finished, and what lies between, with the share of other subjects."""
@@ -109,13 +113,15 @@ class Listening:
     def rest(self) -> Finished:
         """Slices that painted ones do not reach, as other subjects alone have them."""
         slices = list(self._heard_of([one for thinned in self._thinned.values() for one in thinned.rest()]))
+        given_up = sum(thinned.left for thinned in self._thinned.values())
         for label, opinion in self._opinions.items():
             if opinion is not None:
                 wanted = [z for z in self.plan.wanted(label) if z not in self._given[label]]
                 alone = opinion.alone(wanted)
                 if alone is not None:
                     slices.append(alone)
-        return Finished(tuple(slices), given_up=-sum(len(some) for some in slices))
+                    given_up -= len(alone)
+        return Finished(tuple(slices), given_up=given_up)
 
     def told(self, report: Mapping[str, Any]) -> dict[str, Any]:
         """A report, with which cases and slices were looked at, and how far they were listened to."""
@@ -136,3 +142,8 @@ class Listening:
             elif opinion.doubt is not None:
                 found.append(f"label {label}: {_DOUBTS[opinion.doubt]}")
         return found
+
+
+def _every_second(gap: Gap) -> Gap:
+    sparse = gap.reduced(math.inf, True)
+    return sparse if sparse.slices else gap

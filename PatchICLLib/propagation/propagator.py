@@ -160,7 +160,6 @@ class Propagator:
                     listeners.append(listening)
                     if fusion is None:
                         run = listening.thinned()
-                        record.take(Finished((), given_up=plan.slices - run.slices))
                 heard = _adapted_labels(adapted, listeners, cases)
                 for own, labels in ((None, run.painted.keys() - heard), (adapted, heard)):
                     part = replace(run, jobs=tuple(job for job in run.jobs if job[0] in labels))

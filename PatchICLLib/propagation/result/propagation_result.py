@@ -117,7 +117,8 @@ class PropagationResult:
         probability: (K, J, I) float32, of the likeliest label, 0 to 1, the largest over layers; None if not asked
             for.
         entropy: (K, J, I) float32, of that probability in bits, 0 to 1, the largest over layers; None if not asked for.
-        selections: patches looked at, per slice and label, in the order of computation; None if not asked for.
+        selections: patches looked at, per label and slice that was predicted, in the order of computation; None if not
+            asked for.
         report: plain JSON: settings, provenance, timings, uncertainty per slice, suggested next slice.
         logits: of the slices that were asked for, as far as they were predicted; None if none were.
         boxes: where the volumes may differ from 0, for callers who need not look further; None if that is not known.

@@ -91,6 +91,7 @@ def test_looking_at_a_structure_otherwise_takes_hardly_more_slices(small_model, 
     )
 
     monkeypatch.setattr(Worth, "has_own_size", True)
+    monkeypatch.setattr(Worth, "is_worth_another_look", False)
 
     def asked(is_confirmed: bool) -> tuple[int, bool]:
         monkeypatch.setattr(Worth, "is_confirmed_by", lambda self, dice: is_confirmed)
@@ -101,6 +102,39 @@ def test_looking_at_a_structure_otherwise_takes_hardly_more_slices(small_model, 
 
     (otherwise, by_scan), (usual, by_painting) = asked(True), asked(False)
     assert by_scan and not by_painting and abs(otherwise - usual) <= 4
+
+
+@pytest.mark.parametrize("is_found", [False, True])
+def test_what_is_found_as_if_nothing_were_painted_joins_in_where_it_holds_the_painted_slice(
+    small_model, monkeypatch, is_found: bool
+) -> None:
+    here = Patient.of(1)
+    painted = np.zeros(here.organ.shape, np.uint8)
+    painted[13] = here.organ[13]
+    orientation = Orientation((0, 1, 2), (False,) * 3, here.organ.shape)
+    volume = SlicedVolume(here.image, painted, SPACING[0], SPACING[1:], orientation)
+    structures = [Patient.of(case).finished for case in (2, 3)]
+    monkeypatch.setattr(
+        "PatchICLLib.propagation.subjects.asking.shares_of_subjects",
+        lambda _, __, far, ___: np.full(len(far), 0.5),
+    )
+    monkeypatch.setattr(Worth, "is_confirmed_by", lambda self, dice: is_found)
+
+    def probability(is_worth: bool) -> tuple[np.ndarray, float | None]:
+        monkeypatch.setattr(Worth, "is_worth_another_look", is_worth)
+        opinion = Asking(small_model, torch.device("cpu"), volume).about_painted(1, [13], structures)
+        assert opinion is not None and opinion.worth is not None
+        whole = np.zeros(here.organ.shape)
+        whole[opinion.indices[0] : opinion.indices[-1] + 1, *opinion.window] = opinion.probability.numpy()
+        return whole, opinion.worth.unpainted
+
+    (once, none), (twice, dice) = probability(False), probability(True)
+    assert none is None and dice is not None and 0 <= dice <= 1
+    if not is_found:
+        np.testing.assert_array_equal(once, twice)
+    else:
+        unseen = 2 * twice - once  # the mean of both
+        assert np.abs(unseen - once).max() > 1e-3 and unseen.min() >= -1e-6 and unseen.max() <= 1 + 1e-6
 
 
 @pytest.mark.parametrize(

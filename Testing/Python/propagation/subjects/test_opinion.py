@@ -1,5 +1,7 @@
 """How far others are listened to, and what becomes of slices then."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,25 @@ def test_subjects_that_say_otherwise_are_not_listened_to() -> None:
     assert 0 < beside < 0.5 < far
 
 
+@given(SHARES, SHARES, st.floats(0.1, 10), st.floats(0.1, 10), SHARES)
+def test_only_subjects_who_are_trusted_count_for_more_where_they_find_it_unpainted(
+    left_out: float, apart: float, size: float, painted_size: float, unpainted: float
+) -> None:
+    worth = Worth(left_out, apart, size, painted_size)
+    before, asked = (
+        float(shares_of_subjects(one, 1, np.zeros(1), np.zeros(1, bool))[0])
+        for one in (worth, replace(worth, unpainted=unpainted))
+    )
+    is_found = unpainted >= left_out - 0.05
+    assert asked == (0.85 if before == 0.75 and is_found else before)
+    assert worth.is_worth_another_look == (before >= 0.5)
+    several = [
+        shares_of_subjects(one, 3, np.ones(1), np.zeros(1, bool))
+        for one in (worth, replace(worth, unpainted=unpainted))
+    ]
+    assert several[0] == several[1]
+
+
 @pytest.mark.parametrize(("size", "is_trusted"), [(0.5, False), (0.8, True), (1.3, True), (1.6, False)])
 def test_a_structure_of_another_size_than_the_subjects_is_trusted_less(size: float, is_trusted: bool) -> None:
     assert (_share(1, 0.9, 0.9, size) > 0.5) == is_trusted
@@ -125,3 +146,23 @@ def test_slices_beyond_what_painted_ones_reach_have_the_subjects_share() -> None
     assert alone is not None and alone.indices == (4, 5)
     torch.testing.assert_close(torch.sigmoid(alone.logits / TEMPERATURE), torch.full((2, 4, 4), 0.675))
     assert _opinion(0.5, probability).alone([0, 8]) is None
+
+
+def test_a_slice_is_compared_where_others_say_something_and_0_elsewhere() -> None:
+    probability = torch.zeros(3, 4, 4)
+    probability[1, 1:3, :2] = 0.8
+    mask = np.zeros((9, 9), bool)
+    mask[3:5, 1:2] = mask[7, 8] = True
+    opinion = _opinion(0.5, probability)
+    assert (
+        opinion.dice(4, mask) == pytest.approx(2 * 2 / (4 + 3)) and opinion.dice(3, mask) == opinion.dice(9, mask) == 0
+    )
+
+
+def test_the_largest_part_lies_where_it_was_found() -> None:
+    probability = torch.zeros(3, 4, 4)
+    assert _opinion(0.5, probability).largest_part((9, 9, 9)) is None
+    probability[0, 0, 0] = 0.9
+    probability[1:, 1:3, 2] = 0.6
+    found = _opinion(0.5, probability).largest_part((9, 9, 9))
+    assert found is not None and found.shape == (9, 9, 9) and found[4:6, 3:5, 3].all() and found.sum() == 4
