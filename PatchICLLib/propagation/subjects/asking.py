@@ -33,8 +33,7 @@ from PatchICLLib.runtime.transfers import to_host
 
 _MARGIN, _MARGIN_SLICES = 0.1, 1  # beyond the ends that the subjects suggest, at most: of the length, and slices
 _PREDICTED = 28  # slices between the ends, about, beyond which some are interpolated
-_ROUNDS = (12, _PREDICTED)  # of finding and looking again, where nothing is painted: slices that are predicted
-_ROUNDS_BESIDE = (8, _PREDICTED)  # the same where it is found as if nothing were
+_FIRST, _FIRST_BESIDE = 12, 8  # the same before it is looked at again, with nothing painted; as if nothing were
 _NEAREST, _NEAREST_COARSE = 8, 24  # slices of subjects that some here learn from: all, where they are seen coarsely
 _COARSER = 2  # times as few pixels a side as painted slices have
 _SMALL = 0.75  # voxels for each of these pixels, at most, in small regions
@@ -119,7 +118,7 @@ class Asking:
         worth = min((sized for sized, _ in found), key=lambda one: one.off_size)
         both = self._averaged([said for _, said in found])
         if len(held) == 1 and worth.is_worth_another_look:
-            unseen = self._as_if_unpainted(label, subjects, by_look)
+            unseen = self._as_if_unpainted(label, subjects, by_look, None if looks[0] is look else found[0][1])
             if unseen is not None:
                 worth = replace(worth, unpainted=unseen.dice(held[0], masks[list(slices).index(held[0])]))
                 if worth.is_found_unpainted:
@@ -133,41 +132,50 @@ class Asking:
     def about_unpainted(self, label: int, structures: Sequence[FinishedStructure]) -> Opinion | None:
         """Of a structure of which nothing is painted; None if it is not found."""
         subjects = found_by_look(self.volume.image, self.spacing, structures, self.check)
-        return None if subjects is None else self._found(label, subjects, _ROUNDS)
+        return None if subjects is None else self._found(label, subjects, self._seen_first(subjects, _FIRST))
 
     def _as_if_unpainted(
-        self, label: int, subjects: Subjects, placements: Sequence[Placement | None]
+        self, label: int, subjects: Subjects, placements: Sequence[Placement | None], first: SaidSlices | None
     ) -> Opinion | None:
-        """What they say if they are placed by look alone; None if most do not agree where."""
+        """What they say if they are placed by look alone, as they may have been first; None if most do not agree."""
         found = Subjects.likest(subjects.structures, placements, agreeing(subjects.structures, placements))
-        return self._found(label, found, _ROUNDS_BESIDE) if found.structures else None
+        if not found.structures:
+            return None
+        return self._found(label, found, first or self._seen_first(found, _FIRST_BESIDE))
 
-    def _found(self, label: int, subjects: Subjects, rounds: Sequence[int]) -> Opinion | None:
-        """What subjects that are placed by look alone say, as if nothing were painted: looked at, then once more."""
+    def _seen_first(self, subjects: Subjects, most: int) -> SaidSlices | None:
+        """What subjects that are placed by look alone say of about so many slices; None if they lie beside the scan."""
+        known = self._taken_for(subjects)
+        if known is None:
+            return None
         frame = Frame.placed(subjects.structures, subjects.placements, self.spacing)
-        scale = float(np.median([placement.scale for placement in subjects.placements]))
-        opinion: Opinion | None = None
-        before: np.ndarray | None = None
-        for number, most in enumerate(rounds):
-            known = self._taken_for(subjects, opinion)
-            if known is None:
-                return opinion
-            context = self._context(subjects, frame, 0)
-            said = self._averaged([self._said(context, context.look(frame, *known), most)])
-            opinion = replace(self._opinion(label, np.ones(len(said.indices)), said, subjects, None), scale=scale)
-            found = opinion.largest_part(self.volume.image.shape)
-            if found is None:
-                return replace(opinion, steady=0.0)
-            if before is not None:
-                opinion = replace(opinion, steady=2 * float((found & before).sum() / (found.sum() + before.sum())))
-            if number == len(rounds) - 1:
-                break
-            before = found
-            pairs = zip(subjects.structures, subjects.placements, strict=True)
-            moved = [placed_on(found, self.spacing, one, placement) for one, placement in pairs]
-            subjects = replace(subjects, placements=moved)
-            frame = Frame.placed(subjects.structures, moved, self.spacing)
-        return opinion
+        context = self._context(subjects, frame, 0)
+        return self._said(context, context.look(frame, *known), most)
+
+    def _found(self, label: int, subjects: Subjects, first: SaidSlices | None) -> Opinion | None:
+        """What subjects say who are placed by what they said first; None if they said nothing."""
+        if first is None:
+            return None
+        shape, scale = self.volume.image.shape, float(np.median([one.scale for one in subjects.placements]))
+
+        def opinion(said: SaidSlices) -> Opinion:
+            averaged = self._averaged([said])
+            shares = np.ones(len(averaged.indices))
+            return replace(self._opinion(label, shares, averaged, subjects, None), scale=scale, steady=0.0)
+
+        once = opinion(first)
+        before = once.largest_part(shape)
+        if before is None:
+            return once
+        pairs = zip(subjects.structures, subjects.placements, strict=True)
+        subjects = replace(subjects, placements=[placed_on(before, self.spacing, *pair) for pair in pairs])
+        frame = Frame.placed(subjects.structures, subjects.placements, self.spacing)
+        context = self._context(subjects, frame, 0)
+        twice = opinion(self._said(context, context.look(frame, *_seen_on(before)), _PREDICTED))
+        found = twice.largest_part(shape)
+        if found is None:
+            return twice
+        return replace(twice, steady=2 * float((found & before).sum() / (found.sum() + before.sum())))
 
     def _corners(self, mask: np.ndarray, slices: Sequence[int]) -> np.ndarray:
         """(2, 3) mm, of the box around what is painted on some slices, where that is together (H, W) bool."""
@@ -259,18 +267,19 @@ class Asking:
         shown = tuple((s, slices) for s, slices in zip(subjects.structures, subjects.shown, strict=True) if slices)
         return Opinion(label, shares, said.indices, said.window, said.probability, shown, worth, subjects.correlation)
 
-    def _taken_for(self, subjects: Subjects, before: Opinion | None) -> tuple[np.ndarray, list[int]] | None:
-        """Masks of the structure, as far as it is known by now, on some slices: where to put intensities to scale."""
+    def _taken_for(self, subjects: Subjects) -> tuple[np.ndarray, list[int]] | None:
+        """Masks of the structure on some slices as the likest subject's lies here: where to put intensities to scale."""
         shape = self.volume.image.shape
-        if before is not None:
-            found = before.largest_part(shape)
-            assert found is not None
-            held = np.flatnonzero(found.any((1, 2)))
-            chosen = sorted({int(held[int((n + 0.5) / _LOOK * len(held))]) for n in range(_LOOK)})
-            return found[chosen], chosen
         structure, placement = subjects.structures[0], subjects.placements[0]
         first, last = placement.of(structure.corners)[:, 0] / self.volume.step
         chosen = sorted({round(first + (n + 0.5) / _LOOK * (last - first)) for n in range(_LOOK)})
         chosen = [z for z in chosen if 0 <= z < shape[0]]
         masks = placement.mask(structure, chosen, shape[1:], self.spacing)
         return (masks, chosen) if masks.any() else None
+
+
+def _seen_on(found: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Some slices of what was found, (Z, H, W) bool: their masks, and their numbers."""
+    held = np.flatnonzero(found.any((1, 2)))
+    chosen = sorted({int(held[int((n + 0.5) / _LOOK * len(held))]) for n in range(_LOOK)})
+    return found[chosen], chosen

@@ -27,6 +27,7 @@ from PatchICLLib.runtime.stopwatch import part
 from PatchICLLib.runtime.transfers import to_device
 
 _PIXELS = 8 * 128 * 128  # of target slices in one batch
+_KEPT = 2  # sets of a subject's slices: with something painted others are shown than as if nothing were
 _OWN_NEAREST = 5  # painted slices that a batch learns from
 _HOST = torch.device("cpu")
 
@@ -157,15 +158,17 @@ class SubjectsContext:
         return near[0] if len(near) == 1 else type(near[0]).beside(near)
 
     def _kept(self, one: FinishedStructure, slices: tuple[int, ...]) -> list[Any]:
-        """A subject's slices as the model keeps them, one by one; the last ones are kept for who comes next."""
+        """A subject's slices as the model keeps them, one by one; the last two sets are kept for who comes next."""
         key, by = ("context", self.size, str(self.device)), (slices, _state(self.model))
-        known = one.worked_out.get(key)
-        if known is None or known[0] != by:
+        known = one.worked_out.setdefault(key, {})
+        if by not in known:
             frame = Frame.own(one)
             view = View.of(one.image, one.mask[list(slices)], slices, frame.region(one.spacing[1:]), self.size)
             encoded = self._encoded(view.images, view.masks, frame.places(slices, one.spacing[0]), is_other=True)
-            known = one.worked_out[key] = by, encoded.images()
-        found: list[Any] = known[1]
+            known[by] = encoded.images()
+            while len(known) > _KEPT:
+                del known[next(iter(known))]
+        found: list[Any] = known[by]
         return found
 
     def _of_own(self, look: Look, own: Sequence[int]) -> list[Any]:
