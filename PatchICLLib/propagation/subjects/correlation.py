@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import fft, ndimage
@@ -195,11 +196,21 @@ def _blocks(
 
 def _resampled(image: np.ndarray, spacing: Sequence[float], step: float) -> np.ndarray:
     """On a grid of a step in mm whose edges begin where the image's do."""
-    factors = [s / step for s in spacing]
-    smooth = ndimage.gaussian_filter(image, [max(0.0, 0.5 * (1 / f - 1)) for f in factors])
-    ticks = [(np.arange(max(1, round(n * f))) + 0.5) / f - 0.5 for n, f in zip(image.shape, factors, strict=True)]
-    places = np.meshgrid(*ticks, indexing="ij")
-    return np.asarray(ndimage.map_coordinates(smooth, places, order=1, mode="nearest"))
+    for axis, size in enumerate(spacing):
+        image = np.moveaxis(np.tensordot(_weights(image.shape[axis], size / step), image, (1, axis)), 0, axis)
+    return np.ascontiguousarray(image)
+
+
+@lru_cache(256)
+def _weights(count: int, factor: float) -> np.ndarray:
+    """Of voxels, smoothed as coarsely as they are resampled, in those on a grid of another step: (m, count) float32."""
+    smooth = np.eye(count, dtype=np.float32)
+    if factor < 1:
+        smooth = ndimage.gaussian_filter1d(smooth, 0.5 * (1 / factor - 1), axis=0)
+    places = ((np.arange(max(1, round(count * factor))) + 0.5) / factor - 0.5).clip(0, count - 1)
+    before = places.astype(int)
+    share = (places - before).astype(np.float32)[:, None]
+    return (1 - share) * smooth[before] + share * smooth[np.minimum(before + 1, count - 1)]
 
 
 def _correlated(
