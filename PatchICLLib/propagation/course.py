@@ -20,7 +20,7 @@ from PatchICLLib.propagation.memory import ResultMemory
 from PatchICLLib.propagation.patch_budget import for_propagation
 from PatchICLLib.propagation.plan import Plan
 from PatchICLLib.propagation.prediction import Prediction
-from PatchICLLib.propagation.result.filled_slices import FilledSlices
+from PatchICLLib.propagation.result.filled_slices import FilledSlices, joined_alike
 from PatchICLLib.runtime.stopwatch import part
 
 
@@ -89,7 +89,7 @@ class Course:
                 slices = [
                     one for settled in batch for one in results[settled.number].add(settled.filled, settled.ended)
                 ]
-                joined = _joined(slices)
+                joined = tuple(joined_alike(slices))
             yield Finished(joined)
             for settled in batch:
                 result = results[settled.number]
@@ -173,12 +173,3 @@ class Course:
 def _reached(gap: Gap, depth: int) -> range:
     """Slices of which something that is known may change what is found in a gap."""
     return range(0 if gap.before is None else gap.before + 1, depth if gap.after is None else gap.after)
-
-
-def _joined(slices: Sequence[FilledSlices]) -> tuple[FilledSlices, ...]:
-    """Those of the same label and window together, whatever gap they are of."""
-    alike: dict[tuple[int, int, int, int, int], list[FilledSlices]] = {}
-    for one in slices:
-        rows, columns = one.window
-        alike.setdefault((one.label, rows.start, rows.stop, columns.start, columns.stop), []).append(one)
-    return tuple(FilledSlices.joined(some) for some in alike.values())

@@ -78,10 +78,10 @@ class Listening:
     def thinned(self) -> Plan:
         """The plan, with every second slice alone of labels of which the library says most anyway.
 
-        Where slices are far apart, or levels of some are asked for, all are.
+        Where slices are far apart, all are.
         """
-        options, volume = self.plan.options, self.plan.volume
-        if volume.step > _CLOSE * min(volume.spacing) or len(options.logits_slices):
+        volume = self.plan.volume
+        if volume.step > _CLOSE * min(volume.spacing):
             return self.plan
         led = {
             label
@@ -96,7 +96,7 @@ class Listening:
     def joined(self, finished: Finished) -> Finished:
         """What is finished, and what lies between, with the share of other subjects."""
         slices = [one for filled in finished.slices for one in (filled, *self._beside(filled))]
-        return replace(finished, slices=tuple(self._heard_of(slices)), given_up=finished.given_up)
+        return replace(finished, slices=tuple(self._heard_of(slices)))
 
     def _beside(self, filled: FilledSlices) -> list[FilledSlices]:
         thinned = self._thinned.get(filled.label)

@@ -35,7 +35,8 @@ class PropagationOptions:
         candidates: most answers to give where the model is torn, 1 to 4.
         seed: of any random choice.
         outputs: which of probability, entropy and selections to return.
-        logits_slices: slices along the axis whose logits before and after each level are returned too.
+        logits_slices: slices along the axis whose logits before and after each level are returned too, as far as they
+            are predicted (where a library leads beside one painted slice, every second one is).
     """
 
     axis: int | None = None

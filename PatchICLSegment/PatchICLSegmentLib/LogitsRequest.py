@@ -104,7 +104,7 @@ def optionsOfRun(run, job: Job, label: int, index: int) -> dict[str, Any]:
         "field_of_view": run["field_of_view"],
         "region": run["region"],
         "seed": run["seed"],
-        # As in the run: then the worker remembers all slices but the one.
+        # As in the run: then the worker remembers all slices but the one, unless a library led it.
         "outputs": frozenset({"selections"}),
         "logits_slices": [index],
     }

@@ -83,6 +83,15 @@ class FilledSlices:
         return replace(self, indices=indices, logits=logits, selections=selections, levels=levels)
 
 
+def joined_alike(slices: Sequence[FilledSlices]) -> list[FilledSlices]:
+    """Those of the same label and window together, whatever gap they are of."""
+    alike: dict[tuple[int, int, int, int, int], list[FilledSlices]] = {}
+    for one in slices:
+        rows, columns = one.window
+        alike.setdefault((one.label, rows.start, rows.stop, columns.start, columns.stop), []).append(one)
+    return [FilledSlices.joined(some) for some in alike.values()]
+
+
 def held(filled: FilledSlices, known: KnownVoxels) -> FilledSlices:
     """The same slices, as sure as can be where it is known what lies there."""
     return replace(filled, logits=known.held(filled.label, filled.indices, filled.window, filled.logits))

@@ -103,8 +103,9 @@ class Asking:
         if not shares_of_subjects(worth, len(held), np.ones(1), np.zeros(1, bool)).any():
             nothing = SaidProbability((held[0],), (slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, device=self.device))
             return self._opinion(label, np.zeros(1), nothing, subjects, worth)
-        looks, by_look = [look], [placed_by_look(correlations[n]) for n in subjects.numbers]
+        looks, by_look = [look], []
         if len(held) == 1 and worth.may_be_trusted:
+            by_look = [placed_by_look(correlations[n]) for n in subjects.numbers]
             other = self._otherwise(context, subjects, by_look, look)
             if other is not None and worth.is_confirmed_by(self._dice(context, other, held[0])):
                 looks = [other, look]
@@ -117,7 +118,7 @@ class Asking:
                 break
         worth = min((sized for sized, _ in found), key=lambda one: one.off_size)
         both = self._averaged([said for _, said in found])
-        if len(held) == 1 and worth.is_worth_another_look:
+        if len(held) == 1 and worth.leads_beside_one:
             unseen = self._as_if_unpainted(label, subjects, by_look, None if looks[0] is look else found[0][1])
             if unseen is not None:
                 worth = replace(worth, unpainted=unseen.dice(held[0], masks[list(slices).index(held[0])]))
@@ -137,7 +138,14 @@ class Asking:
     def _as_if_unpainted(
         self, label: int, subjects: Subjects, placements: Sequence[Placement | None], first: SaidSlices | None
     ) -> Opinion | None:
-        """What they say if they are placed by look alone, as they may have been first; None if most do not agree."""
+        """What they say if they are placed by look alone; None if most do not agree where.
+
+        Args:
+            label: of the structure.
+            subjects: to ask.
+            placements: of each, by look alone.
+            first: what those placed so have said already, beside what is painted; None: they are asked without it.
+        """
         found = Subjects.likest(subjects.structures, placements, agreeing(subjects.structures, placements))
         if not found.structures:
             return None
@@ -268,7 +276,7 @@ class Asking:
         return Opinion(label, shares, said.indices, said.window, said.probability, shown, worth, subjects.correlation)
 
     def _taken_for(self, subjects: Subjects) -> tuple[np.ndarray, list[int]] | None:
-        """Masks of the structure on some slices as the likest subject's lies here: where to put intensities to scale."""
+        """Masks on some slices as the likest subject's structure lies here: where to put intensities to scale."""
         shape = self.volume.image.shape
         structure, placement = subjects.structures[0], subjects.placements[0]
         first, last = placement.of(structure.corners)[:, 0] / self.volume.step

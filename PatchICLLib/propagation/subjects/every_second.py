@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from PatchICLLib.propagation.result.filled_slices import FilledSlices
+from PatchICLLib.propagation.result.filled_slices import FilledSlices, joined_alike
 from PatchICLLib.propagation.subjects.window import around, padded
 
 _LEAST = -20.0  # logits beyond a window
@@ -32,7 +32,7 @@ class EverySecond:
 
     def add(self, filled: FilledSlices) -> list[FilledSlices]:
         """Take predicted slices; gives those between two that are known by now."""
-        self._known |= {z: filled.chosen([n]) for n, z in enumerate(filled.indices)}
+        self._known |= {z: filled[n : n + 1] for n, z in enumerate(filled.indices)}
         beside = {z + way for z in filled.indices for way in (-1, 1)}
         return self._means([z for z in sorted(beside) if z - 1 in self._known and z + 1 in self._known])
 
@@ -43,7 +43,10 @@ class EverySecond:
     def _means(self, indices: Sequence[int]) -> list[FilledSlices]:
         missing = [z for z in indices if z in self.between - self._given]
         self._given.update(missing)
-        return [self._mean(z, [self._known[n] for n in (z - 1, z + 1) if n in self._known]) for z in missing]
+        found = [self._mean(z, [self._known[n] for n in (z - 1, z + 1) if n in self._known]) for z in missing]
+        wanted = self.between - self._given
+        self._known = {z: one for z, one in self._known.items() if {z - 1, z + 1} & wanted}
+        return joined_alike(found)
 
     def _mean(self, index: int, known: Sequence[FilledSlices]) -> FilledSlices:
         window = around(known[0].window, known[-1].window)

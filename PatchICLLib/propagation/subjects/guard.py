@@ -24,6 +24,7 @@ _LEAST, _LEAST_APART = 0.6, 0.5  # Dice of slices left out from which on subject
 _BESIDE, _PER_SIZE = 0.25, 1.0  # share beside a painted slice, and its growth with distance
 _TRUSTED, _OTHERS = 0.75, 0.5  # its limit, for subjects who may be trusted and for others
 _TRUSTED_TWICE = 0.85  # where one slice is painted, and they find it as well when nothing is
+_FOUND = 0.7  # Dice of it from which that says something: a painting that differs from what they know is not overruled
 _SINGLE = ((0.5, _OTHERS), (0.35, 0.25))  # Dice and share where one slice is painted
 _SINGLE_UNLIKE = ((0.85, _OTHERS), (0.35, 0.25))  # if it is of another size
 _TRUSTED_APART, _TRUSTED_SIZE = 0.6, 1.3  # Dice of each by itself from which on subjects are trusted; the size they say
@@ -42,7 +43,8 @@ class Worth:
         apart: Dice of the largest of them, predicted by each subject alone: mean over subjects.
         size: volume of what subjects say, over that of their own structures where these are placed.
         painted_size: of the largest painted slice, over that of subjects' slices that it lies on, in length.
-        unpainted: Dice of the single painted slice as they find it when nothing is painted; None if that is not known.
+        unpainted: Dice of the single painted slice as they find it placed by the scans, as if nothing were painted;
+            None if that is not known.
         by_scan: whether they, or those whose structures' size that is, are placed by the scans alone, as if the single
             painted slice were not painted.
     """
@@ -59,14 +61,14 @@ class Worth:
         return dice >= self.left_out - _AS_WELL
 
     @property
-    def is_worth_another_look(self) -> bool:
-        """Whether what subjects find when nothing is painted may be worth as much, where one slice is."""
-        return share_beside_one(self) >= _OTHERS
+    def leads_beside_one(self) -> bool:
+        """Whether subjects count for more than the hints of one painted slice."""
+        return self.may_be_trusted and self.off_size <= _TRUSTED_SIZE
 
     @property
     def is_found_unpainted(self) -> bool:
-        """Whether they find the painted slice as well when nothing is painted."""
-        return self.unpainted is not None and self.is_confirmed_by(self.unpainted)
+        """Whether they find the painted slice as well as if nothing were painted."""
+        return self.unpainted is not None and self.unpainted >= _FOUND and self.is_confirmed_by(self.unpainted)
 
     @property
     def may_be_trusted(self) -> bool:
@@ -119,7 +121,7 @@ def shares_of_subjects(worth: Worth, painted: int, distances: np.ndarray, beyond
 
 def share_beside_one(worth: Worth) -> float:
     """The share of the subjects' prediction where one slice is painted: 0 to 0.85."""
-    if worth.may_be_trusted and worth.off_size <= _TRUSTED_SIZE:
+    if worth.leads_beside_one:
         return _TRUSTED_TWICE if worth.is_found_unpainted else _TRUSTED
     shares = _SINGLE if worth.is_of_like_size else _SINGLE_UNLIKE
     return next((share for least, share in shares if worth.left_out >= least), 0.0)

@@ -100,7 +100,7 @@ class Opinion:
         return found
 
     def dice(self, index: int, mask: np.ndarray) -> float:
-        """Of a slice, (H, W) bool, that holds the structure."""
+        """Of a whole slice, by its index in the volume, and its (H, W) mask, which holds the structure."""
         if not self.indices[0] <= index <= self.indices[-1]:
             return 0.0
         found = to_host(self.probability[index - self.indices[0]] > _INSIDE)

@@ -24,6 +24,8 @@ def found_by_look(
 ) -> Subjects | None:
     """Subjects where most agree that they look alike: searched first coarsely in all of the scan, then around that.
 
+    None if they agree nowhere.
+
     Args:
         image: (Z, H, W).
         spacing: along slices, rows and columns, in mm.

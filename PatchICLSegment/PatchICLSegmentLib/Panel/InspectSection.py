@@ -41,7 +41,12 @@ class InspectSection:
         elif not selections:
             ui.inspectLabel.setText(_("There is no result to inspect yet."))
         elif selection is None:
-            ui.inspectLabel.setText(_("The current slice was not predicted; go to another one."))
+            ui.inspectLabel.setText(
+                _(
+                    "The network did not look at the current slice, which is painted or lies between others; go to one "
+                    "beside it."
+                )
+            )
         elif logic.views.logitsOfCurrentSlice() is not None:
             ui.inspectLabel.setText(
                 _(

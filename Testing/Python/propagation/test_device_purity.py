@@ -58,14 +58,15 @@ def on_several_axes(engine: Propagator, folder: Path) -> PropagationResult:
 
 
 def with_library(engine: Propagator, folder: Path) -> PropagationResult:
-    """The organ, from two painted slices as label 1, and from none as label 2."""
+    """The organ, from two painted slices as label 1, from none as label 2, and from one as label 3."""
     library = library_of(folder, Patient.of(2).stored((2, 0, 1), (True, False, True)))
     patient = Patient.of(1, 1.07, (3, -2, 2))
     painted = np.zeros(patient.image.shape, np.uint8)
     painted[[10, 16]] = patient.organ[[10, 16]]
+    painted[13] = 3 * patient.organ[13]
     return engine.propagate(
         patient.image, painted, patient.spacing, axis=0, direction=patient.direction, library=library,
-        match={1: ORGAN.label, 2: ORGAN.label},
+        match={1: ORGAN.label, 2: ORGAN.label, 3: ORGAN.label},
     )  # fmt: skip
 
 
@@ -126,7 +127,8 @@ def test_the_device_says_what_the_cpu_says(both: Both) -> None:
         np.testing.assert_array_equal(result.labels[evidence == 1], painted[evidence == 1])
         assert not result.labels[(evidence == 2) & (painted == 0)].any()
     if both.run.propagated is with_library:
-        for label in ("1", "2"):
+        assert result.report["library"]["3"]["weight"] > 0.75  # every second slice is predicted
+        for label in ("1", "2", "3"):
             said, told = (one.report["library"][label] for one in (result, expected))
             assert said["weight"] == told["weight"] > 0 and said["cases"] == told["cases"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from PatchICLLib.errors import Cancelled, InputError
 from PatchICLLib.library import Library
-from PatchICLLib.propagation import CancelToken, Propagator
+from PatchICLLib.propagation import CancelToken, PropagationResult, Propagator
 from PatchICLLib.propagation.subjects.asking import Asking
 from PatchICLLib.propagation.subjects.opinion import Opinion
 from Testing.Miniatures.patients import ORGAN, Patient, library_of
@@ -86,6 +86,60 @@ def test_one_painted_slice_gains_by_patients_who_are_alike(trained: Propagator, 
     assert {abs(z - 13) % 2 for z in own} == {1} and {abs(z - 13) % 2 for z in before} == {0, 1}
     held = set(np.flatnonzero((result.labels == LABEL).any((1, 2)))) - {13}
     assert {z for z in held if abs(z - 13) % 2} <= own
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [{"extent": (9, 16)}, {"extent": (15, 20)}, {"extent": (15, 15)}, {"logits_slices": [10]}, {"is_cut": True}],
+    ids=str,
+)
+def test_slices_between_predicted_ones_hold_what_is_asked_and_known(
+    trained: Propagator, library: Library, options: dict[str, Any]
+) -> None:
+    patient, usual = Patient.of(1, 1.07, (3, -2, 2)), {**options}
+    painted, evidence = _painted(patient, 13), np.zeros(patient.image.shape, np.uint8)
+    if usual.pop("is_cut", False):
+        evidence[9], evidence[11, 18:] = 2, 2
+    told: list[tuple[int, int]] = []
+
+    def propagated(**more: Any) -> PropagationResult:
+        return trained.propagate(
+            patient.image, painted, patient.spacing, axis=0, direction=patient.direction, library=library, match=MATCH,
+            evidence=evidence, **more,
+        )  # fmt: skip
+
+    result = propagated(**usual, progress=lambda progress: told.append((progress.done, progress.total)))
+    assert told[-1][0] == told[-1][1] and all(done <= total for done, total in told)
+    np.testing.assert_array_equal(result.labels[13], painted[13])
+    assert not result.labels[evidence == 2].any()
+    held = set(np.flatnonzero((result.labels == LABEL).any((1, 2)))) - {13}
+    if "extent" in usual:
+        first, last = usual["extent"]
+        assert held == set(range(first, last + 1)) - {13}
+        assert {row["index"] for row in result.report["slices"]} == held
+    else:  # asking to look changes nothing
+        plain = propagated()
+        np.testing.assert_array_equal(plain.labels, result.labels)
+        np.testing.assert_array_equal(plain.probability, result.probability)
+    if "logits_slices" in usual:
+        assert [one.slice_index for one in result.logits or ()] == [10]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("painted", "step"), [([11, 15], 2.0), ([13], 4.5)], ids=["two slices", "thick slices"])
+def test_all_slices_are_predicted_where_hints_say_more_or_slices_are_far_apart(
+    trained: Propagator, library: Library, painted: list[int], step: float
+) -> None:
+    patient = Patient.of(1, 1.07, (3, -2, 2))
+    spacing = (step, *patient.spacing[1:])
+    found = trained.propagate(
+        patient.image, _painted(patient, *painted), spacing, axis=0, direction=patient.direction, library=library,
+        match=MATCH,
+    )  # fmt: skip
+    assert found.selections is not None
+    own = {one.slice_index for one in found.selections}
+    assert set(range(min(own), max(own) + 1)) - own <= set(painted)
 
 
 @pytest.mark.slow

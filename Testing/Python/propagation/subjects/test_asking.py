@@ -91,7 +91,7 @@ def test_looking_at_a_structure_otherwise_takes_hardly_more_slices(small_model, 
     )
 
     monkeypatch.setattr(Worth, "has_own_size", True)
-    monkeypatch.setattr(Worth, "is_worth_another_look", False)
+    monkeypatch.setattr(Worth, "leads_beside_one", False)
 
     def asked(is_confirmed: bool) -> tuple[int, bool]:
         monkeypatch.setattr(Worth, "is_confirmed_by", lambda self, dice: is_confirmed)
@@ -118,10 +118,10 @@ def test_what_is_found_as_if_nothing_were_painted_joins_in_where_it_holds_the_pa
         "PatchICLLib.propagation.subjects.asking.shares_of_subjects",
         lambda _, __, far, ___: np.full(len(far), 0.5),
     )
-    monkeypatch.setattr(Worth, "is_confirmed_by", lambda self, dice: is_found)
+    monkeypatch.setattr(Worth, "is_found_unpainted", is_found)
 
     def probability(is_worth: bool) -> tuple[np.ndarray, float | None]:
-        monkeypatch.setattr(Worth, "is_worth_another_look", is_worth)
+        monkeypatch.setattr(Worth, "leads_beside_one", is_worth)
         opinion = Asking(small_model, torch.device("cpu"), volume).about_painted(1, [13], structures)
         assert opinion is not None and opinion.worth is not None
         whole = np.zeros(here.organ.shape)

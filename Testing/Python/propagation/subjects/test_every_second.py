@@ -36,13 +36,13 @@ def test_every_slice_beside_a_predicted_one_is_given_once_and_none_else(data: st
     assert sorted(z for one in given_slices for z in one.indices) == sorted(both)
     for one in given_slices:
         assert one.window == (slice(2, 4), slice(5, 8)) and one.selections is None
-        torch.testing.assert_close(one.logits, torch.full((1, 2, 3), float(one.indices[0])))
+        torch.testing.assert_close(one.logits, torch.tensor(one.indices)[:, None, None].expand(-1, 2, 3).float())
     ending = thinned.rest()
     either = {z for z in between if {z - 1, z + 1} & predicted}
     assert sorted(z for one in ending for z in one.indices) == sorted(either - both)
     for one in ending:
-        beside = [z for z in (one.indices[0] - 1, one.indices[0] + 1) if z in predicted]
-        assert one.logits[0, 0, 0] == beside[0]
+        beside = [next(n for n in (z - 1, z + 1) if n in predicted) for z in one.indices]
+        assert one.logits[:, 0, 0].tolist() == beside
     assert thinned.left == len(between - either) and thinned.rest() == []
 
 
