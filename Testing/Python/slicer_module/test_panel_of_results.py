@@ -107,7 +107,7 @@ def testInspectSectionFollowsTheSlice(desk, tmp_path):
     assert desk.logic.parameters.patchLevel == 0 and desk.ui.levelName.text == "1"
     desk.logic.views.jumpTo(3)
     desk.settle()
-    assert "not predicted" in desk.ui.inspectLabel.text and desk.logic.views.patchLayers.nodes() == {}
+    assert "did not look" in desk.ui.inspectLabel.text and desk.logic.views.patchLayers.nodes() == {}
     desk.application.folder = str(tmp_path / "export")
     desk.ui.exportButton.click()
     assert (tmp_path / "export" / "patchicl_selections.json").exists()
