@@ -1,3 +1,3 @@
 """The version of the library, the command line and the Slicer module."""
 
-__version__ = "0.7.1"
+__version__ = "0.8.0"
