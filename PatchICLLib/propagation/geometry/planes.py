@@ -159,10 +159,12 @@ def _several_axes(
 
     main = max(axes, key=rank)
     cover = [plane for plane in cover if plane[0] in axes]
-    rest = every[~on_any(every, cover)]
+    held = on_any(every, cover)
+    rest = every[~held]
+    judged = every[held] if len(rest) < least else every  # a few voxels beside the planes say nothing of these
     cover += [(main, int(z)) for z in np.unique(rest[:, main])]
     for axis in axes:
-        part = every[~on_any(every, [plane for plane in cover if plane[0] != axis or plane in forced])]
+        part = judged[~on_any(judged, [plane for plane in cover if plane[0] != axis or plane in forced])]
         if len(part) and crosses_slices(part, axis):
             raise InputError(
                 "The painted voxels do not lie on slices of the volume: paint on axial, coronal or sagittal slices of "
