@@ -38,13 +38,15 @@ class InspectSection:
         logic.views.updateLogits()
         if logic.logits.isBusy:
             ui.inspectLabel.setText(_("Asking the network for the logits..."))
-        elif not selections:
+        elif logic.results.run is None:
             ui.inspectLabel.setText(_("There is no result to inspect yet."))
+        elif not selections:
+            ui.inspectLabel.setText(_("The library alone found this: there are no patches to show."))
         elif selection is None:
             ui.inspectLabel.setText(
                 _(
-                    "The network did not look at the current slice, which is painted or lies between others; go to one "
-                    "beside it."
+                    "The network did not look at the current slice: it is painted, lies between two that it looked at, "
+                    "or beyond; go to another one."
                 )
             )
         elif logic.views.logitsOfCurrentSlice() is not None:

@@ -366,6 +366,7 @@ def testNothingPaintedInThePanel(desk, tmp_path):
     assert "Liver comes from 1 earlier case" in desk.ui.statusLabel.text
     desk.propagate()
     assert "from 2 earlier cases, nothing is painted" in desk.ui.statusLabel.text
+    assert "library alone" in desk.ui.inspectLabel.text and not desk.ui.logitsButton.enabled
     desk.ui.applyButton.click()
     desk.settle()
     assert desk.logic.state is State.IDLE
