@@ -172,7 +172,7 @@ class Asking:
             return replace(self._opinion(label, shares, averaged, subjects, None), scale=scale, steady=0.0)
 
         once = opinion(first)
-        before = once.largest_part(shape)
+        before = once.largest_parts(shape)
         if before is None:
             return once
         pairs = zip(subjects.structures, subjects.placements, strict=True)
@@ -180,7 +180,7 @@ class Asking:
         frame = Frame.placed(subjects.structures, subjects.placements, self.spacing)
         context = self._context(subjects, frame, 0)
         twice = opinion(self._said(context, context.look(frame, *_seen_on(before)), _PREDICTED))
-        found = twice.largest_part(shape)
+        found = twice.largest_parts(shape)
         if found is None:
             return twice
         return replace(twice, steady=2 * float((found & before).sum() / (found.sum() + before.sum())))

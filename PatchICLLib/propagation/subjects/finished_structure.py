@@ -9,10 +9,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from PatchICLLib.propagation.geometry.orientation import Orientation
 from PatchICLLib.propagation.geometry.sliced_volume import bounding_box
 from PatchICLLib.propagation.subjects.outlines_of_slices import SliceOutlines
+
+_LARGE = 0.25  # of the largest part
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,12 @@ class FinishedStructure:
     def center(self) -> np.ndarray:
         """(3,) mm, mean of its voxels."""
         return np.mean(np.nonzero(self.mask), axis=1) * self.spacing
+
+    @cached_property
+    def parts(self) -> int:
+        """How many large ones it has that do not touch, such as those of a pair."""
+        sizes = np.bincount(ndimage.label(self.mask[self.box])[0].ravel())[1:]
+        return int((sizes >= _LARGE * sizes.max()).sum())
 
     @property
     def volume(self) -> float:

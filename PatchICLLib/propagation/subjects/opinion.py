@@ -25,9 +25,10 @@ from PatchICLLib.propagation.subjects.window import around, padded
 from PatchICLLib.runtime.transfers import to_device, to_host
 
 Doubt = Literal["unsteady", "size", "look"]
-_UNSTEADY = 0.7  # Dice with what is found when it is looked at again, below which it is not to be trusted
+_UNSTEADY = 0.75  # Dice with what is found when it is looked at again, below which it is not to be trusted
 _UNLIKE = 0.5  # correlation below which a place found by look alone is not, likewise
 _INSIDE = 0.5
+_SPECK = 0.1  # of the largest part, below which one is not looked at
 _SURE = 1e-7  # probabilities keep this far from 0 and 1, where logits end
 
 
@@ -89,14 +90,17 @@ class Opinion:
         """Its probabilities, whatever their share."""
         return SaidProbability(self.indices, self.window, self.probability)
 
-    def largest_part(self, shape: tuple[int, ...]) -> np.ndarray | None:
-        """What is found, as (Z, H, W) bool, its largest connected part; None if nothing is."""
+    def largest_parts(self, shape: tuple[int, ...]) -> np.ndarray | None:
+        """What is found, as (Z, H, W) bool: as many of its largest parts as the subjects have; None if nothing is."""
         parts, count = ndimage.label(to_host(self.probability > _INSIDE))
         if not count:
             return None
+        most = round(float(np.median([structure.parts for structure, _ in self.shown]))) if self.shown else 1
+        sizes = np.bincount(parts.ravel())[1:]
+        largest = np.argsort(-sizes, kind="stable")[:most]
         found = np.zeros(shape, bool)
-        largest = parts == 1 + int(np.bincount(parts.ravel())[1:].argmax())
-        found[self.indices[0] : self.indices[-1] + 1, *self.window] = largest
+        kept = np.isin(parts, 1 + largest[sizes[largest] >= _SPECK * sizes.max()])
+        found[self.indices[0] : self.indices[-1] + 1, *self.window] = kept
         return found
 
     def dice(self, index: int, mask: np.ndarray) -> float:

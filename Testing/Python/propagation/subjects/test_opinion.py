@@ -7,9 +7,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from PatchICLLib.propagation.refinement.across_slices import TEMPERATURE
 from PatchICLLib.propagation.result.filled_slices import FilledSlices
+from PatchICLLib.propagation.subjects.finished_structure import FinishedStructure
 from PatchICLLib.propagation.subjects.guard import Worth, shares_of_subjects, size_ratio, slices_to_leave_out
 from PatchICLLib.propagation.subjects.opinion import Opinion
 
@@ -159,10 +161,30 @@ def test_a_slice_is_compared_where_others_say_something_and_0_elsewhere() -> Non
     )
 
 
+@pytest.mark.parametrize(("parts", "expected"), [(1, {12}), (2, {12, 6}), (3, {12, 6}), (4, {12, 6})])
+def test_as_many_parts_are_looked_at_as_the_subjects_have(parts: int, expected: set[int]) -> None:
+    probability = torch.zeros(3, 9, 20)
+    probability[:2, :3, :2] = 0.9  # 12 voxels
+    probability[:, 4:6, 4] = 0.6  # 6 of a pair
+    probability[0, 8, 19] = 0.9  # and one of noise
+    mask = np.zeros((4, 9, 24), bool)
+    for number in range(parts):
+        mask[1:3, 2:5, 6 * number : 6 * number + 4 - number % 2] = True
+    mask[0, 8, 23] = True  # a speck is no part
+    subject = FinishedStructure(np.zeros(mask.shape, np.float32), mask, (1.0, 1.0, 1.0))
+    assert subject.parts == parts
+    window = (slice(1, 10), slice(2, 22))
+    opinion = Opinion(1, np.ones(3), (3, 4, 5), window, probability, ((subject, (1,)),), None, 0.8)
+    found = opinion.largest_parts((9, 12, 24))
+    assert found is not None
+    sizes = np.bincount(ndimage.label(found)[0].ravel())[1:]
+    assert set(sizes.tolist()) == expected
+
+
 def test_the_largest_part_lies_where_it_was_found() -> None:
     probability = torch.zeros(3, 4, 4)
-    assert _opinion(0.5, probability).largest_part((9, 9, 9)) is None
+    assert _opinion(0.5, probability).largest_parts((9, 9, 9)) is None
     probability[0, 0, 0] = 0.9
     probability[1:, 1:3, 2] = 0.6
-    found = _opinion(0.5, probability).largest_part((9, 9, 9))
+    found = _opinion(0.5, probability).largest_parts((9, 9, 9))
     assert found is not None and found.shape == (9, 9, 9) and found[4:6, 3:5, 3].all() and found.sum() == 4
