@@ -20,8 +20,7 @@ from PatchICLLib.propagation.subjects.earlier_cases import EarlierCases
 from PatchICLLib.propagation.subjects.every_second import EverySecond
 from PatchICLLib.propagation.subjects.opinion import Doubt, Opinion
 
-_MOST = 0.75  # share of the library from which on every second slice of the painting's own answer is enough
-_CLOSE = 2.0  # pixels from slice to slice, at most, for that
+_CLOSE = 2.0  # pixels from slice to slice, at most, where every second slice of the painting's own answer is enough
 _DOUBTS: dict[Doubt, str] = {
     "unsteady": "do not trust what the library alone found: looked at again, it is something else; paint a slice, so "
     "that it is known where the structure lies.",
@@ -76,9 +75,9 @@ class Listening:
         return frozenset(label for label, one in self._opinions.items() if one is not None and one.weight)
 
     def thinned(self) -> Plan:
-        """The plan, with every second slice alone of labels of which the library says most anyway.
+        """The plan, with every second slice alone of labels of which the library leads beside one painted slice.
 
-        Where slices are far apart, all are.
+        Where slices are far apart, all of them.
         """
         volume = self.plan.volume
         if volume.step > _CLOSE * min(volume.spacing):
@@ -86,7 +85,8 @@ class Listening:
         led = {
             label
             for label, one in self._opinions.items()
-            if one is not None and one.least >= _MOST and len(self.plan.painted[label]) == 1
+            if len(self.plan.painted[label]) == 1 and one is not None and one.worth is not None
+            if one.worth.leads_beside_one
         }
         jobs = tuple((label, _every_second(gap) if label in led else gap) for label, gap in self.plan.jobs)
         thinned = replace(self.plan, jobs=jobs)

@@ -149,7 +149,7 @@ class Asking:
         found = Subjects.likest(subjects.structures, placements, agreeing(subjects.structures, placements))
         if not found.structures:
             return None
-        return self._found(label, found, first or self._seen_first(found, _FIRST_BESIDE))
+        return self._found(label, found, self._seen_first(found, _FIRST_BESIDE) if first is None else first)
 
     def _seen_first(self, subjects: Subjects, most: int) -> SaidSlices | None:
         """What subjects that are placed by look alone say of about so many slices; None if they lie beside the scan."""

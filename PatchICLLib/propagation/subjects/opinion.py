@@ -81,11 +81,6 @@ class Opinion:
         return float(self.shares.max())
 
     @property
-    def least(self) -> float:
-        """The smallest share."""
-        return float(self.shares.min())
-
-    @property
     def said(self) -> SaidProbability:
         """Its probabilities, whatever their share."""
         return SaidProbability(self.indices, self.window, self.probability)
